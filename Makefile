@@ -1,0 +1,193 @@
+# Perigee: one Makefile. Everything built lands under build/.
+# `make help` lists the targets.  Settings first, rules below the ruler.
+#
+#   make CC=clang     another compiler       make V=debug    -Og, for gdb
+#   make V=asan       sanitizers             make J=1        no parallel tests
+
+CC      ?= cc
+V       ?= release
+PREFIX  ?= /usr/local
+SEEDS   ?= 3
+B       := build$(if $(filter-out release,$V),/$V)
+G       := build/gen
+PKGS    := libevent_core libevent_extra lua5.4 libprotobuf-c lmdb jansson libsodium libxxhash
+
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wundef \
+        -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
+CFLAGS.debug   := -Og -g
+CFLAGS.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+CFLAGS.asan    := -O1 -g -fsanitize=address,undefined \
+                  -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS.release := -Wl,-z,relro,-z,now
+
+DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler \
+        lua5.4 liblua5.4-dev libevent-dev libprotobuf-c-dev liblmdb-dev \
+        libjansson-dev libsodium-dev libxxhash-dev libcurl4-openssl-dev \
+        libarchive-dev libzookeeper-st-dev uthash-dev scdoc curl
+DEPS_TEST := clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev \
+        lua-busted lua-check lua-cjson lua-socket lua-filesystem shellcheck \
+        mandoc prometheus zookeeperd python3-minimal procps iproute2
+
+# ------------- no need to change anything below this line -----------------
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+CPPFLAGS_ALL := -std=c11 -D_GNU_SOURCE -Isrc -I. -I$G
+ifeq ($(MAKECMDGOALS),$(filter-out deps deps-test help clean,$(MAKECMDGOALS)))
+CPPFLAGS_ALL += $(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')
+LDLIBS       := $(shell pkg-config --libs $(PKGS)) -lm -lpthread
+endif
+CFLAGS_ALL := $(CPPFLAGS_ALL) $(WARN) $(CFLAGS.$V) $(CFLAGS)
+LDFLAGS_ALL := $(CFLAGS.$V) $(LDFLAGS.$V) $(LDFLAGS)
+
+# Sources, by floor. A program is its main.c and a library of the rest.
+PROTO    := $(sort $(shell find proto -name '*.proto'))
+GEN_C    := $(PROTO:proto/%.proto=$G/%.pb-c.c)
+obj       = $(patsubst %.c,$B/obj/%.o,$(patsubst $G/%,gen/%,$1))
+src       = $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$1)))
+lib       = $(1:%=$B/lib/lib%.a)
+
+base.src    := $(call src,src/base)
+wire.src    := $(call src,src/wire) $(GEN_C)
+sys.src     := $(call src,src/sys)
+script.src  := $(call src,src/script) $G/stdlib.c
+master.src  := $(call src,src/master src/master/core)
+agent.src   := $(call src,src/agent src/agent/core)
+aurora.src  := $(call src,src/aurora src/aurora/core)
+thermos.src := $(call src,executor/thermos executor/thermos/core)
+cli.src     := $(call src,src/cli)
+sim.src     := $(call src,tests/sim)
+FLOORS   := script sys wire base
+PROGRAMS := master agent aurora thermos cli sim
+CORE     := $(sort $(wildcard src/base/*.c src/*/core/*.c executor/*/core/*.c))
+
+perigee-master.main := src/master/main.c
+perigee-agent.main  := src/agent/main.c
+perigee-aurora.main := src/aurora/main.c
+thermos.main        := executor/thermos/main.c
+clusterctl.main     := src/cli/main.c
+perigee-fetch.main  := executor/fetch/main.c
+perigee-sim.main    := tests/sim/main.c
+perigee-master.lib := master
+perigee-agent.lib  := agent
+perigee-aurora.lib := aurora
+thermos.lib        := thermos
+clusterctl.lib     := cli
+perigee-sim.lib    := sim master agent aurora thermos
+BIN  := $(foreach p,perigee-master perigee-agent perigee-aurora thermos \
+          clusterctl perigee-fetch,$(if $(wildcard $($p.main)),$B/bin/$p))
+SIM  := $(if $(wildcard tests/sim/main.c),$B/bin/perigee-sim)
+UNIT := $(patsubst tests/unit/%.c,$B/bin/%,$(wildcard tests/unit/test_*.c))
+BENCH := $(patsubst bench/bench_%.c,$B/bin/bench-%,$(wildcard bench/bench_*.c))
+MAN  := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
+
+all: $(BIN) $(MAN) ## build the programs and the manual pages
+
+# --- generated sources -----------------------------------------------------
+$G/%.pb-c.c $G/%.pb-c.h: proto/%.proto
+	@mkdir -p $G
+	protoc-c --proto_path=proto --c_out=$G $<
+GEN_H := $(GEN_C:%.c=%.h)
+
+# The job language, as bytecode inside the binaries (src/script/stdlib.h).
+$G/stdlib.c: $(shell find lua/stdlib -name '*.lua' 2>/dev/null) lua/embed.lua
+	@mkdir -p $G
+	lua5.4 lua/embed.lua lua/stdlib >$@.tmp && mv $@.tmp $@
+
+# --- objects, libraries, programs ------------------------------------------
+$B/obj/gen/%.o: $G/%.c | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS.$V) -w -MMD -MP -c -o $@ $<
+
+$B/obj/%.o: %.c | $(GEN_H)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+define library
+$B/lib/lib$1.a: $$(call obj,$$($1.src))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach l,$(FLOORS) $(PROGRAMS),$(eval $(call library,$l)))
+
+define program
+$B/bin/$1: $$(call obj,$$($1.main)) $$(call lib,$$($1.lib) $(FLOORS))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS_ALL) $$($1.ldflags) -o $$@ $$^ $$(or $$($1.ldlibs),$(LDLIBS))
+endef
+# thermos is static: it runs inside images that have no library of ours.
+thermos.ldflags := $(if $(filter release debug,$V),-static -Wl,-z,norelro)
+perigee-fetch.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl libarchive)
+$(foreach p,perigee-master perigee-agent perigee-aurora thermos clusterctl \
+  perigee-fetch perigee-sim,$(eval $(call program,$p)))
+
+$B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LDLIBS)
+
+$B/bin/bench-%: $B/obj/bench/bench_%.o $(wildcard bench/kit.c) $(call lib,$(PROGRAMS) $(FLOORS))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter-out bench/kit.h,$^) $(LDLIBS)
+
+build/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	scdoc <$< >$@
+
+# --- tests -----------------------------------------------------------------
+test: all unit-bins $(SIM) ## every fast test (five minutes at most)
+	tests/run.sh purity floors unit lua sim e2e
+
+test-slow: all unit-bins $(SIM) ## the long ones (forty minutes at most)
+	tests/run.sh slow
+
+unit-bins: $(UNIT)
+unit: unit-bins ## C unit tests
+	tests/run.sh unit
+lua: all ## busted specs of the Lua side
+	tests/run.sh lua
+e2e: all ## end-to-end tests of the real programs
+	tests/run.sh e2e
+sim: $(SIM) ## simulate SEEDS=n clusters; SEED=n replays one
+	$B/bin/perigee-sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+sim-mutants: ## plant bugs; the simulator must find each
+	tests/sim/mutants.sh
+asan: ## unit tests and simulator under ASan and UBSan
+	$(MAKE) V=asan unit-bins build/asan/bin/perigee-sim
+	V=asan tests/run.sh unit sim
+fuzz: ## every fuzz target for FUZZ_SECONDS=20 (needs clang)
+	tests/fuzz/run.sh
+purity: ## cores call nothing outside an allow-list
+	tests/tools/purity.sh
+floors: ## includes point downwards only
+	tests/tools/floors.sh
+lint: $(GEN_H) ## clang-tidy, luacheck, shellcheck
+	tests/tools/lint.sh
+fmt: ## clang-format in place
+	clang-format -i $$(git ls-files '*.c' '*.h')
+bench: all $(BENCH) ## measure, on an idle machine (bench/README.md)
+	@set -e; for b in $(BENCH); do $$b $(BENCH_ARGS); done
+
+# --- people ----------------------------------------------------------------
+demo: ## install what is needed, build, run a cluster and a first job
+	@tests/tools/demo.sh
+deps: ## install what building and running needs (root or sudo)
+	@tests/tools/install.sh $(DEPS)
+deps-test: ## install what the tests need besides
+	@tests/tools/install.sh $(DEPS_TEST)
+install: all ## copy to PREFIX (default /usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/perigee
+	install $(BIN) $(DESTDIR)$(PREFIX)/bin
+	$(if $(MAN),install -m644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1)
+	cp -r configs/examples $(DESTDIR)$(PREFIX)/share/perigee/
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t14
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: all test test-slow unit unit-bins lua e2e sim sim-mutants asan fuzz \
+  purity floors lint fmt bench demo deps deps-test install help clean
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,22 @@
+/* Identifiers. Those that people or frameworks choose follow Mesos' rule
+ * (anchor: not empty, at most 255 bytes, not "." or "..", no control character,
+ * no '/' or '\'), because they become directory names. */
+#pragma once
+#include "base/err.h"
+#include "base/rng.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ID_MAX = 256, UUID_BYTES = 16, UUID_TEXT_MAX = 37 };
+
+/* NULL when the id is legal, else what is wrong with it, as Mesos says it:
+ * "ID must not be empty", "'a/b' contains invalid characters", ... */
+const char *id_problem(const char *id);
+
+struct uuid {
+    uint8_t byte[UUID_BYTES];
+};
+struct uuid uuid_random(struct rng *rng); /* version 4, RFC 4122 */
+bool uuid_equal(const struct uuid *a, const struct uuid *b);
+char *uuid_text(const struct uuid *uuid, char out[UUID_TEXT_MAX]);
+int uuid_parse(const char *text, struct uuid *out, struct err *err);

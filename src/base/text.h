@@ -1,0 +1,31 @@
+/* Small questions about text: numbers with limits, Mesos durations, the
+ * nearest known name for an error message. */
+#pragma once
+#include "base/err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Decimal integer in [min, max], the whole string; else ERR_INVALID. */
+int text_int(const char *text, int64_t min, int64_t max, int64_t *out,
+             struct err *err);
+/* "15secs", "1.5mins", "250ms", "1hrs", "2days", "1weeks", "100us", "5ns"
+ * (Mesos' spelling) or a bare number of seconds; result in milliseconds,
+ * rounded up. */
+int text_duration_ms(const char *text, int64_t *out, struct err *err);
+/* The largest unit that divides evenly, as Mesos prints it: 5000 -> "5secs". */
+char *text_duration(int64_t ms, char *out, size_t size);
+/* "512", "64KB", "1GB": bytes, powers of 1024. */
+int text_size_bytes(const char *text, int64_t *out, struct err *err);
+/* Thousandths from decimal text, exact: "1.5" -> 1500; more than 3 decimals
+ * are rounded half away from zero (Mesos' rule). */
+int text_milli(const char *text, int64_t *out, struct err *err);
+/* "1.5" from 1500, no trailing zeros. */
+char *text_from_milli(int64_t milli, char *out, size_t size);
+
+/* The candidate with the smallest edit distance (transposition counts 1), or
+ * NULL when none is within a third of its length. NULL-terminated list. */
+const char *text_nearest(const char *name, const char *const *candidates);
+/* Shell-style '*' and '?' match of the whole text. */
+bool text_glob(const char *pattern, const char *text);
+bool text_is_utf8(const uint8_t *data, size_t size);

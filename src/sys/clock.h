@@ -1,0 +1,5 @@
+/* The only readers of time. */
+#pragma once
+#include <stdint.h>
+int64_t clock_wall_ms(void);      /* since the epoch */
+int64_t clock_monotonic_ns(void); /* for measuring */

@@ -1,0 +1,69 @@
+/* The shell that every daemon shares: it drives one program (wire/program.h)
+ * with real sockets, a real disk and the real clock. It decides nothing.
+ *
+ * One turn of the loop is one ordered list:
+ *   1. the time, read once;
+ *   2. every queued input goes to the program; due timers too;
+ *   3. the turn's PERSIST effects go to the committer as one batch;
+ *   4. effects of earlier turns whose batch is durable are performed, in order;
+ *   5. one timer is armed for the program's next deadline.
+ * Callbacks of sockets, signals and children only queue inputs. A store that
+ * cannot commit stops the daemon: what cannot write must not speak. */
+#pragma once
+#include "base/err.h"
+#include "wire/program.h"
+#include <stdbool.h>
+
+struct event_base;
+struct daemon;
+
+struct daemon_config {
+    const char *ip;         /* NULL: do not listen */
+    int port;               /* 0: any free port */
+    const char *store_dir;  /* NULL: PERSIST is an error of ours */
+    size_t stream_bound;    /* bytes a slow reader may leave unread (16 MiB for
+                               schedulers, 4 MiB for others); then an ERROR
+                               record if the program set one, and a close */
+    const char *ready_text; /* printed to stderr log when listening; or NULL */
+};
+
+/* Perform an ACT of this program. Runs inside the turn; must not block. */
+typedef void daemon_act(void *context, uint32_t kind, const void *data);
+/* Serve a path that is not a state machine's business (files, assets). Answers
+ * with daemon_reply* below, now or later. Returns false to let the program
+ * have the request. */
+typedef bool daemon_route(void *context, exchange_id exchange,
+                          const struct http_request *request);
+
+/* Opens store (replaying it into program->on_stored), socket and signals. On
+ * failure nothing is left open. `self`, `context` are borrowed. */
+int daemon_open(struct daemon **out, const struct daemon_config *config,
+                const struct program *program, void *self, struct err *err);
+void daemon_close(struct daemon *d);
+void daemon_on_act(struct daemon *d, daemon_act *act, void *context);
+void daemon_add_route(struct daemon *d, const char *path_prefix,
+                      daemon_route *route, void *context);
+
+/* Calls on_start, then turns until STOP, SIGTERM or SIGINT (both finish the
+ * commits first). Returns the exit status; a failed store fills err. */
+int daemon_run(struct daemon *d, struct err *err);
+void daemon_stop(struct daemon *d, int status);
+
+/* For the program's own adapters. */
+struct event_base *daemon_base(const struct daemon *d);
+int daemon_port(const struct daemon *d); /* the port really bound */
+int64_t daemon_now_ms(const struct daemon *d);
+/* Queue a fact for the program; `size` bytes of `data` are copied, and
+ * `extra` (may be empty) is copied behind it, its address put into the
+ * struct bytes at offset `extra_at` of data. */
+void daemon_fact(struct daemon *d, uint32_t kind, const void *data, size_t size);
+void daemon_fact_with(struct daemon *d, uint32_t kind, const void *data,
+                      size_t size, size_t extra_at, struct bytes extra);
+
+/* For routes: the same effects a program has, performed at once. */
+void daemon_reply(struct daemon *d, exchange_id exchange,
+                  const struct http_response *response);
+/* A file region as the body, sent without reading it into memory. */
+void daemon_reply_file(struct daemon *d, exchange_id exchange, int fd,
+                       int64_t offset, int64_t size,
+                       const struct http_response *head);
