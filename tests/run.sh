@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Run suites and count. Usage: tests/run.sh SUITE...   or   tests/run.sh --sum
 #
-# A suite is a function below that prints one "ok NAME", "not ok NAME" or
-# "skip NAME: why" per test besides its own talk; counts are kept in
-# build/results and summed over all suites run since it was removed. The last
-# line is "N passed, N failed, N skipped".
+# A suite prints one "ok NAME", "not ok NAME" or "skip NAME: why" line per test
+# besides its own talk. The lines are kept in build/results; --sum adds up every
+# suite run since that folder was removed. The last line of either form is
+# "N passed, N failed, N skipped"; the status says whether that is good news.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 V=${V:-release}
@@ -14,68 +14,96 @@ results=build/results
 mkdir -p $results
 export PERIGEE_BIN=$PWD/$B/bin
 
-verdict() { # status name: one verdict line for a command that is one test
-  if [ "$1" -eq 0 ]; then echo "ok $2"; else echo "not ok $2"; fi
+command_test() { # name command...: the command is one test
+  local name=$1
+  shift
+  if "$@"; then echo "ok $name"; else echo "not ok $name"; fi
 }
 
-suite_purity() { tests/tools/purity.sh; verdict $? purity; }
-suite_floors() { tests/tools/floors.sh; verdict $? floors; }
+# TAP's "ok 3 - name" in our form. A runner that died printed no verdict for
+# what it did not reach, so its death is a failure of its own.
+tap() { # prefix seconds command...
+  local prefix=$1 seconds=$2
+  shift 2
+  timeout "$seconds" "$@" 2>&1 | sed -E \
+    -e "s/^(not )?ok [0-9]+ - (.*)/\1ok $prefix\2/" \
+    -e 's/^ok (.*) # (SKIP|skip) ?(.*)/skip \1: \3/'
+  local status=${PIPESTATUS[0]}
+  [ "$status" -lt 124 ] || echo "not ok $prefix ended with status $status"
+}
 
-suite_unit() {
-  local binary
-  for binary in "$B"/bin/test_*; do
-    [ -x "$binary" ] && [[ $binary != *.* ]] || continue
-    [ -e "tests/unit/${binary##*/}.c" ] || continue
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout 120 "$binary" 2>&1 |
-      sed -E "s/^(not )?ok [0-9]+ - (.*)/\1ok ${binary##*/}: \2/; s/^ok (.*) # SKIP/skip \1/"
-    local status=${PIPESTATUS[0]}
-    # A binary that died reports what TAP cannot.
-    [ "$status" -lt 124 ] || echo "not ok ${binary##*/} (status $status)"
+specs() { # seconds file...
+  local seconds=$1 file
+  shift
+  for file in "$@"; do
+    [ -e "$file" ] || continue
+    tap "" "$seconds" lua5.4 "$(command -v busted)" --output=TAP \
+      --lpath='lua/stdlib/?.lua;lua/stdlib/?/init.lua;tests/?.lua' "$file"
   done
 }
 
-busted_run() { # specs...
-  lua5.4 "$(command -v busted)" --output=TAP --lpath='lua/stdlib/?.lua;lua/stdlib/?/init.lua;tests/?.lua' "$@" 2>&1 |
-    sed -E 's/^(not )?ok [0-9]+ - /\1ok /; s/^ok (.*) # SKIP/skip \1/'
-  [ "${PIPESTATUS[0]}" -le 1 ] || true
-}
-
-suite_lua() { local f; for f in tests/lua/*_spec.lua; do [ -e "$f" ] && busted_run "$f"; done; }
-suite_e2e() {
-  local f
-  for f in tests/e2e/*_spec.lua; do [ -e "$f" ] && busted_run "$f"; done
-  for f in tests/e2e/*.sh; do
-    [ -x "$f" ] || continue
-    timeout 120 "$f"; verdict $? "${f##*/}"
+scripts() { # seconds file...
+  local seconds=$1 file
+  shift
+  for file in "$@"; do
+    [ -x "$file" ] && command_test "${file##*/}" timeout "$seconds" "$file"
   done
 }
-suite_sim() {
-  [ -x "$B/bin/perigee-sim" ] || return 0
-  "$B/bin/perigee-sim" --seeds "${SEEDS:-10}" |
-    sed -E 's/^(seed [0-9]+) hash ([0-9a-f]+) ok/ok sim \1 hash \2/; s/^(seed [0-9]+ .*FAILED.*)/not ok sim \1/'
-}
-suite_slow() {
-  local f
-  for f in tests/slow/*.sh; do
-    [ -x "$f" ] || continue
-    timeout 2400 "$f"; verdict $? "${f##*/}"
-  done
-  for f in tests/slow/*_spec.lua; do [ -e "$f" ] && busted_run "$f"; done
+
+suite() {
+  local source name
+  case $1 in
+  purity | floors)
+    command_test "$1" "tests/tools/$1.sh"
+    ;;
+  unit)
+    for source in tests/unit/test_*.c; do
+      name=$(basename "$source" .c)
+      CMOCKA_MESSAGE_OUTPUT=TAP tap "$name: " 120 "$B/bin/$name"
+    done
+    ;;
+  lua) specs 120 tests/lua/*_spec.lua ;;
+  e2e)
+    specs 200 tests/e2e/*_spec.lua
+    scripts 120 tests/e2e/*.sh
+    ;;
+  sim)
+    "$B/bin/perigee-sim" --seeds "${SEEDS:-20}" | sed -E \
+      -e 's/^(seed [0-9]+) hash ([0-9a-f]+) ok$/ok sim \1 hash \2/' \
+      -e 's/^(seed [0-9]+ .*FAILED.*)/not ok sim \1/'
+    ;;
+  slow)
+    scripts 2400 tests/slow/*.sh
+    specs 1200 tests/slow/*_spec.lua
+    ;;
+  *)
+    echo "tests/run.sh: no suite '$1'" >&2
+    echo "not ok $1: no such suite"
+    ;;
+  esac
 }
 
-sum() {
-  cat $results/*.log 2>/dev/null | awk '
-    /^ok /{p++} /^not ok /{f++; bad=bad "\n  " $0} /^skip /{s++; skipped=skipped "\n  " $0}
-    END{ if (bad) print "failed:" bad; if (skipped) print "skipped:" skipped;
-         printf "%d passed, %d failed, %d skipped\n", p, f, s; exit (f>0 || p==0) }'
+sum() { # log...
+  cat "$@" 2>/dev/null | awk '
+    /^ok /     { passed++ }
+    /^not ok / { failed++; bad = bad "\n  " $0 }
+    /^skip /   { skipped++; left = left "\n  " $0 }
+    END {
+      if (bad) print "failed:" bad
+      if (left) print "skipped:" left
+      printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+      exit failed > 0 || passed == 0
+    }'
 }
 
-if [ "${1:-}" = --sum ]; then sum; exit $?; fi
-status=0
-for suite in "$@"; do
-  echo "--- $suite"
-  "suite_$suite" | tee $results/"$suite".log
-  grep -q '^not ok' $results/"$suite".log && status=1
+if [ "${1:-}" = --sum ]; then
+  sum $results/*.log
+  exit
+fi
+logs=()
+for name in "$@"; do
+  echo "--- $name"
+  suite "$name" | tee "$results/$name.log"
+  logs+=("$results/$name.log")
 done
-cat $(printf "$results/%s.log " "$@") | awk '/^ok /{p++} /^not ok /{f++; print} /^skip /{s++} END{printf "%d passed, %d failed, %d skipped\n", p, f, s}'
-exit $status
+sum "${logs[@]}"

@@ -20,9 +20,10 @@ nm -u "${objects[@]}" | awk '$1=="U"{print $2}' | sort -u |
   comm -23 - $out/defined | comm -23 - <(grep -v '^#' tests/purity.allow | sort -u) >$out/foreign
 if [ -s $out/foreign ]; then
   echo "cores call what they may not:" >&2
-  for symbol in $(cat $out/foreign); do
-    echo "  $symbol: $(nm -A -u "${objects[@]}" | grep -w "$symbol" | cut -d: -f1 | sort -u | xargs)" >&2
-  done
+  while read -r symbol; do
+    echo "  $symbol: $(nm -A -u "${objects[@]}" | grep -w "$symbol" |
+      cut -d: -f1 | sort -u | xargs)" >&2
+  done <$out/foreign
   bad=1
 fi
 for object in "${objects[@]}"; do
