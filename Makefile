@@ -16,6 +16,7 @@ WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wundef \
         -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
 CFLAGS.debug   := -Og -g
 CFLAGS.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+CFLAGS.clang   := $(CFLAGS.release)
 CFLAGS.asan    := -O1 -g -fsanitize=address,undefined \
                   -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS.release := -Wl,-z,relro,-z,now

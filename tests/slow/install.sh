@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# `make install` makes a tree that runs without the checkout.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+prefix=$(mktemp -d)
+trap 'rm -rf "$prefix"' EXIT
+make -s install PREFIX="$prefix"
+for program in perigee-master perigee-agent perigee-aurora thermos clusterctl; do
+  (cd / && "$prefix/bin/$program" --version | grep -q perigee)
+done
+man -l "$prefix/share/man/man1/clusterctl.1" >/dev/null
+mandoc -Tlint -W error "$prefix"/share/man/man1/*.1
