@@ -1,0 +1,106 @@
+-- lua5.4 lua/embed.lua DIR: write the modules under DIR as C (src/script/
+-- stdlib.h) to standard output. Modules keep their line numbers, for errors.
+-- The release hash is over the text, so that two builds of one source are one
+-- release whatever the bytecode looks like.
+
+-- SHA-256, FIPS 180-4.
+local K = { string.unpack('>' .. ('I4'):rep(64), (([[
+  428a2f98 71374491 b5c0fbcf e9b5dba5 3956c25b 59f111f1 923f82a4 ab1c5ed5
+  d807aa98 12835b01 243185be 550c7dc3 72be5d74 80deb1fe 9bdc06a7 c19bf174
+  e49b69c1 efbe4786 0fc19dc6 240ca1cc 2de92c6f 4a7484aa 5cb0a9dc 76f988da
+  983e5152 a831c66d b00327c8 bf597fc7 c6e00bf3 d5a79147 06ca6351 14292967
+  27b70a85 2e1b2138 4d2c6dfc 53380d13 650a7354 766a0abb 81c2c92e 92722c85
+  a2bfe8a1 a81a664b c24b8b70 c76c51a3 d192e819 d6990624 f40e3585 106aa070
+  19a4c116 1e376c08 2748774c 34b0bcb5 391c0cb3 4ed8aa4a 5b9cca4f 682e6ff3
+  748f82ee 78a5636f 84c87814 8cc70208 90befffa a4506ceb bef9a3f7 c67178f2
+]]):gsub('%s+', ''):gsub('%x%x', function(hex)
+  return string.char(tonumber(hex, 16))
+end))) }
+local START = {
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+}
+
+local function rotate(x, n)
+  return ((x >> n) | (x << (32 - n))) & 0xffffffff
+end
+
+local function schedule(text, at)
+  local w = { string.unpack('>' .. ('I4'):rep(16), text, at) }
+  for i = 17, 64 do
+    local a, b = w[i - 15], w[i - 2]
+    local s0 = rotate(a, 7) ~ rotate(a, 18) ~ (a >> 3)
+    local s1 = rotate(b, 17) ~ rotate(b, 19) ~ (b >> 10)
+    w[i] = (w[i - 16] + s0 + w[i - 7] + s1) & 0xffffffff
+  end
+  return w
+end
+
+local function compress(state, w)
+  local a, b, c, d, e, f, g, h = table.unpack(state)
+  for i = 1, 64 do
+    local s1 = rotate(e, 6) ~ rotate(e, 11) ~ rotate(e, 25)
+    local t1 = h + s1 + ((e & f) ~ (~e & g)) + K[i] + w[i]
+    local s0 = rotate(a, 2) ~ rotate(a, 13) ~ rotate(a, 22)
+    local t2 = s0 + ((a & b) ~ (a & c) ~ (b & c))
+    h, g, f, e = g, f, e, (d + t1) & 0xffffffff
+    d, c, b, a = c, b, a, (t1 + t2) & 0xffffffff
+  end
+  for i, v in ipairs { a, b, c, d, e, f, g, h } do
+    state[i] = (state[i] + v) & 0xffffffff
+  end
+end
+
+local function sha256(text)
+  local state = { table.unpack(START) }
+  text = text .. '\x80' .. ('\0'):rep((55 - #text) % 64)
+    .. string.pack('>I8', #text * 8)
+  for at = 1, #text, 64 do compress(state, schedule(text, at)) end
+  return (('%08x'):rep(8)):format(table.unpack(state))
+end
+
+assert(sha256('abc') == 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9c'
+  .. 'b410ff61f20015ad', 'sha256 is wrong')
+
+local function modules(dir)
+  local list = {}
+  local find = io.popen(("cd '%s' && find . -name '*.lua'"):format(dir))
+  for path in find:lines() do
+    path = path:sub(3)
+    local file = assert(io.open(dir .. '/' .. path, 'rb'))
+    local text = file:read('a')
+    file:close()
+    local name = path:gsub('%.lua$', ''):gsub('/', '.')
+    list[#list + 1] = { path = path, name = name, text = text }
+  end
+  assert(find:close())
+  table.sort(list, function(a, b) return a.path < b.path end)
+  return list
+end
+
+local function as_c(bytes)
+  local out = {}
+  for at = 1, #bytes, 16 do
+    local row = { bytes:byte(at, at + 15) }
+    out[#out + 1] = table.concat(row, ',') .. ','
+  end
+  return table.concat(out, '\n')
+end
+
+local dir = assert(arg[1], 'usage: embed.lua DIR')
+local release, rows = {}, {}
+
+print('#include "script/stdlib.h"')
+for i, module in ipairs(modules(dir)) do
+  local chunk = assert(load(module.text, '@stdlib/' .. module.path, 't'))
+  local code = string.dump(chunk)
+  release[i] = ('%s %d\n%s'):format(module.path, #module.text, module.text)
+  rows[i] = ('{"%s", code%d, %d},'):format(module.name, i, #code)
+  print(('static const unsigned char code%d[] = {\n%s\n};'):format(i,
+    as_c(code)))
+end
+print('const struct stdlib_module STDLIB[] = {')
+print(table.concat(rows, '\n'))
+print('{0, 0, 0}\n};') -- a row without a name ends the table
+print(('const char STDLIB_HASH[] = "%s";'):format(
+  sha256(table.concat(release))))
