@@ -9,9 +9,13 @@
 
 enum { ID_MAX = 256, UUID_BYTES = 16, UUID_TEXT_MAX = 37 };
 
-/* NULL when the id is legal, else what is wrong with it, as Mesos says it:
- * "ID must not be empty", "'a/b' contains invalid characters", ... */
+/* NULL when the id is legal, else what is wrong with it in Mesos' words: "ID
+ * must not be empty", "'.' is disallowed", or, to be read after the quoted id,
+ * "contains invalid characters". */
 const char *id_problem(const char *id);
+/* The same with the whole sentence in *err: "'a/b' contains invalid
+ * characters" (ERR_INVALID). */
+int id_check(const char *id, struct err *err);
 
 struct uuid {
     uint8_t byte[UUID_BYTES];

@@ -1,0 +1,8 @@
+#include "base/hash.h"
+#define XXH_INLINE_ALL /* no symbol of the library is needed */
+#include <xxhash.h>
+
+uint64_t hash64(struct bytes bytes, uint64_t seed)
+{
+    return XXH64(bytes.data, bytes.size, seed);
+}

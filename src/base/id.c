@@ -1,0 +1,115 @@
+#include "base/id.h"
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Never part of an id: control characters and both kinds of slash. */
+static bool is_forbidden(unsigned char c)
+{
+    return c < ' ' || c == 0x7f || c == '/' || c == '\\';
+}
+
+const char *id_problem(const char *id)
+{
+    size_t size = strnlen(id, ID_MAX);
+
+    if (size == 0)
+        return "ID must not be empty";
+    if (size == ID_MAX)
+        return "ID must not be greater than 255 characters";
+    if (strcmp(id, ".") == 0)
+        return "'.' is disallowed";
+    if (strcmp(id, "..") == 0)
+        return "'..' is disallowed";
+    for (const char *c = id; *c; c++)
+        if (is_forbidden((unsigned char)*c))
+            return "contains invalid characters";
+    return NULL;
+}
+
+int id_check(const char *id, struct err *err)
+{
+    const char *problem = id_problem(id);
+
+    if (!problem)
+        return 0;
+    if (problem[0] == 'c') /* the one text whose subject is the id */
+        return err_set(err, ERR_INVALID, "'%s' %s", id, problem);
+    return err_set(err, ERR_INVALID, "%s", problem);
+}
+
+struct uuid uuid_random(struct rng *rng)
+{
+    struct uuid uuid;
+    uint64_t half[2] = {rng_next(rng), rng_next(rng)};
+
+    /* By shifts, so that a seed gives one text on every machine. */
+    for (int i = 0; i < UUID_BYTES; i++)
+        uuid.byte[i] = (uint8_t)(half[i / 8] >> (i % 8 * 8));
+    uuid.byte[6] = (uint8_t)((uuid.byte[6] & 0x0f) | 0x40); /* version 4 */
+    uuid.byte[8] = (uint8_t)((uuid.byte[8] & 0x3f) | 0x80); /* RFC 4122 */
+    return uuid;
+}
+
+bool uuid_equal(const struct uuid *a, const struct uuid *b)
+{
+    return memcmp(a->byte, b->byte, UUID_BYTES) == 0;
+}
+
+/* A dash stands before these bytes. */
+static bool is_dash_before(int byte)
+{
+    return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
+
+char *uuid_text(const struct uuid *uuid, char out[UUID_TEXT_MAX])
+{
+    static const char digit[] = "0123456789abcdef";
+    char *to = out;
+
+    for (int i = 0; i < UUID_BYTES; i++) {
+        if (is_dash_before(i))
+            *to++ = '-';
+        *to++ = digit[uuid->byte[i] >> 4];
+        *to++ = digit[uuid->byte[i] & 15];
+    }
+    *to++ = '\0';
+    assert(to - out == UUID_TEXT_MAX);
+    return out;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int uuid_parse(const char *text, struct uuid *out, struct err *err)
+{
+    struct uuid uuid;
+    const char *at = text;
+
+    for (int i = 0; i < UUID_BYTES; i++) {
+        if (is_dash_before(i) && *at++ != '-')
+            goto fail;
+        int high = hex_value(at[0]);
+        int low = high < 0 ? -1 : hex_value(at[1]);
+        if (low < 0)
+            goto fail;
+        uuid.byte[i] = (uint8_t)(high << 4 | low);
+        at += 2;
+    }
+    if (*at != '\0')
+        goto fail;
+    *out = uuid;
+    return 0;
+fail:
+    return err_set(err, ERR_INVALID,
+                   "uuid '%.64s': want 32 hexadecimal digits as 8-4-4-4-12",
+                   text);
+}
