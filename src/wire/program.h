@@ -16,6 +16,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/err.h"
 #include "wire/http.h"
 #include "wire/metrics.h"
 #include <stdint.h>
