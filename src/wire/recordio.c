@@ -61,7 +61,7 @@ int recordio_next(struct recordio *reader, struct bytes *out, struct err *err)
     }
     struct bytes rest = {reader->pending.data + reader->taken,
                          reader->pending.size - reader->taken};
-    size_t length;
+    size_t length = 0;
     int line = length_line(rest, &length, err);
     if (line <= 0 || rest.size - (size_t)line < length)
         return line < 0 ? line : 0;
