@@ -11,11 +11,11 @@ enum { ATTRIBUTES_MAX = 256 };
 enum attribute_type { ATTRIBUTE_TEXT, ATTRIBUTE_SCALAR, ATTRIBUTE_RANGES };
 
 struct attribute {
-    char *name;               /* owned */
+    char *name; /* owned */
     enum attribute_type type;
-    char *text;               /* owned; as written, for every type */
-    int64_t milli;            /* ATTRIBUTE_SCALAR */
-    struct ranges ranges;     /* ATTRIBUTE_RANGES */
+    char *text;           /* owned; as written, for every type */
+    int64_t milli;        /* ATTRIBUTE_SCALAR */
+    struct ranges ranges; /* ATTRIBUTE_RANGES */
 };
 
 struct attributes { /* zero-initialised is empty */
@@ -30,4 +30,5 @@ void attributes_add_text(struct attributes *a, const char *name,
 int attributes_parse(const char *text, struct attributes *out, struct err *err);
 /* First value of a name, NULL when it has none. */
 const char *attributes_value(const struct attributes *a, const char *name);
+/* The same values, in whatever order. */
 bool attributes_equal(const struct attributes *a, const struct attributes *b);

@@ -38,6 +38,63 @@ int id_check(const char *id, struct err *err)
     return err_set(err, ERR_INVALID, "%s", problem);
 }
 
+/* One component of a role, `size` bytes at `part`. */
+static int component_check(const char *role, const char *part, size_t size,
+                           struct err *err)
+{
+    static const char *const refused[] = {".", "..", "*"};
+    int shown = (int)size;
+
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        if (strlen(refused[i]) == size && memcmp(part, refused[i], size) == 0)
+            return err_set(err, ERR_INVALID,
+                           "Role '%s' cannot include '%s' as a component", role,
+                           refused[i]);
+    if (part[0] == '-')
+        return err_set(err, ERR_INVALID,
+                       "Role component '%.*s' is invalid because it starts "
+                       "with a dash",
+                       shown, part);
+    if (strcspn(part, "/ \t\n\v\f\r\x7f") < size)
+        return err_set(err, ERR_INVALID,
+                       "Role component '%.*s' is invalid because it contains "
+                       "backspace or whitespace",
+                       shown, part);
+    return 0;
+}
+
+int role_check(const char *role, struct err *err)
+{
+    size_t length = strnlen(role, ID_MAX);
+
+    if (strcmp(role, "*") == 0)
+        return 0;
+    if (length == 0)
+        return err_set(err, ERR_INVALID,
+                       "Role names cannot be the empty string");
+    if (length == ID_MAX)
+        return err_set(err, ERR_INVALID,
+                       "Role '%.40s...' is longer than %d bytes", role,
+                       ID_MAX - 1);
+    if (role[0] == '/')
+        return err_set(err, ERR_INVALID, "Role '%s' cannot start with a slash",
+                       role);
+    if (role[length - 1] == '/')
+        return err_set(err, ERR_INVALID, "Role '%s' cannot end with a slash",
+                       role);
+    if (strstr(role, "//"))
+        return err_set(err, ERR_INVALID,
+                       "Role '%s' cannot contain two adjacent slashes", role);
+    for (const char *part = role; *part;) {
+        size_t size = strcspn(part, "/");
+        int rc = component_check(role, part, size, err);
+        if (rc < 0)
+            return rc;
+        part += size + (part[size] == '/');
+    }
+    return 0;
+}
+
 struct uuid uuid_random(struct rng *rng)
 {
     struct uuid uuid;

@@ -17,6 +17,11 @@ const char *id_problem(const char *id);
  * characters" (ERR_INVALID). */
 int id_check(const char *id, struct err *err);
 
+/* A role: "*", or components joined by '/', none of them empty, ".", ".." or
+ * "*", none starting with '-', no DEL or white space; at most 255
+ * bytes. The texts are Mesos': "Role '/a' cannot start with a slash". */
+int role_check(const char *role, struct err *err);
+
 struct uuid {
     uint8_t byte[UUID_BYTES];
 };

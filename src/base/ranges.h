@@ -36,3 +36,8 @@ uint64_t ranges_size(const struct ranges *ranges);
 bool ranges_take(struct ranges *from, uint64_t n, struct ranges *out);
 /* "[31000-31999, 32500-32500]", as Mesos prints ports. */
 void ranges_print(const struct ranges *ranges, struct buf *out);
+/* The text form: "[31000-32000,5-9]", spaces anywhere between numbers; what
+ * overlaps or touches is merged. "[]" is empty. `out` is unset before. */
+int ranges_parse(const char *text, struct ranges *out, struct err *err);
+/* Every invariant above; asserts. */
+void ranges_check(const struct ranges *ranges);

@@ -18,18 +18,25 @@
 
 enum { RESOURCES_INLINE = 5, RESOURCES_MAX = 1024 };
 
+/* The most that one scalar may be in a text or a message. Sums of nine thousand
+ * such amounts still fit; who decodes resources refuses larger ones. */
+#define RESOURCE_MILLI_MAX INT64_C(1000000000000000)
+
 enum resource_type { RESOURCE_SCALAR, RESOURCE_RANGES, RESOURCE_SET };
 
 /* What a resource is, apart from how much. Immutable. */
 struct resource_kind {
     uint32_t refs; /* 0: a constant, never freed */
     enum resource_type type;
-    const char *name;        /* "cpus" */
-    const char *role;        /* "*", or the role of the innermost reservation */
-    const char *allocation;  /* role it is allocated to, "" when it is not */
-    const char *reservation; /* canonical stack of reservations, "" for none */
-    const char *disk;        /* canonical disk source and volume, "" for none */
+    const char *name;       /* "cpus" */
+    const char *role;       /* "*", or the role of the innermost reservation */
+    const char *allocation; /* role it is allocated to, "" when it is not */
+    /* The whole stack and the disk as Mesos prints them, "" for none:
+     * "(STATIC,web),(DYNAMIC,web/blog,alice)" and "MOUNT:/mnt/ssd,id:path". */
+    const char *reservation;
+    const char *disk;
     bool revocable, shared;
+    uint8_t rank; /* where the name sorts; set by resource_kind_make() */
 };
 
 extern const struct resource_kind RESOURCE_CPUS, RESOURCE_MEM, RESOURCE_DISK,
@@ -37,10 +44,12 @@ extern const struct resource_kind RESOURCE_CPUS, RESOURCE_MEM, RESOURCE_DISK,
 
 /* Find the constant, or make a new kind with one reference. Strings are
  * copied; NULL counts as "" ("*" for role). */
-const struct resource_kind *resource_kind_make(const struct resource_kind *like);
+const struct resource_kind *resource_kind_make(
+    const struct resource_kind *like);
 const struct resource_kind *resource_kind_ref(const struct resource_kind *kind);
 void resource_kind_unref(const struct resource_kind *kind);
-/* Name first, then the rest; 0 when equal. A total order. */
+/* Name first (cpus, gpus, mem, disk, ports, then others by the alphabet), then
+ * the rest; 0 when equal. A total order. For constants and made kinds only. */
 int resource_kind_compare(const struct resource_kind *a,
                           const struct resource_kind *b);
 
@@ -79,9 +88,11 @@ bool resources_contain(const struct resources *whole,
 bool resources_contain_any(const struct resources *whole,
                            const struct resources *part);
 void resources_add(struct resources *to, const struct resources *more);
+/* Copies `one`: an amount >= 0, a set in any order. */
 void resources_add_one(struct resources *to, const struct resource *one);
 void resources_add_scalar(struct resources *to, const char *name,
-                          int64_t milli); /* unreserved; may be negative */
+                          int64_t milli); /* unreserved; a negative amount is
+                                             taken away, and must be there */
 /* Precondition: contained (asserted). */
 void resources_subtract(struct resources *from, const struct resources *less);
 
