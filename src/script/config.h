@@ -6,6 +6,7 @@
  * host = {hostname, cpus, mem_mb} besides plain Lua without I/O. */
 #pragma once
 #include "base/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
