@@ -1,0 +1,143 @@
+/* Reading the lists of clusters. */
+#include "cli/cluster.h"
+
+#include "script/data.h"
+#include "sys/file.h"
+#include "wire/codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SOURCES_MAX = 3 };
+
+static const char *config_folder(struct cli *cli)
+{
+    const char *xdg = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+
+    if (xdg != NULL && xdg[0] == '/')
+        return arena_printf(&cli->arena, "%s/clusterctl", xdg);
+    return arena_printf(&cli->arena, "%s/.config/clusterctl",
+                        home != NULL && home[0] != '\0' ? home : "/root");
+}
+
+/* The files to look at, in order; *given says that the user chose the file. */
+static size_t sources(struct cli *cli, const char *file[SOURCES_MAX],
+                      bool *given)
+{
+    const char *chosen = getenv("CLUSTERCTL_CLUSTERS");
+
+    *given = chosen != NULL && chosen[0] != '\0';
+    if (*given) {
+        file[0] = chosen;
+        return 1;
+    }
+    file[0] = arena_printf(&cli->arena, "%s/clusters.lua", config_folder(cli));
+    file[1] = arena_printf(&cli->arena, "%s/dev.lua", config_folder(cli));
+    file[2] = "/etc/perigee/clusters.lua";
+    return 3;
+}
+
+static int load(struct cli *cli, const char *path, Perigee__ClusterList **out,
+                struct err *err)
+{
+    struct buf json = {0};
+    ProtobufCMessage *message;
+    int rc = script_data_file(path, "cluster", &json, err);
+
+    if (rc == 0)
+        rc = codec_decode(&perigee__cluster_list__descriptor, "ClusterList",
+                          MEDIA_JSON, buf_bytes(&json), &cli->arena, &message,
+                          err);
+    if (rc == 0)
+        *out = (Perigee__ClusterList *)message;
+    else if (err->place[0] == '\0')
+        err_place(err, "%s", path);
+    buf_release(&json);
+    return rc;
+}
+
+static bool is_named(const Perigee__Cluster *cluster, const char *name)
+{
+    return cluster->name != NULL && strcmp(cluster->name, name) == 0;
+}
+
+/* Look through the sources; names met on the way are put into *known. */
+static int search(struct cli *cli, const char *name,
+                  const Perigee__Cluster **out, struct buf *known,
+                  struct err *err)
+{
+    const char *file[SOURCES_MAX];
+    bool given;
+    size_t count = sources(cli, file, &given);
+
+    *out = NULL;
+    for (size_t i = 0; i < count && *out == NULL; i++) {
+        Perigee__ClusterList *list;
+        int rc;
+
+        if (!given && access(file[i], F_OK) != 0)
+            continue;
+        if ((rc = load(cli, file[i], &list, err)) < 0)
+            return rc;
+        for (size_t k = 0; k < list->n_cluster; k++) {
+            const Perigee__Cluster *cluster = list->cluster[k];
+            if (*out == NULL && is_named(cluster, name))
+                *out = cluster;
+            buf_addf(known, "%s%s", known->size ? ", " : "",
+                     cluster->name ? cluster->name : "?");
+        }
+    }
+    return 0;
+}
+
+static int checked(const Perigee__Cluster *cluster, struct err *err)
+{
+    if (cluster->aurora != NULL && strchr(cluster->aurora, ':') != NULL)
+        return 0;
+    return err_set(err, ERR_INVALID,
+                   "cluster '%s' of the cluster list: want aurora = "
+                   "\"host:port\"",
+                   cluster->name);
+}
+
+int cluster_find(struct cli *cli, const char *name,
+                 const Perigee__Cluster **out, struct err *err)
+{
+    const Perigee__Cluster *found = NULL;
+    struct buf known = {0};
+    int rc = search(cli, name, &found, &known, err);
+
+    if (rc == 0 && found == NULL) {
+        rc = err_set(err, ERR_NOT_FOUND, "no cluster called '%s'", name);
+        if (known.size > 0)
+            err_hint(err, "known clusters: %s", buf_text(&known));
+        else
+            err_hint(err, "`clusterctl dev start` makes one called devcluster; "
+                          "others go into %s/clusters.lua",
+                     config_folder(cli));
+    }
+    if (rc == 0)
+        rc = checked(found, err);
+    if (rc == 0)
+        *out = found;
+    buf_release(&known);
+    return rc;
+}
+
+int cluster_default(struct cli *cli, const Perigee__Cluster **out,
+                    struct err *err)
+{
+    return cluster_find(cli, "devcluster", out, err);
+}
+
+int cluster_dev_file(struct cli *cli, const char **out, struct err *err)
+{
+    const char *folder = config_folder(cli);
+    int rc = dir_make(folder, 0755, err);
+
+    if (rc == 0)
+        *out = arena_printf(&cli->arena, "%s/dev.lua", folder);
+    return rc;
+}

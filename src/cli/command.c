@@ -1,0 +1,338 @@
+/* Finding the command, reading its options, helping with both. */
+#include "cli/command.h"
+
+#include "base/text.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FILE_OPTIONS "param bind root"
+#define WAIT_OPTIONS "no-wait timeout"
+
+/* clang-format off */
+static const struct command COMMANDS[] = {
+    {"create", "KEY [FILE]", "create a job from a job file",
+     FILE_OPTIONS " wait-until timeout accept-server", create_run, 1, 2},
+    {"kill", "KEY[/INSTANCES]", "kill a job, or some of its instances",
+     WAIT_OPTIONS " message", kill_run, 1, 1},
+    {"killall", "KEY", "kill every instance of a job",
+     WAIT_OPTIONS " message", killall_run, 1, 1},
+    {"restart", "KEY[/INSTANCES]", "replace running instances by new ones",
+     WAIT_OPTIONS " message batch-size", restart_run, 1, 1},
+    {"scale", "KEY N", "make it N instances, more or fewer",
+     WAIT_OPTIONS, scale_run, 2, 2},
+    {"add", "KEY COUNT", "add COUNT instances",
+     WAIT_OPTIONS, add_run, 2, 2},
+    {"status", "KEY", "what every instance of a job does, and did",
+     "", status_run, 1, 1},
+    {"list", "[CLUSTER[/ROLE]]", "jobs, with the state of their instances",
+     "", list_run, 0, 1},
+    {"inspect", "KEY FILE", "what a job file says, without a cluster",
+     FILE_OPTIONS, inspect_run, 2, 2},
+    {"check", "FILE...", "find every mistake in job files",
+     FILE_OPTIONS, check_run, 1, CLI_ARGS_MAX},
+    {"logs", "KEY/INSTANCE [PROCESS]", "what a process wrote",
+     "follow stderr", logs_run, 1, 2},
+    {"why", "KEY", "why instances of a job wait",
+     "", why_run, 1, 1},
+    {"wait", "KEY", "wait until a job is RUNNING, FINISHED or GONE",
+     "for timeout", wait_run, 1, 1},
+    {"dev start", "", "start a whole cluster on this machine",
+     "dir agents port", dev_start_run, 0, 0},
+    {"dev stop", "", "end that cluster and all its tasks",
+     "dir", dev_stop_run, 0, 0},
+    {"dev status", "", "is that cluster up?",
+     "dir", dev_status_run, 0, 0},
+    {"dev", "", "run that cluster in the foreground, until Ctrl-C",
+     "dir agents port", dev_run, 0, 0},
+};
+
+/* Every long option there is; `at` is where its value goes in struct cli. */
+static const struct cli_option {
+    const char *name, *value; /* value NULL: a flag */
+    char letter;              /* 0: none */
+    size_t at;
+    const char *help;
+} OPTIONS[] = {
+    {"param", "NAME=VALUE", 'p', 0, "give a parameter of the job file"},
+    {"bind", "NAME=VALUE", 0, 0, "the same, as Aurora called it"},
+    {"root", "DIR", 0, offsetof(struct cli, root),
+     "folder the job file may read from (default: its own)"},
+    {"for", "STATE", 0, offsetof(struct cli, wait_for),
+     "RUNNING, FINISHED or GONE (default RUNNING)"},
+    {"wait-until", "STATE", 0, offsetof(struct cli, wait_until),
+     "PENDING, RUNNING or FINISHED (default PENDING)"},
+    {"timeout", "SECONDS", 0, offsetof(struct cli, timeout),
+     "give up waiting after this long (exit code 9)"},
+    {"no-wait", NULL, 0, offsetof(struct cli, no_wait),
+     "return as soon as the scheduler has accepted"},
+    {"message", "TEXT", 'm', offsetof(struct cli, message),
+     "why, for the tasks' history"},
+    {"batch-size", "N", 0, offsetof(struct cli, batch_size),
+     "how many at a time (default 1; 0: all at once)"},
+    {"accept-server", NULL, 0, offsetof(struct cli, accept_server),
+     "take the scheduler's evaluation where it differs from ours"},
+    {"follow", NULL, 'f', offsetof(struct cli, follow),
+     "go on printing what is written"},
+    {"stderr", NULL, 0, offsetof(struct cli, stderr_log),
+     "the error output instead of the output"},
+    {"dir", "DIR", 0, offsetof(struct cli, directory),
+     "where the cluster keeps its state"},
+    {"agents", "N", 0, offsetof(struct cli, agents),
+     "how many agents (default 2)"},
+    {"port", "BASE", 0, offsetof(struct cli, port),
+     "the master's port; others follow (default 5050)"},
+    {"json", NULL, 0, offsetof(struct cli, json), "one JSON document as answer"},
+    {"verbose", NULL, 'v', offsetof(struct cli, verbose), "say more"},
+};
+/* clang-format on */
+
+enum {
+    COMMAND_COUNT = sizeof COMMANDS / sizeof COMMANDS[0],
+    OPTION_COUNT = sizeof OPTIONS / sizeof OPTIONS[0]
+};
+
+static bool has_word(const char *list, const char *word)
+{
+    size_t size = strlen(word);
+
+    for (const char *p = list; (p = strstr(p, word)) != NULL; p += size)
+        if ((p == list || p[-1] == ' ') && (p[size] == ' ' || p[size] == '\0'))
+            return true;
+    return false;
+}
+
+static bool takes(const struct command *command, const struct cli_option *o)
+{
+    return strcmp(o->name, "json") == 0 || strcmp(o->name, "verbose") == 0 ||
+           has_word(command->options, o->name);
+}
+
+/* "job create" is "create": Aurora's users type the noun. */
+static int skip_noun(int argc, char **argv)
+{
+    return argc > 1 && strcmp(argv[0], "job") == 0 ? 1 : 0;
+}
+
+const struct command *command_find(int argc, char **argv, int *words)
+{
+    int skip = skip_noun(argc, argv);
+
+    for (int i = 0; i < COMMAND_COUNT && argc > skip; i++) {
+        const char *name = COMMANDS[i].name;
+        const char *space = strchr(name, ' ');
+        size_t head = space ? (size_t)(space - name) : strlen(name);
+        const char *given = argv[skip];
+
+        if (strlen(given) != head || strncmp(given, name, head) != 0)
+            continue;
+        if (space != NULL &&
+            (argc < skip + 2 || strcmp(argv[skip + 1], space + 1) != 0))
+            continue;
+        *words = skip + (space ? 2 : 1);
+        return &COMMANDS[i];
+    }
+    return NULL;
+}
+
+const char *command_nearest(const char *name)
+{
+    const char *names[COMMAND_COUNT + 1];
+
+    for (int i = 0; i < COMMAND_COUNT; i++)
+        names[i] = COMMANDS[i].name;
+    names[COMMAND_COUNT] = NULL;
+    return text_nearest(name, names);
+}
+
+static void print_options(struct cli *cli, const struct command *command)
+{
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        const struct cli_option *o = &OPTIONS[i];
+        char left[64];
+
+        if (!takes(command, o))
+            continue;
+        (void)snprintf(left, sizeof left, "%s%c%s--%s%s%s",
+                       o->letter ? "-" : " ", o->letter ? o->letter : ' ',
+                       o->letter ? ", " : "  ", o->name, o->value ? " " : "",
+                       o->value ? o->value : "");
+        buf_addf(&cli->out, "  %-28s %s\n", left, o->help);
+    }
+}
+
+static void print_command(struct cli *cli, const struct command *command)
+{
+    buf_addf(&cli->out, "usage: clusterctl %s %s [options]\n\n%s\n\noptions:\n",
+             command->name, command->usage, command->summary);
+    print_options(cli, command);
+    buf_addf(&cli->out, "\nman clusterctl has the details and exit codes.\n");
+}
+
+static void print_all(struct cli *cli)
+{
+    buf_add_text(&cli->out, "usage: clusterctl COMMAND [arguments] [options]\n\n");
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        char left[64];
+
+        (void)snprintf(left, sizeof left, "%s %s", COMMANDS[i].name,
+                       COMMANDS[i].usage);
+        buf_addf(&cli->out, "  %-32s %s\n", left, COMMANDS[i].summary);
+    }
+    buf_add_text(
+        &cli->out,
+        "\nKEY is cluster/role/environment/name; INSTANCES is like 0-2,5.\n"
+        "`clusterctl help COMMAND` or `clusterctl COMMAND --help` says more.\n"
+        "Start here: clusterctl dev start\n");
+}
+
+int command_help(struct cli *cli, int argc, char **argv)
+{
+    int words;
+    const struct command *command =
+        argc > 0 ? command_find(argc, argv, &words) : NULL;
+
+    if (command != NULL)
+        print_command(cli, command);
+    else if (argc == 0)
+        print_all(cli);
+    else
+        return cli_refuse(cli, EXIT_BAD_COMMAND,
+                          "`clusterctl help` lists the commands",
+                          "no command '%s'", argv[0]);
+    return EXIT_OK;
+}
+
+static const struct cli_option *option_by_name(const struct command *command,
+                                               const char *name, size_t size)
+{
+    for (int i = 0; i < OPTION_COUNT; i++)
+        if (takes(command, &OPTIONS[i]) && strlen(OPTIONS[i].name) == size &&
+            strncmp(OPTIONS[i].name, name, size) == 0)
+            return &OPTIONS[i];
+    return NULL;
+}
+
+static const struct cli_option *option_by_letter(const struct command *command,
+                                                 char letter)
+{
+    for (int i = 0; i < OPTION_COUNT; i++)
+        if (takes(command, &OPTIONS[i]) && OPTIONS[i].letter == letter)
+            return &OPTIONS[i];
+    return NULL;
+}
+
+static int unknown_option(struct cli *cli, const struct command *command,
+                          const char *given)
+{
+    const char *names[OPTION_COUNT + 1];
+    int count = 0;
+
+    for (int i = 0; i < OPTION_COUNT; i++)
+        if (takes(command, &OPTIONS[i]))
+            names[count++] = OPTIONS[i].name;
+    names[count] = NULL;
+    const char *nearest =
+        given[1] == '-' ? text_nearest(given + 2, names) : NULL;
+    const char *hint = nearest
+                           ? arena_printf(&cli->arena, "did you mean --%s?",
+                                          nearest)
+                           : arena_printf(&cli->arena,
+                                          "`clusterctl help %s` lists them",
+                                          command->name);
+    return cli_refuse(cli, EXIT_BAD_PARAMETER, hint, "%s: no option %s",
+                      command->name, given);
+}
+
+static int add_parameter(struct cli *cli, const char *text)
+{
+    const char *equals = strchr(text, '=');
+
+    if (equals == NULL || equals == text)
+        return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                          "parameter '%s': want NAME=VALUE", text);
+    if (cli->parameter_count == CLI_PARAMETERS_MAX)
+        return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                          "more than %d parameters", CLI_PARAMETERS_MAX);
+    cli->parameter[cli->parameter_count++] = (struct script_parameter){
+        .name = arena_strndup(&cli->arena, text, (size_t)(equals - text)),
+        .value = equals + 1,
+    };
+    return 0;
+}
+
+static int set_option(struct cli *cli, const struct cli_option *o,
+                      const char *value)
+{
+    if (o->value == NULL)
+        *(bool *)((char *)cli + o->at) = true;
+    else if (o->at == 0)
+        return add_parameter(cli, value);
+    else
+        *(const char **)((char *)cli + o->at) = value;
+    return 0;
+}
+
+/* One argument that begins with '-'; *at moves over a separate value. */
+static int parse_option(const struct command *command, struct cli *cli,
+                        int argc, char **argv, int *at)
+{
+    const char *given = argv[*at], *value = NULL;
+    const struct cli_option *o;
+
+    if (given[1] == '-') {
+        const char *equals = strchr(given, '=');
+        size_t size = equals ? (size_t)(equals - given - 2) : strlen(given + 2);
+        o = option_by_name(command, given + 2, size);
+        value = equals ? equals + 1 : NULL;
+    } else {
+        o = option_by_letter(command, given[1]);
+        value = given[1] && given[2] ? given + 2 : NULL;
+    }
+    if (o == NULL)
+        return unknown_option(cli, command, given);
+    if (o->value == NULL && value != NULL)
+        return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                          "option --%s takes no value", o->name);
+    if (o->value != NULL && value == NULL) {
+        if (*at + 1 >= argc)
+            return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                              "option --%s: want %s", o->name, o->value);
+        value = argv[++*at];
+    }
+    return set_option(cli, o, value);
+}
+
+int command_parse(const struct command *command, struct cli *cli, int argc,
+                  char **argv)
+{
+    bool only_args = false;
+
+    for (int at = 0; at < argc; at++) {
+        const char *given = argv[at];
+        int rc;
+
+        if (!only_args && strcmp(given, "--") == 0) {
+            only_args = true;
+        } else if (!only_args && (strcmp(given, "--help") == 0 ||
+                                  strcmp(given, "-h") == 0)) {
+            print_command(cli, command);
+            return -1;
+        } else if (!only_args && given[0] == '-' && given[1] != '\0') {
+            if ((rc = parse_option(command, cli, argc, argv, &at)) != 0)
+                return rc;
+        } else if (cli->arg_count == CLI_ARGS_MAX) {
+            return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                              "more than %d arguments", CLI_ARGS_MAX);
+        } else {
+            cli->arg[cli->arg_count++] = given;
+        }
+    }
+    if (cli->arg_count < command->args_min ||
+        cli->arg_count > command->args_max)
+        return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                          "usage: clusterctl %s %s", command->name,
+                          command->usage);
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* The table of commands: a command is a row. */
+#pragma once
+#include "cli/cli.h"
+
+struct command {
+    const char *name;    /* "create", "dev start" */
+    const char *usage;   /* what follows the name */
+    const char *summary; /* one line */
+    const char *options; /* the long options it takes besides --json, --help,
+                            --verbose; space separated */
+    int (*run)(struct cli *cli);
+    int args_min, args_max;
+};
+
+/* The row named by the first words of argv, or NULL; *words says how many. */
+const struct command *command_find(int argc, char **argv, int *words);
+/* Parse the rest into cli; 0, or an exit code after reporting. 1 more case:
+ * -1 when --help was printed. */
+int command_parse(const struct command *command, struct cli *cli, int argc,
+                  char **argv);
+int command_help(struct cli *cli, int argc, char **argv);
+/* The known name nearest to a wrong one, or NULL. */
+const char *command_nearest(const char *name);
+
+/* The rows' functions, by file. */
+int create_run(struct cli *cli);
+int kill_run(struct cli *cli);
+int killall_run(struct cli *cli);
+int restart_run(struct cli *cli);
+int scale_run(struct cli *cli);
+int add_run(struct cli *cli);
+int status_run(struct cli *cli);
+int list_run(struct cli *cli);
+int inspect_run(struct cli *cli);
+int check_run(struct cli *cli);
+int logs_run(struct cli *cli);
+int why_run(struct cli *cli);
+int wait_run(struct cli *cli);
+int dev_run(struct cli *cli);
+int dev_start_run(struct cli *cli);
+int dev_stop_run(struct cli *cli);
+int dev_status_run(struct cli *cli);

@@ -1,0 +1,138 @@
+/* Choosing, evaluating and searching job files. */
+#include "cli/jobfile.h"
+
+#include "cli/api.h"
+#include "wire/json.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int jobfile_choose(struct cli *cli, const struct job_key *key, int index,
+                   const char **out)
+{
+    if (index < cli->arg_count) {
+        *out = cli->arg[index];
+        return 0;
+    }
+    const char *named = arena_printf(&cli->arena, "./%s.lua", key->name);
+    *out = access(named, R_OK) == 0 ? named : "./jobs.lua";
+    if (access(*out, R_OK) != 0)
+        return cli_refuse(cli, EXIT_BAD_CONFIG, "name the job file: KEY FILE",
+                          "no job file: neither %s nor ./jobs.lua is here",
+                          named);
+    cli_say(cli, "using %s", *out);
+    return 0;
+}
+
+/* The problems as data: {"error": {..., "problems": [...]}}. */
+static void problems_json(struct cli *cli, const char *file,
+                          const Perigee__Evaluation *evaluation)
+{
+    struct json_writer w;
+
+    buf_clear(&cli->out);
+    json_init(&w, &cli->out, 2);
+    json_begin_object(&w);
+    json_key(&w, "error");
+    json_begin_object(&w);
+    json_put_string(&w, "code", "INVALID");
+    json_put_string(&w, "message", "the job file has mistakes");
+    json_put_string(&w, "place", file);
+    json_key(&w, "problems");
+    json_begin_array(&w);
+    for (size_t i = 0; i < evaluation->n_problems; i++) {
+        const Perigee__Problem *p = evaluation->problems[i];
+        json_begin_object(&w);
+        json_put_string(&w, "message", p->message ? p->message : "");
+        json_put_string(&w, "file", p->file ? p->file : file);
+        json_put_int(&w, "line", p->line);
+        if (p->object != NULL)
+            json_put_string(&w, "object", p->object);
+        if (p->field != NULL)
+            json_put_string(&w, "field", p->field);
+        if (p->expected != NULL)
+            json_put_string(&w, "expected", p->expected);
+        if (p->nearest != NULL)
+            json_put_string(&w, "nearest", p->nearest);
+        json_end_object(&w);
+    }
+    json_end_array(&w);
+    json_end_object(&w);
+    json_end_object(&w);
+    buf_add_char(&cli->out, '\n');
+}
+
+static int report_problems(struct cli *cli, const char *file,
+                           const Perigee__Evaluation *evaluation)
+{
+    struct buf text = {0};
+
+    if (cli->json) {
+        problems_json(cli, file, evaluation);
+        return EXIT_BAD_CONFIG;
+    }
+    cli_progress_done(cli);
+    script_print_problems(evaluation, cli->talks, &text);
+    fputs(buf_text(&text), stderr);
+    buf_release(&text);
+    return EXIT_BAD_CONFIG;
+}
+
+int jobfile_evaluate(struct cli *cli, const char *file,
+                     Perigee__Evaluation **out)
+{
+    struct err err = {0};
+
+    if (script_evaluate_file(file, cli->root, cli->parameter,
+                             cli->parameter_count, &SCRIPT_LIMITS, out,
+                             &err) < 0)
+        return cli_fail(cli, EXIT_BAD_CONFIG, &err);
+    if ((*out)->n_problems == 0)
+        return 0;
+    int rc = report_problems(cli, file, *out);
+    jobfile_free(*out);
+    *out = NULL;
+    return rc;
+}
+
+void jobfile_free(Perigee__Evaluation *evaluation)
+{
+    if (evaluation != NULL)
+        perigee__evaluation__free_unpacked(evaluation, NULL);
+}
+
+static bool is_job(const Perigee__Job *job, const struct job_key *key)
+{
+    return strcmp(job->cluster, key->cluster) == 0 &&
+           strcmp(job->role, key->role) == 0 &&
+           strcmp(job->environment, key->env) == 0 &&
+           strcmp(job->name, key->name) == 0;
+}
+
+int jobfile_find(struct cli *cli, const char *file,
+                 const Perigee__Evaluation *evaluation,
+                 const struct job_key *key, const Perigee__Job **out)
+{
+    struct buf known = {0};
+    char text[JOB_KEY_TEXT_MAX];
+
+    for (size_t i = 0; i < evaluation->n_jobs; i++)
+        if (is_job(evaluation->jobs[i], key)) {
+            *out = evaluation->jobs[i];
+            buf_release(&known);
+            return 0;
+        }
+    for (size_t i = 0; i < evaluation->n_jobs && i < 20; i++) {
+        const Perigee__Job *job = evaluation->jobs[i];
+        buf_addf(&known, "%s%s/%s/%s/%s", i ? ", " : "", job->cluster,
+                 job->role, job->environment, job->name);
+    }
+    int rc = cli_refuse(
+        cli, EXIT_BAD_CONFIG,
+        known.size ? arena_printf(&cli->arena, "it has %s", buf_text(&known))
+                   : "it returns no jobs; `return { Service {...} }` at its end",
+        "%s has no job %s", file, job_key_text(key, text));
+    buf_release(&known);
+    return rc;
+}

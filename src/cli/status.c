@@ -1,0 +1,178 @@
+/* status, list: what jobs do. */
+#include "cli/api.h"
+#include "cli/command.h"
+
+#include "sys/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum cli_colour state_colour(Perigee__Aurora__TaskState state)
+{
+    switch (state) {
+    case PERIGEE__AURORA__TASK_STATE__RUNNING:
+    case PERIGEE__AURORA__TASK_STATE__FINISHED:
+        return CLI_GREEN;
+    case PERIGEE__AURORA__TASK_STATE__FAILED:
+    case PERIGEE__AURORA__TASK_STATE__LOST:
+        return CLI_RED;
+    case PERIGEE__AURORA__TASK_STATE__KILLED:
+        return CLI_DIM;
+    default:
+        return CLI_YELLOW;
+    }
+}
+
+/* "12s", "5m", "3h", "2d": how long ago. */
+static const char *ago(uint64_t at_ms, char out[16])
+{
+    int64_t secs = (clock_wall_ms() - (int64_t)at_ms) / 1000;
+
+    if (secs < 0)
+        secs = 0;
+    if (secs < 120)
+        (void)snprintf(out, 16, "%llds", (long long)secs);
+    else if (secs < 7200)
+        (void)snprintf(out, 16, "%lldm", (long long)(secs / 60));
+    else if (secs < 48 * 3600)
+        (void)snprintf(out, 16, "%lldh", (long long)(secs / 3600));
+    else
+        (void)snprintf(out, 16, "%lldd", (long long)(secs / 86400));
+    return out;
+}
+
+static void print_task(struct cli *cli, const Perigee__Aurora__TaskView *task)
+{
+    const Perigee__Aurora__TaskEvent *last =
+        task->n_events ? task->events[task->n_events - 1] : NULL;
+    char since[16] = "-";
+
+    if (last != NULL)
+        (void)ago(last->at_ms, since);
+    buf_addf(&cli->out, "  %4u  %s%-11s%s  %6s  %-15s", task->instance,
+             cli_colour(cli, state_colour(task->state)),
+             api_state_name(task->state), cli_colour(cli, CLI_PLAIN), since,
+             task->hostname && task->hostname[0] ? task->hostname : "-");
+    for (size_t i = 0; i < task->n_ports; i++)
+        buf_addf(&cli->out, " %s:%u", task->ports[i]->name,
+                 task->ports[i]->port);
+    if (last != NULL && last->message != NULL && last->message[0] != '\0')
+        buf_addf(&cli->out, "  %s", last->message);
+    buf_add_char(&cli->out, '\n');
+    if (cli->verbose)
+        buf_addf(&cli->out, "        %s\n", task->task_id);
+}
+
+static void print_tasks(struct cli *cli, const Perigee__Aurora__Answer *answer,
+                        bool terminal, const char *title)
+{
+    bool begun = false;
+
+    for (size_t i = 0; i < answer->n_tasks; i++) {
+        if (api_state_is_terminal(answer->tasks[i]->state) != terminal)
+            continue;
+        if (!begun)
+            buf_addf(&cli->out, "%s\n  %4s  %-11s  %6s  %-15s\n", title, "inst",
+                     "state", "since", "host");
+        begun = true;
+        print_task(cli, answer->tasks[i]);
+    }
+}
+
+static void print_job_line(struct cli *cli, const Perigee__Aurora__JobView *view)
+{
+    const Perigee__Job *job = view->job;
+    char key[JOB_KEY_TEXT_MAX];
+
+    (void)snprintf(key, sizeof key, "%s/%s/%s/%s", job->cluster, job->role,
+                   job->environment, job->name);
+    buf_addf(&cli->out, "%-48s %-8s %4u %7u %6u %8u %6u\n", key,
+             job->service ? "service" : "batch", job->instances, view->pending,
+             view->active, view->finished, view->failed);
+}
+
+static int get_job(struct cli *cli, const struct job_key *key,
+                   Perigee__Aurora__Answer **answer)
+{
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__Tasks tasks = PERIGEE__AURORA__CALL__TASKS__INIT;
+    Perigee__Aurora__JobKey wire_key;
+
+    api_key(key, &wire_key);
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__GET_JOB;
+    call.tasks = &tasks;
+    tasks.key = &wire_key;
+    return api_call(cli, key->cluster, &call, answer);
+}
+
+int status_run(struct cli *cli)
+{
+    Perigee__Aurora__Answer *answer;
+    struct job_key key;
+    char text[JOB_KEY_TEXT_MAX];
+    int rc;
+
+    if ((rc = cli_key(cli, 0, &key, NULL)) != 0 ||
+        (rc = get_job(cli, &key, &answer)) != 0)
+        return rc;
+    if (cli->json) {
+        api_print_json(cli, &answer->base);
+        return EXIT_OK;
+    }
+    const Perigee__Aurora__JobView *view =
+        answer->n_jobs ? answer->jobs[0] : NULL;
+    buf_addf(&cli->out, "%s%s%s", cli_colour(cli, CLI_BOLD),
+             job_key_text(&key, text), cli_colour(cli, CLI_PLAIN));
+    if (view != NULL && view->job != NULL)
+        buf_addf(&cli->out, "  %s, %u instance%s",
+                 view->job->service ? "service" : "batch job",
+                 view->job->instances, view->job->instances == 1 ? "" : "s");
+    buf_add_char(&cli->out, '\n');
+    print_tasks(cli, answer, false, "active");
+    print_tasks(cli, answer, true, "ended");
+    return EXIT_OK;
+}
+
+/* "CLUSTER[/ROLE]" into its parts. */
+static void split(struct cli *cli, const char *text, const char **cluster,
+                  const char **role)
+{
+    const char *slash = strchr(text, '/');
+
+    *cluster = slash ? arena_strndup(&cli->arena, text, (size_t)(slash - text))
+                     : text;
+    *role = slash ? slash + 1 : "";
+}
+
+int list_run(struct cli *cli)
+{
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__List list = PERIGEE__AURORA__CALL__LIST__INIT;
+    Perigee__Aurora__Answer *answer;
+    const char *cluster = "devcluster", *role = "";
+    int rc;
+
+    if (cli->arg_count > 0)
+        split(cli, cli->arg[0], &cluster, &role);
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__LIST_JOBS;
+    call.list = &list;
+    list.cluster = (char *)cluster;
+    list.role = (char *)role;
+    if (!cli->json)
+        buf_addf(&cli->out, "%-48s %-8s %4s %7s %6s %8s %6s\n", "job", "kind",
+                 "inst", "pending", "active", "finished", "failed");
+    do {
+        if ((rc = api_call(cli, cluster, &call, &answer)) != 0)
+            return rc;
+        if (cli->json) {
+            api_print_json(cli, &answer->base);
+            return EXIT_OK;
+        }
+        for (size_t i = 0; i < answer->n_jobs; i++)
+            print_job_line(cli, answer->jobs[i]);
+        list.cursor = answer->cursor;
+    } while (answer->cursor != NULL && answer->cursor[0] != '\0');
+    return EXIT_OK;
+}

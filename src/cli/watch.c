@@ -1,0 +1,264 @@
+/* Waiting for a job: look once, then follow its events; look again whenever an
+ * event might have decided. */
+#include "cli/watch.h"
+
+#include "base/text.h"
+#include "sys/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WATCH_INSTANCES_MAX = 4096 };
+
+struct watch {
+    struct cli *cli;
+    const struct job_key *key;
+    const struct instance_set *set;
+    enum watch_goal goal;
+    uint32_t instances;               /* how many the job has */
+    bool reached[WATCH_INSTANCES_MAX]; /* goal met by this instance */
+    bool look_again;                  /* an event may have decided */
+};
+
+static bool concerns(const struct watch *w, uint32_t instance)
+{
+    return instance < WATCH_INSTANCES_MAX &&
+           (w->set->count == 0 || instance_set_has(w->set, instance));
+}
+
+int watch_goal_parse(struct cli *cli, const char *text, enum watch_goal *out)
+{
+    static const char *const names[] = {"RUNNING", "FINISHED", "GONE", NULL};
+
+    for (int i = 0; names[i] != NULL; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum watch_goal)i;
+            return 0;
+        }
+    return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                      "state '%s': want RUNNING, FINISHED or GONE", text);
+}
+
+int watch_timeout(struct cli *cli, int64_t *out)
+{
+    struct err err = {0};
+
+    *out = 0;
+    if (cli->timeout == NULL)
+        return 0;
+    if (text_duration_ms(cli->timeout, out, &err) == 0 && *out > 0)
+        return 0;
+    return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                      "timeout '%s': want seconds, such as 30", cli->timeout);
+}
+
+/* How many instances the goal still waits for. */
+static uint32_t missing(const struct watch *w)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < w->instances && i < WATCH_INSTANCES_MAX; i++)
+        count += concerns(w, i) && !w->reached[i];
+    return count;
+}
+
+/* An event of one task: does it bring its instance to the goal? */
+static void note_state(struct watch *w, uint32_t instance,
+                       Perigee__Aurora__TaskState state)
+{
+    if (!concerns(w, instance))
+        return;
+    switch (w->goal) {
+    case WATCH_RUNNING:
+        if (state == PERIGEE__AURORA__TASK_STATE__RUNNING ||
+            state == PERIGEE__AURORA__TASK_STATE__FINISHED)
+            w->reached[instance] = true;
+        else if (api_state_is_terminal(state))
+            w->look_again = true;
+        break;
+    case WATCH_FINISHED:
+        w->reached[instance] = state == PERIGEE__AURORA__TASK_STATE__FINISHED;
+        w->look_again = w->look_again || api_state_is_terminal(state);
+        break;
+    case WATCH_GONE:
+        w->look_again = w->look_again || api_state_is_terminal(state);
+        break;
+    }
+}
+
+static bool on_event(void *context, const Perigee__Aurora__Event *event)
+{
+    struct watch *w = context;
+
+    if (event->type == PERIGEE__AURORA__EVENT__TYPE__TASK_CHANGED &&
+        event->task != NULL)
+        note_state(w, event->task->instance, event->task->state);
+    else if (event->type == PERIGEE__AURORA__EVENT__TYPE__JOB_REMOVED ||
+             event->type == PERIGEE__AURORA__EVENT__TYPE__JOB_CHANGED)
+        w->look_again = true;
+    if (w->goal == WATCH_RUNNING && missing(w) == 0)
+        w->look_again = true;
+    return !w->look_again;
+}
+
+static int look(struct watch *w, Perigee__Aurora__Answer **out)
+{
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__Tasks tasks = PERIGEE__AURORA__CALL__TASKS__INIT;
+    Perigee__Aurora__JobKey key;
+
+    api_key(w->key, &key);
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__GET_JOB;
+    call.tasks = &tasks;
+    tasks.key = &key;
+    return api_ask(w->cli, w->key->cluster, &call, out);
+}
+
+struct census { /* what one look found among the instances that concern us */
+    uint32_t active, running, finished;
+    const Perigee__Aurora__TaskView *failed; /* ended otherwise, not replaced */
+};
+
+static struct census count(struct watch *w, const Perigee__Aurora__Answer *a,
+                           bool first)
+{
+    struct census c = {0};
+    bool *active = calloc(WATCH_INSTANCES_MAX, sizeof *active);
+
+    for (size_t i = 0; i < a->n_tasks && active != NULL; i++) {
+        const Perigee__Aurora__TaskView *task = a->tasks[i];
+        if (!concerns(w, task->instance))
+            continue;
+        if (!api_state_is_terminal(task->state))
+            active[task->instance] = true, c.active++;
+        if (task->state == PERIGEE__AURORA__TASK_STATE__RUNNING) {
+            c.running++;
+            w->reached[task->instance] |= w->goal == WATCH_RUNNING;
+        }
+        if (task->state == PERIGEE__AURORA__TASK_STATE__FINISHED) {
+            c.finished++;
+            w->reached[task->instance] |=
+                w->goal == WATCH_FINISHED || (w->goal == WATCH_RUNNING && !first);
+        }
+    }
+    for (size_t i = 0; i < a->n_tasks && active != NULL; i++) {
+        const Perigee__Aurora__TaskView *task = a->tasks[i];
+        if (concerns(w, task->instance) && !active[task->instance] &&
+            !w->reached[task->instance] && api_state_is_terminal(task->state))
+            c.failed = task;
+    }
+    free(active);
+    return c;
+}
+
+static const char *last_message(const Perigee__Aurora__TaskView *task)
+{
+    for (size_t i = task->n_events; i > 0; i--)
+        if (task->events[i - 1]->message != NULL &&
+            task->events[i - 1]->message[0] != '\0')
+            return task->events[i - 1]->message;
+    return "no message";
+}
+
+static int failed(struct watch *w, const Perigee__Aurora__TaskView *task)
+{
+    char text[JOB_KEY_TEXT_MAX];
+
+    return cli_refuse(w->cli, EXIT_FAILED,
+                      arena_printf(&w->cli->arena,
+                                   "`clusterctl logs %s/%u --stderr` shows what "
+                                   "it wrote",
+                                   job_key_text(w->key, text), task->instance),
+                      "instance %u is %s: %s", task->instance,
+                      api_state_name(task->state), last_message(task));
+}
+
+/* 1 when the goal is met, 0 to go on, -1 when it cannot be met any more. */
+static int decide(struct watch *w, const Perigee__Aurora__Answer *a,
+                  bool first, const Perigee__Aurora__TaskView **culprit)
+{
+    if (a == NULL)
+        return w->goal == WATCH_GONE ? 1 : -1;
+    w->instances = a->n_jobs > 0 && a->jobs[0]->job != NULL
+                       ? a->jobs[0]->job->instances
+                       : w->instances;
+    struct census c = count(w, a, first);
+    cli_progress(w->cli, "%u active, %u running, %u finished", c.active,
+                 c.running, c.finished);
+    if (w->goal == WATCH_GONE)
+        return c.active == 0 ? 1 : 0;
+    if (missing(w) == 0)
+        return 1;
+    *culprit = c.failed;
+    return c.failed != NULL && c.active == 0 ? -1 : 0;
+}
+
+static int timed_out(struct watch *w)
+{
+    static const char *const goal[] = {"RUNNING", "FINISHED", "GONE"};
+    char text[JOB_KEY_TEXT_MAX];
+
+    job_key_text(w->key, text);
+    return cli_refuse(w->cli, EXIT_TIMED_OUT,
+                      arena_printf(&w->cli->arena,
+                                   "`clusterctl why %s` says what it waits for",
+                                   text),
+                      "%s is not %s after %s", text, goal[w->goal],
+                      w->cli->timeout ? w->cli->timeout : "this time");
+}
+
+static int watch_loop(struct watch *w, uint64_t since, int64_t timeout_ms)
+{
+    int64_t end = timeout_ms ? clock_monotonic_ns() / 1000000 + timeout_ms : 0;
+    Perigee__Aurora__JobKey key;
+
+    api_key(w->key, &key);
+    for (bool first = since == 0;; first = false) {
+        const Perigee__Aurora__TaskView *culprit = NULL;
+        Perigee__Aurora__Answer *answer;
+        int rc = look(w, &answer);
+        if (rc != 0)
+            return rc;
+        int verdict = decide(w, answer, first, &culprit);
+        if (verdict > 0)
+            return EXIT_OK;
+        if (verdict < 0)
+            return culprit != NULL
+                       ? failed(w, culprit)
+                       : cli_refuse(w->cli, EXIT_FAILED, NULL,
+                                    "the job is not there any more");
+        /* Events of the change itself count once; a later look has seen all
+         * that came before it. */
+        uint64_t next = (since != 0 ? since : answer->sequence) + 1;
+        since = 0;
+        w->look_again = false;
+        int64_t left = end ? end - clock_monotonic_ns() / 1000000 : 0;
+        if (end && left <= 0)
+            return timed_out(w);
+        rc = api_follow(w->cli, w->key->cluster, &key, next, left, on_event,
+                        w);
+        if (rc == EXIT_TIMED_OUT)
+            return timed_out(w);
+        if (rc != 0)
+            return rc;
+    }
+}
+
+int watch_job(struct cli *cli, const struct job_key *key,
+              const struct instance_set *set, enum watch_goal goal,
+              uint64_t since, int64_t timeout_ms)
+{
+    struct watch *w = calloc(1, sizeof *w);
+
+    if (w == NULL)
+        return EXIT_UNKNOWN;
+    w->cli = cli;
+    w->key = key;
+    w->set = set;
+    w->goal = goal;
+    int rc = watch_loop(w, since, timeout_ms);
+    cli_progress_done(cli);
+    free(w);
+    return rc;
+}
