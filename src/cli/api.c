@@ -14,8 +14,8 @@
 
 enum {
     CALL_TIMEOUT_MS = 30000,
-    RETRY_FOR_MS = 10000,  /* keep trying a broken scheduler this long */
-    RETRY_PAUSE_MS = 100,  /* first pause; doubles */
+    RETRY_FOR_MS = 10000, /* keep trying a broken scheduler this long */
+    RETRY_PAUSE_MS = 100, /* first pause; doubles */
     RETRY_PAUSE_MAX_MS = 2000
 };
 
@@ -97,11 +97,11 @@ static int decode_answer(struct cli *cli, const struct http_response *response,
         if (response->status < 300)
             return 0;
     }
-    return cli_refuse(cli, EXIT_API, "is it a perigee-aurora that answers there?",
-                      "the scheduler answered %d: %.*s", response->status,
-                      (int)(response->body.size < 200 ? response->body.size
-                                                      : 200),
-                      (const char *)response->body.data);
+    return cli_refuse(
+        cli, EXIT_API, "is it a perigee-aurora that answers there?",
+        "the scheduler answered %d: %.*s", response->status,
+        (int)(response->body.size < 200 ? response->body.size : 200),
+        (const char *)response->body.data);
 }
 
 static int unreachable(struct cli *cli, const Perigee__Cluster *cluster,
@@ -156,9 +156,9 @@ static int find(struct cli *cli, const char *name,
 
     if (rc == 0)
         return 0;
-    return cli_fail(cli, err.code == ERR_NOT_FOUND ? EXIT_BAD_PARAMETER
-                                                   : EXIT_BAD_CONFIG,
-                    &err);
+    return cli_fail(
+        cli, err.code == ERR_NOT_FOUND ? EXIT_BAD_PARAMETER : EXIT_BAD_CONFIG,
+        &err);
 }
 
 static int send_call(struct cli *cli, const char *cluster_name,
@@ -277,8 +277,8 @@ int api_follow(struct cli *cli, const char *cluster_name,
                int64_t timeout_ms, api_event *event, void *context)
 {
     const Perigee__Cluster *cluster;
-    struct follower f = {.cli = cli, .event = event, .context = context,
-                         .next = from_sequence};
+    struct follower f = {
+        .cli = cli, .event = event, .context = context, .next = from_sequence};
     int64_t end = timeout_ms ? clock_monotonic_ns() / 1000000 + timeout_ms : 0;
     int rc = find(cli, cluster_name, &cluster);
 
@@ -304,8 +304,9 @@ void api_key(const struct job_key *key, Perigee__Aurora__JobKey *out)
     out->name = (char *)key->name;
 }
 
-Perigee__Aurora__InstanceRange **
-api_instances(struct cli *cli, const struct instance_set *set, size_t *count)
+Perigee__Aurora__InstanceRange **api_instances(struct cli *cli,
+                                               const struct instance_set *set,
+                                               size_t *count)
 {
     Perigee__Aurora__InstanceRange **list =
         arena_zalloc(&cli->arena, sizeof *list * INSTANCE_RANGES_MAX);

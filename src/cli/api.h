@@ -24,8 +24,9 @@ int api_follow(struct cli *cli, const char *cluster,
 /* The wire form of a key, pointing into it. */
 void api_key(const struct job_key *key, Perigee__Aurora__JobKey *out);
 /* Instances as ranges, in the run's arena. */
-Perigee__Aurora__InstanceRange **
-api_instances(struct cli *cli, const struct instance_set *set, size_t *count);
+Perigee__Aurora__InstanceRange **api_instances(struct cli *cli,
+                                               const struct instance_set *set,
+                                               size_t *count);
 /* "RUNNING" */
 const char *api_state_name(Perigee__Aurora__TaskState state);
 bool api_state_is_terminal(Perigee__Aurora__TaskState state);

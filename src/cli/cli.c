@@ -13,12 +13,18 @@ static const struct {
     enum err_code code;
     enum exit_code exit;
 } EXIT_FOR[] = {
-    {ERR_INVALID, EXIT_BAD_PARAMETER}, {ERR_NOT_FOUND, EXIT_FAILED},
-    {ERR_EXISTS, EXIT_FAILED},         {ERR_CONFLICT, EXIT_FAILED},
-    {ERR_LIMIT, EXIT_BAD_PARAMETER},   {ERR_BUSY, EXIT_API},
-    {ERR_DENIED, EXIT_DENIED},         {ERR_UNSUPPORTED, EXIT_FAILED},
-    {ERR_TIMEOUT, EXIT_TIMED_OUT},     {ERR_NETWORK, EXIT_NETWORK},
-    {ERR_IO, EXIT_FAILED},             {ERR_NO_SPACE, EXIT_FAILED},
+    {ERR_INVALID, EXIT_BAD_PARAMETER},
+    {ERR_NOT_FOUND, EXIT_FAILED},
+    {ERR_EXISTS, EXIT_FAILED},
+    {ERR_CONFLICT, EXIT_FAILED},
+    {ERR_LIMIT, EXIT_BAD_PARAMETER},
+    {ERR_BUSY, EXIT_API},
+    {ERR_DENIED, EXIT_DENIED},
+    {ERR_UNSUPPORTED, EXIT_FAILED},
+    {ERR_TIMEOUT, EXIT_TIMED_OUT},
+    {ERR_NETWORK, EXIT_NETWORK},
+    {ERR_IO, EXIT_FAILED},
+    {ERR_NO_SPACE, EXIT_FAILED},
     {ERR_DAMAGED, EXIT_FAILED},
 };
 
@@ -143,21 +149,22 @@ int cli_key(struct cli *cli, int index, struct job_key *key,
             struct instance_set *set)
 {
     struct err err = {0};
-    int rc = set != NULL ? job_key_parse_with_instances(cli->arg[index], key,
-                                                        set, &err)
-                         : job_key_parse(cli->arg[index], key, &err);
+    int rc = set != NULL
+                 ? job_key_parse_with_instances(cli->arg[index], key, set, &err)
+                 : job_key_parse(cli->arg[index], key, &err);
 
     if (rc == 0)
         return 0;
     if (err.hint[0] == '\0')
         err_hint(&err, "a key looks like devcluster/www-data/prod/web%s",
-                 set != NULL ? ", with instances devcluster/www-data/prod/web/0-2,5"
-                             : "");
+                 set != NULL
+                     ? ", with instances devcluster/www-data/prod/web/0-2,5"
+                     : "");
     return cli_fail(cli, EXIT_BAD_PARAMETER, &err);
 }
 
-int cli_number(struct cli *cli, const char *what, const char *text,
-               int64_t min, int64_t max, int64_t *out)
+int cli_number(struct cli *cli, const char *what, const char *text, int64_t min,
+               int64_t max, int64_t *out)
 {
     struct err err = {0};
 

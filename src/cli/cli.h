@@ -63,7 +63,14 @@ void cli_progress_done(const struct cli *cli);
 void cli_say(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-enum cli_colour { CLI_PLAIN, CLI_BOLD, CLI_DIM, CLI_GREEN, CLI_YELLOW, CLI_RED };
+enum cli_colour {
+    CLI_PLAIN,
+    CLI_BOLD,
+    CLI_DIM,
+    CLI_GREEN,
+    CLI_YELLOW,
+    CLI_RED
+};
 /* Begin and end a colour in the answer; "" when there is no colour. */
 const char *cli_colour(const struct cli *cli, enum cli_colour colour);
 
@@ -72,5 +79,5 @@ const char *cli_colour(const struct cli *cli, enum cli_colour colour);
 int cli_key(struct cli *cli, int index, struct job_key *key,
             struct instance_set *set);
 /* A count given as text within [min, max]; the same convention. */
-int cli_number(struct cli *cli, const char *what, const char *text,
-               int64_t min, int64_t max, int64_t *out);
+int cli_number(struct cli *cli, const char *what, const char *text, int64_t min,
+               int64_t max, int64_t *out);

@@ -74,7 +74,7 @@ static int search(struct cli *cli, const char *name,
 
     *out = NULL;
     for (size_t i = 0; i < count && *out == NULL; i++) {
-        Perigee__ClusterList *list;
+        Perigee__ClusterList *list = NULL;
         int rc;
 
         if (!given && access(file[i], F_OK) != 0)
@@ -114,8 +114,9 @@ int cluster_find(struct cli *cli, const char *name,
         if (known.size > 0)
             err_hint(err, "known clusters: %s", buf_text(&known));
         else
-            err_hint(err, "`clusterctl dev start` makes one called devcluster; "
-                          "others go into %s/clusters.lua",
+            err_hint(err,
+                     "`clusterctl dev start` makes one called devcluster; "
+                     "others go into %s/clusters.lua",
                      config_folder(cli));
     }
     if (rc == 0)

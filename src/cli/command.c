@@ -172,7 +172,8 @@ static void print_command(struct cli *cli, const struct command *command)
 
 static void print_all(struct cli *cli)
 {
-    buf_add_text(&cli->out, "usage: clusterctl COMMAND [arguments] [options]\n\n");
+    buf_add_text(&cli->out,
+                 "usage: clusterctl COMMAND [arguments] [options]\n\n");
     for (int i = 0; i < COMMAND_COUNT; i++) {
         char left[64];
 
@@ -235,12 +236,10 @@ static int unknown_option(struct cli *cli, const struct command *command,
     names[count] = NULL;
     const char *nearest =
         given[1] == '-' ? text_nearest(given + 2, names) : NULL;
-    const char *hint = nearest
-                           ? arena_printf(&cli->arena, "did you mean --%s?",
-                                          nearest)
-                           : arena_printf(&cli->arena,
-                                          "`clusterctl help %s` lists them",
-                                          command->name);
+    const char *hint =
+        nearest ? arena_printf(&cli->arena, "did you mean --%s?", nearest)
+                : arena_printf(&cli->arena, "`clusterctl help %s` lists them",
+                               command->name);
     return cli_refuse(cli, EXIT_BAD_PARAMETER, hint, "%s: no option %s",
                       command->name, given);
 }
@@ -315,8 +314,8 @@ int command_parse(const struct command *command, struct cli *cli, int argc,
 
         if (!only_args && strcmp(given, "--") == 0) {
             only_args = true;
-        } else if (!only_args && (strcmp(given, "--help") == 0 ||
-                                  strcmp(given, "-h") == 0)) {
+        } else if (!only_args &&
+                   (strcmp(given, "--help") == 0 || strcmp(given, "-h") == 0)) {
             print_command(cli, command);
             return -1;
         } else if (!only_args && given[0] == '-' && given[1] != '\0') {

@@ -68,8 +68,10 @@ static void print_job(struct cli *cli, const Perigee__Job *job)
         print_constraint(cli, job->constraints[i]);
     for (size_t i = 0; i < job->n_port_names; i++)
         buf_addf(&cli->out, "  port        %s\n", job->port_names[i]);
-    buf_addf(&cli->out, "task '%s'\n  needs       cpu %s, ram %llu MB, disk %llu MB\n",
-             task->name, text_from_milli((int64_t)need->cpu_milli, cpu, sizeof cpu),
+    buf_addf(&cli->out,
+             "task '%s'\n  needs       cpu %s, ram %llu MB, disk %llu MB\n",
+             task->name,
+             text_from_milli((int64_t)need->cpu_milli, cpu, sizeof cpu),
              (unsigned long long)need->ram_bytes >> 20,
              (unsigned long long)need->disk_bytes >> 20);
     for (size_t i = 0; i < task->n_fetch; i++)

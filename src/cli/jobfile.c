@@ -130,8 +130,9 @@ int jobfile_find(struct cli *cli, const char *file,
     }
     int rc = cli_refuse(
         cli, EXIT_BAD_CONFIG,
-        known.size ? arena_printf(&cli->arena, "it has %s", buf_text(&known))
-                   : "it returns no jobs; `return { Service {...} }` at its end",
+        known.size
+            ? arena_printf(&cli->arena, "it has %s", buf_text(&known))
+            : "it returns no jobs; `return { Service {...} }` at its end",
         "%s has no job %s", file, job_key_text(key, text));
     buf_release(&known);
     return rc;

@@ -6,7 +6,8 @@
 /* Argument `index`, else ./NAME.lua, else ./jobs.lua; says which it took. */
 int jobfile_choose(struct cli *cli, const struct job_key *key, int index,
                    const char **out);
-/* Evaluate with the run's parameters; problems are printed (EXIT_BAD_CONFIG). */
+/* Evaluate with the run's parameters; problems are printed (EXIT_BAD_CONFIG).
+ */
 int jobfile_evaluate(struct cli *cli, const char *file,
                      Perigee__Evaluation **out);
 void jobfile_free(Perigee__Evaluation *evaluation);

@@ -50,8 +50,7 @@ static int kill_instances(struct cli *cli, const struct job_key *key,
     int rc = target(cli, PERIGEE__AURORA__CALL__TYPE__KILL_JOB, key, set, 0,
                     &answer);
 
-    return rc != 0 ? rc
-                   : finish(cli, key, set, WATCH_GONE, answer, "killed");
+    return rc != 0 ? rc : finish(cli, key, set, WATCH_GONE, answer, "killed");
 }
 
 int kill_run(struct cli *cli)
@@ -85,7 +84,7 @@ int restart_run(struct cli *cli)
     if (rc == 0)
         rc = target(cli, PERIGEE__AURORA__CALL__TYPE__RESTART_JOB, &key, &set,
                     (uint32_t)batch, &answer);
-    return rc != 0 ? rc
-                   : finish(cli, &key, &set, WATCH_RUNNING, answer,
-                            "restarted");
+    return rc != 0
+               ? rc
+               : finish(cli, &key, &set, WATCH_RUNNING, answer, "restarted");
 }

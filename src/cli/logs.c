@@ -1,5 +1,6 @@
 /* logs: what a process wrote, read from its agent while it runs and after. The
- * file is .logs/<process>/<run>/stdout in the sandbox; the newest run counts. */
+ * file is .logs/<process>/<run>/stdout in the sandbox; the newest run counts.
+ */
 #include "cli/api.h"
 #include "cli/command.h"
 
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-    PIECE_MAX = 1 << 20,   /* bytes asked for at a time */
+    PIECE_MAX = 1 << 20, /* bytes asked for at a time */
     CALL_TIMEOUT_MS = 10000,
     FOLLOW_PAUSE_MS = 200, /* between looks when nothing new came */
 };
@@ -60,19 +61,18 @@ static int browse(struct cli *cli, const struct source *source,
     struct http_response response;
     const char **name = arena_zalloc(&cli->arena, sizeof *name * 4097);
     size_t count = 0;
-    int rc = get(cli, source->agent,
-                 arena_printf(&cli->arena, "/files/browse?path=%s",
-                              escaped(cli, arena_printf(&cli->arena, "%s/%s",
-                                                        source->sandbox,
-                                                        folder))),
-                 &response);
+    int rc =
+        get(cli, source->agent,
+            arena_printf(&cli->arena, "/files/browse?path=%s",
+                         escaped(cli, arena_printf(&cli->arena, "%s/%s",
+                                                   source->sandbox, folder))),
+            &response);
 
     if (rc != 0)
         return rc;
-    const char *at = arena_strndup(&cli->arena,
-                                   (const char *)response.body.data,
-                                   response.status == 200 ? response.body.size
-                                                          : 0);
+    const char *at =
+        arena_strndup(&cli->arena, (const char *)response.body.data,
+                      response.status == 200 ? response.body.size : 0);
     /* The list holds one "path":"..." per entry; the last part is the name. */
     while ((at = strstr(at, "\"path\":\"")) != NULL && count < 4096) {
         at += strlen("\"path\":\"");
@@ -147,7 +147,8 @@ static int find_log(struct cli *cli, const struct source *source,
     }
     process = process ? process : name[0];
     if ((rc = browse(cli, source,
-                     arena_printf(&cli->arena, ".logs/%s", process), &run)) != 0)
+                     arena_printf(&cli->arena, ".logs/%s", process), &run)) !=
+        0)
         return rc;
     for (size_t i = 0; run[i] != NULL; i++) {
         int64_t number;
@@ -157,11 +158,11 @@ static int find_log(struct cli *cli, const struct source *source,
     }
     if (newest < 0) {
         const char *nearest = text_nearest(process, name);
-        return cli_refuse(cli, EXIT_BAD_PARAMETER,
-                          nearest ? arena_printf(&cli->arena,
-                                                 "did you mean '%s'?", nearest)
-                                  : NULL,
-                          "no process '%s' has run there", process);
+        return cli_refuse(
+            cli, EXIT_BAD_PARAMETER,
+            nearest ? arena_printf(&cli->arena, "did you mean '%s'?", nearest)
+                    : NULL,
+            "no process '%s' has run there", process);
     }
     *out = arena_printf(&cli->arena, "%s/.logs/%s/%lld/%s", source->sandbox,
                         process, (long long)newest, file);
@@ -173,18 +174,19 @@ static int print_more(struct cli *cli, const struct source *source,
                       const char *path, int64_t *offset, bool *got)
 {
     struct http_response response;
-    const char *url = arena_printf(
-        &cli->arena, "/files/download?path=%s", escaped(cli, path));
+    const char *url = arena_printf(&cli->arena, "/files/download?path=%s",
+                                   escaped(cli, path));
     struct http_header range = {
-        "Range", arena_printf(&cli->arena, "bytes=%lld-%lld",
-                              (long long)*offset,
-                              (long long)*offset + PIECE_MAX - 1)};
+        "Range",
+        arena_printf(&cli->arena, "bytes=%lld-%lld", (long long)*offset,
+                     (long long)*offset + PIECE_MAX - 1)};
     struct err err = {0};
 
-    if (client_call(cli->http, HTTP_GET,
-                    arena_printf(&cli->arena, "http://%s%s", source->agent, url),
-                    &range, 1, (struct bytes){0}, CALL_TIMEOUT_MS, &cli->arena,
-                    &response, &err) < 0) {
+    if (client_call(
+            cli->http, HTTP_GET,
+            arena_printf(&cli->arena, "http://%s%s", source->agent, url),
+            &range, 1, (struct bytes){0}, CALL_TIMEOUT_MS, &cli->arena,
+            &response, &err) < 0) {
         (void)err_wrap(&err, "agent %s", source->agent);
         return cli_fail(cli, cli_exit_code(&err), &err);
     }
@@ -211,19 +213,19 @@ int logs_run(struct cli *cli)
     struct job_key key;
     struct instance_set set = {0};
     struct source source;
-    const char *path;
+    const char *path = NULL;
     int64_t offset = 0;
     bool got = true;
     int rc = cli_key(cli, 0, &key, &set);
 
-    if (rc == 0 && (set.count > 1 ||
-                    (set.count == 1 && set.range[0].first != set.range[0].last)))
+    if (rc == 0 && (set.count > 1 || (set.count == 1 &&
+                                      set.range[0].first != set.range[0].last)))
         rc = cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
                         "logs of one instance at a time, such as KEY/0");
     uint32_t instance = set.count ? set.range[0].first : 0;
     if (rc != 0 || (rc = find_task(cli, &key, instance, &source)) != 0 ||
-        (rc = find_log(cli, &source,
-                       cli->arg_count > 1 ? cli->arg[1] : NULL, &path)) != 0)
+        (rc = find_log(cli, &source, cli->arg_count > 1 ? cli->arg[1] : NULL,
+                       &path)) != 0)
         return rc;
     while ((rc = print_more(cli, &source, path, &offset, &got)) == 0 &&
            (got || (cli->follow && !source.is_over)))

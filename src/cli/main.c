@@ -39,14 +39,14 @@ static int run(struct cli *cli, int argc, char **argv)
 {
     int words = 0;
 
-    if (argc > 0 &&
-        (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "version") == 0)) {
+    if (argc > 0 && (strcmp(argv[0], "--version") == 0 ||
+                     strcmp(argv[0], "version") == 0)) {
         buf_addf(&cli->out, "clusterctl (perigee) %s\n", PERIGEE_VERSION);
         return EXIT_OK;
     }
-    if (argc > 0 && (strcmp(argv[0], "help") == 0 ||
-                     strcmp(argv[0], "--help") == 0 ||
-                     strcmp(argv[0], "-h") == 0))
+    if (argc > 0 &&
+        (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 ||
+         strcmp(argv[0], "-h") == 0))
         return command_help(cli, argc - 1, argv + 1);
     const struct command *command = command_find(argc, argv, &words);
     if (command == NULL)

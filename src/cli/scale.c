@@ -32,9 +32,9 @@ static int change(struct cli *cli, Perigee__Aurora__Call__Type type,
     if ((rc = api_call(cli, key.cluster, &call, &answer)) != 0)
         return rc;
     if (!cli->no_wait &&
-        (rc = watch_job(cli, &key, &all,
-                        count == 0 ? WATCH_GONE : WATCH_RUNNING, 0,
-                        timeout_ms)) != 0)
+        (rc =
+             watch_job(cli, &key, &all, count == 0 ? WATCH_GONE : WATCH_RUNNING,
+                       0, timeout_ms)) != 0)
         return rc;
     if (cli->json)
         api_print_json(cli, &answer->base);

@@ -79,7 +79,8 @@ static void print_tasks(struct cli *cli, const Perigee__Aurora__Answer *answer,
     }
 }
 
-static void print_job_line(struct cli *cli, const Perigee__Aurora__JobView *view)
+static void print_job_line(struct cli *cli,
+                           const Perigee__Aurora__JobView *view)
 {
     const Perigee__Job *job = view->job;
     char key[JOB_KEY_TEXT_MAX];
@@ -140,8 +141,8 @@ static void split(struct cli *cli, const char *text, const char **cluster,
 {
     const char *slash = strchr(text, '/');
 
-    *cluster = slash ? arena_strndup(&cli->arena, text, (size_t)(slash - text))
-                     : text;
+    *cluster =
+        slash ? arena_strndup(&cli->arena, text, (size_t)(slash - text)) : text;
     *role = slash ? slash + 1 : "";
 }
 

@@ -15,9 +15,9 @@ struct watch {
     const struct job_key *key;
     const struct instance_set *set;
     enum watch_goal goal;
-    uint32_t instances;               /* how many the job has */
+    uint32_t instances;                /* how many the job has */
     bool reached[WATCH_INSTANCES_MAX]; /* goal met by this instance */
-    bool look_again;                  /* an event may have decided */
+    bool look_again;                   /* an event may have decided */
 };
 
 static bool concerns(const struct watch *w, uint32_t instance)
@@ -138,8 +138,8 @@ static struct census count(struct watch *w, const Perigee__Aurora__Answer *a,
         }
         if (task->state == PERIGEE__AURORA__TASK_STATE__FINISHED) {
             c.finished++;
-            w->reached[task->instance] |=
-                w->goal == WATCH_FINISHED || (w->goal == WATCH_RUNNING && !first);
+            w->reached[task->instance] |= w->goal == WATCH_FINISHED ||
+                                          (w->goal == WATCH_RUNNING && !first);
         }
     }
     for (size_t i = 0; i < a->n_tasks && active != NULL; i++) {
@@ -165,18 +165,19 @@ static int failed(struct watch *w, const Perigee__Aurora__TaskView *task)
 {
     char text[JOB_KEY_TEXT_MAX];
 
-    return cli_refuse(w->cli, EXIT_FAILED,
-                      arena_printf(&w->cli->arena,
-                                   "`clusterctl logs %s/%u --stderr` shows what "
-                                   "it wrote",
-                                   job_key_text(w->key, text), task->instance),
-                      "instance %u is %s: %s", task->instance,
-                      api_state_name(task->state), last_message(task));
+    return cli_refuse(
+        w->cli, EXIT_FAILED,
+        arena_printf(&w->cli->arena,
+                     "`clusterctl logs %s/%u --stderr` shows what "
+                     "it wrote",
+                     job_key_text(w->key, text), task->instance),
+        "instance %u is %s: %s", task->instance, api_state_name(task->state),
+        last_message(task));
 }
 
 /* 1 when the goal is met, 0 to go on, -1 when it cannot be met any more. */
-static int decide(struct watch *w, const Perigee__Aurora__Answer *a,
-                  bool first, const Perigee__Aurora__TaskView **culprit)
+static int decide(struct watch *w, const Perigee__Aurora__Answer *a, bool first,
+                  const Perigee__Aurora__TaskView **culprit)
 {
     if (a == NULL)
         return w->goal == WATCH_GONE ? 1 : -1;
@@ -236,8 +237,7 @@ static int watch_loop(struct watch *w, uint64_t since, int64_t timeout_ms)
         int64_t left = end ? end - clock_monotonic_ns() / 1000000 : 0;
         if (end && left <= 0)
             return timed_out(w);
-        rc = api_follow(w->cli, w->key->cluster, &key, next, left, on_event,
-                        w);
+        rc = api_follow(w->cli, w->key->cluster, &key, next, left, on_event, w);
         if (rc == EXIT_TIMED_OUT)
             return timed_out(w);
         if (rc != 0)
