@@ -1,0 +1,262 @@
+/* Beginning, restoring, ending and verifying. */
+#include "aurora/core/aurora.h"
+#include "aurora/core/internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+void aurora_init(struct aurora *a, const struct aurora_limits_config *limits,
+                 uint64_t seed)
+{
+    *a = (struct aurora){.limits = *limits};
+    rng_seed(&a->rng, seed);
+    event_log_init(&a->events, 0);
+}
+
+static void release_list(struct aurora *a, struct task_list *list)
+{
+    while (list->first) {
+        struct task *task = list->first;
+        if (task->state == TASK_PENDING)
+            group_remove(a, task);
+        records_delete_task(a, task);
+    }
+}
+
+void aurora_release(struct aurora *a)
+{
+    aurora_work_clear(a);
+    event_log_release(&a->events);
+    while (a->jobs.count > 0) {
+        struct job *job = a->jobs.item[a->jobs.count - 1];
+        release_list(a, &job->active);
+        release_list(a, &job->ended);
+        records_delete_job(a, job);
+    }
+    for (struct job_config *c = a->configs, *next; c; c = next) {
+        next = c->hh.next; /* restored, but nothing used them */
+        HASH_DEL(a->configs, c);
+        job_config_unref(c);
+    }
+    aurora_work_clear(a);
+    vec_free(&a->jobs);
+    hosts_release(&a->hosts);
+    heap_release(&a->timers);
+    vec_free(&a->work.configs);
+    vec_free(&a->work.jobs);
+    vec_free(&a->work.tasks);
+    vec_free(&a->work.hosts);
+    vec_free(&a->work.forgotten);
+    vec_free(&a->work.launches);
+    vec_free(&a->work.kills);
+    vec_free(&a->work.declines);
+    vec_free(&a->work.reconcile);
+}
+
+/* --- after a restart --------------------------------------------------------*/
+
+void aurora_restore_config(struct aurora *a, struct job_config *config)
+{
+    assert(config->users == 0 && !aurora_config(a, config->id));
+    HASH_ADD_STR(a->configs, id, config);
+}
+
+/* Like records_use_config for what is in the table already. */
+static void restored_use(struct job_config *config)
+{
+    (void)job_config_ref(config);
+    config->users++;
+}
+
+void aurora_restore_host(struct aurora *a, struct bytes agent_id,
+                         const char *hostname, const char *endpoint,
+                         const struct attributes *attributes,
+                         const struct amounts *total, int64_t seen_ms)
+{
+    struct host *host = hosts_update(&a->hosts, agent_id, hostname, endpoint,
+                                     attributes);
+
+    host->total = *total;
+    host->seen_ms = seen_ms;
+    host->is_dirty = false;
+}
+
+int aurora_restore_job(struct aurora *a, struct job *job,
+                       const char *config_id, struct err *err)
+{
+    struct job_config *config = aurora_config(a, config_id);
+    char text[JOB_KEY_TEXT_MAX];
+
+    if (!config || !job_key_equal(&config->key, &job->key))
+        return err_set(err, ERR_DAMAGED,
+                       "job '%s': its configuration '%s' is not stored",
+                       job_key_text(&job->key, text), config_id);
+    restored_use(config);
+    job->config = config;
+    records_put_job(a, job);
+    return 0;
+}
+
+static void restore_place(struct aurora *a, struct task *task)
+{
+    if (!task_state_is_assigned(task->state) || !task->placement)
+        return;
+    struct bytes agent_id = blob_bytes(task->placement->agent_id);
+    struct host *host = hosts_find(&a->hosts, agent_id);
+    if (!host) {
+        struct attributes none = {0};
+        host = hosts_update(&a->hosts, agent_id, task->placement->hostname,
+                            task->placement->endpoint, &none);
+        host->is_dirty = false;
+    }
+    task->host = host;
+    host_use(host, &task->config->need);
+}
+
+int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
+{
+    struct job *job = task->job;
+    bool is_ended = task_state_is_terminal(task->state);
+
+    if (task->state <= TASK_INIT || task->state >= TASK_DELETED ||
+        task->events.count == 0 ||
+        (task_state_is_assigned(task->state) && !task->placement) ||
+        aurora_task(a, blob_bytes(task->id)) ||
+        (!is_ended && job_active(job, task->instance)))
+        return err_set(err, ERR_DAMAGED, "task '%.*s' contradicts other records",
+                       (int)task->id->size, (const char *)task->id->data);
+    task->number = ++a->next_number;
+    HASH_ADD_KEYPTR(hh_id, a->task_by_id, task->id->data, task->id->size,
+                    task);
+    HASH_ADD(hh_number, a->task_by_number, number, sizeof task->number, task);
+    records_count(a, TASK_NONE, task->state);
+    task->config->users++;
+    task_list_add(is_ended ? &job->ended : &job->active, task);
+    restore_place(a, task);
+    if (task->state == TASK_PENDING)
+        group_add(a, task);
+    return 0;
+}
+
+static void drop_unused_configs(struct aurora *a)
+{
+    for (struct job_config *c = a->configs, *next; c; c = next) {
+        next = c->hh.next;
+        if (c->users > 0) {
+            job_config_unref(c); /* the users hold it from here on */
+            continue;
+        }
+        HASH_DEL(a->configs, c);
+        mark_forgotten(a, RECORD_CONFIG, bytes_of_text(c->id));
+        job_config_unref(c);
+    }
+}
+
+static void arm(struct aurora *a, struct task *task, int64_t now_ms)
+{
+    int64_t since_ms = task->events.item[task->events.count - 1].at_ms;
+
+    if (task_state_is_transient(task->state))
+        task->deadline_ms = since_ms + TRANSIENT_TIMEOUT_MS;
+    if (task->state == TASK_PARTITIONED)
+        task->deadline_ms = since_ms;
+    if (task->deadline_ms > 0)
+        heap_push(&a->timers, task->deadline_ms, TIMER_TASK, task->number);
+    if (task->state >= TASK_PREEMPTING && task->state <= TASK_KILLING) {
+        task->kill_at_ms = now_ms + KILL_RETRY_FIRST_MS;
+        heap_push(&a->timers, task->kill_at_ms, TIMER_KILL, task->number);
+    }
+}
+
+void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
+{
+    event_log_release(&a->events);
+    event_log_init(&a->events, ceiling);
+    a->sequence_ceiling = ceiling;
+    drop_unused_configs(a);
+    for (struct task *t = a->task_by_number; t; t = t->hh_number.next)
+        arm(a, t, now_ms);
+    for (uint32_t i = 0; i < a->jobs.count; i++)
+        job_settle(a, a->jobs.item[i], now_ms);
+    heap_push(&a->timers, now_ms + PRUNE_INTERVAL_MS, TIMER_PRUNE, 0);
+    aurora_reserve_sequence(a);
+}
+
+void aurora_reserve_sequence(struct aurora *a)
+{
+    if (a->events.next + SEQUENCE_MARGIN <= a->sequence_ceiling)
+        return;
+    a->sequence_ceiling = a->events.next + SEQUENCE_BLOCK;
+    a->work.save_sequence = true;
+}
+
+/* --- invariants ---------------------------------------------------------------*/
+
+static int by_instance(const void *x, const void *y)
+{
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+    return a < b ? -1 : a > b;
+}
+
+static void check_job(const struct aurora *a, const struct job *job,
+                      uint32_t by_state[TASK_STATE_COUNT])
+{
+    uint32_t *instance = xcalloc(job->active.count + 1, sizeof *instance);
+    uint32_t n = 0;
+
+    assert(job->config->users > 0 && aurora_config(a, job->config->id));
+    for (const struct task *t = job->active.first; t; t = t->next) {
+        assert(t->job == job && task_state_is_active(t->state));
+        assert(task_state_is_assigned(t->state) == (t->host != NULL));
+        assert(!t->host || t->placement);
+        assert(t->events.count > 0);
+        instance[n++] = t->instance;
+        by_state[t->state]++;
+    }
+    assert(n == job->active.count);
+    qsort(instance, n, sizeof *instance, by_instance);
+    for (uint32_t i = 1; i < n; i++)
+        assert(instance[i] != instance[i - 1]);
+    free(instance);
+    for (const struct task *t = job->ended.first; t; t = t->next) {
+        assert(t->job == job && task_state_is_terminal(t->state) && !t->host);
+        by_state[t->state]++;
+    }
+    assert(!job->is_removed || job->active.count == 0);
+}
+
+static void check_groups(const struct aurora *a)
+{
+    uint32_t waiting = 0;
+
+    for (const struct job_config *c = a->group_first; c; c = c->group_next) {
+        uint32_t n = 0;
+        for (const struct task *t = c->waiting_first; t; t = t->waiting_next) {
+            assert(t->config == c && t->state == TASK_PENDING);
+            n++;
+        }
+        assert(n == c->waiting_count && n > 0);
+        assert(!c->group_next || c->group_next->priority <= c->priority);
+        waiting += n;
+    }
+    assert(waiting == a->waiting_count);
+}
+
+void aurora_check(const struct aurora *a)
+{
+    uint32_t by_state[TASK_STATE_COUNT] = {0};
+
+    for (uint32_t i = 0; i < a->jobs.count; i++) {
+        check_job(a, a->jobs.item[i], by_state);
+        if (i > 0)
+            assert(job_key_compare(&a->jobs.item[i - 1]->key,
+                                   &a->jobs.item[i]->key) < 0);
+    }
+    for (int state = 0; state < TASK_STATE_COUNT; state++)
+        assert(by_state[state] == a->counters.tasks[state]);
+    assert(by_state[TASK_PENDING] == a->waiting_count);
+    check_groups(a);
+    hosts_check(&a->hosts);
+    assert(a->events.next <= a->sequence_ceiling || a->sequence_ceiling == 0 ||
+           a->work.save_sequence);
+}

@@ -1,0 +1,212 @@
+/* The scheduler's core: jobs, their tasks, the machines on offer, and what to
+ * do about them. Inputs are function calls with the time; what they ask of the
+ * world is collected in `work`, which the program takes after each input:
+ * records to save, events to tell, tasks to launch and to kill.
+ *
+ * Nothing here knows messages. Configs arrive as heads (job_config.h), task
+ * reports as states, offers as amounts.
+ *
+ * Invariants, asserted by aurora_check: at most one active task per job
+ * instance; a task stands in exactly one list of its job; PENDING tasks and
+ * only they wait in their group; what tasks use on a host is the sum of their
+ * needs. */
+#pragma once
+#include "aurora/core/events.h"
+#include "aurora/core/hosts.h"
+#include "aurora/core/placer.h"
+#include "aurora/core/task.h"
+#include "base/err.h"
+#include "base/heap.h"
+#include "base/rng.h"
+#include "base/vec.h"
+
+enum aurora_limits {
+    TASKS_PER_LAUNCH_MAX = 200, /* tasks in one ACCEPT */
+    LAUNCH_BYTES_MAX = 3 << 20, /* of configs in one ACCEPT */
+    TASKS_PER_PASS_MAX = 2000,  /* then the loop gets its turn */
+    GROUP_QUANTUM = 64,         /* placed of one group before the next one */
+    INSTANCES_MAX = 1000000,    /* highest instance number */
+    JOBS_MAX = 100000,
+    HISTORY_PER_JOB = 100
+};
+
+enum aurora_times { /* ms */
+    TRANSIENT_TIMEOUT_MS = 5 * 60 * 1000,
+    KILL_RETRY_FIRST_MS = 15 * 1000,
+    KILL_RETRY_MAX_MS = 5 * 60 * 1000,
+    FLAPPING_MS = 5 * 60 * 1000,
+    FLAPPING_DELAY_FIRST_MS = 30 * 1000,
+    FLAPPING_DELAY_MAX_MS = 5 * 60 * 1000,
+    HISTORY_MIN_MS = 60 * 60 * 1000,
+    HISTORY_MAX_MS = 2 * 24 * 60 * 60 * 1000,
+    PRUNE_INTERVAL_MS = 15 * 60 * 1000,
+    HOST_FORGET_MS = 24 * 60 * 60 * 1000
+};
+
+struct aurora_limits_config {
+    uint32_t tasks_per_job_max;
+    int64_t offer_hold_ms, offer_jitter_ms;
+};
+
+/* A task and the agent it is (or should be) on; both owned references. */
+struct task_ref {
+    struct blob *task_id, *agent_id; /* agent_id: NULL when unknown */
+};
+
+/* One ACCEPT: every offer held of a host, and the tasks to launch on them. */
+struct launch {
+    struct host *host;
+    VEC(struct blob *) offers; /* owned references */
+    VEC(uint64_t) tasks;       /* numbers */
+    size_t config_bytes;
+};
+
+enum record_table { RECORD_CONFIG, RECORD_JOB, RECORD_TASK, RECORD_HOST };
+
+struct forgotten {
+    enum record_table table;
+    char *key; /* owned */
+};
+
+/* What the inputs since the last aurora_work_clear ask of the world. */
+struct work {
+    VEC(struct job_config *) configs; /* to save; each kind at most once */
+    VEC(struct job *) jobs;
+    VEC(struct task *) tasks; /* NULL entries were deleted since */
+    VEC(struct host *) hosts;
+    VEC(struct forgotten) forgotten;
+    VEC(struct launch) launches;
+    VEC(struct task_ref) kills;
+    VEC(struct blob *) declines; /* offer ids */
+    VEC(struct task_ref) reconcile;
+    bool revive;        /* ask for offers: tasks wait that fit none we hold */
+    bool save_sequence; /* store `sequence_ceiling` */
+};
+
+struct aurora_counters {
+    uint64_t illegal_changes, timeouts, kill_retries, launches, rescheduled;
+    uint64_t offers_received, offers_declined, offers_rescinded, pruned;
+    uint64_t tasks_ended[TASK_STATE_COUNT]; /* by terminal state */
+    uint32_t tasks[TASK_STATE_COUNT];       /* now, by state */
+};
+
+struct aurora {
+    struct aurora_limits_config limits;
+    struct rng rng;
+    VEC(struct job *) jobs; /* owned, sorted by key */
+    struct job_config *configs;
+    struct task *task_by_id, *task_by_number;
+    uint64_t next_number;
+    struct hosts hosts;
+    struct heap timers;
+    struct event_log events;
+    uint64_t sequence_ceiling;
+    struct job_config *group_first, *group_last; /* that have waiting tasks */
+    uint32_t waiting_count;
+    bool place_wanted; /* something changed that may let a task be placed */
+    bool revive_useful; /* we declined since the last REVIVE */
+    struct work work;
+    struct aurora_counters counters;
+};
+
+void aurora_init(struct aurora *a, const struct aurora_limits_config *limits,
+                 uint64_t seed);
+void aurora_release(struct aurora *a);
+
+/* --- after a restart ------------------------------------------------------
+ * Configs and hosts first, then jobs, then tasks in the order of their age.
+ * Refused records (ERR_DAMAGED) name what is wrong. Nothing becomes work. */
+void aurora_restore_config(struct aurora *a, struct job_config *config);
+void aurora_restore_host(struct aurora *a, struct bytes agent_id,
+                         const char *hostname, const char *endpoint,
+                         const struct attributes *attributes,
+                         const struct amounts *total, int64_t seen_ms);
+int aurora_restore_job(struct aurora *a, struct job *job,
+                       const char *config_id, struct err *err);
+/* *job is the task's; its list, timers and counts are set from its state. */
+int aurora_restore_task(struct aurora *a, struct task *task, struct err *err);
+/* That was all: arm timers, begin events behind `ceiling`. */
+void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms);
+
+/* --- what users ask --------------------------------------------------------
+ * Each returns 0 and the sequence of the change in *sequence, or an error and
+ * no change at all. */
+struct job *aurora_job(const struct aurora *a, const struct job_key *key);
+struct job_config *aurora_config(const struct aurora *a, const char *id);
+/* Place in `jobs` of the first key >= key. */
+uint32_t aurora_job_at(const struct aurora *a, const struct job_key *key);
+/* Takes the caller's reference of `config`, also on failure. ERR_EXISTS while a
+ * job of this key has active tasks. */
+int aurora_create_take(struct aurora *a, struct job_config *config,
+                       uint32_t instances, int64_t now_ms, uint64_t *sequence,
+                       struct err *err);
+
+/* Which instances: NULL or count 0 is all. */
+struct instances {
+    const struct instance_pair {
+        uint32_t first, last;
+    } * range;
+    uint32_t count;
+};
+/* Zero-initialised is empty; free with vec_free. */
+struct instance_list {
+    uint32_t *item;
+    uint32_t count, capacity;
+};
+
+/* Kill instances; `touched` gets their numbers. All of them: the job goes away
+ * when the last one has ended. ERR_NOT_FOUND without such a job or instance. */
+int aurora_kill(struct aurora *a, const struct job_key *key,
+                const struct instances *instances, const char *message,
+                int64_t now_ms, struct instance_list *touched, uint64_t *sequence,
+                struct err *err);
+/* Restart active instances, batch_size at a time (0: all at once); the next
+ * batch begins when the last one is RUNNING again. */
+int aurora_restart(struct aurora *a, const struct job_key *key,
+                   const struct instances *instances, uint32_t batch_size,
+                   const char *message, int64_t now_ms,
+                   struct instance_list *touched, uint64_t *sequence,
+                   struct err *err);
+/* Have `wanted` instances: missing numbers from 0 are added, the highest are
+ * killed. */
+int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
+                 int64_t now_ms, struct instance_list *touched, uint64_t *sequence,
+                 struct err *err);
+/* `more` instances behind the highest one. */
+int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
+               int64_t now_ms, struct instance_list *touched, uint64_t *sequence,
+               struct err *err);
+
+/* --- what the master says ---------------------------------------------------*/
+void aurora_offer(struct aurora *a, struct bytes offer_id,
+                  struct bytes agent_id, const char *hostname,
+                  const char *endpoint, const struct attributes *attributes,
+                  const struct amounts *free, const struct ranges *ports,
+                  int64_t now_ms);
+void aurora_rescind(struct aurora *a, struct bytes offer_id);
+void aurora_agent_lost(struct aurora *a, struct bytes agent_id);
+/* A task status. Unknown ids and illegal changes may become kills. */
+void aurora_report(struct aurora *a, struct bytes task_id,
+                   struct bytes agent_id, enum task_state state,
+                   const char *message, int64_t now_ms);
+/* The stream is up (again): held offers are void, every task that should be on
+ * an agent is to be reconciled, unanswered kills are sent again. */
+void aurora_connected(struct aurora *a, int64_t now_ms);
+void aurora_disconnected(struct aurora *a);
+/* Ask again after every task that should be on an agent. */
+void aurora_reconcile(struct aurora *a);
+
+/* --- time --------------------------------------------------------------------*/
+int64_t aurora_next_ms(const struct aurora *a);
+void aurora_time(struct aurora *a, int64_t now_ms);
+/* Place what waits; a no-op unless place_wanted. */
+void aurora_place(struct aurora *a, int64_t now_ms);
+
+/* Keep the stored ceiling ahead of the events; call before taking the work. */
+void aurora_reserve_sequence(struct aurora *a);
+
+struct task *aurora_task(const struct aurora *a, struct bytes id);
+struct task *aurora_task_by_number(const struct aurora *a, uint64_t number);
+/* Forget the collected work; `*_dirty` flags of what was in it are cleared. */
+void aurora_work_clear(struct aurora *a);
+void aurora_check(const struct aurora *a);

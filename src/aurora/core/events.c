@@ -1,0 +1,106 @@
+#include "aurora/core/events.h"
+#include "base/alloc.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void event_log_init(struct event_log *log, uint64_t sequence)
+{
+    *log = (struct event_log){.next = sequence + 1};
+}
+
+static void event_release(struct event *event)
+{
+    blob_unref(event->key_text);
+    job_config_unref(event->config);
+    blob_unref(event->task_id);
+    blob_unref(event->ancestor);
+    placement_unref(event->placement);
+    blob_unref(event->message);
+}
+
+void event_log_release(struct event_log *log)
+{
+    for (uint32_t i = 0; i < log->count; i++)
+        event_release(&log->ring[(log->first + i) % log->capacity]);
+    free(log->ring);
+    *log = (struct event_log){.next = log->next};
+}
+
+static void grow(struct event_log *log)
+{
+    uint32_t capacity = log->capacity ? log->capacity * 2 : 64;
+    struct event *ring = xcalloc(capacity, sizeof *ring);
+
+    for (uint32_t i = 0; i < log->count; i++)
+        ring[i] = log->ring[(log->first + i) % log->capacity];
+    free(log->ring);
+    log->ring = ring;
+    log->capacity = capacity;
+    log->first = 0;
+}
+
+static struct event *add(struct event_log *log)
+{
+    if (log->count == log->capacity && log->capacity < EVENTS_MAX)
+        grow(log);
+    if (log->count == log->capacity) {
+        event_release(&log->ring[log->first]);
+        log->first = (log->first + 1) % log->capacity;
+        log->count--;
+    }
+    return &log->ring[(log->first + log->count++) % log->capacity];
+}
+
+uint64_t event_log_job(struct event_log *log, enum event_kind kind,
+                       const struct job *job, int64_t now_ms)
+{
+    struct event *event = add(log);
+
+    *event = (struct event){.sequence = log->next++,
+                            .at_ms = now_ms,
+                            .kind = kind,
+                            .key_text = blob_ref(job->key_text),
+                            .config = job_config_ref(job->config),
+                            .instances = job->instances};
+    return event->sequence;
+}
+
+uint64_t event_log_task(struct event_log *log, const struct task *task,
+                        int64_t now_ms)
+{
+    struct event *event = add(log);
+    struct blob *message = NULL;
+
+    if (task->events.count > 0)
+        message = task->events.item[task->events.count - 1].message;
+    *event = (struct event){.sequence = log->next++,
+                            .at_ms = now_ms,
+                            .kind = EVENT_TASK_CHANGED,
+                            .key_text = blob_ref(task->job->key_text),
+                            .config = job_config_ref(task->config),
+                            .instances = task->job->instances,
+                            .task_id = blob_ref(task->id),
+                            .ancestor = blob_ref(task->ancestor),
+                            .placement = placement_ref(task->placement),
+                            .message = blob_ref(message),
+                            .state = task->state,
+                            .instance = task->instance,
+                            .failures = task->failures};
+    return event->sequence;
+}
+
+uint64_t event_log_first(const struct event_log *log)
+{
+    return log->next - log->count;
+}
+
+const struct event *event_log_get(const struct event_log *log,
+                                  uint64_t sequence)
+{
+    if (sequence < event_log_first(log) || sequence >= log->next)
+        return NULL;
+    uint32_t at = (uint32_t)(sequence - event_log_first(log));
+    return &log->ring[(log->first + at) % log->capacity];
+}

@@ -1,0 +1,59 @@
+/* What happened, in order: a ring of the newest events, each with the next
+ * sequence number. An event is a snapshot made of shared immutable parts, so it
+ * tells what was true then, however its task went on.
+ *
+ * Sequence numbers never repeat, over restarts too: a ceiling is stored ahead of
+ * use, and a new life begins at the ceiling of the last one. */
+#pragma once
+#include "aurora/core/task.h"
+#include <stdint.h>
+
+enum {
+    EVENTS_MAX = 16384,      /* kept; older ones are answered with 410 */
+    SEQUENCE_BLOCK = 100000, /* numbers reserved at a time */
+    SEQUENCE_MARGIN = 50000  /* reserve more when fewer are left */
+};
+
+/* The numbers are those of perigee.aurora.Event.Type. */
+enum event_kind {
+    EVENT_JOB_CREATED = 3,
+    EVENT_JOB_CHANGED = 4,
+    EVENT_JOB_REMOVED = 5,
+    EVENT_TASK_CHANGED = 6
+};
+
+struct event {
+    uint64_t sequence;
+    int64_t at_ms;
+    enum event_kind kind;
+    struct blob *key_text;     /* owned reference, as all below */
+    struct job_config *config; /* the job's, or the task's */
+    uint32_t instances;        /* of the job */
+    /* EVENT_TASK_CHANGED */
+    struct blob *task_id;
+    struct blob *ancestor;
+    struct placement *placement;
+    struct blob *message;
+    enum task_state state;
+    uint32_t instance, failures;
+};
+
+struct event_log {
+    struct event *ring; /* owned; grows up to EVENTS_MAX */
+    uint32_t count, capacity, first;
+    uint64_t next; /* number of the next event; the first ever is 1 */
+};
+
+/* A new life that begins behind `sequence`. */
+void event_log_init(struct event_log *log, uint64_t sequence);
+void event_log_release(struct event_log *log);
+uint64_t event_log_job(struct event_log *log, enum event_kind kind,
+                       const struct job *job, int64_t now_ms);
+/* The task's newest history entry. */
+uint64_t event_log_task(struct event_log *log, const struct task *task,
+                        int64_t now_ms);
+/* The first number still here (== next when there is none). */
+uint64_t event_log_first(const struct event_log *log);
+/* NULL when it is gone or has not happened. */
+const struct event *event_log_get(const struct event_log *log,
+                                  uint64_t sequence);

@@ -1,0 +1,64 @@
+/* What the files of the core share and nobody else uses. */
+#pragma once
+#include "aurora/core/aurora.h"
+
+enum timer_kind {
+    TIMER_TASK,  /* a task's deadline_ms; id is its number */
+    TIMER_KILL,  /* a task's kill_at_ms; id is its number */
+    TIMER_OFFER, /* an offer was held long enough; id is its number */
+    TIMER_PRUNE
+};
+
+/* Tasks by number: they may go while a list of them is worked off. */
+struct task_numbers {
+    uint64_t *item;
+    uint32_t count, capacity;
+};
+
+/* Marking for save; each object stands in the work at most once. */
+void mark_config(struct aurora *a, struct job_config *config);
+void mark_job(struct aurora *a, struct job *job);
+void mark_task(struct aurora *a, struct task *task);
+void mark_host(struct aurora *a, struct host *host);
+void mark_forgotten(struct aurora *a, enum record_table table,
+                    struct bytes key);
+
+/* records.c: objects come and go. */
+struct task *records_add_task(struct aurora *a, struct job *job,
+                              struct job_config *config, uint32_t instance);
+void records_put_task(struct aurora *a, struct task *task);
+/* Take a task out of everything and forget it. */
+void records_delete_task(struct aurora *a, struct task *task);
+void records_count(struct aurora *a, enum task_state from,
+                   enum task_state to);
+void records_put_job(struct aurora *a, struct job *job);
+void records_delete_job(struct aurora *a, struct job *job);
+/* Count a user of the config: the first makes it a record, the last forgets
+ * the record. */
+void records_use_config(struct aurora *a, struct job_config *config);
+void records_unuse_config(struct aurora *a, struct job_config *config);
+void records_tell_job(struct aurora *a, enum event_kind kind, struct job *job,
+                      int64_t now_ms);
+
+/* transitions.c: the only place where a task changes its state. False when the
+ * change is illegal. The task may be gone afterwards. */
+bool task_go(struct aurora *a, struct task *task, enum task_state to,
+             const char *message, int64_t now_ms);
+void send_kill(struct aurora *a, struct task *task, int64_t now_ms);
+/* Is it in a state from which RESTARTING makes sense? */
+bool task_can_restart(const struct task *task);
+/* A new task for an instance of the job, PENDING or THROTTLED. */
+struct task *task_start(struct aurora *a, struct job *job, uint32_t instance,
+                        const struct task *ancestor, int64_t now_ms);
+/* After a task of the job ended: has the job gone, may a restart go on? */
+void job_settle(struct aurora *a, struct job *job, int64_t now_ms);
+/* Let the next batch of a rolling restart begin when it may. */
+void restart_go_on(struct aurora *a, struct job *job, int64_t now_ms);
+
+/* groups.c: tasks that wait. */
+void group_add(struct aurora *a, struct task *task);
+void group_remove(struct aurora *a, struct task *task);
+/* Let the other groups of its priority go first. */
+void group_rotate(struct aurora *a, struct job_config *config);
+/* Hosts that did not fit the job's groups may fit now. */
+void group_retry(struct aurora *a, const struct job *job);

@@ -1,0 +1,91 @@
+#include "aurora/core/job_config.h"
+#include "base/alloc.h"
+#include "base/hash.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *job_config_id(struct bytes bytes, char out[CONFIG_ID_MAX])
+{
+    snprintf(out, CONFIG_ID_MAX, "%016" PRIx64 "%016" PRIx64,
+             hash64(bytes, 1), hash64(bytes, 2));
+    return out;
+}
+
+struct job_config *job_config_new(const struct job_key *key,
+                                  struct bytes bytes)
+{
+    struct job_config *config = xcalloc(1, sizeof *config);
+
+    config->refs = 1;
+    config->key = *key;
+    config->bytes = blob_new(bytes);
+    job_config_id(bytes, config->id);
+    return config;
+}
+
+struct job_config *job_config_ref(struct job_config *config)
+{
+    config->refs++;
+    return config;
+}
+
+void job_config_unref(struct job_config *config)
+{
+    if (!config || --config->refs > 0)
+        return;
+    assert(config->waiting_count == 0 && !config->is_dirty);
+    for (uint32_t i = 0; i < config->port_count; i++)
+        free(config->port_name[i]);
+    free(config->port_name);
+    for (uint32_t i = 0; i < config->constraint_count; i++) {
+        struct constraint *c = &config->constraint[i];
+        for (uint32_t j = 0; j < c->value_count; j++)
+            free(c->value[j]);
+        free(c->value);
+        free(c->attribute);
+    }
+    free(config->constraint);
+    if (config->decoded)
+        config->decoded_free(config->decoded);
+    blob_unref(config->bytes);
+    free(config);
+}
+
+void job_config_add_port(struct job_config *config, const char *name)
+{
+    assert(config->port_count < PORT_NAMES_MAX);
+    config->port_name =
+        xreallocarray(config->port_name, config->port_count + 1, sizeof(char *));
+    config->port_name[config->port_count++] = xstrdup(name);
+}
+
+void job_config_add_constraint(struct job_config *config,
+                               const char *attribute,
+                               enum constraint_kind kind,
+                               const char *const *value, uint32_t value_count,
+                               uint32_t limit)
+{
+    assert(config->constraint_count < CONSTRAINTS_MAX);
+    assert(value_count <= CONSTRAINT_VALUES_MAX);
+    config->constraint =
+        xreallocarray(config->constraint, config->constraint_count + 1,
+                      sizeof *config->constraint);
+    struct constraint *c = &config->constraint[config->constraint_count++];
+    *c = (struct constraint){.attribute = xstrdup(attribute),
+                             .kind = kind,
+                             .limit = limit,
+                             .value_count = value_count};
+    c->value = xcalloc(value_count ? value_count : 1, sizeof(char *));
+    for (uint32_t i = 0; i < value_count; i++)
+        c->value[i] = xstrdup(value[i]);
+    if (strcmp(attribute, "host") == 0)
+        config->is_host_bound = true;
+    if (strcmp(attribute, "dedicated") == 0)
+        config->is_dedicated = true;
+    if (kind == CONSTRAINT_LIMIT)
+        config->is_limited = true;
+}

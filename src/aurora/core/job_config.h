@@ -1,0 +1,91 @@
+/* What one version of a job says, as far as scheduling decides on it: the head.
+ * The whole evaluated job travels beside it as packed bytes that the core never
+ * reads. A config is immutable but for its waiting list; jobs, tasks and events
+ * share it by reference count.
+ *
+ * Tasks with one config are equal, so they wait in one group and are placed
+ * together: the group is part of the config. */
+#pragma once
+#include "aurora/core/uthash_here.h"
+#include "base/bytes.h"
+#include "base/job_key.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    CONFIG_ID_MAX = 33,
+    CONSTRAINTS_MAX = 64,        /* of one job */
+    CONSTRAINT_VALUES_MAX = 256, /* of one constraint */
+    PORT_NAMES_MAX = 256         /* of one job */
+};
+
+struct task;
+
+/* Thousandths of cpus, MiB, MiB and devices. */
+struct amounts {
+    int64_t cpus, mem, disk, gpus;
+};
+
+/* The numbers are those of perigee.HostConstraint.Kind. */
+enum constraint_kind {
+    CONSTRAINT_ONE_OF = 1,
+    CONSTRAINT_NONE_OF,
+    CONSTRAINT_LIMIT
+};
+
+struct constraint {
+    char *attribute; /* owned; "host" is the host's name */
+    enum constraint_kind kind;
+    uint32_t limit; /* CONSTRAINT_LIMIT */
+    uint32_t value_count;
+    char **value; /* owned */
+};
+
+struct job_config {
+    uint32_t refs;
+    uint32_t users; /* jobs and tasks; without any the record goes */
+    char id[CONFIG_ID_MAX]; /* hash of `bytes` */
+    struct job_key key;
+    struct blob *bytes; /* owned; the packed job */
+
+    bool is_service;
+    int32_t priority;
+    int32_t failures_max; /* -1: no limit */
+    struct amounts task;  /* what the task itself asks for */
+    struct amounts need;  /* with the executor's share */
+    uint32_t port_count;
+    char **port_name; /* owned, in the order of the job */
+    uint32_t constraint_count;
+    struct constraint *constraint; /* owned */
+    bool is_host_bound;            /* some constraint is about "host" */
+    bool is_dedicated;             /* some constraint is about "dedicated" */
+    bool is_limited;               /* some constraint is a limit */
+
+    /* The codec's decoded form of `bytes`, made when first wanted. */
+    void *decoded; /* owned through decoded_free */
+    void (*decoded_free)(void *decoded);
+
+    /* The group of tasks that wait, oldest first. */
+    struct task *waiting_first, *waiting_last; /* borrowed */
+    uint32_t waiting_count;
+    uint64_t tried; /* hosts not changed since then do not fit */
+    struct job_config *group_prev, *group_next; /* aurora's list of groups */
+
+    bool is_dirty; /* to be saved */
+    UT_hash_handle hh;
+};
+
+/* One reference. `bytes` are copied and named by their hash. */
+struct job_config *job_config_new(const struct job_key *key,
+                                  struct bytes bytes);
+/* The id that a config with these bytes has. */
+char *job_config_id(struct bytes bytes, char out[CONFIG_ID_MAX]);
+struct job_config *job_config_ref(struct job_config *config);
+void job_config_unref(struct job_config *config); /* accepts NULL */
+void job_config_add_port(struct job_config *config, const char *name);
+/* Values are copied. */
+void job_config_add_constraint(struct job_config *config,
+                               const char *attribute,
+                               enum constraint_kind kind,
+                               const char *const *value, uint32_t value_count,
+                               uint32_t limit);

@@ -1,0 +1,338 @@
+#include "aurora/core/placer.h"
+#include "base/alloc.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHARE_ONE = 1024 };
+
+/* --- limits ---------------------------------------------------------------*/
+
+static struct limit_count *find_count(const struct limit_counts *counts,
+                                      const char *attribute, const char *value)
+{
+    for (uint32_t i = 0; i < counts->count; i++) {
+        struct limit_count *c = &counts->item[i];
+        if (strcmp(c->value, value) == 0 &&
+            strcmp(c->attribute, attribute) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static void count_host(struct limit_counts *counts,
+                       const struct job_config *config,
+                       const struct host *host)
+{
+    for (uint32_t i = 0; i < config->constraint_count; i++) {
+        const struct constraint *c = &config->constraint[i];
+        if (c->kind != CONSTRAINT_LIMIT)
+            continue;
+        const char *value = host_value(host, c->attribute);
+        if (!value)
+            continue;
+        struct limit_count *count = find_count(counts, c->attribute, value);
+        if (!count) {
+            count = vec_add(counts);
+            *count = (struct limit_count){.attribute = c->attribute,
+                                          .value = xstrdup(value)};
+        }
+        count->tasks++;
+    }
+}
+
+void limit_counts_of(const struct job *job, const struct job_config *config,
+                     struct limit_counts *out)
+{
+    *out = (struct limit_counts){0};
+    if (!config->is_limited)
+        return;
+    for (const struct task *t = job->active.first; t; t = t->next)
+        if (t->host)
+            count_host(out, config, t->host);
+}
+
+void limit_counts_release(struct limit_counts *counts)
+{
+    for (uint32_t i = 0; i < counts->count; i++)
+        free(counts->item[i].value);
+    vec_free(counts);
+}
+
+/* --- vetoes ---------------------------------------------------------------*/
+
+static bool value_allows(const struct constraint *c, const struct host *host)
+{
+    for (uint32_t i = 0; i < c->value_count; i++)
+        if (host_has_value(host, c->attribute, c->value[i]))
+            return c->kind == CONSTRAINT_ONE_OF;
+    return c->kind == CONSTRAINT_NONE_OF;
+}
+
+static bool limit_allows(const struct constraint *c, const struct host *host,
+                         const struct limit_counts *counts)
+{
+    const char *value = host_value(host, c->attribute);
+
+    if (!value)
+        return false; /* the host must have the attribute */
+    const struct limit_count *count = find_count(counts, c->attribute, value);
+    return (count ? count->tasks : 0) < c->limit;
+}
+
+/* Vetoes that no task of ours can change. */
+static enum veto static_veto(const struct host *host,
+                             const struct job_config *config,
+                             uint32_t *constraint)
+{
+    if (!config->is_dedicated && host_value(host, "dedicated"))
+        return VETO_DEDICATED;
+    for (uint32_t i = 0; i < config->constraint_count; i++) {
+        const struct constraint *c = &config->constraint[i];
+        if (c->kind != CONSTRAINT_LIMIT && !value_allows(c, host)) {
+            *constraint = i;
+            return VETO_CONSTRAINT;
+        }
+    }
+    return VETO_NONE;
+}
+
+static enum veto limit_veto(const struct host *host,
+                            const struct job_config *config,
+                            const struct limit_counts *counts,
+                            uint32_t *constraint)
+{
+    for (uint32_t i = 0; config->is_limited && i < config->constraint_count;
+         i++) {
+        const struct constraint *c = &config->constraint[i];
+        if (c->kind == CONSTRAINT_LIMIT && !limit_allows(c, host, counts)) {
+            *constraint = i;
+            return VETO_LIMIT;
+        }
+    }
+    return VETO_NONE;
+}
+
+static enum veto amounts_veto(const struct amounts *free, uint64_t ports,
+                              const struct job_config *config)
+{
+    const struct amounts *need = &config->need;
+
+    if (free->cpus < need->cpus)
+        return VETO_CPU;
+    if (free->mem < need->mem)
+        return VETO_MEM;
+    if (free->disk < need->disk)
+        return VETO_DISK;
+    if (free->gpus < need->gpus)
+        return VETO_GPU;
+    if (ports < config->port_count)
+        return VETO_PORTS;
+    return VETO_NONE;
+}
+
+enum veto placer_veto(const struct host *host, const struct job_config *config,
+                      const struct limit_counts *counts, uint32_t *constraint)
+{
+    enum veto veto = static_veto(host, config, constraint);
+
+    if (veto == VETO_NONE)
+        veto = limit_veto(host, config, counts, constraint);
+    if (veto == VETO_NONE && !host->offers)
+        veto = VETO_NO_OFFER;
+    if (veto == VETO_NONE)
+        veto = amounts_veto(&host->free, ranges_size(&host->ports), config);
+    return veto;
+}
+
+/* --- score ----------------------------------------------------------------*/
+
+/* In 1/1024; amounts stay below 2^50, so nothing overflows. */
+static int64_t share(int64_t part, int64_t whole)
+{
+    assert(part < (int64_t)1 << 50);
+    return whole > 0 ? part * SHARE_ONE / whole : 0;
+}
+
+int64_t placer_score(const struct amounts *free, const struct amounts *total,
+                     const struct amounts *need)
+{
+    int64_t cpu = share(free->cpus - need->cpus, total->cpus);
+    int64_t mem = share(free->mem - need->mem, total->mem);
+    int64_t disk = share(free->disk - need->disk, total->disk);
+    int64_t apart = cpu > mem ? cpu - mem : mem - cpu;
+    int64_t dominant = cpu > mem ? cpu : mem;
+
+    if (disk > dominant)
+        dominant = disk;
+    return (SHARE_ONE - apart) + (SHARE_ONE - dominant);
+}
+
+/* --- one attempt ----------------------------------------------------------*/
+
+/* A candidate: the first host of a shape, or, for configs that name hosts, any
+ * host. Entries of shapes go stale when the shape changes; a fresh one is
+ * pushed then, and the stale one is recognised when it is popped. */
+struct candidate {
+    int64_t score;
+    struct host *host;
+};
+
+struct attempt {
+    struct hosts *hosts;
+    const struct job_config *config;
+    struct limit_counts *counts;
+    uint64_t number;
+    struct {
+        struct candidate *item;
+        uint32_t count, capacity;
+    } heap; /* best first */
+};
+
+static bool is_better(const struct candidate *a, const struct candidate *b)
+{
+    if (a->score != b->score)
+        return a->score > b->score;
+    return host_compare(a->host, b->host) < 0;
+}
+
+static void push(struct attempt *attempt, int64_t score, struct host *host)
+{
+    struct candidate it = {score, host};
+    (void)*vec_add(&attempt->heap);
+    struct candidate *heap = attempt->heap.item;
+    uint32_t at = attempt->heap.count - 1;
+
+    while (at > 0 && is_better(&it, &heap[(at - 1) / 2])) {
+        heap[at] = heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap[at] = it;
+}
+
+static bool pop(struct attempt *attempt, struct candidate *out)
+{
+    struct candidate *heap = attempt->heap.item;
+
+    if (attempt->heap.count == 0)
+        return false;
+    *out = heap[0];
+    struct candidate last = heap[--attempt->heap.count];
+    uint32_t count = attempt->heap.count, at = 0;
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= count)
+            break;
+        if (child + 1 < count && is_better(&heap[child + 1], &heap[child]))
+            child++;
+        if (!is_better(&heap[child], &last))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    if (count > 0)
+        heap[at] = last;
+    return true;
+}
+
+/* Judge a shape once per attempt and push its first host if tasks fit. */
+static void offer_shape(struct attempt *attempt, struct shape *shape)
+{
+    const struct job_config *config = attempt->config;
+    uint32_t unused;
+
+    if (shape->attempt != attempt->number) {
+        shape->attempt = attempt->number;
+        shape->score = INT64_MIN;
+        if (amounts_veto(&shape->key.free, shape->key.ports, config) ==
+                VETO_NONE &&
+            static_veto(shape->heap[0], config, &unused) == VETO_NONE)
+            shape->score = placer_score(&shape->key.free, &shape->key.total,
+                                        &config->need);
+    }
+    if (shape->score != INT64_MIN)
+        push(attempt, shape->score, shape->heap[0]);
+}
+
+static void offer_host(struct attempt *attempt, struct host *host)
+{
+    uint32_t unused;
+
+    if (placer_veto(host, attempt->config, attempt->counts, &unused) ==
+        VETO_NONE)
+        push(attempt,
+             placer_score(&host->free, &host->total, &attempt->config->need),
+             host);
+}
+
+static void offer_all(struct attempt *attempt, uint64_t since)
+{
+    for (struct shape *shape = attempt->hosts->newest;
+         shape && shape->generation > since; shape = shape->older) {
+        if (!attempt->config->is_host_bound) {
+            offer_shape(attempt, shape);
+            continue;
+        }
+        for (uint32_t i = 0; i < shape->count; i++)
+            offer_host(attempt, shape->heap[i]);
+    }
+}
+
+/* Is this entry still what its shape would push now? */
+static bool is_fresh(const struct attempt *attempt, const struct candidate *c)
+{
+    const struct shape *shape = c->host->shape;
+
+    if (attempt->config->is_host_bound)
+        return true;
+    return shape && shape->attempt == attempt->number &&
+           shape->score == c->score && c->host->heap_at == 0;
+}
+
+/* Take one task's share of the host and push what that changed. */
+static void take(struct attempt *attempt, struct host *host,
+                 struct ranges *ports)
+{
+    struct shape *old = host->shape;
+    bool old_stays = old->count > 1;
+
+    hosts_take(attempt->hosts, host, &attempt->config->need,
+               attempt->config->port_count, ports);
+    count_host(attempt->counts, attempt->config, host);
+    if (attempt->config->is_host_bound) {
+        offer_host(attempt, host);
+        return;
+    }
+    if (old_stays)
+        offer_shape(attempt, old);
+    if (host->heap_at == 0)
+        offer_shape(attempt, host->shape);
+}
+
+uint32_t placer_place(struct hosts *hosts, const struct job_config *config,
+                      struct limit_counts *counts, uint32_t count,
+                      uint64_t since, placer_placed *placed, void *context)
+{
+    struct attempt attempt = {.hosts = hosts,
+                              .config = config,
+                              .counts = counts,
+                              .number = ++hosts->attempt};
+    struct candidate best;
+    uint32_t done = 0, unused;
+    bool more = true;
+
+    offer_all(&attempt, since);
+    while (more && done < count && pop(&attempt, &best)) {
+        struct ranges ports;
+        if (!is_fresh(&attempt, &best) ||
+            limit_veto(best.host, config, counts, &unused) != VETO_NONE)
+            continue;
+        take(&attempt, best.host, &ports);
+        done++;
+        more = placed(context, best.host, &ports);
+        ranges_release(&ports);
+    }
+    vec_free(&attempt.heap);
+    return done;
+}

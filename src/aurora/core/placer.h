@@ -1,0 +1,87 @@
+/* Which machine a task goes to, and why it goes to none. Pure decisions over
+ * the index of hosts.h: nothing is spent here but by placer_place.
+ *
+ * Order of the checks, first veto wins: dedicated, value constraints, limit
+ * constraints, then cpu, memory, disk, gpus, ports. Score after placement, in
+ * 1/1024: 1 - |free cpu share - free memory share|, plus 1 minus the dominant
+ * free share (so machines fill up one after the other); the highest score
+ * wins, then the first host in host order. */
+#pragma once
+#include "aurora/core/hosts.h"
+#include "aurora/core/job_config.h"
+#include "aurora/core/task.h"
+#include "base/bytes.h"
+#include "base/vec.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum veto {
+    VETO_NONE,
+    VETO_NO_OFFER, /* nothing of the host is offered to us now */
+    VETO_CPU,
+    VETO_MEM,
+    VETO_DISK,
+    VETO_GPU,
+    VETO_PORTS,
+    VETO_LIMIT,      /* `constraint` says which */
+    VETO_CONSTRAINT, /* `constraint` says which */
+    VETO_DEDICATED,
+    VETO_COUNT
+};
+
+/* How many active tasks of one job stand on hosts by the value of one limited
+ * attribute. Made for one attempt. */
+struct limit_counts {
+    struct limit_count {
+        const char *attribute; /* borrowed from the config */
+        char *value;           /* owned */
+        uint32_t tasks;
+    } * item;
+    uint32_t count, capacity;
+};
+void limit_counts_of(const struct job *job, const struct job_config *config,
+                     struct limit_counts *out); /* out: unset */
+void limit_counts_release(struct limit_counts *counts);
+
+/* May the host run one more task of this config? On refusal *constraint is the
+ * index of the constraint to blame, when one is. */
+enum veto placer_veto(const struct host *host, const struct job_config *config,
+                      const struct limit_counts *counts, uint32_t *constraint);
+/* Score of a host once the task is on it; it must fit. */
+int64_t placer_score(const struct amounts *free, const struct amounts *total,
+                     const struct amounts *need);
+
+/* Called for each task placed: `ports` (port_count numbers in `ports`) were
+ * taken from the host. Return false to place no more. */
+typedef bool placer_placed(void *context, struct host *host,
+                           const struct ranges *ports);
+/* Place up to `count` equal tasks one after the other, each on the best host;
+ * returns how many. Hosts not changed since `since` are not looked at. */
+uint32_t placer_place(struct hosts *hosts, const struct job_config *config,
+                      struct limit_counts *counts, uint32_t count,
+                      uint64_t since, placer_placed *placed, void *context);
+
+/* Why a task does not run: how many hosts each reason excludes, and the host
+ * that comes nearest to fitting. */
+struct why {
+    uint32_t hosts; /* looked at */
+    uint32_t vetoed[VETO_COUNT];
+    uint32_t by_constraint[CONSTRAINTS_MAX]; /* VETO_CONSTRAINT, VETO_LIMIT */
+    uint32_t fits;                           /* hosts with no veto */
+    const struct host *nearest;              /* borrowed; NULL without hosts */
+    enum veto nearest_veto;
+    uint32_t nearest_constraint;
+    int64_t nearest_score; /* veto score: smaller is nearer */
+};
+void placer_why(const struct hosts *hosts, const struct job_config *config,
+                const struct limit_counts *counts, struct why *out);
+/* "1.5 cpu", "512 MB of memory", "constraint rack: ...": what the nearest host
+ * lacks. */
+void why_lacks(const struct why *why, const struct job_config *config,
+               struct buf *out);
+/* What to do about it; a full sentence without a full stop. */
+void why_advice(const struct why *why, const struct job_config *config,
+                struct buf *out);
+/* "not enough cpu", "constraint rack": the name of a reason. */
+void veto_name(enum veto veto, const struct job_config *config,
+               uint32_t constraint, struct buf *out);

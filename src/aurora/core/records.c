@@ -1,0 +1,292 @@
+/* Objects come, are marked for saving, and go. */
+#include "aurora/core/internal.h"
+#include "base/id.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- marking --------------------------------------------------------------*/
+
+void mark_config(struct aurora *a, struct job_config *config)
+{
+    if (config->is_dirty)
+        return;
+    config->is_dirty = true;
+    *vec_add(&a->work.configs) = config;
+}
+
+void mark_job(struct aurora *a, struct job *job)
+{
+    if (job->is_dirty)
+        return;
+    job->is_dirty = true;
+    *vec_add(&a->work.jobs) = job;
+}
+
+void mark_task(struct aurora *a, struct task *task)
+{
+    if (task->dirty_at)
+        return;
+    *vec_add(&a->work.tasks) = task;
+    task->dirty_at = a->work.tasks.count;
+}
+
+void mark_host(struct aurora *a, struct host *host)
+{
+    if (host->is_dirty)
+        return;
+    host->is_dirty = true;
+    *vec_add(&a->work.hosts) = host;
+}
+
+void mark_forgotten(struct aurora *a, enum record_table table,
+                    struct bytes key)
+{
+    *vec_add(&a->work.forgotten) = (struct forgotten){
+        table, xstrndup((const char *)key.data, key.size)};
+}
+
+static void launch_release(struct launch *launch)
+{
+    for (uint32_t i = 0; i < launch->offers.count; i++)
+        blob_unref(launch->offers.item[i]);
+    vec_free(&launch->offers);
+    vec_free(&launch->tasks);
+}
+
+static void refs_clear(struct task_ref *ref, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        blob_unref(ref[i].task_id);
+        blob_unref(ref[i].agent_id);
+    }
+}
+
+void aurora_work_clear(struct aurora *a)
+{
+    struct work *w = &a->work;
+
+    for (uint32_t i = 0; i < w->configs.count; i++)
+        w->configs.item[i]->is_dirty = false;
+    for (uint32_t i = 0; i < w->jobs.count; i++)
+        w->jobs.item[i]->is_dirty = false;
+    for (uint32_t i = 0; i < w->tasks.count; i++)
+        if (w->tasks.item[i])
+            w->tasks.item[i]->dirty_at = 0;
+    for (uint32_t i = 0; i < w->hosts.count; i++)
+        w->hosts.item[i]->is_dirty = false;
+    for (uint32_t i = 0; i < w->forgotten.count; i++)
+        free(w->forgotten.item[i].key);
+    for (uint32_t i = 0; i < w->launches.count; i++)
+        launch_release(&w->launches.item[i]);
+    for (uint32_t i = 0; i < w->declines.count; i++)
+        blob_unref(w->declines.item[i]);
+    refs_clear(w->kills.item, w->kills.count);
+    refs_clear(w->reconcile.item, w->reconcile.count);
+    w->configs.count = w->jobs.count = w->tasks.count = w->hosts.count = 0;
+    w->forgotten.count = w->launches.count = w->declines.count = 0;
+    w->kills.count = w->reconcile.count = 0;
+    w->revive = w->save_sequence = false;
+}
+
+/* --- configs ----------------------------------------------------------------*/
+
+struct job_config *aurora_config(const struct aurora *a, const char *id)
+{
+    struct job_config *config;
+
+    HASH_FIND_STR(a->configs, id, config);
+    return config;
+}
+
+void records_use_config(struct aurora *a, struct job_config *config)
+{
+    (void)job_config_ref(config);
+    if (config->users++ > 0)
+        return;
+    HASH_ADD_STR(a->configs, id, config);
+    mark_config(a, config);
+}
+
+void records_unuse_config(struct aurora *a, struct job_config *config)
+{
+    assert(config->users > 0);
+    if (--config->users == 0) {
+        HASH_DEL(a->configs, config);
+        for (uint32_t i = 0; i < a->work.configs.count; i++)
+            if (a->work.configs.item[i] == config) {
+                vec_remove(&a->work.configs, i);
+                break;
+            }
+        config->is_dirty = false;
+        mark_forgotten(a, RECORD_CONFIG, bytes_of_text(config->id));
+    }
+    job_config_unref(config);
+}
+
+/* --- tasks -----------------------------------------------------------------*/
+
+struct task *aurora_task(const struct aurora *a, struct bytes id)
+{
+    struct task *task;
+
+    HASH_FIND(hh_id, a->task_by_id, id.data, id.size, task);
+    return task;
+}
+
+struct task *aurora_task_by_number(const struct aurora *a, uint64_t number)
+{
+    struct task *task;
+
+    HASH_FIND(hh_number, a->task_by_number, &number, sizeof number, task);
+    return task;
+}
+
+void records_count(struct aurora *a, enum task_state from, enum task_state to)
+{
+    if (from != TASK_NONE) {
+        assert(a->counters.tasks[from] > 0);
+        a->counters.tasks[from]--;
+    }
+    if (to != TASK_NONE)
+        a->counters.tasks[to]++;
+}
+
+void records_put_task(struct aurora *a, struct task *task)
+{
+    task->number = ++a->next_number;
+    HASH_ADD_KEYPTR(hh_id, a->task_by_id, task->id->data, task->id->size,
+                    task);
+    HASH_ADD(hh_number, a->task_by_number, number, sizeof task->number, task);
+    records_count(a, TASK_NONE, task->state);
+    records_use_config(a, task->config);
+    job_config_unref(task->config); /* the use holds it from here on */
+}
+
+static struct bytes new_task_id(struct aurora *a, const struct job_key *key,
+                                uint32_t instance, char out[ID_MAX])
+{
+    do {
+        struct uuid uuid = uuid_random(&a->rng);
+        char text[UUID_TEXT_MAX];
+        snprintf(out, ID_MAX, "%s-%s-%s-%u-%s", key->role, key->env, key->name,
+                 instance, uuid_text(&uuid, text));
+    } while (aurora_task(a, bytes_of_text(out)));
+    return bytes_of_text(out);
+}
+
+struct task *records_add_task(struct aurora *a, struct job *job,
+                              struct job_config *config, uint32_t instance)
+{
+    char id[ID_MAX];
+    struct task *task =
+        task_new(new_task_id(a, &job->key, instance, id), job, config,
+                 instance);
+
+    records_put_task(a, task);
+    task_list_add(&job->active, task);
+    return task;
+}
+
+void records_delete_task(struct aurora *a, struct task *task)
+{
+    struct job *job = task->job;
+    struct job_config *config = task->config;
+
+    if (task->dirty_at) {
+        a->work.tasks.item[task->dirty_at - 1] = NULL;
+        task->dirty_at = 0;
+    }
+    mark_forgotten(a, RECORD_TASK, blob_bytes(task->id));
+    task_list_remove(task_state_is_terminal(task->state) ? &job->ended
+                                                         : &job->active,
+                     task);
+    HASH_DELETE(hh_id, a->task_by_id, task);
+    HASH_DELETE(hh_number, a->task_by_number, task);
+    records_count(a, task->state, TASK_NONE);
+    task->config = NULL;
+    task_free(task);
+    records_unuse_config(a, config);
+}
+
+/* --- jobs -------------------------------------------------------------------*/
+
+uint32_t aurora_job_at(const struct aurora *a, const struct job_key *key)
+{
+    uint32_t low = 0, high = a->jobs.count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (job_key_compare(&a->jobs.item[middle]->key, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct job *aurora_job(const struct aurora *a, const struct job_key *key)
+{
+    uint32_t at = aurora_job_at(a, key);
+
+    if (at < a->jobs.count && job_key_equal(&a->jobs.item[at]->key, key))
+        return a->jobs.item[at];
+    return NULL;
+}
+
+struct job *job_new(const struct job_key *key)
+{
+    struct job *job = xcalloc(1, sizeof *job);
+    char text[JOB_KEY_TEXT_MAX];
+
+    job->key = *key;
+    job->key_text = blob_new(bytes_of_text(job_key_text(key, text)));
+    return job;
+}
+
+void job_free(struct job *job)
+{
+    blob_unref(job->key_text);
+    free(job->restart.message);
+    vec_free(&job->restart.left);
+    vec_free(&job->restart.under_way);
+    free(job);
+}
+
+void records_put_job(struct aurora *a, struct job *job)
+{
+    uint32_t at = aurora_job_at(a, &job->key);
+
+    (void)vec_add(&a->jobs);
+    memmove(&a->jobs.item[at + 1], &a->jobs.item[at],
+            (a->jobs.count - 1 - at) * sizeof a->jobs.item[0]);
+    a->jobs.item[at] = job;
+}
+
+void records_delete_job(struct aurora *a, struct job *job)
+{
+    char key[JOB_KEY_TEXT_MAX];
+    uint32_t at = aurora_job_at(a, &job->key);
+
+    assert(job->active.count == 0 && job->ended.count == 0);
+    assert(a->jobs.item[at] == job);
+    vec_remove(&a->jobs, at);
+    for (uint32_t i = 0; job->is_dirty && i < a->work.jobs.count; i++)
+        if (a->work.jobs.item[i] == job) {
+            vec_remove(&a->work.jobs, i);
+            break;
+        }
+    mark_forgotten(a, RECORD_JOB,
+                   bytes_of_text(job_store_key(&job->key, key)));
+    records_unuse_config(a, job->config);
+    job_free(job);
+}
+
+void records_tell_job(struct aurora *a, enum event_kind kind, struct job *job,
+                      int64_t now_ms)
+{
+    (void)event_log_job(&a->events, kind, job, now_ms);
+    mark_job(a, job);
+}

@@ -1,0 +1,146 @@
+/* One pass of placing: groups take turns, a quantum each, until nothing more
+ * fits; what was placed on one host leaves as one launch on all its offers. */
+#include "aurora/core/internal.h"
+
+#include <assert.h>
+
+struct pass {
+    struct aurora *a;
+    struct job_config *config; /* the group whose turn it is */
+    int64_t now_ms;
+};
+
+/* The launch of this pass for the host, opened when there is none. */
+static struct launch *launch_of(struct aurora *a, struct host *host)
+{
+    if (host->launch_at == 0) {
+        struct launch *launch = vec_add(&a->work.launches);
+        *launch = (struct launch){.host = host};
+        host->launch_at = a->work.launches.count;
+    }
+    return &a->work.launches.item[host->launch_at - 1];
+}
+
+/* Its offers are spent: what is left of them comes back as a new offer. */
+static void close_launch(struct aurora *a, struct launch *launch)
+{
+    struct host *host = launch->host;
+
+    for (struct offer *offer = host->offers; offer; offer = offer->next)
+        *vec_add(&launch->offers) = blob_ref(offer->id);
+    hosts_remove_offers_of(&a->hosts, host);
+    host->launch_at = 0;
+    a->counters.launches++;
+}
+
+static struct placement *place_of(const struct host *host,
+                                  const struct ranges *ports,
+                                  uint32_t port_count)
+{
+    struct placement *placement =
+        placement_new(blob_bytes(host->agent_id), host->hostname,
+                      host->endpoint, port_count);
+    const struct range *range = ranges_items(ports);
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < ports->count; i++)
+        for (uint64_t p = range[i].first; p <= range[i].last; p++)
+            placement->port[n++] = (uint32_t)p;
+    assert(n == port_count);
+    return placement;
+}
+
+static bool on_placed(void *context, struct host *host,
+                      const struct ranges *ports)
+{
+    struct pass *pass = context;
+    struct aurora *a = pass->a;
+    struct task *task = pass->config->waiting_first;
+    struct launch *launch = launch_of(a, host);
+
+    assert(task && task->state == TASK_PENDING);
+    task->placement = place_of(host, ports, pass->config->port_count);
+    task->host = host;
+    host_use(host, &pass->config->need);
+    (void)task_go(a, task, TASK_ASSIGNED, NULL, pass->now_ms);
+    *vec_add(&launch->tasks) = task->number;
+    launch->config_bytes += task->config->bytes->size;
+    if (launch->tasks.count >= TASKS_PER_LAUNCH_MAX ||
+        launch->config_bytes >= LAUNCH_BYTES_MAX)
+        close_launch(a, launch);
+    return true;
+}
+
+static uint32_t place_group(struct aurora *a, struct job_config *config,
+                            uint32_t count, int64_t now_ms)
+{
+    struct pass pass = {a, config, now_ms};
+    struct limit_counts counts;
+
+    if (config->tried == a->hosts.generation)
+        return 0;
+    if (count > config->waiting_count)
+        count = config->waiting_count;
+    /* The group dies with its last waiting task, the config must not. */
+    (void)job_config_ref(config);
+    limit_counts_of(config->waiting_first->job, config, &counts);
+    uint32_t done = placer_place(&a->hosts, config, &counts, count,
+                                 config->tried, on_placed, &pass);
+    limit_counts_release(&counts);
+    /* Fewer than wanted: no host of now fits, until one changes. */
+    config->tried = done < count ? a->hosts.generation : 0;
+    job_config_unref(config);
+    return done;
+}
+
+/* Every group once; how many tasks were placed. */
+static uint32_t place_round(struct aurora *a, uint32_t budget, int64_t now_ms)
+{
+    struct job_config *next;
+    uint32_t placed = 0;
+
+    for (struct job_config *c = a->group_first; c && placed < budget;
+         c = next) {
+        next = c->group_next;
+        uint32_t quantum = budget - placed;
+        if (quantum > GROUP_QUANTUM)
+            quantum = GROUP_QUANTUM;
+        placed += place_group(a, c, quantum, now_ms);
+    }
+    return placed;
+}
+
+/* Groups that got something and wait for more go behind their equals. */
+static void rotate(struct aurora *a)
+{
+    struct job_config *first = a->group_first;
+
+    if (first && first->tried != 0)
+        group_rotate(a, first);
+}
+
+void aurora_place(struct aurora *a, int64_t now_ms)
+{
+    uint32_t budget = TASKS_PER_PASS_MAX, placed;
+
+    if (!a->place_wanted)
+        return;
+    a->place_wanted = false;
+    if (a->waiting_count == 0)
+        return;
+    do {
+        placed = place_round(a, budget, now_ms);
+        budget -= placed;
+    } while (placed > 0 && budget > 0);
+    for (uint32_t i = 0; i < a->work.launches.count; i++)
+        if (a->work.launches.item[i].host->launch_at == i + 1)
+            close_launch(a, &a->work.launches.item[i]);
+    if (budget == 0)
+        a->place_wanted = true;
+    else
+        rotate(a);
+    if (a->waiting_count > 0 && a->revive_useful) {
+        a->revive_useful = false;
+        a->work.revive = true;
+    }
+}

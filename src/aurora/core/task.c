@@ -1,0 +1,148 @@
+#include "aurora/core/task.h"
+#include "base/alloc.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct placement *placement_new(struct bytes agent_id, const char *hostname,
+                                const char *endpoint, uint32_t port_count)
+{
+    struct placement *p =
+        xcalloc(1, sizeof *p + port_count * sizeof p->port[0]);
+
+    p->refs = 1;
+    p->agent_id = blob_new(agent_id);
+    p->hostname = xstrdup(hostname);
+    p->endpoint = xstrdup(endpoint);
+    p->port_count = port_count;
+    return p;
+}
+
+struct placement *placement_ref(struct placement *placement)
+{
+    if (placement)
+        placement->refs++;
+    return placement;
+}
+
+void placement_unref(struct placement *placement)
+{
+    if (!placement || --placement->refs > 0)
+        return;
+    blob_unref(placement->agent_id);
+    free(placement->hostname);
+    free(placement->endpoint);
+    free(placement);
+}
+
+void task_list_add(struct task_list *list, struct task *task)
+{
+    task->prev = list->last;
+    task->next = NULL;
+    if (list->last)
+        list->last->next = task;
+    else
+        list->first = task;
+    list->last = task;
+    list->count++;
+}
+
+void task_list_remove(struct task_list *list, struct task *task)
+{
+    if (task->prev)
+        task->prev->next = task->next;
+    else
+        list->first = task->next;
+    if (task->next)
+        task->next->prev = task->prev;
+    else
+        list->last = task->prev;
+    task->prev = task->next = NULL;
+    assert(list->count > 0);
+    list->count--;
+}
+
+char *job_store_key(const struct job_key *key, char out[JOB_KEY_TEXT_MAX])
+{
+    snprintf(out, JOB_KEY_TEXT_MAX, "%s/%s/%s", key->role, key->env, key->name);
+    return out;
+}
+
+struct task *task_new(struct bytes id, struct job *job,
+                      struct job_config *config, uint32_t instance)
+{
+    struct task *task = xcalloc(1, sizeof *task);
+
+    task->id = blob_new(id);
+    task->job = job;
+    task->config = job_config_ref(config);
+    task->instance = instance;
+    task->state = TASK_INIT;
+    return task;
+}
+
+void task_free(struct task *task)
+{
+    assert(task->dirty_at == 0 && !task->prev && !task->next);
+    for (uint32_t i = 0; i < task->events.count; i++)
+        blob_unref(task->events.item[i].message);
+    vec_free(&task->events);
+    placement_unref(task->placement);
+    job_config_unref(task->config);
+    blob_unref(task->ancestor);
+    blob_unref(task->id);
+    free(task);
+}
+
+static void drop_event(struct task *task, uint32_t at)
+{
+    blob_unref(task->events.item[at].message);
+    vec_remove(&task->events, at);
+}
+
+/* ... RUNNING PARTITIONED RUNNING PARTITIONED: forget the older pair. */
+static void compact_events(struct task *task)
+{
+    uint32_t n = task->events.count;
+    const struct task_event *e = task->events.item;
+
+    if (n >= 4 && e[n - 1].state == e[n - 3].state &&
+        e[n - 2].state == e[n - 4].state &&
+        (e[n - 1].state == TASK_PARTITIONED ||
+         e[n - 2].state == TASK_PARTITIONED)) {
+        drop_event(task, n - 4);
+        drop_event(task, n - 4);
+    } else if (n > TASK_EVENTS_MAX) {
+        drop_event(task, 1);
+    }
+}
+
+void task_add_event(struct task *task, enum task_state state,
+                    const char *message, int64_t now_ms)
+{
+    struct blob *blob = NULL;
+
+    if (message && *message)
+        blob = blob_new(bytes_of(message, strnlen(message, TASK_MESSAGE_MAX)));
+    *vec_add(&task->events) =
+        (struct task_event){.at_ms = now_ms, .state = state, .message = blob};
+    compact_events(task);
+}
+
+bool task_was(const struct task *task, enum task_state state)
+{
+    for (uint32_t i = 0; i < task->events.count; i++)
+        if (task->events.item[i].state == state)
+            return true;
+    return false;
+}
+
+struct task *job_active(const struct job *job, uint32_t instance)
+{
+    for (struct task *t = job->active.first; t; t = t->next)
+        if (t->instance == instance)
+            return t;
+    return NULL;
+}

@@ -1,0 +1,111 @@
+/* Jobs and their tasks: the records themselves. A task is one run of one
+ * instance; when it ends and must run again, a new task with a new id takes
+ * over and names it as its ancestor. What happens to them is decided in
+ * aurora.c and transitions.c. */
+#pragma once
+#include "aurora/core/hosts.h"
+#include "aurora/core/job_config.h"
+#include "aurora/core/task_machine.h"
+#include "base/bytes.h"
+#include "base/job_key.h"
+#include "base/vec.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    TASK_EVENTS_MAX = 32, /* kept per task; the oldest but the first go */
+    TASK_MESSAGE_MAX = 2048
+};
+
+/* Where a task runs. Immutable, shared by the task and its events. */
+struct placement {
+    uint32_t refs;
+    struct blob *agent_id; /* owned */
+    char *hostname;        /* owned */
+    char *endpoint;        /* owned */
+    uint32_t port_count;   /* as the config's port names */
+    uint32_t port[];
+};
+
+struct placement *placement_new(struct bytes agent_id, const char *hostname,
+                                const char *endpoint, uint32_t port_count);
+struct placement *placement_ref(struct placement *placement);
+void placement_unref(struct placement *placement); /* accepts NULL */
+
+struct task_event {
+    int64_t at_ms;
+    enum task_state state;
+    struct blob *message; /* owned; NULL without */
+};
+
+struct job;
+
+struct task {
+    uint64_t number; /* of this process's life; orders tasks by age */
+    struct blob *id; /* owned; "<role>-<env>-<name>-<instance>-<uuid>" */
+    struct job *job;
+    struct job_config *config; /* one reference */
+    uint32_t instance;
+    enum task_state state;
+    uint32_t failures;           /* of this and the tasks before it */
+    uint32_t flaps;              /* how many before it in a row flapped */
+    struct blob *ancestor;       /* owned; NULL for the first */
+    struct placement *placement; /* one reference; NULL before ASSIGNED */
+    struct host *host;           /* borrowed; while it counts there */
+    VEC(struct task_event) events;
+    int64_t deadline_ms;  /* THROTTLED: until then; transient: LOST then */
+    int64_t kill_at_ms;   /* next kill to send; 0: none */
+    uint32_t kills;       /* sent so far */
+    uint32_t dirty_at;    /* place in the list of dirty tasks + 1; 0: clean */
+    struct task *prev, *next;                 /* the job's list it is in */
+    struct task *waiting_prev, *waiting_next; /* its group's */
+    UT_hash_handle hh_id, hh_number;
+};
+
+struct task_list {
+    struct task *first, *last;
+    uint32_t count;
+};
+void task_list_add(struct task_list *list, struct task *task);
+void task_list_remove(struct task_list *list, struct task *task);
+
+/* A rolling restart: instances that are still to be restarted, and those that
+ * were and are not RUNNING again yet. */
+struct restart {
+    uint32_t batch_size; /* 0: no restart under way */
+    bool is_busy;        /* being moved on just now */
+    VEC(uint32_t) left;
+    VEC(uint32_t) under_way;
+    char *message; /* owned; NULL without */
+};
+
+struct job {
+    struct job_key key;
+    struct blob *key_text;     /* owned; shared with events */
+    struct job_config *config; /* one reference */
+    uint32_t instances;        /* wanted */
+    int64_t created_ms;
+    bool is_killed;  /* goes away when its last task has ended */
+    bool is_removed; /* gone; only its history is kept */
+    struct restart restart;
+    struct task_list active; /* oldest first */
+    struct task_list ended;  /* in the order of their end */
+    bool is_dirty;
+};
+
+struct job *job_new(const struct job_key *key);
+void job_free(struct job *job); /* its tasks are gone already */
+/* The key of the job's record: "role/env/name". */
+char *job_store_key(const struct job_key *key, char out[JOB_KEY_TEXT_MAX]);
+
+struct task *task_new(struct bytes id, struct job *job,
+                      struct job_config *config, uint32_t instance);
+/* Not in any list any more. */
+void task_free(struct task *task);
+/* Append to the history, keeping it compact: RUNNING and PARTITIONED in turn
+ * leave only the newest pair. `message` may be NULL. */
+void task_add_event(struct task *task, enum task_state state,
+                    const char *message, int64_t now_ms);
+bool task_was(const struct task *task, enum task_state state);
+/* The active task of an instance, or NULL. */
+struct task *job_active(const struct job *job, uint32_t instance);

@@ -1,0 +1,268 @@
+/* Changes of task states and their side effects. */
+#include "aurora/core/internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+static struct task_facts facts_of(const struct task *task)
+{
+    return (struct task_facts){
+        .is_service = task->config->is_service,
+        .failures_max = task->config->failures_max,
+        .failures = task->failures,
+        .was_killing = task_was(task, TASK_KILLING),
+    };
+}
+
+/* first, twice that, ... up to max. */
+static int64_t backoff_ms(int64_t first_ms, int64_t max_ms, uint32_t times)
+{
+    int64_t delay_ms = first_ms;
+
+    for (uint32_t i = 1; i < times && delay_ms < max_ms; i++)
+        delay_ms *= 2;
+    return delay_ms < max_ms ? delay_ms : max_ms;
+}
+
+static bool is_leaving(const struct task *task)
+{
+    return task->state >= TASK_PREEMPTING && task->state <= TASK_KILLING;
+}
+
+void send_kill(struct aurora *a, struct task *task, int64_t now_ms)
+{
+    struct blob *agent_id =
+        task->placement ? task->placement->agent_id : NULL;
+
+    *vec_add(&a->work.kills) =
+        (struct task_ref){blob_ref(task->id), blob_ref(agent_id)};
+    if (!is_leaving(task))
+        return;
+    task->kills++;
+    task->kill_at_ms = now_ms + backoff_ms(KILL_RETRY_FIRST_MS,
+                                           KILL_RETRY_MAX_MS, task->kills);
+    heap_push(&a->timers, task->kill_at_ms, TIMER_KILL, task->number);
+}
+
+static void set_deadline(struct aurora *a, struct task *task, int64_t at_ms)
+{
+    task->deadline_ms = at_ms;
+    heap_push(&a->timers, at_ms, TIMER_TASK, task->number);
+}
+
+static void end_task(struct aurora *a, struct task *task)
+{
+    struct job *job = task->job;
+
+    if (task->host) {
+        host_unuse(task->host, &task->config->need);
+        task->host = NULL;
+    }
+    task->kill_at_ms = 0;
+    task_list_remove(&job->active, task);
+    task_list_add(&job->ended, task);
+    a->counters.tasks_ended[task->state]++;
+    group_retry(a, job);
+}
+
+/* Take the new state and tell everybody. */
+static void enter(struct aurora *a, struct task *task, enum task_state to,
+                  const char *message, int64_t now_ms)
+{
+    if (task->state == TASK_PENDING)
+        group_remove(a, task);
+    records_count(a, task->state, to);
+    task->state = to;
+    task_add_event(task, to, message, now_ms);
+    (void)event_log_task(&a->events, task, now_ms);
+    mark_task(a, task);
+    if (to != TASK_THROTTLED)
+        task->deadline_ms = 0;
+    if (task_state_is_transient(to))
+        set_deadline(a, task, now_ms + TRANSIENT_TIMEOUT_MS);
+    else if (to == TASK_PARTITIONED)
+        set_deadline(a, task, now_ms); /* the policy's delay is 0 */
+    else if (to == TASK_PENDING)
+        group_add(a, task);
+    else if (task_state_is_terminal(to))
+        end_task(a, task);
+}
+
+static void apply(struct aurora *a, struct task *task, enum task_state to,
+                  uint32_t effects, const char *message, int64_t now_ms)
+{
+    struct job *job = task->job;
+
+    if (effects & TASK_COUNT_FAILURE)
+        task->failures++;
+    if (effects & TASK_SAVE)
+        enter(a, task, to, message, now_ms);
+    if (effects & TASK_RESCHEDULE && !job->is_killed) {
+        (void)task_start(a, job, task->instance, task, now_ms);
+        a->counters.rescheduled++;
+    }
+    if (effects & TASK_TO_LOST) {
+        (void)task_go(a, task, TASK_LOST, message, now_ms);
+        return;
+    }
+    if (effects & TASK_KILL)
+        send_kill(a, task, now_ms);
+    if (effects & TASK_DELETE)
+        records_delete_task(a, task);
+    if (effects & TASK_DELETE || task_state_is_terminal(to))
+        job_settle(a, job, now_ms);
+    else if (to == TASK_RUNNING)
+        restart_go_on(a, job, now_ms);
+}
+
+bool task_go(struct aurora *a, struct task *task, enum task_state to,
+             const char *message, int64_t now_ms)
+{
+    struct task_facts facts = facts_of(task);
+    struct task_change change = task_machine(task->state, to, &facts);
+
+    if (change.verdict == TASK_SAME)
+        return true;
+    if (change.verdict == TASK_ILLEGAL) {
+        a->counters.illegal_changes++;
+        if (change.effects & TASK_KILL)
+            send_kill(a, task, now_ms);
+        return false;
+    }
+    apply(a, task, to, change.effects, message, now_ms);
+    return true;
+}
+
+/* Did it end soon after it last was active, on its own account? */
+static bool flapped(const struct task *task)
+{
+    uint32_t n = task->events.count;
+    const struct task_event *e = task->events.item;
+
+    if (task_was(task, TASK_RESTARTING) || task_was(task, TASK_KILLING) ||
+        task_was(task, TASK_DRAINING))
+        return false;
+    return n >= 2 && e[n - 1].at_ms - e[n - 2].at_ms < FLAPPING_MS;
+}
+
+/* The first flap is never penalised; every further one in a row waits twice as
+ * long. `flaps` counts the ones before this task, so that pruned ancestors need
+ * not be asked. */
+static int64_t flapping_delay_ms(const struct task *ended)
+{
+    if (!flapped(ended) || ended->flaps == 0)
+        return 0;
+    return backoff_ms(FLAPPING_DELAY_FIRST_MS, FLAPPING_DELAY_MAX_MS,
+                      ended->flaps);
+}
+
+struct task *task_start(struct aurora *a, struct job *job, uint32_t instance,
+                        const struct task *ancestor, int64_t now_ms)
+{
+    struct task *task = records_add_task(a, job, job->config, instance);
+    int64_t delay_ms = 0;
+    char message[64];
+
+    if (ancestor) {
+        task->ancestor = blob_ref(ancestor->id);
+        task->failures = ancestor->failures;
+        task->flaps = flapped(ancestor) ? ancestor->flaps + 1 : 0;
+        delay_ms = flapping_delay_ms(ancestor);
+    }
+    if (delay_ms == 0) {
+        (void)task_go(a, task, TASK_PENDING, NULL, now_ms);
+        return task;
+    }
+    snprintf(message, sizeof message, "waits %d s: it ended too soon %u times",
+             (int)(delay_ms / 1000), task->flaps);
+    set_deadline(a, task, now_ms + delay_ms);
+    (void)task_go(a, task, TASK_THROTTLED, message, now_ms);
+    return task;
+}
+
+/* --- rolling restarts -------------------------------------------------------*/
+
+static void restart_forget(struct aurora *a, struct job *job)
+{
+    struct restart *r = &job->restart;
+
+    if (r->batch_size == 0)
+        return;
+    vec_free(&r->left);
+    vec_free(&r->under_way);
+    free(r->message);
+    *r = (struct restart){.is_busy = r->is_busy};
+    mark_job(a, job);
+}
+
+/* Instances that run again, or never will, leave the batch. */
+static void restart_drop_done(struct job *job)
+{
+    struct restart *r = &job->restart;
+
+    for (uint32_t i = r->under_way.count; i-- > 0;) {
+        const struct task *task = job_active(job, r->under_way.item[i]);
+        if (!task || task->state == TASK_RUNNING)
+            vec_remove(&r->under_way, i);
+    }
+}
+
+bool task_can_restart(const struct task *task)
+{
+    return task && (task->state == TASK_ASSIGNED ||
+                    task->state == TASK_STARTING ||
+                    task->state == TASK_RUNNING ||
+                    task->state == TASK_PARTITIONED);
+}
+
+static void restart_next_batch(struct aurora *a, struct job *job,
+                               int64_t now_ms)
+{
+    struct restart *r = &job->restart;
+    const char *message =
+        r->message ? r->message : "restarted";
+
+    while (r->left.count > 0 && r->under_way.count < r->batch_size) {
+        uint32_t instance = r->left.item[0];
+        struct task *task = job_active(job, instance);
+        vec_remove(&r->left, 0);
+        if (!task_can_restart(task))
+            continue; /* it starts afresh, or is on its way out */
+        *vec_add(&r->under_way) = instance;
+        (void)task_go(a, task, TASK_RESTARTING, message, now_ms);
+    }
+    mark_job(a, job);
+}
+
+void restart_go_on(struct aurora *a, struct job *job, int64_t now_ms)
+{
+    struct restart *r = &job->restart;
+
+    if (r->batch_size == 0 || r->is_busy)
+        return;
+    r->is_busy = true;
+    uint32_t before = r->under_way.count;
+    restart_drop_done(job);
+    if (r->under_way.count != before)
+        mark_job(a, job);
+    while (r->under_way.count == 0 && r->left.count > 0) {
+        restart_next_batch(a, job, now_ms);
+        restart_drop_done(job);
+    }
+    if (r->under_way.count == 0 && r->left.count == 0)
+        restart_forget(a, job);
+    r->is_busy = false;
+}
+
+void job_settle(struct aurora *a, struct job *job, int64_t now_ms)
+{
+    if (job->active.count > 0) {
+        restart_go_on(a, job, now_ms);
+        return;
+    }
+    restart_forget(a, job);
+    if (job->is_killed && !job->is_removed) {
+        job->is_removed = true;
+        records_tell_job(a, EVENT_JOB_REMOVED, job, now_ms);
+    }
+}
