@@ -4,5 +4,7 @@
 
 uint64_t hash64(struct bytes bytes, uint64_t seed)
 {
-    return XXH64(bytes.data, bytes.size, seed);
+    static const uint8_t nothing[1]; /* an empty view may have no address */
+
+    return XXH64(bytes.data ? bytes.data : nothing, bytes.size, seed);
 }

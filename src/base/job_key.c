@@ -85,7 +85,7 @@ static int key_read(const char *text, struct job_key *out, const char **end,
 int job_key_parse(const char *text, struct job_key *out, struct err *err)
 {
     struct job_key key;
-    const char *end;
+    const char *end = text;
     int rc = key_read(text, &key, &end, err);
 
     if (rc < 0)
@@ -230,7 +230,7 @@ int job_key_parse_with_instances(const char *text, struct job_key *key,
 {
     struct job_key parsed;
     struct instance_set instances = {0};
-    const char *end;
+    const char *end = text;
     int rc = key_read(text, &parsed, &end, err);
 
     if (rc < 0)
