@@ -5,92 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- sets of strings ------------------------------------------------------ */
-
-/* Where `text` is or belongs. */
-static uint32_t set_find(const struct string_set *set, const char *text,
-                         bool *out_is_there)
-{
-    uint32_t low = 0, high = set->count;
-
-    *out_is_there = false;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int order = strcmp(set->item[middle], text);
-        if (order == 0) {
-            *out_is_there = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static bool set_has(const struct string_set *set, const char *text)
-{
-    bool is_there;
-
-    (void)set_find(set, text, &is_there);
-    return is_there;
-}
-
-static bool set_contains(const struct string_set *whole,
-                         const struct string_set *part)
-{
-    for (uint32_t i = 0; i < part->count; i++)
-        if (!set_has(whole, part->item[i]))
-            return false;
-    return true;
-}
-
-static void set_add_all(struct string_set *to, const struct string_set *more)
-{
-    if (more->count == 0)
-        return;
-    to->item = xreallocarray(to->item, (size_t)to->count + more->count,
-                             sizeof *to->item);
-    for (uint32_t i = 0; i < more->count; i++) {
-        bool is_there;
-        uint32_t at = set_find(to, more->item[i], &is_there);
-        if (is_there)
-            continue;
-        memmove(to->item + at + 1, to->item + at,
-                (to->count - at) * sizeof *to->item);
-        to->item[at] = xstrdup(more->item[i]);
-        to->count++;
-    }
-}
-
-static void set_subtract_all(struct string_set *from,
-                             const struct string_set *less)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < from->count; i++) {
-        if (set_has(less, from->item[i]))
-            free(from->item[i]);
-        else
-            from->item[kept++] = from->item[i];
-    }
-    from->count = kept;
-}
-
-static void set_release(struct string_set *set)
-{
-    for (uint32_t i = 0; i < set->count; i++)
-        free(set->item[i]);
-    free(set->item);
-    *set = (struct string_set){0};
-}
-
-static bool set_equal(const struct string_set *a, const struct string_set *b)
-{
-    return a->count == b->count && set_contains(a, b);
-}
-
 /* --- amounts: what is behind the kind ------------------------------------- */
 
 static bool is_empty(const struct resource *one)
@@ -114,7 +28,7 @@ static bool amount_equal(const struct resource *a, const struct resource *b)
     case RESOURCE_RANGES:
         return ranges_equal(&a->ranges, &b->ranges);
     case RESOURCE_SET:
-        return set_equal(&a->set, &b->set);
+        return string_set_equal(&a->set, &b->set);
     }
     abort();
 }
@@ -128,7 +42,7 @@ static bool amount_contains(const struct resource *whole,
     case RESOURCE_RANGES:
         return ranges_contain(&whole->ranges, &part->ranges);
     case RESOURCE_SET:
-        return set_contains(&whole->set, &part->set);
+        return string_set_contain(&whole->set, &part->set);
     }
     abort();
 }
@@ -146,7 +60,7 @@ static void amount_add(struct resource *to, const struct resource *more)
         ranges_add_all(&to->ranges, &more->ranges);
         break;
     case RESOURCE_SET:
-        set_add_all(&to->set, &more->set);
+        string_set_add_all(&to->set, &more->set);
         break;
     }
 }
@@ -161,7 +75,7 @@ static void amount_subtract(struct resource *from, const struct resource *less)
         ranges_subtract_all(&from->ranges, &less->ranges);
         break;
     case RESOURCE_SET:
-        set_subtract_all(&from->set, &less->set);
+        string_set_subtract_all(&from->set, &less->set);
         break;
     }
 }
@@ -171,7 +85,7 @@ static void resource_release(struct resource *one)
     if (one->kind->type == RESOURCE_RANGES)
         ranges_release(&one->ranges);
     else if (one->kind->type == RESOURCE_SET)
-        set_release(&one->set);
+        string_set_release(&one->set);
     resource_kind_unref(one->kind);
 }
 
@@ -184,7 +98,7 @@ static void resource_copy(struct resource *to, const struct resource *from)
         ranges_copy(&to->ranges, &from->ranges);
     } else {
         to->set = (struct string_set){0};
-        set_add_all(&to->set, &from->set);
+        string_set_add_all(&to->set, &from->set);
     }
 }
 
@@ -437,12 +351,12 @@ static bool is_covered(const struct resources *whole,
         for (uint32_t i = 0; i < whole->count; i++)
             if (item[i].kind->type == RESOURCE_SET &&
                 has_name(&item[i], part->kind->name))
-                set_add_all(&sum.set, &item[i].set);
+                string_set_add_all(&sum.set, &item[i].set);
     bool result = amount_contains(&sum, part);
     if (part->kind->type == RESOURCE_RANGES)
         ranges_release(&sum.ranges);
     else
-        set_release(&sum.set);
+        string_set_release(&sum.set);
     return result;
 }
 

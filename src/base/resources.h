@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/ranges.h"
+#include "base/string_set.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,12 +57,9 @@ int resource_kind_compare(const struct resource_kind *a,
 struct resource {
     const struct resource_kind *kind; /* one reference */
     union {
-        int64_t milli;        /* RESOURCE_SCALAR, > 0 */
-        struct ranges ranges; /* RESOURCE_RANGES */
-        struct string_set {
-            uint32_t count;
-            char **item; /* owned, sorted */
-        } set;           /* RESOURCE_SET */
+        int64_t milli;         /* RESOURCE_SCALAR, > 0 */
+        struct ranges ranges;  /* RESOURCE_RANGES */
+        struct string_set set; /* RESOURCE_SET */
     };
 };
 

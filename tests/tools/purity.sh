@@ -6,10 +6,13 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=build/purity
 objects=()
+# Any header newer than an object may have changed it.
+newest=$({ find src executor -name '*.h' -printf '%T@ %p\n' 2>/dev/null || true; } |
+  sort -n | tail -1 | cut -d' ' -f2-)
 while read -r source; do
   object=$out/${source%.c}.o
   mkdir -p "$(dirname "$object")"
-  if [ ! "$object" -nt "$source" ]; then
+  if [ ! "$object" -nt "$source" ] || [ ! "$object" -nt "$newest" ]; then
     ${CC:-cc} -std=c11 -D_GNU_SOURCE -Isrc -I. -O1 -c -o "$object" "$source"
   fi
   objects+=("$object")
