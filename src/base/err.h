@@ -4,6 +4,8 @@
  *
  * Texts: lower case, no full stop, the object first, then what was wanted:
  *     job key 'a/b': want cluster/role/env/name
+ * Texts are cut at their limits and are always UTF-8; what is not, and control
+ * characters other than line end and tab, become '?'.
  * `hint` says what to do next, `field` names the place in the input
  * ("task.processes[2].cmdline"), `place` the place in a file ("web.lua:12"). */
 #pragma once
@@ -51,7 +53,8 @@ int err_set(struct err *err, enum err_code code, const char *format, ...)
 int err_setv(struct err *err, enum err_code code, const char *format,
              va_list args) __attribute__((format(printf, 3, 0)));
 
-/* Put "<prefix>: " before the recorded text; returns -err->code. */
+/* Put "<prefix>: " before the recorded text; returns -err->code. Without an
+ * `err` the code is not known: -ERR_INTERNAL, so keep it where it matters. */
 int err_wrap(struct err *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -37,6 +37,8 @@ struct instance_set {
         uint32_t first, last; /* inclusive */
     } range[INSTANCE_RANGES_MAX];
 };
+/* Numbers and ranges in any order, overlapping or not; more than
+ * INSTANCE_RANGES_MAX after merging are ERR_LIMIT. */
 int instance_set_parse(const char *text, struct instance_set *out,
                        struct err *err);
 bool instance_set_has(const struct instance_set *set, uint32_t instance);
