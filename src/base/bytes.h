@@ -56,7 +56,7 @@ struct blob {
     uint8_t data[];
 };
 
-struct blob *blob_new(struct bytes bytes); /* one reference */
-struct blob *blob_ref(struct blob *blob);  /* accepts NULL */
-void blob_unref(struct blob *blob);        /* accepts NULL */
+struct blob *blob_new(struct bytes bytes);        /* one reference */
+struct blob *blob_ref(struct blob *blob);         /* accepts NULL */
+void blob_unref(struct blob *blob);               /* accepts NULL */
 struct bytes blob_bytes(const struct blob *blob); /* NULL is empty */

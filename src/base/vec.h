@@ -11,26 +11,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VEC(type)                                                             \
-    struct {                                                                  \
-        type *item;                                                           \
-        uint32_t count, capacity;                                             \
+#define VEC(type)                 \
+    struct {                      \
+        type *item;               \
+        uint32_t count, capacity; \
     }
 
 /* Grow by one and give the address of the new, unset item. */
-#define vec_add(v)                                                            \
-    ((v)->count == (v)->capacity                                              \
-         ? (void)((v)->capacity = (v)->capacity ? (v)->capacity * 2 : 8,      \
-                  (v)->item = xreallocarray((v)->item, (v)->capacity,         \
-                                            sizeof *(v)->item))               \
-         : (void)0,                                                           \
+#define vec_add(v)                                                       \
+    ((v)->count == (v)->capacity                                         \
+         ? (void)((v)->capacity = (v)->capacity ? (v)->capacity * 2 : 8, \
+                  (v)->item = xreallocarray((v)->item, (v)->capacity,    \
+                                            sizeof *(v)->item))          \
+         : (void)0,                                                      \
      &(v)->item[(v)->count++])
 
 /* Remove item `at`, keeping the order. */
-#define vec_remove(v, at)                                                     \
-    (memmove(&(v)->item[at], &(v)->item[(at) + 1],                            \
-             ((v)->count - (at)-1) * sizeof *(v)->item),                      \
+#define vec_remove(v, at)                                \
+    (memmove(&(v)->item[at], &(v)->item[(at) + 1],       \
+             ((v)->count - (at)-1) * sizeof *(v)->item), \
      (v)->count--)
 
-#define vec_free(v)                                                           \
+#define vec_free(v) \
     (free((v)->item), (v)->item = NULL, (v)->count = (v)->capacity = 0)
