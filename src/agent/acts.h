@@ -26,7 +26,7 @@ enum agent_act {
     AGENT_ACT_DESTROY, /* struct agent_destroy */
     AGENT_ACT_RECOVER, /* struct agent_recover */
     AGENT_ACT_SWEEP,   /* struct agent_sweep */
-    AGENT_ACT_READY,   /* NULL: recovery is over, connected for the first time */
+    AGENT_ACT_READY, /* NULL: recovery is over, connected for the first time */
 };
 
 enum agent_fact {
@@ -45,11 +45,11 @@ struct agent_uri {
 /* Make the sandbox, fetch, start. */
 struct agent_launch {
     const char *container_id;
-    const char *sandbox;        /* absolute; its last part is container_id */
-    const char *user;           /* whose process it becomes, under root */
-    const char *path;           /* program */
-    const char *const *argv;    /* NULL-terminated */
-    const char *const *envp;    /* NULL-terminated, "NAME=value" */
+    const char *sandbox;     /* absolute; its last part is container_id */
+    const char *user;        /* whose process it becomes, under root */
+    const char *path;        /* program */
+    const char *const *argv; /* NULL-terminated */
+    const char *const *envp; /* NULL-terminated, "NAME=value" */
     const struct agent_uri *uri;
     uint32_t uri_count;
     int64_t cpu_milli, mem_bytes; /* limits of the whole container */
@@ -67,9 +67,9 @@ struct agent_destroy {
 struct agent_recover {
     const char *container_id;
     const char *sandbox;
-    int64_t pid;        /* 0: the agent died before it knew */
-    uint64_t born;      /* start time of pid, clock ticks since boot */
-    bool rebooted;      /* nothing of this container can be alive */
+    int64_t pid;   /* 0: the agent died before it knew */
+    uint64_t born; /* start time of pid, clock ticks since boot */
+    bool rebooted; /* nothing of this container can be alive */
     int64_t cpu_milli, mem_bytes;
 };
 
@@ -91,9 +91,9 @@ struct agent_failed {
 
 struct agent_exited {
     char container_id[AGENT_CONTAINER_ID_MAX];
-    bool has_status;    /* false: it was not our child (agent restarted) */
-    int32_t status;     /* raw wait status */
+    bool has_status; /* false: it was not our child (agent restarted) */
+    int32_t status;  /* raw wait status */
     bool out_of_memory;
-    int64_t mem_limit_bytes; /* with out_of_memory */
+    int64_t mem_limit_bytes;        /* with out_of_memory */
     char text[AGENT_FACT_TEXT_MAX]; /* "Memory limit exceeded: ..." or "" */
 };

@@ -10,9 +10,9 @@ struct agent_flag { /* for GET_FLAGS and /state */
     const char *name, *value;
 };
 
-struct agent_options { /* everything is copied */
-    const char *master;   /* "host:port" */
-    const char *ip;       /* where we listen; told to executors */
+struct agent_options {  /* everything is copied */
+    const char *master; /* "host:port" */
+    const char *ip;     /* where we listen; told to executors */
     int port;
     const char *hostname;
     const char *work_dir; /* absolute */

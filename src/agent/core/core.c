@@ -77,8 +77,8 @@ void agent_core_update_framework(struct agent_core *core,
                                                .framework = framework});
 }
 
-static enum agent_task_state
-dropped_state(const struct agent_framework *framework)
+static enum agent_task_state dropped_state(
+    const struct agent_framework *framework)
 {
     return framework && framework->is_partition_aware ? AGENT_TASK_DROPPED
                                                       : AGENT_TASK_LOST;
@@ -89,14 +89,14 @@ static void notice(struct agent_effects *fx, const char *framework_id,
                    enum agent_reason reason, const char *message)
 {
     agent_effect_add(
-        fx, (struct agent_effect){.kind = AGENT_NOTICE,
-                                  .notice = {state, reason, framework_id,
-                                             task_id, message}});
+        fx, (struct agent_effect){
+                .kind = AGENT_NOTICE,
+                .notice = {state, reason, framework_id, task_id, message}});
 }
 
-static struct agent_framework *
-run_framework(struct agent_core *core, const struct agent_framework_head *head,
-              struct agent_effects *fx)
+static struct agent_framework *run_framework(
+    struct agent_core *core, const struct agent_framework_head *head,
+    struct agent_effects *fx)
 {
     struct agent_framework *framework = agent_core_framework(core, head->id);
     if (framework == NULL)
@@ -110,9 +110,10 @@ run_framework(struct agent_core *core, const struct agent_framework_head *head,
     return framework;
 }
 
-static struct agent_executor *
-run_executor(struct agent_core *core, struct agent_framework *framework,
-             const struct agent_run *run, struct agent_effects *fx)
+static struct agent_executor *run_executor(struct agent_core *core,
+                                           struct agent_framework *framework,
+                                           const struct agent_run *run,
+                                           struct agent_effects *fx)
 {
     const struct agent_executor_head *head = &run->executor;
     const char *id = head->id ? head->id : run->task.id;
@@ -189,12 +190,11 @@ void agent_core_run(struct agent_core *core, const struct agent_run *run,
     bool is_new = executor == NULL;
     if (is_new)
         executor = run_executor(core, framework, run, fx);
-    struct agent_task *task =
-        agent_core_add_task(core, executor, run->task.id);
+    struct agent_task *task = agent_core_add_task(core, executor, run->task.id);
     task->info = blob_new(run->task.info);
     resources_copy(&task->resources, run->task.resources);
-    agent_effect_add(fx, (struct agent_effect){.kind = AGENT_SAVE_TASK,
-                                               .task = task});
+    agent_effect_add(
+        fx, (struct agent_effect){.kind = AGENT_SAVE_TASK, .task = task});
     if (run->problem != NULL) {
         struct agent_cause cause = {.state = run->problem_state,
                                     .reason = run->problem_reason,
@@ -251,8 +251,8 @@ void agent_core_kill(struct agent_core *core, const char *framework_id,
         kill_queued(core, task, now_ms, fx);
         return;
     }
-    agent_effect_add(fx, (struct agent_effect){.kind = AGENT_SAVE_TASK,
-                                               .task = task});
+    agent_effect_add(
+        fx, (struct agent_effect){.kind = AGENT_SAVE_TASK, .task = task});
     if (executor->stream != 0) /* else when it subscribes again */
         agent_effect_add(fx, (struct agent_effect){.kind = AGENT_KILL_TASK,
                                                    .executor = executor,

@@ -28,10 +28,10 @@ enum agent_effect_kind {
     AGENT_EXITED,  /* executor; status */
     /* to an executor */
     AGENT_SUBSCRIBED,
-    AGENT_LAUNCH_TASK,   /* task */
-    AGENT_KILL_TASK,     /* task */
-    AGENT_ACKNOWLEDGED,  /* task_id, uuid */
-    AGENT_MESSAGE,       /* payload */
+    AGENT_LAUNCH_TASK,  /* task */
+    AGENT_KILL_TASK,    /* task */
+    AGENT_ACKNOWLEDGED, /* task_id, uuid */
+    AGENT_MESSAGE,      /* payload */
     AGENT_SHUTDOWN,
     AGENT_HEARTBEAT,
     AGENT_HANG_UP, /* stream: an older one of the executor */
@@ -223,7 +223,8 @@ void agent_core_start(struct agent_core *core, int64_t now_ms,
 void agent_core_alive(struct agent_core *core, const char *container_id,
                       int64_t pid, uint64_t born, struct agent_effects *fx);
 
-/* --- time ------------------------------------------------------------------ */
+/* --- time ------------------------------------------------------------------
+ */
 
 int64_t agent_core_next_ms(const struct agent_core *core);
 void agent_core_tick(struct agent_core *core, int64_t now_ms,

@@ -1,4 +1,5 @@
-/* Executors and their containers: subscribing, ending, what their tasks hear. */
+/* Executors and their containers: subscribing, ending, what their tasks hear.
+ */
 #include "agent/core/core.h"
 #include "base/alloc.h"
 #include "base/text.h"
@@ -11,8 +12,8 @@ enum { HEARTBEAT_MS = 30 * 60 * 1000 };
 static void tell(struct agent_effects *fx, enum agent_effect_kind kind,
                  const struct agent_executor *executor)
 {
-    agent_effect_add(
-        fx, (struct agent_effect){.kind = kind, .executor = executor});
+    agent_effect_add(fx,
+                     (struct agent_effect){.kind = kind, .executor = executor});
 }
 
 static void set_cause(struct agent_executor *executor,
@@ -68,8 +69,7 @@ void agent_executor_settle(struct agent_core *core,
 }
 
 /* Nobody wants to hear of the tasks of a framework that was shut down. */
-static void drop_tasks(struct agent_core *core,
-                       struct agent_executor *executor,
+static void drop_tasks(struct agent_core *core, struct agent_executor *executor,
                        struct agent_effects *fx)
 {
     while (executor->tasks.count > 0) {
@@ -80,8 +80,8 @@ static void drop_tasks(struct agent_core *core,
                 fx, (struct agent_effect){.kind = AGENT_FORGET_UPDATE,
                                           .task = task,
                                           .update = task->updates.item[i]});
-        agent_effect_add(fx, (struct agent_effect){.kind = AGENT_FORGET_TASK,
-                                                   .task = task});
+        agent_effect_add(
+            fx, (struct agent_effect){.kind = AGENT_FORGET_TASK, .task = task});
         agent_core_complete_task(core, task);
     }
 }
@@ -111,8 +111,7 @@ void agent_executor_ended(struct agent_core *core,
     if (executor->stream != 0)
         agent_effect_add(fx, (struct agent_effect){.kind = AGENT_HANG_UP,
                                                    .executor = executor,
-                                                   .stream =
-                                                       executor->stream});
+                                                   .stream = executor->stream});
     executor->stream = 0;
     agent_effect_add(fx, (struct agent_effect){.kind = AGENT_EXITED,
                                                .executor = executor,
@@ -180,7 +179,8 @@ void agent_core_started(struct agent_core *core, const char *container_id,
               executor->serial);
 }
 
-/* --- the executor's own calls ---------------------------------------------- */
+/* --- the executor's own calls ----------------------------------------------
+ */
 
 int agent_core_update(struct agent_core *core, struct agent_executor *executor,
                       const struct agent_status *status, int64_t now_ms,
@@ -192,8 +192,7 @@ int agent_core_update(struct agent_core *core, struct agent_executor *executor,
     bool is_new = task != NULL && task->executor == executor &&
                   !agent_task_is_terminal(task) &&
                   !agent_stream_knows(task, status->uuid);
-    if (is_new &&
-        task->updates.count - task->acknowledged >= AGENT_UPDATES_MAX)
+    if (is_new && task->updates.count - task->acknowledged >= AGENT_UPDATES_MAX)
         return -ERR_BUSY;
     if (is_new) {
         struct agent_update *update = xcalloc(1, sizeof *update);
@@ -229,8 +228,7 @@ static void relaunch_unheard(const struct agent_subscribe *subscribe)
     }
 }
 
-static void hand_over(struct agent_executor *executor,
-                      struct agent_effects *fx)
+static void hand_over(struct agent_executor *executor, struct agent_effects *fx)
 {
     tell(fx, AGENT_LIMIT, executor);
     for (uint32_t i = 0; i < executor->tasks.count; i++) {
@@ -268,8 +266,7 @@ void agent_core_subscribe(struct agent_core *core,
     if (executor->stream != 0)
         agent_effect_add(fx, (struct agent_effect){.kind = AGENT_HANG_UP,
                                                    .executor = executor,
-                                                   .stream =
-                                                       executor->stream});
+                                                   .stream = executor->stream});
     executor->stream = subscribe->stream;
     executor->media = subscribe->media;
     executor->is_recovering = false;
@@ -309,7 +306,8 @@ void agent_core_stream_gone(struct agent_core *core, uint64_t stream,
     }
 }
 
-/* --- shutting down ----------------------------------------------------------- */
+/* --- shutting down -----------------------------------------------------------
+ */
 
 static void shut_down(struct agent_core *core, struct agent_executor *executor,
                       int64_t now_ms, struct agent_effects *fx)
@@ -318,8 +316,7 @@ static void shut_down(struct agent_core *core, struct agent_executor *executor,
         return;
     if (executor->state == AGENT_EXECUTOR_STARTING || executor->stream == 0) {
         agent_executor_destroy(core, executor, AGENT_TASK_KILLED,
-                               AGENT_REASON_NONE, "Executor was shut down",
-                               fx);
+                               AGENT_REASON_NONE, "Executor was shut down", fx);
         return;
     }
     executor->state = AGENT_EXECUTOR_TERMINATING;
@@ -383,7 +380,8 @@ void agent_core_shutdown_all(struct agent_core *core, int64_t now_ms,
     shut_down_framework(core, framework, now_ms, fx);
 }
 
-/* --- time -------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------
+ */
 
 static void silent(struct agent_core *core, struct agent_executor *executor,
                    struct agent_effects *fx)
@@ -403,8 +401,7 @@ static void silent(struct agent_core *core, struct agent_executor *executor,
     }
     snprintf(text, sizeof text, "Executor did not %s within %s", what,
              text_duration(limit, within, sizeof within));
-    agent_executor_destroy(core, executor, AGENT_TASK_FAILED, reason, text,
-                           fx);
+    agent_executor_destroy(core, executor, AGENT_TASK_FAILED, reason, text, fx);
 }
 
 static void executor_timer(struct agent_core *core,
@@ -441,8 +438,8 @@ void agent_core_tick(struct agent_core *core, int64_t now_ms,
             continue;
         }
         struct agent_task *task = NULL;
-        HASH_FIND(by_serial, core->tasks_by_serial, &entry.id,
-                  sizeof entry.id, task);
+        HASH_FIND(by_serial, core->tasks_by_serial, &entry.id, sizeof entry.id,
+                  task);
         if (task != NULL && task->retry_at_ms == entry.at_ms)
             agent_stream_send(core, task, now_ms, fx);
     }

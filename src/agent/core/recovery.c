@@ -68,8 +68,7 @@ int agent_core_restore_update(struct agent_core *core,
     struct agent_executor *executor =
         agent_core_container(core, stored->container_id);
     struct agent_task *task =
-        executor ? agent_core_task(executor->framework, stored->task_id)
-                 : NULL;
+        executor ? agent_core_task(executor->framework, stored->task_id) : NULL;
     if (task == NULL || task->executor != executor ||
         stored->sequence < task->next_sequence)
         return err_set(err, ERR_DAMAGED,
@@ -108,8 +107,8 @@ static void look_for(struct agent_core *core, struct agent_executor *executor,
     executor->silent_at_ms = now_ms + core->times.reregistration;
     heap_push(&core->timers, executor->silent_at_ms, AGENT_TIMER_SILENCE,
               executor->serial);
-    agent_effect_add(fx, (struct agent_effect){.kind = AGENT_RECOVER,
-                                               .executor = executor});
+    agent_effect_add(
+        fx, (struct agent_effect){.kind = AGENT_RECOVER, .executor = executor});
 }
 
 void agent_core_start(struct agent_core *core, int64_t now_ms,

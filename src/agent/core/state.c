@@ -52,8 +52,8 @@ struct agent_framework *agent_core_framework(const struct agent_core *core,
     return found;
 }
 
-struct agent_executor *
-agent_core_executor(const struct agent_framework *framework, const char *id)
+struct agent_executor *agent_core_executor(
+    const struct agent_framework *framework, const char *id)
 {
     struct agent_executor *found = NULL;
     HASH_FIND(by_id, framework->live, id, strlen(id), found);
@@ -106,10 +106,9 @@ struct agent_framework *agent_core_add_framework(struct agent_core *core,
     return framework;
 }
 
-struct agent_executor *
-agent_core_add_executor(struct agent_core *core,
-                        struct agent_framework *framework, const char *id,
-                        const char *container_id)
+struct agent_executor *agent_core_add_executor(
+    struct agent_core *core, struct agent_framework *framework, const char *id,
+    const char *container_id)
 {
     assert(agent_core_executor(framework, id) == NULL);
     assert(strlen(container_id) < UUID_TEXT_MAX);
@@ -119,8 +118,8 @@ agent_core_add_executor(struct agent_core *core,
     executor->framework = framework;
     executor->serial = ++core->next_serial;
     executor->grace_ms = core->times.shutdown_grace;
-    HASH_ADD_KEYPTR(by_id, framework->live, executor->id,
-                    strlen(executor->id), executor);
+    HASH_ADD_KEYPTR(by_id, framework->live, executor->id, strlen(executor->id),
+                    executor);
     HASH_ADD_KEYPTR(by_container, core->containers, executor->container_id,
                     strlen(executor->container_id), executor);
     HASH_ADD(by_serial, core->executors_by_serial, serial,
@@ -169,13 +168,13 @@ void agent_core_end_executor(struct agent_core *core,
     HASH_DELETE(by_serial, core->executors_by_serial, executor);
 }
 
-#define remove_from(list, what)                                               \
-    do {                                                                      \
-        for (uint32_t at = 0; at < (list)->count; at++)                       \
-            if ((list)->item[at] == (what)) {                                 \
-                vec_remove(list, at);                                         \
-                break;                                                        \
-            }                                                                 \
+#define remove_from(list, what)                         \
+    do {                                                \
+        for (uint32_t at = 0; at < (list)->count; at++) \
+            if ((list)->item[at] == (what)) {           \
+                vec_remove(list, at);                   \
+                break;                                  \
+            }                                           \
     } while (0)
 
 void agent_core_complete_task(struct agent_core *core, struct agent_task *task)

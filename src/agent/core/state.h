@@ -25,39 +25,39 @@
 
 enum {
     AGENT_FRAMEWORKS_MAX = 10000,
-    AGENT_TASKS_MAX = 100000,     /* on one agent, all frameworks */
-    AGENT_UPDATES_MAX = 1024,     /* unacknowledged, of one task */
-    AGENT_HISTORY_MAX = 16,       /* acknowledged ones kept for /state */
-    AGENT_COMPLETED_TASKS_MAX = 200,    /* of one executor */
+    AGENT_TASKS_MAX = 100000,            /* on one agent, all frameworks */
+    AGENT_UPDATES_MAX = 1024,            /* unacknowledged, of one task */
+    AGENT_HISTORY_MAX = 16,              /* acknowledged ones kept for /state */
+    AGENT_COMPLETED_TASKS_MAX = 200,     /* of one executor */
     AGENT_COMPLETED_EXECUTORS_MAX = 150, /* of one framework */
     AGENT_COMPLETED_FRAMEWORKS_MAX = 50
 };
 
 enum agent_task_state { /* numbers of mesos.v1.TaskState */
-    AGENT_TASK_STARTING = 0,
-    AGENT_TASK_RUNNING = 1,
-    AGENT_TASK_FINISHED = 2,
-    AGENT_TASK_FAILED = 3,
-    AGENT_TASK_KILLED = 4,
-    AGENT_TASK_LOST = 5,
-    AGENT_TASK_STAGING = 6,
-    AGENT_TASK_ERROR = 7,
-    AGENT_TASK_KILLING = 8,
-    AGENT_TASK_DROPPED = 9,
-    AGENT_TASK_GONE = 11
+                        AGENT_TASK_STARTING = 0,
+                        AGENT_TASK_RUNNING = 1,
+                        AGENT_TASK_FINISHED = 2,
+                        AGENT_TASK_FAILED = 3,
+                        AGENT_TASK_KILLED = 4,
+                        AGENT_TASK_LOST = 5,
+                        AGENT_TASK_STAGING = 6,
+                        AGENT_TASK_ERROR = 7,
+                        AGENT_TASK_KILLING = 8,
+                        AGENT_TASK_DROPPED = 9,
+                        AGENT_TASK_GONE = 11
 };
 
 enum agent_reason { /* numbers of mesos.v1.TaskStatus.Reason */
-    AGENT_REASON_NONE = -1,
-    AGENT_REASON_EXECUTOR_TERMINATED = 1,
-    AGENT_REASON_MEMORY = 8,
-    AGENT_REASON_RECONCILIATION = 9,
-    AGENT_REASON_AGENT_RESTARTED = 12,
-    AGENT_REASON_TASK_INVALID = 14,
-    AGENT_REASON_LAUNCH_FAILED = 21,
-    AGENT_REASON_REGISTRATION_TIMEOUT = 23,
-    AGENT_REASON_REREGISTRATION_TIMEOUT = 24,
-    AGENT_REASON_KILLED_DURING_LAUNCH = 30
+                    AGENT_REASON_NONE = -1,
+                    AGENT_REASON_EXECUTOR_TERMINATED = 1,
+                    AGENT_REASON_MEMORY = 8,
+                    AGENT_REASON_RECONCILIATION = 9,
+                    AGENT_REASON_AGENT_RESTARTED = 12,
+                    AGENT_REASON_TASK_INVALID = 14,
+                    AGENT_REASON_LAUNCH_FAILED = 21,
+                    AGENT_REASON_REGISTRATION_TIMEOUT = 23,
+                    AGENT_REASON_REREGISTRATION_TIMEOUT = 24,
+                    AGENT_REASON_KILLED_DURING_LAUNCH = 30
 };
 
 /* One status update. Those of the executor are its own bytes; those the agent
@@ -67,10 +67,10 @@ struct agent_update {
     uint64_t sequence;       /* within the task, from 1 */
     struct uuid uuid;
     enum agent_task_state state;
-    struct blob *status;     /* packed TaskStatus, one reference, or NULL */
+    struct blob *status;      /* packed TaskStatus, one reference, or NULL */
     enum agent_reason reason; /* the rest: made by the agent */
-    char *message;           /* owned; NULL: none */
-    int64_t limit_mem_bytes; /* > 0: the limit that was hit */
+    char *message;            /* owned; NULL: none */
+    int64_t limit_mem_bytes;  /* > 0: the limit that was hit */
     int64_t at_ms;
     bool is_acknowledged;
 };
@@ -81,15 +81,15 @@ struct agent_task {
     uint64_t serial;                 /* names it in timers */
     struct blob *info;               /* packed TaskInfo */
     struct resources resources;
-    enum agent_task_state state;     /* latest known here */
-    bool is_launched;                /* handed to the executor */
-    bool is_killed;                  /* a kill was asked for */
-    int64_t grace_ms;                /* of that kill; -1: the task's own */
+    enum agent_task_state state;        /* latest known here */
+    bool is_launched;                   /* handed to the executor */
+    bool is_killed;                     /* a kill was asked for */
+    int64_t grace_ms;                   /* of that kill; -1: the task's own */
     VEC(struct agent_update *) updates; /* acknowledged ones first */
-    uint32_t acknowledged;           /* how many of them */
+    uint32_t acknowledged;              /* how many of them */
     uint64_t next_sequence;
-    int64_t retry_at_ms;             /* head is sent again; 0: none pending */
-    int64_t retry_ms;                /* delay after the next sending */
+    int64_t retry_at_ms; /* head is sent again; 0: none pending */
+    int64_t retry_ms;    /* delay after the next sending */
     UT_hash_handle by_id, by_serial;
 };
 
@@ -114,18 +114,18 @@ struct agent_executor {
     uint64_t serial;
     struct blob *info; /* packed ExecutorInfo */
     struct resources resources;
-    bool is_command;      /* made by the agent for one command task */
+    bool is_command; /* made by the agent for one command task */
     enum agent_executor_state state;
-    bool is_recovering;   /* not heard of since the agent started */
-    bool is_destroyed;    /* DESTROY was asked for */
-    int64_t grace_ms;     /* of a shutdown */
-    int64_t pid;          /* 0 until it was started */
+    bool is_recovering; /* not heard of since the agent started */
+    bool is_destroyed;  /* DESTROY was asked for */
+    int64_t grace_ms;   /* of a shutdown */
+    int64_t pid;        /* 0 until it was started */
     uint64_t born;
     int64_t started_ms;
     uint64_t stream;      /* exchange of its SUBSCRIBE, 0 while there is none */
     int media;            /* the codec's: in what it reads events */
     int64_t silent_at_ms; /* destroyed then unless it subscribes; 0: never */
-    int64_t shutdown_at_ms; /* destroyed then; 0: never */
+    int64_t shutdown_at_ms;  /* destroyed then; 0: never */
     int64_t heartbeat_at_ms; /* of the present stream */
     struct agent_cause cause;
     VEC(struct agent_task *) tasks;     /* not completed, in order */
@@ -138,11 +138,11 @@ struct agent_framework {
     struct blob *info; /* packed FrameworkInfo; NULL: only named so far */
     char *user;
     bool is_checkpointing, is_partition_aware;
-    bool is_ending;    /* told to shut down: its updates interest nobody */
-    struct agent_executor *live;        /* by id: not TERMINATED */
+    bool is_ending; /* told to shut down: its updates interest nobody */
+    struct agent_executor *live;            /* by id: not TERMINATED */
     VEC(struct agent_executor *) executors; /* all, in order */
     VEC(struct agent_executor *) completed; /* newest last, for /state */
-    struct agent_task *tasks;           /* by id: of all executors */
+    struct agent_task *tasks;               /* by id: of all executors */
     UT_hash_handle by_id;
 };
 
@@ -180,8 +180,8 @@ void agent_executor_total(const struct agent_executor *executor,
 struct agent_framework *agent_core_framework(const struct agent_core *core,
                                              const char *id);
 /* The live executor of this name. */
-struct agent_executor *
-agent_core_executor(const struct agent_framework *framework, const char *id);
+struct agent_executor *agent_core_executor(
+    const struct agent_framework *framework, const char *id);
 struct agent_executor *agent_core_container(const struct agent_core *core,
                                             const char *container_id);
 struct agent_task *agent_core_task(const struct agent_framework *framework,
@@ -190,10 +190,9 @@ struct agent_task *agent_core_task(const struct agent_framework *framework,
 /* Making and removing: state.c; used by the steps only. */
 struct agent_framework *agent_core_add_framework(struct agent_core *core,
                                                  const char *id);
-struct agent_executor *
-agent_core_add_executor(struct agent_core *core,
-                        struct agent_framework *framework, const char *id,
-                        const char *container_id);
+struct agent_executor *agent_core_add_executor(
+    struct agent_core *core, struct agent_framework *framework, const char *id,
+    const char *container_id);
 struct agent_task *agent_core_add_task(struct agent_core *core,
                                        struct agent_executor *executor,
                                        const char *id);

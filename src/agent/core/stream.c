@@ -102,8 +102,8 @@ static void complete(struct agent_core *core, struct agent_task *task,
     agent_effect_add(fx, (struct agent_effect){.kind = AGENT_FORGET_UPDATE,
                                                .task = task,
                                                .update = last});
-    agent_effect_add(fx, (struct agent_effect){.kind = AGENT_FORGET_TASK,
-                                               .task = task});
+    agent_effect_add(
+        fx, (struct agent_effect){.kind = AGENT_FORGET_TASK, .task = task});
     agent_core_complete_task(core, task);
     agent_executor_settle(core, executor, fx);
 }

@@ -1,0 +1,170 @@
+/* What the files of the agent's program share. The program is the core plus its
+ * codecs: link.c (the master), executor_api.c, operator_api.c, state.c (plain
+ * endpoints), deliver.c (effects of the core), store.c (records), launch.c
+ * (how to start an executor), values.c (wire structs and back). */
+#pragma once
+#include "agent/acts.h"
+#include "agent/core/core.h"
+#include "agent/program.h"
+#include "mesos/v1/executor.pb-c.h"
+#include "mesos/v1/mesos.pb-c.h"
+#include "perigee/agent.pb-c.h"
+#include "wire/codec.h"
+#include "wire/json.h"
+#include "wire/values.h"
+
+#define AGENT_API_VERSION "1.12.0" /* of Mesos, whose API this is */
+#define AGENT_VERSION "0.1.0"
+
+enum link_state {
+    LINK_DOWN,    /* next attempt at retry_at_ms */
+    LINK_WAITING, /* SUBSCRIBE sent */
+    LINK_UP       /* SUBSCRIBED */
+};
+
+struct agent_link {
+    enum link_state state;
+    exchange_id stream; /* our FOLLOW */
+    uint64_t epoch;
+    int64_t retry_at_ms; /* LINK_DOWN */
+    int64_t deadline_ms; /* otherwise: silence until then breaks the link */
+    int64_t ping_timeout_ms;
+    uint32_t failures;       /* in a row */
+    bool was_up;             /* ever */
+    VEC(struct buf) waiting; /* calls to make when one of those made answers */
+    VEC(exchange_id) made;   /* calls not answered yet */
+};
+
+struct agent_program {
+    struct agent_core *core;
+    struct agent_effects core_fx; /* of the step being translated */
+    struct arena arena;           /* of the input being handled */
+    struct agent_link link;
+    struct rng rng;            /* jitter */
+    exchange_id next_exchange; /* of our own requests */
+    bool is_recovered;         /* the link may be opened */
+    bool is_leaving;           /* removed: stop when all containers ended */
+    int64_t start_ms;          /* on_start */
+    int64_t sweep_at_ms;
+    char agent_id[ID_MAX];   /* "" until the master gave one */
+    char stored_boot_id[64]; /* of the run before; "" for none */
+
+    char *master, *ip, *hostname, *work_dir, *executor, *boot_id;
+    int port;
+    bool switch_user;
+    struct resources resources;
+    struct attributes attributes;
+    struct agent_times times;
+    int64_t gc_delay_ms;
+    struct agent_flag *flag; /* strings owned */
+    uint32_t flag_count;
+    agent_usage_reader *usage;
+    void *usage_context;
+
+    struct { /* for metrics */
+        uint64_t launches, failures, updates, resent, refused_calls;
+        uint64_t tasks_ended[16]; /* by final state */
+    } count;
+};
+
+/* --- values.c ------------------------------------------------------------- */
+
+/* Bytes that this program packed itself, back into a struct. */
+void *agent_unpack(struct arena *arena, const ProtobufCMessageDescriptor *type,
+                   struct bytes packed);
+struct bytes agent_pack(struct arena *arena, const void *message);
+Mesos__V1__FrameworkID *agent_framework_id(struct arena *arena,
+                                           const char *value);
+Mesos__V1__ExecutorID *agent_executor_id(struct arena *arena,
+                                         const char *value);
+Mesos__V1__AgentID *agent_agent_id(struct arena *arena, const char *value);
+Mesos__V1__TaskID *agent_task_id(struct arena *arena, const char *value);
+Mesos__V1__AgentInfo *agent_info(const struct agent_program *p,
+                                 struct arena *arena, bool is_plain);
+/* The update as the framework shall see it. */
+Mesos__V1__TaskStatus *agent_status(const struct agent_program *p,
+                                    const struct agent_update *update,
+                                    struct arena *arena);
+/* The task with its statuses, as SUBSCRIBE and GET_TASKS tell it. */
+Mesos__V1__Task *agent_task_message(const struct agent_program *p,
+                                    const struct agent_task *task,
+                                    struct arena *arena);
+void agent_framework_decode(const Mesos__V1__FrameworkInfo *info,
+                            struct arena *arena,
+                            struct agent_framework_head *out);
+
+/* --- launch.c ---------------------------------------------------------------
+ */
+
+/* The ExecutorInfo of a task that has none: our own executor, named after the
+ * task. */
+Mesos__V1__ExecutorInfo *agent_command_executor(
+    const struct agent_program *p, const Mesos__V1__FrameworkID *framework_id,
+    const Mesos__V1__TaskInfo *task, struct arena *arena);
+/* Why this agent cannot run it, or NULL. */
+const char *agent_launch_problem(const Mesos__V1__TaskInfo *task,
+                                 const Mesos__V1__ExecutorInfo *executor,
+                                 struct arena *arena);
+const char *agent_sandbox(const struct agent_program *p,
+                          const struct agent_executor *executor,
+                          struct arena *arena);
+void agent_limits(const struct agent_executor *executor, int64_t *cpu_milli,
+                  int64_t *mem_bytes);
+void agent_start(const struct agent_program *p,
+                 const struct agent_executor *executor, struct effects *fx);
+
+/* --- deliver.c --------------------------------------------------------------
+ */
+
+/* Translate and clear the effects of a step. */
+void agent_deliver(struct agent_program *p, int64_t now_ms, struct effects *fx);
+
+/* --- link.c -----------------------------------------------------------------
+ */
+
+void agent_link_open(struct agent_program *p, int64_t now_ms,
+                     struct effects *fx);
+void agent_link_tick(struct agent_program *p, int64_t now_ms,
+                     struct effects *fx);
+int64_t agent_link_next_ms(const struct agent_program *p);
+void agent_link_answer(struct agent_program *p, exchange_id exchange,
+                       const struct http_response *response, int64_t now_ms,
+                       struct effects *fx);
+void agent_link_record(struct agent_program *p, exchange_id exchange,
+                       struct bytes record, int64_t now_ms, struct effects *fx);
+void agent_link_broken(struct agent_program *p, exchange_id exchange,
+                       const char *why, int64_t now_ms, struct effects *fx);
+/* Send a call of this epoch; dropped while the link is down (what matters is
+ * told again by SUBSCRIBE). */
+void agent_link_call(struct agent_program *p, Perigee__Agent__Call *call,
+                     struct effects *fx);
+void agent_link_free(struct agent_link *link);
+
+/* --- store.c
+ * ------------------------------------------------------------------ */
+
+int agent_store_read(struct agent_program *p, const char *table,
+                     struct bytes key, struct bytes value, struct err *err);
+void agent_store_save_agent(struct agent_program *p, struct effects *fx);
+void agent_store_forget_agent(struct effects *fx);
+void agent_store_effect(struct agent_program *p,
+                        const struct agent_effect *effect, struct effects *fx);
+
+/* --- the routes
+ * ----------------------------------------------------------------- */
+
+void agent_executor_api(struct agent_program *p, exchange_id exchange,
+                        const struct http_request *request, int64_t now_ms,
+                        struct effects *fx);
+void agent_operator_api(struct agent_program *p, exchange_id exchange,
+                        const struct http_request *request, int64_t now_ms,
+                        struct effects *fx);
+void agent_state_print(const struct agent_program *p, struct buf *out);
+void agent_containers_print(const struct agent_program *p, int64_t now_ms,
+                            bool with_status, struct buf *out);
+/* Checks that every API shares, in Mesos' order: method, type, body. Answers
+ * and returns NULL on failure. */
+void *agent_api_decode(struct agent_program *p, exchange_id exchange,
+                       const struct http_request *request,
+                       const ProtobufCMessageDescriptor *type,
+                       struct effects *fx);
