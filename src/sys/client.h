@@ -13,11 +13,10 @@ void client_close(struct client *client);
 
 /* One exchange. The response lives in the arena. ERR_NETWORK (refused, broken),
  * ERR_TIMEOUT; any HTTP status is success here. */
-int client_call(struct client *client, enum http_method method,
-                const char *url, const struct http_header *header,
-                uint32_t header_count, struct bytes body, int64_t timeout_ms,
-                struct arena *arena, struct http_response *out,
-                struct err *err);
+int client_call(struct client *client, enum http_method method, const char *url,
+                const struct http_header *header, uint32_t header_count,
+                struct bytes body, int64_t timeout_ms, struct arena *arena,
+                struct http_response *out, struct err *err);
 
 /* Called for each record; return false to stop following. */
 typedef bool client_record(void *context, struct bytes record);
@@ -26,5 +25,5 @@ typedef bool client_record(void *context, struct bytes record);
 int client_follow(struct client *client, const char *url,
                   const struct http_header *header, uint32_t header_count,
                   struct bytes body, int64_t timeout_ms, client_record *record,
-                  void *context, struct arena *arena,
-                  struct http_response *out, struct err *err);
+                  void *context, struct arena *arena, struct http_response *out,
+                  struct err *err);

@@ -56,7 +56,8 @@ int64_t daemon_now_ms(const struct daemon *d);
 /* Queue a fact for the program; `size` bytes of `data` are copied, and
  * `extra` (may be empty) is copied behind it, its address put into the
  * struct bytes at offset `extra_at` of data. */
-void daemon_fact(struct daemon *d, uint32_t kind, const void *data, size_t size);
+void daemon_fact(struct daemon *d, uint32_t kind, const void *data,
+                 size_t size);
 void daemon_fact_with(struct daemon *d, uint32_t kind, const void *data,
                       size_t size, size_t extra_at, struct bytes extra);
 

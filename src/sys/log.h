@@ -3,7 +3,12 @@
  * Values are quoted when needed and escaped; never multi-line; no secrets. */
 #pragma once
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG
+};
 
 void log_open(const char *daemon, enum log_level level);
 enum log_level log_level(void);

@@ -9,18 +9,18 @@
 struct event_base;
 
 struct process_spec {
-    const char *path;          /* program */
-    const char *const *argv;   /* NULL-terminated */
-    const char *const *envp;   /* NULL-terminated; NULL inherits */
-    const char *cwd;           /* NULL: unchanged */
-    int fd[8];                 /* child's 0, 1, 2, ...; -1: /dev/null */
-    int fd_count;              /* at least 3 */
-    bool new_session;          /* setsid */
-    int64_t uid, gid;          /* -1: unchanged; groups are cleared when set */
+    const char *path;        /* program */
+    const char *const *argv; /* NULL-terminated */
+    const char *const *envp; /* NULL-terminated; NULL inherits */
+    const char *cwd;         /* NULL: unchanged */
+    int fd[8];               /* child's 0, 1, 2, ...; -1: /dev/null */
+    int fd_count;            /* at least 3 */
+    bool new_session;        /* setsid */
+    int64_t uid, gid;        /* -1: unchanged; groups are cleared when set */
     const char *cgroup_procs[8]; /* files the child writes "0" into before
                                     exec; NULL-terminated */
-    uint64_t cpu_seconds_max;  /* RLIMIT_CPU, 0: unchanged */
-    uint64_t memory_bytes_max; /* RLIMIT_AS, 0: unchanged */
+    uint64_t cpu_seconds_max;    /* RLIMIT_CPU, 0: unchanged */
+    uint64_t memory_bytes_max;   /* RLIMIT_AS, 0: unchanged */
 };
 
 /* ERR_IO with the failing step ("cannot run '/x': No such file"). A child whose
@@ -36,5 +36,8 @@ struct process_watch *process_watch_open(struct event_base *base,
 void process_watch_close(struct process_watch *watch);
 void process_watch_add(struct process_watch *watch, pid_t pid,
                        process_exited *exited, void *context);
+/* Raise this process' own limit of open files to the hard limit; children get
+ * the limit back that this process was started with. Call once, early. */
+void process_raise_files(void);
 /* "exited with status 3", "terminated by signal 9 (Killed)". */
 const char *process_status_text(int wait_status, char *out, size_t size);

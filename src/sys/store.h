@@ -1,19 +1,31 @@
 /* What survives. The log is the truth, LMDB is its checkpoint: a commit appends
- * one framed, checksummed batch to the log and syncs once; batches are applied
- * to LMDB without sync; LMDB is synced every 64 MiB or 10 s with the log's
- * position in the same transaction; opening replays the tail. Every LMDB value
- * carries a checksum. The directory holds: store.lock, log/NNNNNNNNNN.log,
- * data.mdb, version.
+ * one framed, checksummed batch to the log (sys/store_log.h) and syncs once;
+ * batches are applied to one open LMDB transaction, which costs no disk; that
+ * transaction is committed and synced every 64 MiB of log, 4096 records or 10 s
+ * with the log's position in it; opening replays the tail. (LMDB's own NOSYNC
+ * would let a power cut leave a meta page that points to pages which were never
+ * written.) Every LMDB value carries a checksum of itself and its key. The
+ * directory holds: store.lock, log/NNNNNNNNNN.log, data.mdb, version.
  *
- * store_commit runs on the committer thread; everything else before it starts.
+ * Once a committer (sys/committer.h) runs, its thread owns the store.
  * LMDB's own rules: never across fork(), never opened twice, no long readers,
  * no remote filesystem. */
 #pragma once
 #include "base/bytes.h"
 #include "base/err.h"
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { STORE_VERSION = 1, STORE_KEY_MAX = 500, STORE_VALUE_MAX = 16 << 20 };
+enum {
+    STORE_VERSION = 1,
+    STORE_KEY_MAX = 500,
+    STORE_TABLE_MAX = 64, /* bytes of a name */
+    STORE_TABLES_MAX = 64,
+    STORE_VALUE_MAX = 16 << 20,
+    STORE_CHECKPOINT_BYTES = 64 << 20,
+    STORE_CHECKPOINT_RECORDS = 4096, /* bounds the transaction's memory */
+    STORE_CHECKPOINT_MS = 10000
+};
 
 struct store;
 
@@ -37,3 +49,14 @@ int store_each(struct store *store, store_visit *visit, void *context,
  * the store refuses all further commits. */
 int store_commit(struct store *store, const struct store_op *op, size_t count,
                  struct err *err);
+
+/* The same in steps, for who wants to tell others as early as possible: after
+ * store_append the batch is durable and `op` is not needed any more;
+ * store_apply brings that batch into the checkpoint's transaction;
+ * store_checkpoint writes that out when it is due (or in any case). */
+int store_append(struct store *store, const struct store_op *op, size_t count,
+                 struct err *err);
+int store_apply(struct store *store, struct err *err);
+int store_checkpoint(struct store *store, bool only_if_due, struct err *err);
+/* When the next checkpoint is due (clock_monotonic_ns), INT64_MAX for never. */
+int64_t store_checkpoint_due_ns(const struct store *store);

@@ -1,0 +1,80 @@
+#include "sys/address.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+int address_parse(const char *host, int port, struct sockaddr_storage *out,
+                  socklen_t *out_size, struct err *err)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                              .sin6_port = htons((uint16_t)port)};
+
+    if (port < 0 || port > 65535)
+        return err_set(err, ERR_INVALID, "port %d: want 0 to 65535", port);
+    if (strcasecmp(host, "localhost") == 0)
+        host = "127.0.0.1";
+    if (inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
+        memcpy(out, &v4, sizeof v4);
+        *out_size = sizeof v4;
+        return 0;
+    }
+    if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1) {
+        memcpy(out, &v6, sizeof v6);
+        *out_size = sizeof v6;
+        return 0;
+    }
+    return err_set(err, ERR_INVALID,
+                   "address '%s': want a numeric address or localhost", host);
+}
+
+static int parse_port(const char *text, size_t size)
+{
+    int port = 0;
+
+    if (size == 0 || size > 5)
+        return -1;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        port = port * 10 + (text[i] - '0');
+    }
+    return port <= 65535 ? port : -1;
+}
+
+int url_parse(const char *url, struct url *out, struct err *err)
+{
+    struct url parsed = {.port = 80};
+    const char *at = url, *host_end, *end;
+
+    if (strncasecmp(at, "http://", 7) != 0)
+        return err_set(err, ERR_INVALID, "url '%s': want http://host:port/path",
+                       url);
+    at += 7;
+    end = at + strcspn(at, "/?");
+    bool is_v6 = *at == '[';
+    if (is_v6) {
+        at++;
+        host_end = memchr(at, ']', (size_t)(end - at));
+    } else {
+        host_end = memchr(at, ':', (size_t)(end - at));
+        if (host_end == NULL)
+            host_end = end;
+    }
+    if (host_end == NULL || host_end == at ||
+        (size_t)(host_end - at) >= sizeof parsed.host)
+        return err_set(err, ERR_INVALID, "url '%s': want a host", url);
+    memcpy(parsed.host, at, (size_t)(host_end - at));
+    at = host_end + (is_v6 ? 1 : 0);
+    if (at < end && (*at != ':' || (parsed.port = parse_port(
+                                        at + 1, (size_t)(end - at - 1))) < 0))
+        return err_set(err, ERR_INVALID, "url '%s': want a port, 0 to 65535",
+                       url);
+    parsed.path = *end != 0 ? end : "/";
+    *out = parsed;
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* The one other thread of a daemon: it owns the store and makes batches
+ * durable, in the order in which they came. While one sync is under way others
+ * queue up; the next sync takes them together.
+ *
+ * After the first failure nothing is durable any more: committer_durable tells
+ * it, and the daemon stops. */
+#pragma once
+#include "base/err.h"
+#include "sys/store.h"
+
+struct committer;
+
+struct committer_figures {
+    uint64_t batches; /* durable */
+    uint64_t syncs;   /* of the log */
+    int64_t sync_ns;  /* sum over syncs, from taking batches to durable */
+    int64_t sync_ns_max;
+};
+
+/* Takes the store over until committer_close. `wake_fd` is an eventfd that is
+ * raised when something became durable or failed. */
+int committer_open(struct committer **out, struct store *store, int wake_fd,
+                   struct err *err);
+/* Finishes what is queued, ends the thread. The store may be closed then. */
+void committer_close(struct committer *committer); /* accepts NULL */
+
+/* Queue one batch; what it points to must live until it is durable. Returns
+ * its number, 1, 2, ... */
+uint64_t committer_push(struct committer *committer, const struct store_op *op,
+                        size_t count);
+/* The number of the last durable batch in *out; or the failure. */
+int committer_durable(struct committer *committer, uint64_t *out,
+                      struct err *err);
+/* Wait until the batch is durable or the store failed. */
+int committer_wait(struct committer *committer, uint64_t number,
+                   struct err *err);
+void committer_figures(struct committer *committer,
+                       struct committer_figures *out);

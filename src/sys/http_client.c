@@ -1,0 +1,522 @@
+#include "sys/http_client.h"
+#include "base/alloc.h"
+#include "sys/address.h"
+#include "sys/http_reader.h"
+#include "wire/recordio.h"
+#include <assert.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uthash.h>
+
+enum {
+    HOST_PORT_MAX = ADDRESS_HOST_MAX + 10,
+    READ_VIEW_MAX = 64 << 10 /* bytes looked at in one go */
+};
+
+/* One exchange. It waits in its host's queue, then owns a link. */
+struct call {
+    exchange_id id;
+    struct http_client *client;
+    struct host *host; /* NULL for a stream */
+    struct link *link; /* NULL while waiting */
+    struct event *timer;
+    struct sockaddr_storage address;
+    socklen_t address_size;
+    bool is_stream;
+    bool is_head_request;
+    bool has_head;   /* the head of a stream was reported */
+    struct buf text; /* the request, until it is sent */
+    struct buf body; /* of the answer */
+    struct recordio records;
+    TAILQ_ENTRY(call) next;
+    UT_hash_handle hh;
+};
+
+/* One connection, serving one exchange at a time. */
+struct link {
+    struct http_client *client;
+    struct host *host; /* NULL for a stream's */
+    struct call *call; /* NULL while idle */
+    struct bufferevent *bev;
+    struct http_reader reader;
+    bool is_connected;
+};
+
+struct host {
+    char name[HOST_PORT_MAX]; /* "127.0.0.1:5050" */
+    struct link *link;        /* owned; NULL when there is none */
+    TAILQ_HEAD(, call) waiting;
+    uint32_t waiting_count;
+    UT_hash_handle hh;
+};
+
+struct http_client {
+    struct event_base *base;
+    struct http_client_config config;
+    struct host *host; /* by name; owned, kept for ever: they are few */
+    struct call *call; /* by id; owned */
+    uint32_t pending;
+};
+
+static void host_advance(struct host *host);
+
+static void link_free(struct link *link)
+{
+    if (link->host != NULL)
+        link->host->link = NULL;
+    bufferevent_free(link->bev);
+    http_reader_release(&link->reader);
+    free(link);
+}
+
+/* Detach from everything and free. The link, if any, survives. */
+static void call_free(struct call *call)
+{
+    struct http_client *client = call->client;
+
+    if (call->link != NULL)
+        call->link->call = NULL;
+    else if (call->host != NULL) {
+        TAILQ_REMOVE(&call->host->waiting, call, next);
+        call->host->waiting_count--;
+    }
+    if (!call->is_stream)
+        client->pending--;
+    HASH_DEL(client->call, call);
+    if (call->timer != NULL)
+        event_free(call->timer);
+    buf_release(&call->text);
+    buf_release(&call->body);
+    recordio_release(&call->records);
+    free(call);
+}
+
+/* End the exchange on a link that cannot be used again. */
+static void call_break(struct call *call, const char *why)
+{
+    struct http_client *client = call->client;
+    struct host *host = call->host;
+    struct link *link = call->link;
+    exchange_id id = call->id;
+
+    call_free(call);
+    if (link != NULL)
+        link_free(link);
+    client->config.on_broken(client->config.context, id, why);
+    if (host != NULL)
+        host_advance(host);
+}
+
+static void link_idle(struct link *link)
+{
+    static const struct timeval keep = {.tv_sec = HTTP_KEEP_ALIVE_MS / 1000};
+
+    http_reader_clear(&link->reader);
+    bufferevent_set_timeouts(link->bev, &keep, NULL);
+}
+
+/* The answer came whole: tell, and give the link to the next call. */
+static void call_finish(struct call *call)
+{
+    struct http_client *client = call->client;
+    struct host *host = call->host;
+    struct link *link = call->link;
+    struct http_response response = link->reader.response;
+    exchange_id id = call->id;
+
+    if (call->has_head) {
+        call_break(call, "stream ended");
+        return;
+    }
+    struct buf body = call->body;
+    call->body = (struct buf){0};
+    response.body = bytes_of(buf_text(&body), body.size);
+    call_free(call);
+    client->config.on_answer(client->config.context, id, &response);
+    buf_release(&body);
+    if (host == NULL || !link->reader.is_keep_alive)
+        link_free(link);
+    else
+        link_idle(link);
+    if (host != NULL)
+        host_advance(host);
+}
+
+static int take_piece(struct call *call, struct bytes piece, struct err *err)
+{
+    struct http_client *client = call->client;
+    struct bytes record;
+    int status;
+
+    if (!call->has_head) {
+        if (call->body.size + piece.size > client->config.body_max)
+            return err_set(err, ERR_LIMIT, "answer: longer than %zu bytes",
+                           client->config.body_max);
+        buf_add_bytes(&call->body, piece);
+        return 0;
+    }
+    recordio_feed(&call->records, piece);
+    while ((status = recordio_next(&call->records, &record, err)) > 0)
+        client->config.on_record(client->config.context, call->id, record);
+    return status;
+}
+
+static void take_head(struct call *call)
+{
+    struct http_client *client = call->client;
+
+    if (!call->is_stream || call->link->reader.response.status != 200)
+        return;
+    call->has_head = true;
+    event_del(call->timer);
+    client->config.on_answer(client->config.context, call->id,
+                             &call->link->reader.response);
+}
+
+/* Returns 1 when the answer is over, 0 when it is not, or -ERR_. */
+static int take_view(struct link *link, struct bytes *view, struct err *err)
+{
+    struct bytes piece;
+
+    for (;;) {
+        int what = http_reader_next(&link->reader, view, &piece, err);
+        if (what == HTTP_READ_HEAD)
+            take_head(link->call);
+        else if (what == HTTP_READ_PIECE)
+            what = take_piece(link->call, piece, err);
+        else
+            return what == HTTP_READ_END ? 1 : what;
+        if (what < 0)
+            return what;
+    }
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    struct link *link = arg;
+    struct evbuffer *in = bufferevent_get_input(bev);
+    struct err err = {0};
+    size_t size;
+
+    while ((size = evbuffer_get_length(in)) > 0) {
+        if (link->call == NULL) { /* nobody asked: not a server to trust */
+            link_free(link);
+            return;
+        }
+        if (size > READ_VIEW_MAX)
+            size = READ_VIEW_MAX;
+        struct bytes view = {evbuffer_pullup(in, (ev_ssize_t)size), size};
+        int status = take_view(link, &view, &err);
+        if (status < 0) {
+            call_break(link->call, err.text);
+            return;
+        }
+        evbuffer_drain(in, size - view.size);
+        if (status == 1) {
+            call_finish(link->call); /* may free the link */
+            return;
+        }
+        if (view.size == size)
+            return; /* an incomplete line: wait for more */
+    }
+}
+
+static void on_end(struct link *link, const char *why)
+{
+    struct err err = {0};
+
+    if (link->call == NULL) {
+        struct host *host = link->host;
+        link_free(link);
+        host_advance(host);
+        return;
+    }
+    if (why == NULL && http_reader_eof(&link->reader, &err) == HTTP_READ_END) {
+        link->reader.is_keep_alive = false;
+        call_finish(link->call);
+        return;
+    }
+    call_break(link->call, why != NULL ? why : err.text);
+}
+
+/* What a connection that was refused on the spot leaves behind says little. */
+static const char *connect_reason(int error)
+{
+    return strerror(error == 0 || error == EINPROGRESS ? ECONNREFUSED : error);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct link *link = arg;
+    int error = EVUTIL_SOCKET_ERROR();
+    char why[160];
+
+    (void)bev;
+    if (what & BEV_EVENT_CONNECTED) {
+        link->is_connected = true;
+        return;
+    }
+    if (what & BEV_EVENT_EOF) {
+        on_end(link, NULL);
+        return;
+    }
+    if (!link->is_connected)
+        snprintf(why, sizeof why, "cannot connect: %s", connect_reason(error));
+    else
+        snprintf(why, sizeof why, "connection broke: %s", strerror(error));
+    on_end(link, why);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct call *call = arg;
+
+    (void)fd;
+    (void)what;
+    call_break(call, call->link != NULL && !call->link->is_connected
+                         ? "cannot connect: timed out"
+                         : "no answer: timed out");
+}
+
+static struct link *link_open(struct call *call)
+{
+    struct link *link = xcalloc(1, sizeof *link);
+    int fd = socket(call->address.ss_family,
+                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int one = 1;
+
+    link->client = call->client;
+    link->host = call->host;
+    http_reader_init(&link->reader);
+    if (fd >= 0)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    link->bev =
+        bufferevent_socket_new(call->client->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    assert(link->bev != NULL);
+    bufferevent_setcb(link->bev, on_read, NULL, on_event, link);
+    if (link->host != NULL)
+        link->host->link = link;
+    return link;
+}
+
+/* Put the request on a link, connecting it when it is new. Most failures to
+ * connect are reported by on_event, from the loop; -1 is one at once. */
+static int call_send(struct call *call, struct link *link)
+{
+    struct evbuffer *out = bufferevent_get_output(link->bev);
+    bool is_new = !link->is_connected;
+
+    call->link = link;
+    link->call = call;
+    link->reader.is_head_request = call->is_head_request;
+    evbuffer_add(out, call->text.data, call->text.size);
+    buf_release(&call->text);
+    bufferevent_set_timeouts(link->bev, NULL, NULL);
+    if (is_new &&
+        bufferevent_socket_connect(link->bev, (struct sockaddr *)&call->address,
+                                   (int)call->address_size) < 0)
+        return -1;
+    bufferevent_enable(link->bev, EV_READ | EV_WRITE);
+    return 0;
+}
+
+/* As call_send, but a failure ends the exchange. */
+static void call_send_or_break(struct call *call, struct link *link)
+{
+    struct http_client *client = call->client;
+    exchange_id id = call->id;
+    char why[160];
+
+    if (call_send(call, link) == 0)
+        return;
+    snprintf(why, sizeof why, "cannot connect: %s", connect_reason(errno));
+    call_free(call);
+    link_free(link);
+    client->config.on_broken(client->config.context, id, why);
+}
+
+/* Give the host's connection to the next call in line. */
+static void host_advance(struct host *host)
+{
+    struct call *call;
+
+    while ((host->link == NULL || host->link->call == NULL) &&
+           (call = TAILQ_FIRST(&host->waiting)) != NULL) {
+        TAILQ_REMOVE(&host->waiting, call, next);
+        host->waiting_count--;
+        call_send_or_break(call,
+                           host->link != NULL ? host->link : link_open(call));
+    }
+}
+
+static struct host *host_of(struct http_client *client, const struct url *url)
+{
+    char name[HOST_PORT_MAX];
+    struct host *host;
+
+    snprintf(name, sizeof name, "%s:%d", url->host, url->port);
+    HASH_FIND_STR(client->host, name, host);
+    if (host == NULL) {
+        host = xcalloc(1, sizeof *host);
+        memcpy(host->name, name, sizeof name);
+        TAILQ_INIT(&host->waiting);
+        HASH_ADD_STR(client->host, name, host);
+    }
+    return host;
+}
+
+static void write_request(struct buf *out, const struct http_call *call,
+                          const struct url *url)
+{
+    buf_reserve(out, call->body.size + 512);
+    buf_addf(out, "%s %s%s HTTP/1.1\r\n", http_method_name(call->method),
+             *url->path == '/' ? "" : "/", url->path);
+    buf_addf(out,
+             strchr(url->host, ':') ? "Host: [%s]:%d\r\n" : "Host: %s:%d\r\n",
+             url->host, url->port);
+    for (uint32_t i = 0; i < call->header_count; i++)
+        buf_addf(out, "%s: %s\r\n", call->header[i].name,
+                 call->header[i].value);
+    if (call->body.size || call->method == HTTP_POST ||
+        call->method == HTTP_PUT)
+        buf_addf(out, "Content-Length: %zu\r\n", call->body.size);
+    buf_add_text(out, "\r\n");
+    buf_add_bytes(out, call->body);
+}
+
+/* A line break in a header or in the url would make two requests of one. */
+static int check_call(const struct http_call *call, struct err *err)
+{
+    if (call->url[strcspn(call->url, " \r\n")] != 0)
+        return err_set(err, ERR_INVALID, "url: a space is not allowed");
+    for (uint32_t i = 0; i < call->header_count; i++)
+        if (strpbrk(call->header[i].value, "\r\n") != NULL)
+            return err_set(err, ERR_INVALID,
+                           "header %s: a line break is not allowed",
+                           call->header[i].name);
+    return 0;
+}
+
+static struct call *call_new(struct http_client *client,
+                             const struct http_call *in, const struct url *url)
+{
+    struct call *call = xcalloc(1, sizeof *call);
+    int64_t ms = in->timeout_ms > 0 ? in->timeout_ms
+                 : in->is_stream    ? HTTP_FOLLOW_HEAD_MS
+                                    : HTTP_CALL_MS_DEFAULT;
+    struct timeval timeout = {ms / 1000, ms % 1000 * 1000};
+
+    call->id = in->exchange;
+    call->client = client;
+    call->is_stream = in->is_stream;
+    call->is_head_request = in->method == HTTP_HEAD;
+    write_request(&call->text, in, url);
+    call->timer = evtimer_new(client->base, on_timer, call);
+    assert(call->timer != NULL);
+    evtimer_add(call->timer, &timeout);
+    if (!call->is_stream)
+        client->pending++;
+    HASH_ADD(hh, client->call, id, sizeof call->id, call);
+    return call;
+}
+
+void http_client_begin(struct http_client *client, const struct http_call *in)
+{
+    struct sockaddr_storage address;
+    socklen_t address_size;
+    struct url url;
+    struct err err = {0};
+    struct host *host = NULL;
+
+    if (url_parse(in->url, &url, &err) < 0 || check_call(in, &err) < 0 ||
+        address_parse(url.host, url.port, &address, &address_size, &err) < 0)
+        goto broken;
+    if (!in->is_stream) {
+        host = host_of(client, &url);
+        if (host->waiting_count == HTTP_CALLS_WAITING_MAX) {
+            (void)err_set(&err, ERR_BUSY, "%u calls to %s wait already",
+                          host->waiting_count, host->name);
+            goto broken;
+        }
+    }
+    struct call *call = call_new(client, in, &url);
+    call->address = address;
+    call->address_size = address_size;
+    if (in->is_stream) {
+        call_send_or_break(call, link_open(call));
+        return;
+    }
+    call->host = host;
+    TAILQ_INSERT_TAIL(&host->waiting, call, next);
+    host->waiting_count++;
+    host_advance(host);
+    return;
+
+broken:
+    client->config.on_broken(client->config.context, in->exchange, err.text);
+}
+
+void http_client_hangup(struct http_client *client, exchange_id exchange)
+{
+    struct call *call;
+    HASH_FIND(hh, client->call, &exchange, sizeof exchange, call);
+
+    if (call == NULL)
+        return;
+    struct host *host = call->host;
+    struct link *link = call->link;
+    call_free(call);
+    if (link != NULL)
+        link_free(link);
+    if (host != NULL)
+        host_advance(host);
+}
+
+struct http_client *http_client_open(struct event_base *base,
+                                     const struct http_client_config *config)
+{
+    struct http_client *client = xcalloc(1, sizeof *client);
+
+    client->base = base;
+    client->config = *config;
+    return client;
+}
+
+void http_client_close(struct http_client *client)
+{
+    struct call *call, *next_call;
+    struct host *host, *next_host;
+
+    if (client == NULL)
+        return;
+    HASH_ITER(hh, client->call, call, next_call)
+    {
+        struct link *link = call->link;
+        call_free(call);
+        if (link != NULL)
+            link_free(link);
+    }
+    HASH_ITER(hh, client->host, host, next_host)
+    {
+        if (host->link != NULL)
+            link_free(host->link);
+        HASH_DEL(client->host, host);
+        free(host);
+    }
+    free(client);
+}
+
+uint32_t http_client_pending(const struct http_client *client)
+{
+    return client->pending;
+}

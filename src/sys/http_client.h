@@ -1,0 +1,57 @@
+/* Our own requests, over libevent: calls that are answered whole, and streams
+ * that are followed record by record.
+ *
+ * Calls to one host:port go over one kept connection, one after another, so
+ * that they arrive in the order in which they were made. Each stream has a
+ * connection of its own. Every exchange that was begun ends in exactly one of:
+ * on_answer (a call, or a stream whose status was not 200), on_broken, or
+ * http_client_hangup. A call is never repeated here: whether it may be is for
+ * the program to say.
+ *
+ * Callbacks come from the loop and from http_client_begin; they may only take
+ * note. Hosts are numeric or "localhost". */
+#pragma once
+#include "base/err.h"
+#include "wire/program.h"
+#include <stdbool.h>
+
+struct event_base;
+struct http_client;
+
+enum {
+    HTTP_CALLS_WAITING_MAX = 4096, /* per host:port; beyond: broken at once */
+    HTTP_CALL_MS_DEFAULT = 60000,  /* for calls that name no timeout */
+    HTTP_FOLLOW_HEAD_MS = 30000,   /* until the head of a stream is there */
+    HTTP_KEEP_ALIVE_MS = 30000     /* an idle connection is closed after */
+};
+
+struct http_client_config {
+    /* The head of a stream that was accepted, or a whole answer. Borrowed. */
+    void (*on_answer)(void *context, exchange_id exchange,
+                      const struct http_response *response);
+    void (*on_record)(void *context, exchange_id exchange, struct bytes record);
+    void (*on_broken)(void *context, exchange_id exchange, const char *why);
+    void *context;
+    size_t body_max; /* a longer answer is broken off */
+};
+
+/* What EFFECT_CALL and EFFECT_FOLLOW hold. Borrowed for the call. */
+struct http_call {
+    exchange_id exchange;
+    enum http_method method;
+    const char *url;
+    const struct http_header *header;
+    uint32_t header_count;
+    struct bytes body;
+    int64_t timeout_ms; /* 0: the default; of a stream: until its head */
+    bool is_stream;
+};
+
+struct http_client *http_client_open(struct event_base *base,
+                                     const struct http_client_config *config);
+void http_client_close(struct http_client *client); /* tells nobody */
+void http_client_begin(struct http_client *client,
+                       const struct http_call *call);
+void http_client_hangup(struct http_client *client, exchange_id exchange);
+/* Calls (not streams) that have no answer yet. */
+uint32_t http_client_pending(const struct http_client *client);

@@ -1,0 +1,429 @@
+#include "sys/store_log.h"
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/vec.h"
+#include <assert.h>
+#include <dirent.h>
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SEGMENT_DIGITS = 10 };
+
+struct header {
+    uint32_t magic;
+    uint32_t size;
+    uint64_t sequence;
+    uint64_t checksum;
+};
+static_assert(sizeof(struct header) == STORE_LOG_HEADER_BYTES, "no padding");
+
+static size_t padded(size_t size)
+{
+    return (size + 7) & ~(size_t)7;
+}
+
+static uint64_t checksum(struct bytes payload, uint64_t sequence)
+{
+    return hash64(payload, sequence ^ (uint64_t)payload.size << 40);
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+/* A whole frame with a right checksum at `offset`? */
+static bool frame_at(struct bytes segment, size_t offset, struct header *header,
+                     struct bytes *payload)
+{
+    struct header raw;
+
+    if (segment.size < sizeof raw || offset > segment.size - sizeof raw)
+        return false;
+    memcpy(&raw, segment.data + offset, sizeof raw);
+    *header = (struct header){le32toh(raw.magic), le32toh(raw.size),
+                              le64toh(raw.sequence), le64toh(raw.checksum)};
+    if (header->magic != STORE_LOG_MAGIC ||
+        header->size > segment.size - offset - sizeof raw ||
+        header->size > STORE_LOG_PAYLOAD_MAX)
+        return false;
+    *payload = (struct bytes){segment.data + offset + sizeof raw, header->size};
+    return checksum(*payload, header->sequence) == header->checksum;
+}
+
+/* Is there a good frame behind a bad one, that came after it? */
+static bool has_successor(struct bytes segment, size_t offset,
+                          uint64_t expected)
+{
+    static const uint8_t magic[] = {'P', 'L', 'g', '1'};
+    struct header header;
+    struct bytes payload;
+
+    while (offset < segment.size) {
+        const uint8_t *found =
+            memmem(segment.data + offset, segment.size - offset, magic, 4);
+        if (found == NULL)
+            return false;
+        offset = (size_t)(found - segment.data);
+        if (offset % 8 == 0 && frame_at(segment, offset, &header, &payload) &&
+            header.sequence >= expected)
+            return true;
+        offset++;
+    }
+    return false;
+}
+
+int store_log_next(struct bytes segment, uint64_t expected, size_t *offset,
+                   struct bytes *payload, struct err *err)
+{
+    struct header header;
+    struct bytes found;
+    size_t at = *offset;
+
+    if (frame_at(segment, at, &header, &found) && header.sequence == expected) {
+        *payload = found;
+        *offset = at + sizeof header + padded(found.size);
+        return 1;
+    }
+    if (at < segment.size && has_successor(segment, at, expected))
+        return err_set(err, ERR_DAMAGED,
+                       "offset %zu: a frame is damaged or missing", at);
+    return 0;
+}
+
+uint64_t store_log_first(struct bytes segment)
+{
+    struct header header;
+    struct bytes payload;
+
+    return frame_at(segment, 0, &header, &payload) ? header.sequence : 0;
+}
+
+static void segment_path(char *out, size_t size, const char *dir,
+                         uint64_t number)
+{
+    snprintf(out, size, "%s/%0*llu.log", dir, SEGMENT_DIGITS,
+             (unsigned long long)number);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+struct numbers {
+    uint64_t *item;
+    uint32_t count, capacity;
+};
+
+/* Segment numbers in a directory, rising. */
+static int list_segments(const char *path, struct numbers *out, struct err *err)
+{
+    struct dirent *entry;
+    DIR *dir = opendir(path);
+
+    if (dir == NULL)
+        return err_set(err, ERR_IO, "cannot open '%s': %s", path,
+                       strerror(errno));
+    while ((entry = readdir(dir)) != NULL) {
+        unsigned long long number;
+        int end = 0;
+        if (sscanf(entry->d_name, "%10llu.log%n", &number, &end) == 1 &&
+            end == SEGMENT_DIGITS + 4 && entry->d_name[end] == 0)
+            *vec_add(out) = number;
+    }
+    closedir(dir);
+    if (out->count > 1)
+        qsort(out->item, out->count, sizeof *out->item, by_number);
+    return 0;
+}
+
+struct replay {
+    store_log_visit *visit;
+    void *context;
+    uint64_t applied;
+    uint64_t last;  /* sequence of the last good frame */
+    bool has_begun; /* the oldest segment was looked at */
+};
+
+static int replay_segment(struct replay *replay, struct bytes segment,
+                          struct err *err)
+{
+    struct bytes payload;
+    size_t offset = 0;
+    int status;
+    uint64_t first = store_log_first(segment);
+
+    /* The oldest segment may begin before the checkpoint ends. */
+    if (!replay->has_begun && first != 0 && first <= replay->applied)
+        replay->last = first - 1;
+    replay->has_begun = true;
+    for (;;) {
+        status =
+            store_log_next(segment, replay->last + 1, &offset, &payload, err);
+        if (status <= 0)
+            return status;
+        replay->last++;
+        if (replay->last <= replay->applied)
+            continue;
+        status = replay->visit(replay->context, replay->last, payload, err);
+        if (status < 0)
+            return status;
+    }
+}
+
+static int replay_file(struct replay *replay, const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), status;
+    struct stat st;
+    void *map;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        status =
+            err_set(err, ERR_IO, "cannot open '%s': %s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return status;
+    }
+    if (st.st_size == 0) {
+        close(fd);
+        return 0;
+    }
+    map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    if (map == MAP_FAILED)
+        return err_set(err, ERR_IO, "cannot map '%s': %s", path,
+                       strerror(errno));
+    status = replay_segment(replay, bytes_of(map, (size_t)st.st_size), err);
+    if (status < 0)
+        status = err_wrap(err, "log '%s'", path);
+    munmap(map, (size_t)st.st_size);
+    return status;
+}
+
+int store_log_replay(const char *dir, uint64_t applied, store_log_visit *visit,
+                     void *context, uint64_t *last, struct err *err)
+{
+    struct replay replay = {visit, context, applied, applied, false};
+    struct numbers segments = {0};
+    char path[PATH_MAX];
+    int status = list_segments(dir, &segments, err);
+
+    for (uint32_t i = 0; i < segments.count && status >= 0; i++) {
+        segment_path(path, sizeof path, dir, segments.item[i]);
+        status = replay_file(&replay, path, err);
+    }
+    vec_free(&segments);
+    if (status >= 0)
+        *last = replay.last > applied ? replay.last : applied;
+    return status;
+}
+
+/* --- writing -------------------------------------------------------------- */
+
+struct store_log {
+    char *dir;         /* owned */
+    int dir_fd;        /* to sync names */
+    int fd;            /* the segment */
+    uint64_t number;   /* of the segment */
+    uint64_t sequence; /* of the last frame */
+    size_t offset;     /* where the next frame goes */
+    size_t written;    /* bytes of the segment that were ever written */
+    struct buf frame;  /* scratch */
+    bool is_broken;
+};
+
+static int log_error(struct store_log *log, const char *verb, struct err *err)
+{
+    enum err_code code =
+        errno == ENOSPC || errno == EDQUOT ? ERR_NO_SPACE : ERR_IO;
+    char path[PATH_MAX];
+
+    log->is_broken = true;
+    segment_path(path, sizeof path, log->dir, log->number);
+    (void)err_set(err, code, "cannot %s log '%s': %s", verb, path,
+                  strerror(errno));
+    if (code == ERR_NO_SPACE)
+        err_hint(err, "free space on this filesystem, then start again; "
+                      "nothing that was acknowledged is lost");
+    return -(int)code;
+}
+
+static int write_at(int fd, const uint8_t *data, size_t size, size_t offset)
+{
+    while (size > 0) {
+        ssize_t put = pwrite(fd, data, size, (off_t)offset);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return -1;
+        data += put;
+        size -= (size_t)put;
+        offset += (size_t)put;
+    }
+    return 0;
+}
+
+/* Write zeroes ahead so that `need` bytes fit behind the offset. */
+static int extend(struct store_log *log, size_t need)
+{
+    static const uint8_t zeroes[64 << 10];
+    size_t step = log->written;
+
+    step = step < STORE_LOG_EXTEND_MIN   ? STORE_LOG_EXTEND_MIN
+           : step > STORE_LOG_EXTEND_MAX ? STORE_LOG_EXTEND_MAX
+                                         : step;
+    while (log->offset + need > log->written) {
+        size_t end = log->written + step;
+        for (; log->written < end; log->written += sizeof zeroes)
+            if (write_at(log->fd, zeroes, sizeof zeroes, log->written) < 0)
+                return -1;
+    }
+    return fdatasync(log->fd);
+}
+
+static void build_frame(struct store_log *log, struct bytes payload)
+{
+    struct header header = {
+        .magic = htole32(STORE_LOG_MAGIC),
+        .size = htole32((uint32_t)payload.size),
+        .sequence = htole64(log->sequence + 1),
+        .checksum = htole64(checksum(payload, log->sequence + 1)),
+    };
+    static const uint8_t pad[8];
+
+    buf_clear(&log->frame);
+    buf_reserve(&log->frame, sizeof header + payload.size + 8);
+    buf_add(&log->frame, &header, sizeof header);
+    buf_add_bytes(&log->frame, payload);
+    buf_add(&log->frame, pad, padded(payload.size) - payload.size);
+}
+
+int store_log_append(struct store_log *log, struct bytes payload,
+                     struct err *err)
+{
+    if (log->is_broken)
+        return err_set(err, ERR_IO, "log '%s': it failed before", log->dir);
+    if (payload.size > STORE_LOG_PAYLOAD_MAX)
+        return err_set(err, ERR_LIMIT, "log '%s': a batch of %zu bytes",
+                       log->dir, payload.size);
+    build_frame(log, payload);
+    if (log->offset + log->frame.size > log->written &&
+        extend(log, log->frame.size) < 0)
+        return log_error(log, "extend", err);
+    if (write_at(log->fd, log->frame.data, log->frame.size, log->offset) < 0)
+        return log_error(log, "write", err);
+    if (fdatasync(log->fd) < 0)
+        return log_error(log, "sync", err);
+    log->offset += log->frame.size;
+    log->sequence++;
+    if (log->frame.capacity > STORE_LOG_EXTEND_MIN)
+        buf_release(&log->frame); /* one big batch is no reason to stay big */
+    return 0;
+}
+
+static int open_segment(struct store_log *log, struct err *err)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    segment_path(path, sizeof path, log->dir, log->number);
+    log->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (log->fd < 0 || fstat(log->fd, &st) < 0)
+        return log_error(log, "open", err);
+    log->written = (size_t)st.st_size;
+    log->offset = 0;
+    if (fsync(log->dir_fd) < 0)
+        return log_error(log, "sync the directory of", err);
+    return 0;
+}
+
+/* Rename the newest superfluous segment to be the next one, drop the rest. */
+static int recycle(struct store_log *log, struct err *err)
+{
+    struct numbers segments = {0};
+    char from[PATH_MAX], to[PATH_MAX];
+    int status = list_segments(log->dir, &segments, err);
+
+    for (uint32_t i = 0; i < segments.count && status >= 0; i++) {
+        segment_path(from, sizeof from, log->dir, segments.item[i]);
+        if (i + 1 < segments.count) {
+            status = unlink(from);
+        } else {
+            log->number = segments.item[i] + 1;
+            segment_path(to, sizeof to, log->dir, log->number);
+            status = rename(from, to);
+        }
+        if (status < 0)
+            status = log_error(log, "recycle", err);
+    }
+    vec_free(&segments);
+    return status;
+}
+
+int store_log_open(struct store_log **out, const char *dir, uint64_t last,
+                   struct err *err)
+{
+    struct store_log *log = xcalloc(1, sizeof *log);
+    int status;
+
+    log->dir = xstrdup(dir);
+    log->fd = -1;
+    log->number = 1;
+    log->sequence = last;
+    log->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    status = log->dir_fd < 0 ? log_error(log, "open", err) : recycle(log, err);
+    if (status >= 0)
+        status = open_segment(log, err);
+    if (status >= 0 && log->written == 0 && extend(log, 1) < 0)
+        status = log_error(log, "extend", err);
+    if (status < 0) {
+        store_log_close(log);
+        return status;
+    }
+    *out = log;
+    return 0;
+}
+
+void store_log_close(struct store_log *log)
+{
+    if (log == NULL)
+        return;
+    if (log->fd >= 0)
+        close(log->fd);
+    if (log->dir_fd >= 0)
+        close(log->dir_fd);
+    buf_release(&log->frame);
+    free(log->dir);
+    free(log);
+}
+
+int store_log_rotate(struct store_log *log, struct err *err)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+
+    segment_path(from, sizeof from, log->dir, log->number);
+    segment_path(to, sizeof to, log->dir, log->number + 1);
+    if (rename(from, to) < 0 || fsync(log->dir_fd) < 0)
+        return log_error(log, "recycle", err);
+    log->number++;
+    log->offset = 0;
+    return 0;
+}
+
+uint64_t store_log_sequence(const struct store_log *log)
+{
+    return log->sequence;
+}
+
+size_t store_log_size(const struct store_log *log)
+{
+    return log->offset;
+}

@@ -1,0 +1,57 @@
+/* The log of a store: frames in segment files NNNNNNNNNN.log of one directory.
+ *
+ *   frame:  magic u32 | size u32 | sequence u64 | checksum u64 | payload | pad
+ *
+ * Little-endian, frames begin at multiples of 8. Sequences rise by one without
+ * a gap. A frame is written only after the one before it is durable; so a bad
+ * frame with no good one behind it is the torn end of a write that nobody was
+ * told of, and is dropped, while one with a good successor is damage.
+ *
+ * Segments are written over blocks that were written before (an fdatasync
+ * there costs half, there is no size to record): a new one is filled with
+ * zeroes ahead of the frames, and a segment that the checkpoint has made
+ * superfluous is renamed to be the next one. What it still holds are frames
+ * with older sequences, which end a reading like zeroes do. */
+#pragma once
+#include "base/bytes.h"
+#include "base/err.h"
+#include <stdint.h>
+
+enum {
+    STORE_LOG_MAGIC = 0x31674c50, /* "PLg1" */
+    STORE_LOG_HEADER_BYTES = 24,
+    STORE_LOG_PAYLOAD_MAX = 128 << 20,
+    STORE_LOG_EXTEND_MIN = 1 << 20, /* zeroes written ahead */
+    STORE_LOG_EXTEND_MAX = 8 << 20
+};
+
+/* Reading one segment that lies in memory: returns 1 and the payload of the
+ * frame with sequence `expected` at *offset (which moves on), 0 when the log
+ * ends at *offset, or -ERR_DAMAGED. The text names the offset only. */
+int store_log_next(struct bytes segment, uint64_t expected, size_t *offset,
+                   struct bytes *payload, struct err *err);
+/* Sequence of the frame at the start of a segment; 0 when there is none. */
+uint64_t store_log_first(struct bytes segment);
+
+struct store_log;
+typedef int store_log_visit(void *context, uint64_t sequence,
+                            struct bytes payload, struct err *err);
+
+/* Read all segments of `dir` in order and visit every frame behind `applied`;
+ * *last becomes the sequence of the last frame, or `applied`. */
+int store_log_replay(const char *dir, uint64_t applied, store_log_visit *visit,
+                     void *context, uint64_t *last, struct err *err);
+
+/* Begin to write behind sequence `last`, all of which the checkpoint holds: the
+ * old segments are superfluous. */
+int store_log_open(struct store_log **out, const char *dir, uint64_t last,
+                   struct err *err);
+void store_log_close(struct store_log *log); /* accepts NULL */
+/* Append one frame and wait until it is durable. After a failure the log
+ * takes no more. */
+int store_log_append(struct store_log *log, struct bytes payload,
+                     struct err *err);
+/* Everything appended is in the checkpoint: begin the next segment. */
+int store_log_rotate(struct store_log *log, struct err *err);
+uint64_t store_log_sequence(const struct store_log *log); /* the last one */
+size_t store_log_size(const struct store_log *log);       /* of this segment */

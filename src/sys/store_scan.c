@@ -1,0 +1,114 @@
+#include "sys/store_scan.h"
+#include "sys/store_batch.h"
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    SCAN_SECONDS_MIN = 30, /* of CPU; damage can make LMDB run in circles */
+    SCAN_BYTES_PER_SECOND = 32 << 20, /* far below what any disk does */
+    SCAN_SOUND = 0,
+    SCAN_DAMAGED = 3,
+    SCAN_FAILED = 4
+};
+
+static int scan_table(MDB_txn *txn, const char *name)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    MDB_dbi dbi;
+    struct bytes content;
+    int rc = mdb_dbi_open(txn, name, 0, &dbi);
+
+    if (rc == 0)
+        rc = mdb_cursor_open(txn, dbi, &cursor);
+    if (rc != 0)
+        return rc;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+        if (!store_value_open(bytes_of(key.mv_data, key.mv_size),
+                              bytes_of(value.mv_data, value.mv_size), &content))
+            return MDB_CORRUPTED;
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int scan_tables(MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val name, unused;
+    MDB_dbi names;
+    char table[STORE_TABLE_MAX + 1];
+    int rc = mdb_dbi_open(txn, NULL, 0, &names);
+
+    if (rc == 0)
+        rc = mdb_cursor_open(txn, names, &cursor);
+    if (rc != 0)
+        return rc;
+    while ((rc = mdb_cursor_get(cursor, &name, &unused, MDB_NEXT)) == 0) {
+        if (name.mv_size > STORE_TABLE_MAX)
+            return MDB_CORRUPTED;
+        memcpy(table, name.mv_data, name.mv_size);
+        table[name.mv_size] = 0;
+        rc = scan_table(txn, table);
+        if (rc != 0)
+            return rc;
+    }
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* In the child: it never returns, and tidies nothing up. */
+static void scan_and_exit(const char *path, int64_t size)
+{
+    rlim_t seconds = SCAN_SECONDS_MIN + (rlim_t)(size / SCAN_BYTES_PER_SECOND);
+    struct rlimit cpu = {seconds, seconds}, no_core = {0, 0};
+    MDB_env *env = NULL;
+    MDB_txn *txn = NULL;
+    int rc;
+
+    (void)setrlimit(RLIMIT_CPU, &cpu);
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    if ((rc = mdb_env_create(&env)) == 0 &&
+        (rc = mdb_env_set_maxdbs(env, STORE_TABLES_MAX)) == 0 &&
+        (rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY,
+                           0600)) == 0 &&
+        (rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn)) == 0)
+        rc = scan_tables(txn);
+    _exit(rc == 0                  ? SCAN_SOUND
+          : rc > 0 && rc != ENOENT ? SCAN_FAILED /* an errno */
+                                   : SCAN_DAMAGED);
+}
+
+int store_scan(const char *data_path, struct err *err)
+{
+    struct stat st;
+    int status = 0;
+    pid_t pid;
+
+    if (stat(data_path, &st) < 0)
+        return errno == ENOENT ? 0
+                               : err_set(err, ERR_IO, "cannot open '%s': %s",
+                                         data_path, strerror(errno));
+    if (st.st_size == 0)
+        return 0; /* made, and never written */
+    pid = fork();
+    if (pid == 0)
+        scan_and_exit(data_path, st.st_size);
+    if (pid < 0)
+        return err_set(err, ERR_IO, "cannot fork to check '%s': %s", data_path,
+                       strerror(errno));
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == SCAN_SOUND)
+        return 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == SCAN_FAILED)
+        return err_set(err, ERR_IO, "cannot read '%s'", data_path);
+    return err_set(err, ERR_DAMAGED, "checkpoint '%s' is damaged: %s",
+                   data_path,
+                   WIFSIGNALED(status) ? "reading it crashes"
+                                       : "a record fails its checksum");
+}
