@@ -1,0 +1,482 @@
+/* See thermos.h. Every input changes the state; settle() then makes whatever
+ * the state calls for: a subscription, a report, a runner, the end. */
+#include "executor/thermos/core/thermos.h"
+
+#include "base/alloc.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    REASON_NONE = -1,
+    REASON_MAX_COMPLETION_TIME_REACHED = 33, /* mesos.v1.TaskStatus.Reason */
+    BACKOFF_FIRST_MS = 50,
+    SEND_RETRY_MS = 500
+};
+
+bool thermos_state_is_terminal(enum thermos_state state)
+{
+    return state == THERMOS_FINISHED || state == THERMOS_FAILED ||
+           state == THERMOS_KILLED;
+}
+
+void thermos_init(struct thermos *t, const struct thermos_options *options)
+{
+    *t = (struct thermos){.options = *options,
+                          .state = THERMOS_NONE,
+                          .limit_ms = INT64_MAX,
+                          .kill_ms = INT64_MAX,
+                          .linger_ms = INT64_MAX,
+                          .give_up_ms = INT64_MAX,
+                          .next_number = 1};
+    rng_seed(&t->rng, options->seed);
+}
+
+static void update_release(struct thermos_update *update)
+{
+    free(update->task_id);
+    free(update->message);
+}
+
+void thermos_release(struct thermos *t)
+{
+    for (uint32_t i = 0; i < t->updates.count; i++)
+        update_release(&t->updates.item[i]);
+    vec_free(&t->updates);
+    blob_unref(t->task);
+    free(t->task_id);
+    *t = (struct thermos){0};
+}
+
+/* --- effects -------------------------------------------------------------- */
+
+static struct thermos_effect *add(struct thermos_effects *fx,
+                                  enum thermos_act act)
+{
+    struct thermos_effect *effect = vec_add(&fx->list);
+    *effect = (struct thermos_effect){.act = act};
+    return effect;
+}
+
+static void say(struct thermos_effects *fx, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say(struct thermos_effects *fx, int level, const char *format, ...)
+{
+    struct thermos_effect *effect = add(fx, THERMOS_LOG);
+    va_list args;
+    effect->level = level;
+    va_start(args, format);
+    (void)vsnprintf(effect->text, sizeof effect->text, format, args);
+    va_end(args);
+}
+
+static void report_of(struct thermos *t, const char *task_id,
+                      enum thermos_state state, const char *message, int reason,
+                      int64_t now_ms)
+{
+    if (t->updates.count == THERMOS_UPDATES_MAX)
+        return; /* refused tasks beyond the bound; ours are at most four */
+    *vec_add(&t->updates) = (struct thermos_update){
+        .number = t->next_number++,
+        .uuid = uuid_random(&t->rng),
+        .task_id = xstrdup(task_id),
+        .state = state,
+        .message = message != NULL && *message != '\0'
+                       ? xstrndup(message, THERMOS_MESSAGE_MAX)
+                       : NULL,
+        .reason = reason,
+        .at_ms = now_ms};
+}
+
+/* The task entered a state: remember it and tell the agent. */
+static void report(struct thermos *t, enum thermos_state state,
+                   const char *message, int reason, int64_t now_ms)
+{
+    assert(!thermos_state_is_terminal(t->state));
+    t->state = state;
+    report_of(t, t->task_id, state, message, reason, now_ms);
+    if (thermos_state_is_terminal(state))
+        t->linger_ms = now_ms + THERMOS_LINGER_MS;
+}
+
+static void start_runner(struct thermos *t, struct thermos_effects *fx)
+{
+    add(fx, THERMOS_START_RUNNER)->take_over = t->runners > 0;
+    t->runners++;
+    t->is_runner_alive = true;
+    t->has_taken_over = false;
+}
+
+/* Should this executor die while the agent sees it, the agent ends the task and
+ * the runner must not go on; with the agent away it may, until the agent's
+ * patience with us is over. */
+static void tell_link(const struct thermos *t, struct thermos_effects *fx)
+{
+    if (t->is_runner_alive)
+        add(fx, THERMOS_TELL_LINK)->until_ms =
+            t->link == THERMOS_UP ? 0 : t->give_up_ms;
+}
+
+/* --- the task ------------------------------------------------------------- */
+
+static void end_task(struct thermos *t, enum thermos_state state,
+                     const char *message, int64_t now_ms)
+{
+    int reason = REASON_NONE;
+    if (t->is_over_time) {
+        state = THERMOS_FAILED;
+        reason = REASON_MAX_COMPLETION_TIME_REACHED;
+    } else if (t->is_killed) {
+        state = THERMOS_KILLED;
+    }
+    report(t, state, message, reason, now_ms);
+}
+
+/* End the task within grace_ms; a later kill can only shorten. */
+static void kill_task(struct thermos *t, int64_t grace_ms, int64_t now_ms,
+                      struct thermos_effects *fx)
+{
+    int64_t deadline_ms = now_ms + grace_ms;
+    if (t->state == THERMOS_NONE || thermos_state_is_terminal(t->state) ||
+        deadline_ms >= t->kill_ms)
+        return;
+    t->kill_ms = deadline_ms;
+    add(fx, THERMOS_KILL_TASK)->grace_ms = grace_ms;
+    if (t->has_killing_state && t->state != THERMOS_KILLING)
+        report(t, THERMOS_KILLING, NULL, REASON_NONE, now_ms);
+}
+
+static void on_launch(struct thermos *t, const struct thermos_input *input,
+                      int64_t now_ms, struct thermos_effects *fx)
+{
+    char text[512];
+    if (t->task != NULL) {
+        if (strcmp(t->task_id, input->task_id) == 0)
+            return; /* told twice */
+        (void)snprintf(text, sizeof text,
+                       "this executor runs one task, and has '%.255s' already",
+                       t->task_id);
+        report_of(t, input->task_id, THERMOS_FAILED, text, REASON_NONE, now_ms);
+        return;
+    }
+    t->task = blob_ref(input->task);
+    t->task_id = xstrdup(input->task_id);
+    t->is_grace_told = input->grace_ms < 0;
+    t->grace_ms =
+        t->is_grace_told ? THERMOS_ASSIGNED_GRACE_MS : input->grace_ms;
+    if (input->limit_ms > 0)
+        t->limit_ms = now_ms + input->limit_ms;
+    report(t, THERMOS_STARTING, NULL, REASON_NONE, now_ms);
+    start_runner(t, fx);
+    tell_link(t, fx);
+}
+
+static void on_kill(struct thermos *t, const struct thermos_input *input,
+                    int64_t now_ms, struct thermos_effects *fx)
+{
+    if (t->task == NULL || strcmp(t->task_id, input->task_id) != 0) {
+        say(fx, 1, "kill_ignored reason=\"not our task\"");
+        return;
+    }
+    t->is_killed = true;
+    kill_task(t, input->grace_ms >= 0 ? input->grace_ms : t->grace_ms, now_ms,
+              fx);
+}
+
+static void shut_down(struct thermos *t, int64_t grace_ms, int64_t now_ms,
+                      struct thermos_effects *fx)
+{
+    t->is_shut_down = true;
+    t->is_killed = true;
+    kill_task(t, grace_ms < t->grace_ms ? grace_ms : t->grace_ms, now_ms, fx);
+}
+
+static void on_runner_died(struct thermos *t, const char *why, int64_t now_ms,
+                           struct thermos_effects *fx)
+{
+    char text[512];
+
+    t->is_runner_alive = false;
+    if (thermos_state_is_terminal(t->state))
+        return;
+    t->failed_takeovers = t->has_taken_over ? 0 : t->failed_takeovers + 1;
+    if (t->failed_takeovers < THERMOS_TAKEOVERS_MAX &&
+        t->runners < THERMOS_RUNNERS_MAX) {
+        say(fx, 1, "runner_died reason=\"%.100s\" restarting", why);
+        start_runner(t, fx);
+        tell_link(t, fx);
+        if (t->kill_ms != INT64_MAX)
+            add(fx, THERMOS_KILL_TASK)->grace_ms =
+                t->kill_ms > now_ms ? t->kill_ms - now_ms : 0;
+        return;
+    }
+    add(fx, THERMOS_DESTROY);
+    (void)snprintf(text, sizeof text,
+                   "the runner of this task died and could not be replaced "
+                   "after %u attempts: it %.200s",
+                   t->runners, why);
+    t->is_killed = true;
+    end_task(t, THERMOS_KILLED, text, now_ms);
+}
+
+/* --- the agent ------------------------------------------------------------ */
+
+static void on_subscribed(struct thermos *t, const struct thermos_input *input,
+                          int64_t now_ms, struct thermos_effects *fx)
+{
+    t->link = THERMOS_UP;
+    t->was_subscribed = true;
+    t->attempts = 0;
+    t->give_up_ms = INT64_MAX;
+    t->has_killing_state = input->has_killing_state;
+    for (uint32_t i = 0; i < t->updates.count; i++)
+        t->updates.item[i].resend_ms = now_ms + THERMOS_RESEND_MS;
+    tell_link(t, fx);
+}
+
+static void on_link_lost(struct thermos *t, const char *why, int64_t now_ms,
+                         struct thermos_effects *fx)
+{
+    int64_t most_ms = BACKOFF_FIRST_MS;
+    bool was_up = t->link == THERMOS_UP;
+
+    t->link = THERMOS_DOWN;
+    t->in_flight = 0;
+    if (t->is_stopped)
+        return;
+    if (was_up)
+        t->give_up_ms = now_ms + t->options.recovery_timeout_ms;
+    for (uint32_t i = 0; i < t->attempts; i++)
+        most_ms = most_ms * 2 < t->options.backoff_max_ms
+                      ? most_ms * 2
+                      : t->options.backoff_max_ms;
+    if (t->attempts < 16)
+        t->attempts++;
+    t->retry_ms =
+        now_ms + 1 + (int64_t)rng_below(&t->rng, (uint64_t)most_ms + 1);
+    say(fx, was_up ? 1 : 3, "agent_lost reason=\"%.120s\" retrying", why);
+    tell_link(t, fx);
+}
+
+static void subscribe(struct thermos *t, struct thermos_effects *fx)
+{
+    t->link = THERMOS_OPENING;
+    for (uint32_t i = 0; i < t->updates.count; i++)
+        t->updates.item[i].is_sent = true; /* they go with it */
+    t->in_flight = 0;
+    add(fx, THERMOS_SUBSCRIBE);
+}
+
+static void on_acknowledged(struct thermos *t, const struct uuid *uuid)
+{
+    for (uint32_t i = 0; i < t->updates.count; i++) {
+        struct thermos_update *update = &t->updates.item[i];
+        if (!uuid_equal(&update->uuid, uuid))
+            continue;
+        if (t->task_id != NULL && strcmp(update->task_id, t->task_id) == 0)
+            t->is_task_known = true;
+        if (t->in_flight == update->number)
+            t->in_flight = 0;
+        update_release(update);
+        vec_remove(&t->updates, i);
+        return;
+    }
+}
+
+static void on_update_done(struct thermos *t, const struct thermos_input *input,
+                           int64_t now_ms)
+{
+    if (t->in_flight != input->number)
+        return; /* of an earlier connection, or acknowledged meanwhile */
+    t->in_flight = 0;
+    for (uint32_t i = 0; i < t->updates.count; i++) {
+        struct thermos_update *update = &t->updates.item[i];
+        if (update->number != input->number)
+            continue;
+        update->is_sent = input->ok;
+        update->resend_ms = now_ms + THERMOS_RESEND_MS;
+    }
+    if (!input->ok)
+        t->send_ms = now_ms + SEND_RETRY_MS;
+}
+
+static void send_next(struct thermos *t, int64_t now_ms,
+                      struct thermos_effects *fx)
+{
+    if (t->link != THERMOS_UP || t->in_flight != 0 || now_ms < t->send_ms)
+        return;
+    for (uint32_t i = 0; i < t->updates.count; i++) {
+        struct thermos_update *update = &t->updates.item[i];
+        if (update->is_sent && now_ms < update->resend_ms)
+            continue;
+        t->in_flight = update->number;
+        add(fx, THERMOS_REPORT)->update = update;
+        return;
+    }
+}
+
+/* --- time and the end ----------------------------------------------------- */
+
+static void on_time(struct thermos *t, int64_t now_ms,
+                    struct thermos_effects *fx)
+{
+    bool is_active =
+        t->state != THERMOS_NONE && !thermos_state_is_terminal(t->state);
+
+    if (t->link == THERMOS_DOWN && now_ms >= t->retry_ms)
+        subscribe(t, fx);
+    if (is_active && now_ms >= t->limit_ms && !t->is_over_time) {
+        t->is_over_time = !t->is_killed;
+        kill_task(t, t->grace_ms, now_ms, fx);
+    }
+    if (now_ms >= t->give_up_ms && !t->is_shut_down)
+        shut_down(t, t->options.shutdown_grace_ms, now_ms, fx);
+    if (is_active && t->kill_ms != INT64_MAX &&
+        now_ms >= t->kill_ms + THERMOS_KILL_SLACK_MS) {
+        add(fx, THERMOS_DESTROY);
+        end_task(t, THERMOS_KILLED, "killed; the runner did not report in time",
+                 now_ms);
+    }
+}
+
+static bool is_done(const struct thermos *t, int64_t now_ms)
+{
+    if (t->task == NULL)
+        return t->is_shut_down;
+    if (!thermos_state_is_terminal(t->state))
+        return false;
+    if (now_ms >= t->linger_ms && t->link == THERMOS_UP)
+        return true;
+    if (t->link != THERMOS_UP && now_ms >= t->give_up_ms)
+        return true;
+    return t->updates.count == 0 && !t->is_runner_alive;
+}
+
+static void settle(struct thermos *t, int64_t now_ms,
+                   struct thermos_effects *fx)
+{
+    send_next(t, now_ms, fx);
+    if (!is_done(t, now_ms))
+        return;
+    t->is_stopped = true;
+    add(fx, THERMOS_STOP)->status = t->updates.count == 0 ? 0 : 1;
+}
+
+void thermos_begin(struct thermos *t, int64_t now_ms,
+                   struct thermos_effects *fx)
+{
+    t->give_up_ms = now_ms + THERMOS_REGISTER_MS;
+    subscribe(t, fx);
+}
+
+void thermos_step(struct thermos *t, const struct thermos_input *input,
+                  int64_t now_ms, struct thermos_effects *fx)
+{
+    if (t->is_stopped)
+        return;
+    switch (input->kind) {
+    case THERMOS_IN_SUBSCRIBED:
+        on_subscribed(t, input, now_ms, fx);
+        break;
+    case THERMOS_IN_LAUNCH:
+        on_launch(t, input, now_ms, fx);
+        break;
+    case THERMOS_IN_REFUSE:
+        report_of(t, input->task_id, THERMOS_FAILED, input->text, REASON_NONE,
+                  now_ms);
+        break;
+    case THERMOS_IN_KILL:
+        on_kill(t, input, now_ms, fx);
+        break;
+    case THERMOS_IN_ACKNOWLEDGED:
+        on_acknowledged(t, &input->uuid);
+        break;
+    case THERMOS_IN_SHUTDOWN:
+        shut_down(t, t->options.shutdown_grace_ms, now_ms, fx);
+        break;
+    case THERMOS_IN_LINK_LOST:
+        on_link_lost(t, input->text, now_ms, fx);
+        break;
+    case THERMOS_IN_UPDATE_DONE:
+        on_update_done(t, input, now_ms);
+        break;
+    case THERMOS_IN_TASK_RUNNING:
+        t->has_taken_over = true;
+        if (t->is_grace_told)
+            t->grace_ms = input->grace_ms;
+        if (t->state == THERMOS_STARTING)
+            report(t, THERMOS_RUNNING, NULL, REASON_NONE, now_ms);
+        break;
+    case THERMOS_IN_TASK_ENDED:
+        if (!thermos_state_is_terminal(t->state) && t->state != THERMOS_NONE)
+            end_task(t, input->state, input->text, now_ms);
+        break;
+    case THERMOS_IN_RUNNER_DIED:
+        on_runner_died(t, input->text, now_ms, fx);
+        break;
+    case THERMOS_IN_TIME:
+        break;
+    }
+    on_time(t, now_ms, fx);
+    settle(t, now_ms, fx);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* When an unsent or unacknowledged update is due. */
+static int64_t next_send_ms(const struct thermos *t)
+{
+    int64_t next_ms = INT64_MAX;
+    if (t->link != THERMOS_UP || t->in_flight != 0)
+        return INT64_MAX;
+    for (uint32_t i = 0; i < t->updates.count; i++)
+        next_ms = earlier(next_ms, t->updates.item[i].is_sent
+                                       ? t->updates.item[i].resend_ms
+                                       : t->send_ms);
+    return next_ms > t->send_ms || next_ms == INT64_MAX ? next_ms : t->send_ms;
+}
+
+int64_t thermos_next_ms(const struct thermos *t)
+{
+    int64_t next_ms = next_send_ms(t);
+    bool is_active =
+        t->state != THERMOS_NONE && !thermos_state_is_terminal(t->state);
+
+    if (t->is_stopped)
+        return INT64_MAX;
+    if (t->link == THERMOS_DOWN)
+        next_ms = earlier(next_ms, t->retry_ms);
+    if (!t->is_shut_down || thermos_state_is_terminal(t->state))
+        next_ms = earlier(next_ms, t->give_up_ms);
+    if (is_active && !t->is_over_time && !t->is_killed)
+        next_ms = earlier(next_ms, t->limit_ms);
+    if (is_active && t->kill_ms != INT64_MAX)
+        next_ms = earlier(next_ms, t->kill_ms + THERMOS_KILL_SLACK_MS);
+    if (t->link == THERMOS_UP)
+        next_ms = earlier(next_ms, t->linger_ms);
+    return next_ms;
+}
+
+void thermos_check(const struct thermos *t)
+{
+    assert((t->task == NULL) == (t->state == THERMOS_NONE));
+    assert(t->updates.count <= THERMOS_UPDATES_MAX);
+    for (uint32_t i = 0; i < t->updates.count; i++) {
+        const struct thermos_update *update = &t->updates.item[i];
+        assert(update->number < t->next_number);
+        if (i > 0)
+            assert(t->updates.item[i - 1].number < update->number);
+        if (thermos_state_is_terminal(update->state) && t->task_id != NULL &&
+            strcmp(update->task_id, t->task_id) == 0)
+            assert(i + 1 == t->updates.count ||
+                   strcmp(t->updates.item[i + 1].task_id, t->task_id) != 0);
+    }
+    if (thermos_state_is_terminal(t->state))
+        assert(t->linger_ms != INT64_MAX);
+}
