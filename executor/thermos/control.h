@@ -1,0 +1,31 @@
+/* The line between an executor and its runner: a socket pair of sequential
+ * packets. Both ends are one binary, so a packet is a plain struct. */
+#pragma once
+#include "executor/thermos/core/thermos.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum control_kind {
+    /* executor -> runner */
+    CONTROL_EXIT = 1, /* pid, status: an adopted child ended */
+    CONTROL_READY,    /* every exit known so far was told */
+    CONTROL_KILL,     /* number: grace in milliseconds */
+    CONTROL_LINK,     /* number: should the executor die, go on until then */
+    /* runner -> executor */
+    CONTROL_RUNNING, /* the first process runs, or all were adopted; number:
+                        the task's finalization_wait in milliseconds */
+    CONTROL_ENDED    /* state, text */
+};
+
+struct control_message {
+    uint32_t kind;
+    int32_t pid, status;
+    uint32_t state; /* enum thermos_state */
+    int64_t number;
+    char text[THERMOS_MESSAGE_MAX + 1]; /* only as much as needed travels */
+};
+
+/* True when the packet went out; false: the other side is gone or choked. */
+bool control_send(int fd, const struct control_message *message);
+/* 1: a message; 0: nothing now; -1: the other side is gone. */
+int control_receive(int fd, struct control_message *out);

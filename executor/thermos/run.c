@@ -1,0 +1,307 @@
+#include "executor/thermos/run.h"
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "base/job_key.h"
+#include "base/text.h"
+#include "executor/thermos/run_job.h"
+#include "executor/thermos/runner.h"
+#include "executor/thermos/user.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    EXIT_GOOD = 0,
+    EXIT_BAD_CONFIG = 3,
+    EXIT_TASK_FAILED = 4,
+    EXIT_BAD_COMMAND = 5,
+    EXIT_INTERRUPTED = 130,
+    PARAMETERS_MAX = 100
+};
+
+struct run_command {
+    struct run_job job; /* what to run */
+    struct script_parameter parameter[PARAMETERS_MAX];
+    char *directory; /* owned; absolute */
+    const char *given_directory;
+    bool is_temporary, keep, as_role;
+    struct user user;
+    bool colour;
+    int64_t started_ms;
+    enum thermos_state state; /* of the end */
+};
+
+/* --- what a person sees --------------------------------------------------- */
+
+static const char *paint(const struct run_command *c, const char *code)
+{
+    return c->colour ? code : "";
+}
+
+static void line(const struct run_command *c, const char *code,
+                 const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void line(const struct run_command *c, const char *code,
+                 const char *format, ...)
+{
+    int64_t ms = clock_wall_ms() - c->started_ms;
+    va_list args;
+    (void)printf("%3lld.%03lld  %s", (long long)(ms / 1000),
+                 (long long)(ms % 1000), paint(c, code));
+    va_start(args, format);
+    (void)vprintf(format, args);
+    va_end(args);
+    (void)printf("%s\n", paint(c, "\033[0m"));
+    (void)fflush(stdout);
+}
+
+static void show_end(const struct run_command *c, const struct runner_event *e)
+{
+    const char *code = e->outcome == RUN_SUCCESS ? "\033[32m" : "\033[31m";
+    if (e->outcome == RUN_LOST)
+        line(c, code, "%s: lost (run %u); it runs again", e->process,
+             e->run + 1);
+    else if (e->outcome == RUN_SUCCESS)
+        line(c, code, "%s: succeeded", e->process);
+    else if (WIFEXITED(e->wait_status))
+        line(c, code, "%s: exited with status %d (run %u)", e->process,
+             WEXITSTATUS(e->wait_status), e->run + 1);
+    else
+        line(c, code, "%s: terminated by signal %d, %s (run %u)", e->process,
+             WTERMSIG(e->wait_status), strsignal(WTERMSIG(e->wait_status)),
+             e->run + 1);
+}
+
+static void on_event(void *context, const struct runner_event *event)
+{
+    struct run_command *c = context;
+    switch (event->kind) {
+    case RUNNER_PROCESS_STARTED:
+        line(c, "", "%s: started, pid %d", event->process, event->pid);
+        break;
+    case RUNNER_PROCESS_ADOPTED:
+        line(c, "", "%s: still running, pid %d", event->process, event->pid);
+        break;
+    case RUNNER_PROCESS_ENDED:
+        show_end(c, event);
+        break;
+    case RUNNER_STATE:
+        if (event->task_state == TASK_RUN_CLEANING)
+            line(c, "\033[2m", "cleaning up");
+        break;
+    case RUNNER_ENDED:
+        c->state = event->state;
+        if (event->state == THERMOS_FINISHED)
+            line(c, "\033[32;1m", "task succeeded");
+        else
+            line(c, "\033[31;1m", "task %s%s%s",
+                 event->state == THERMOS_KILLED ? "killed" : "failed",
+                 *event->text ? ": " : "", event->text);
+        break;
+    case RUNNER_RUNNING:
+        break;
+    }
+}
+
+static int complain(const struct err *err, int status)
+{
+    (void)fprintf(stderr, "thermos: %s%s%s\n", err->place,
+                  *err->place ? ": " : "", err->text);
+    if (*err->hint)
+        (void)fprintf(stderr, "%s\n", err->hint);
+    return status;
+}
+
+/* --- the sandbox ---------------------------------------------------------- */
+
+static int make_sandbox(struct run_command *c, struct err *err)
+{
+    char path[PATH_MAX];
+    const char *tmp = getenv("TMPDIR");
+
+    if (c->given_directory != NULL) {
+        int rc = dir_make(c->given_directory, 0755, err);
+        if (rc != 0)
+            return rc;
+        c->directory = realpath(c->given_directory, NULL);
+    } else {
+        (void)snprintf(path, sizeof path, "%s/thermos.XXXXXX",
+                       tmp && *tmp ? tmp : "/tmp");
+        c->is_temporary = true;
+        if (mkdtemp(path) != NULL)
+            c->directory = realpath(path, NULL);
+    }
+    if (c->directory == NULL)
+        return err_set(err, ERR_IO, "sandbox: %s", strerror(errno));
+    if (c->as_role && chown(c->directory, c->user.uid, c->user.gid) != 0)
+        return err_set(err, ERR_IO, "sandbox '%s': %s", c->directory,
+                       strerror(errno));
+    return 0;
+}
+
+static void clear_sandbox(const struct run_command *c)
+{
+    if (!c->is_temporary || c->keep || c->state != THERMOS_FINISHED) {
+        (void)printf("sandbox: %s (logs in .logs)\n", c->directory);
+        return;
+    }
+    if (dir_remove(c->directory, NULL) != 0)
+        (void)printf("sandbox: %s could not be removed\n", c->directory);
+}
+
+/* --- the command ---------------------------------------------------------- */
+
+static int choose_user(struct run_command *c, struct err *err)
+{
+    int rc;
+    if (c->as_role)
+        return user_by_name(c->job.role, &c->user, err);
+    rc = user_by_id(getuid(), &c->user, NULL);
+    if (rc != 0) {
+        /* A number without a name still has an environment. */
+        const char *name = getenv("USER"), *home = getenv("HOME");
+        (void)snprintf(c->user.name, sizeof c->user.name, "%s",
+                       name ? name : "nobody");
+        (void)snprintf(c->user.home, sizeof c->user.home, "%s",
+                       home ? home : "/");
+    }
+    return 0;
+}
+
+static int prepare(struct run_command *c, struct err *err)
+{
+    int rc = choose_user(c, err);
+    if (rc == 0)
+        rc = make_sandbox(c, err);
+    if (rc == 0)
+        rc = run_job_assign(&c->job, c->directory, err);
+    if (rc == 0 && c->as_role)
+        rc = user_become(&c->user, err);
+    return rc;
+}
+
+static int run(struct run_command *c)
+{
+    struct err err = {0};
+    if (prepare(c, &err) != 0)
+        return complain(&err, EXIT_BAD_CONFIG);
+    (void)printf("running %s/%u in %s\n", c->job.key, c->job.instance,
+                 c->directory);
+    struct runner_options options = {.task = buf_bytes(&c->job.assigned),
+                                     .is_assigned = true,
+                                     .sandbox = c->directory,
+                                     .user = c->user.name,
+                                     .home = c->user.home,
+                                     .asset_dir = c->job.asset_dir,
+                                     .control = -1,
+                                     .listener = on_event,
+                                     .context = c};
+    c->started_ms = clock_wall_ms();
+    int rc = runner_main(&options);
+    clear_sandbox(c);
+    if (rc == 3)
+        return EXIT_BAD_CONFIG;
+    if (c->state == THERMOS_KILLED)
+        return EXIT_INTERRUPTED;
+    return rc == 0 ? EXIT_GOOD : EXIT_TASK_FAILED;
+}
+
+static int add_parameter(struct run_command *c, char *text, struct err *err)
+{
+    char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text)
+        return err_set(err, ERR_INVALID, "-p '%.100s': want NAME=VALUE", text);
+    if (c->job.parameter_count == PARAMETERS_MAX)
+        return err_set(err, ERR_LIMIT, "-p: at most %d parameters",
+                       PARAMETERS_MAX);
+    *equals = '\0';
+    c->parameter[c->job.parameter_count++] =
+        (struct script_parameter){text, equals + 1};
+    return 0;
+}
+
+static int take_option(struct run_command *c, int option, struct err *err)
+{
+    int64_t number;
+    int rc;
+    switch (option) {
+    case 'p':
+        return add_parameter(c, optarg, err);
+    case 'd':
+        c->given_directory = optarg;
+        return 0;
+    case 'k':
+        c->keep = true;
+        return 0;
+    case 'r':
+        c->as_role = true;
+        return 0;
+    case 'i':
+        rc = text_int(optarg, 0, INT32_MAX, &number, err);
+        if (rc != 0)
+            return err_wrap(err, "--instance");
+        c->job.instance = (uint32_t)number;
+        return 0;
+    default:
+        return err_set(err, ERR_INVALID, "the command line is wrong");
+    }
+}
+
+static int parse(struct run_command *c, int argc, char **argv, struct err *err)
+{
+    static const struct option options[] = {
+        {"directory", required_argument, NULL, 'd'},
+        {"instance", required_argument, NULL, 'i'},
+        {"parameter", required_argument, NULL, 'p'},
+        {"keep", no_argument, NULL, 'k'},
+        {"as-role", no_argument, NULL, 'r'},
+        {0}};
+    int option, rc = 0;
+
+    while (rc == 0 &&
+           (option = getopt_long(argc, argv, "p:d:", options, NULL)) != -1)
+        rc = take_option(c, option, err);
+    if (rc != 0)
+        return rc;
+    if (argc - optind < 1 || argc - optind > 2)
+        return err_set(err, ERR_INVALID,
+                       "want: thermos run FILE [KEY] [options]");
+    c->job.file = argv[optind];
+    c->job.wanted_key = argc - optind == 2 ? argv[optind + 1] : NULL;
+    return 0;
+}
+
+int run_main(int argc, char **argv)
+{
+    struct run_command *c = xcalloc(1, sizeof *c);
+    struct err err = {0};
+    int status;
+
+    log_open("thermos", LOG_LEVEL_WARN);
+    c->colour = isatty(1) && getenv("NO_COLOR") == NULL;
+    c->state = THERMOS_NONE;
+    c->job.parameter = c->parameter;
+    if (parse(c, argc, argv, &err) != 0) {
+        err_hint(&err, "see: thermos --help");
+        status = complain(&err, EXIT_BAD_COMMAND);
+    } else if (run_job_read(&c->job, c->colour, &err) != 0) {
+        status = complain(&err, EXIT_BAD_CONFIG);
+    } else {
+        status = run(c);
+    }
+    run_job_release(&c->job);
+    free(c->directory);
+    free(c);
+    return status;
+}

@@ -1,0 +1,226 @@
+#include "executor/thermos/run_job.h"
+
+#include "executor/thermos/runner.h"
+#include "executor/thermos/task_config.h"
+#include "sys/file.h"
+#include "wire/codec.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libgen.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TASK_FILE_MAX = 16 << 20, PORTS_MAX = 256 };
+
+static const char saved_name[] = ".thermos/task";
+
+static char *folder_of(const char *file)
+{
+    char *full = realpath(file, NULL);
+    if (full == NULL)
+        return NULL;
+    char *folder = strdup(dirname(full));
+    free(full);
+    return folder;
+}
+
+static bool is_json(const char *file)
+{
+    size_t size = strlen(file);
+    return size > 5 && strcmp(file + size - 5, ".json") == 0;
+}
+
+static void name_job(struct run_job *out, const Perigee__Job *job)
+{
+    (void)snprintf(out->key, sizeof out->key, "%s/%s/%s/%s",
+                   job->cluster ? job->cluster : "", job->role ? job->role : "",
+                   job->environment ? job->environment : "",
+                   job->name ? job->name : "");
+    (void)snprintf(out->role, sizeof out->role, "%s",
+                   job->role ? job->role : "");
+}
+
+static int read_json(struct run_job *job, struct err *err)
+{
+    struct buf text = {0};
+    struct arena arena;
+    ProtobufCMessage *message;
+    int rc = file_read(job->file, TASK_FILE_MAX, &text, err);
+
+    arena_init(&arena);
+    if (rc == 0)
+        rc = codec_decode(&perigee__assigned_task__descriptor, "AssignedTask",
+                          MEDIA_JSON, buf_bytes(&text), &arena, &message, err);
+    if (rc == 0) {
+        const Perigee__AssignedTask *task = (const void *)message;
+        if (task->job != NULL)
+            name_job(job, task->job);
+        codec_encode(message, MEDIA_PROTOBUF, &job->assigned);
+    }
+    arena_release(&arena);
+    buf_release(&text);
+    return rc;
+}
+
+static int no_such_job(const struct run_job *job, struct err *err)
+{
+    struct buf keys = {0};
+    for (size_t i = 0; i < job->evaluation->n_jobs; i++) {
+        struct run_job other = {.key = ""};
+        name_job(&other, job->evaluation->jobs[i]);
+        buf_addf(&keys, "%s%s", i ? ", " : "", other.key);
+    }
+    int rc = job->wanted_key != NULL
+                 ? err_set(err, ERR_NOT_FOUND, "'%s' has no job '%s'",
+                           job->file, job->wanted_key)
+                 : err_set(err, ERR_INVALID, "'%s' has %zu jobs: name one",
+                           job->file, job->evaluation->n_jobs);
+    err_hint(err, "its jobs: %s", buf_text(&keys));
+    buf_release(&keys);
+    return rc;
+}
+
+static int choose(struct run_job *job, struct err *err)
+{
+    const Perigee__Evaluation *evaluation = job->evaluation;
+    for (size_t i = 0; i < evaluation->n_jobs; i++) {
+        name_job(job, evaluation->jobs[i]);
+        if (job->wanted_key != NULL ? strcmp(job->key, job->wanted_key) == 0
+                                    : evaluation->n_jobs == 1) {
+            job->job = evaluation->jobs[i];
+            return 0;
+        }
+    }
+    return no_such_job(job, err);
+}
+
+static int read_lua(struct run_job *job, bool colour, struct err *err)
+{
+    struct buf text = {0};
+    int rc = script_evaluate_file(job->file, NULL, job->parameter,
+                                  job->parameter_count, &SCRIPT_LIMITS,
+                                  &job->evaluation, err);
+    if (rc != 0)
+        return rc;
+    if (job->evaluation->n_problems > 0) {
+        script_print_problems(job->evaluation, colour, &text);
+        (void)fputs(buf_text(&text), stderr);
+        buf_release(&text);
+        return err_set(err, ERR_INVALID, "'%s' cannot be used as it is",
+                       job->file);
+    }
+    return choose(job, err);
+}
+
+int run_job_read(struct run_job *job, bool colour, struct err *err)
+{
+    job->asset_dir = folder_of(job->file);
+    if (job->asset_dir == NULL)
+        return err_set(err, ERR_NOT_FOUND, "'%s': %s", job->file,
+                       strerror(errno));
+    return is_json(job->file) ? read_json(job, err)
+                              : read_lua(job, colour, err);
+}
+
+/* The kernel chooses; all are held until the last is chosen. */
+static int free_ports(size_t count, uint32_t *out, struct err *err)
+{
+    int fd[PORTS_MAX];
+    size_t n = 0;
+    int rc = 0;
+
+    if (count > PORTS_MAX)
+        return err_set(err, ERR_LIMIT, "ports: at most %d", PORTS_MAX);
+    for (; n < count && rc == 0; n++) {
+        struct sockaddr_in at = {.sin_family = AF_INET};
+        socklen_t size = sizeof at;
+        fd[n] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd[n] < 0 || bind(fd[n], (struct sockaddr *)&at, size) != 0 ||
+            getsockname(fd[n], (struct sockaddr *)&at, &size) != 0)
+            rc = err_set(err, ERR_IO, "no free port: %s", strerror(errno));
+        out[n] = ntohs(at.sin_port);
+    }
+    while (n > 0)
+        if (fd[--n] >= 0)
+            (void)close(fd[n]);
+    return rc;
+}
+
+static void pack(struct run_job *job, const uint32_t *number)
+{
+    struct arena arena;
+    Perigee__AssignedTask task = PERIGEE__ASSIGNED_TASK__INIT;
+    size_t count = job->job->n_port_names;
+
+    arena_init(&arena);
+    task.ports = arena_zalloc(&arena, (count + 1) * sizeof *task.ports);
+    for (size_t i = 0; i < count; i++) {
+        task.ports[i] = arena_alloc(&arena, sizeof **task.ports);
+        perigee__assigned_port__init(task.ports[i]);
+        task.ports[i]->name = job->job->port_names[i];
+        task.ports[i]->has_port = 1;
+        task.ports[i]->port = number[i];
+    }
+    task.n_ports = count;
+    task.task_id = arena_printf(&arena, "%s-%s-%s-%u-%d", job->job->role,
+                                job->job->environment, job->job->name,
+                                job->instance, (int)getpid());
+    task.job = (Perigee__Job *)(uintptr_t)job->job;
+    task.has_instance = 1;
+    task.instance = job->instance;
+    task.hostname = arena_strdup(&arena, runner_hostname());
+    codec_encode(&task.base, MEDIA_PROTOBUF, &job->assigned);
+    arena_release(&arena);
+}
+
+/* An unfinished task keeps its id and its ports. */
+static bool take_up(struct run_job *job, const char *path, struct err *err)
+{
+    struct buf saved = {0};
+    if (file_read(path, TASK_FILE_MAX, &saved, NULL) != 0)
+        return false;
+    (void)err;
+    buf_clear(&job->assigned);
+    buf_add_bytes(&job->assigned, buf_bytes(&saved));
+    buf_release(&saved);
+    return true;
+}
+
+int run_job_assign(struct run_job *job, const char *directory, struct err *err)
+{
+    uint32_t number[PORTS_MAX];
+    struct buf path = {0};
+    int rc = 0;
+
+    buf_addf(&path, "%s/%s", directory, saved_name);
+    if (!take_up(job, buf_text(&path), err)) {
+        if (job->job != NULL) {
+            rc = free_ports(job->job->n_port_names, number, err);
+            if (rc == 0)
+                pack(job, number);
+        }
+        struct buf folder = {0};
+        buf_addf(&folder, "%s/.thermos", directory);
+        if (rc == 0)
+            rc = dir_make(buf_text(&folder), 0755, err);
+        if (rc == 0)
+            rc = file_write(buf_text(&path), buf_bytes(&job->assigned), 0644,
+                            false, err);
+        buf_release(&folder);
+    }
+    buf_release(&path);
+    return rc;
+}
+
+void run_job_release(struct run_job *job)
+{
+    if (job->evaluation != NULL)
+        perigee__evaluation__free_unpacked(job->evaluation, NULL);
+    free(job->asset_dir);
+    buf_release(&job->assigned);
+}

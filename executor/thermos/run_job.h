@@ -1,0 +1,31 @@
+/* The job that `thermos run` runs: chosen from a job file, or an assigned task
+ * that somebody wrote down as JSON. */
+#pragma once
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/job_key.h"
+#include "script/evaluate.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run_job {
+    /* given */
+    const char *file, *wanted_key; /* key NULL: the only job */
+    const struct script_parameter *parameter;
+    size_t parameter_count;
+    uint32_t instance;
+    /* found */
+    char key[JOB_KEY_TEXT_MAX];
+    char role[JOB_KEY_PART_MAX];
+    char *asset_dir;                 /* owned */
+    Perigee__Evaluation *evaluation; /* owned; NULL for JSON */
+    const Perigee__Job *job;         /* in the evaluation */
+    struct buf assigned;             /* packed perigee.AssignedTask */
+};
+
+/* Read the file and choose. Problems of a job file are printed to stderr. */
+int run_job_read(struct run_job *job, bool colour, struct err *err);
+/* Make the assigned task, with free ports; or take up the one that `directory`
+ * holds from an earlier run. */
+int run_job_assign(struct run_job *job, const char *directory, struct err *err);
+void run_job_release(struct run_job *job);

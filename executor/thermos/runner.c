@@ -1,0 +1,625 @@
+/* The loop of a runner. It waits in poll(), turns what happened into inputs of
+ * core/task_run, and does what that asks for. */
+#include "executor/thermos/runner_state.h"
+
+#include "executor/thermos/child.h"
+#include "executor/thermos/fetch_stage.h"
+#include "executor/thermos/process_tree.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { READY_WAIT_MS = 5000, EXIT_UNRUNNABLE = 127, ORPHAN_GRACE_MS = 3000 };
+
+const char *runner_hostname(void)
+{
+    static struct utsname name;
+    return uname(&name) == 0 ? name.nodename : "localhost";
+}
+
+/* --- telling -------------------------------------------------------------- */
+
+static void tell_executor(struct runner *r, const struct runner_event *event)
+{
+    struct control_message message = {0};
+    if (event->kind == RUNNER_RUNNING) {
+        message.kind = CONTROL_RUNNING;
+        message.number = r->run.rule.finalization_ms;
+    } else if (event->kind == RUNNER_ENDED) {
+        message.kind = CONTROL_ENDED;
+        message.state = (uint32_t)event->state;
+        (void)snprintf(message.text, sizeof message.text, "%s", event->text);
+    } else {
+        return;
+    }
+    (void)control_send(r->control, &message); /* it sees our exit as well */
+}
+
+void runner_tell(struct runner *r, struct runner_event event)
+{
+    if (r->control >= 0)
+        tell_executor(r, &event);
+    if (r->options->listener != NULL)
+        r->options->listener(r->options->context, &event);
+}
+
+static void tell_running(struct runner *r)
+{
+    if (!r->is_told)
+        runner_tell(r, (struct runner_event){.kind = RUNNER_RUNNING});
+    r->is_told = true;
+}
+
+/* --- processes ------------------------------------------------------------ */
+
+static void drop_logs(struct runner *r, uint32_t process, uint32_t run)
+{
+    for (uint32_t i = r->logs.count; i-- > 0;) {
+        struct runner_log *log = &r->logs.item[i];
+        if (log->process != process || log->run != run)
+            continue;
+        task_log_drain(&log->log);
+        if (log->log.fifo >= 0)
+            continue; /* a child of it still writes */
+        task_log_close(&log->log);
+        vec_remove(&r->logs, i);
+    }
+}
+
+void runner_process_ended(struct runner *r, uint32_t at, int wait_status,
+                          bool is_lost, int64_t now_ms)
+{
+    static const Perigee__Thermos__Process__State states[] = {
+        [RUN_SUCCESS] = PERIGEE__THERMOS__PROCESS__STATE__SUCCESS,
+        [RUN_FAILED] = PERIGEE__THERMOS__PROCESS__STATE__FAILED,
+        [RUN_KILLED] = PERIGEE__THERMOS__PROCESS__STATE__KILLED,
+        [RUN_LOST] = PERIGEE__THERMOS__PROCESS__STATE__LOST};
+    struct runner_process *process = &r->process[at];
+    enum run_outcome outcome =
+        is_lost ? RUN_LOST : runner_outcome(r, wait_status);
+    uint32_t run = r->run.process[at].run;
+
+    runner_record_process(r, at, states[outcome], is_lost ? -1 : wait_status,
+                          now_ms);
+    if (process->pidfd >= 0)
+        (void)close(process->pidfd);
+    *process = (struct runner_process){
+        .pidfd = -1, .wait_status = is_lost ? -1 : wait_status};
+    drop_logs(r, at, run);
+    task_run_ended(&r->run, at, outcome, now_ms);
+    runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_ENDED,
+                                         .process = r->config.process[at].name,
+                                         .run = run,
+                                         .outcome = outcome,
+                                         .wait_status = process->wait_status});
+}
+
+static int open_logs(struct runner *r, uint32_t at, int writer[3],
+                     struct err *err)
+{
+    const struct process_config *config = &r->config.process[at];
+    uint32_t run = r->run.process[at].run;
+    int rc = 0;
+
+    writer[1] = writer[2] = LOG_WRITER_NULL;
+    for (int stream = 1; stream <= 2 && rc == 0; stream++) {
+        struct task_log log;
+        rc = task_log_open(&log, &config->log, config->name, run, stream,
+                           &writer[stream], err);
+        if (rc == 0 && log.fifo >= 0)
+            *vec_add(&r->logs) = (struct runner_log){log, at, run};
+    }
+    return rc;
+}
+
+static int launch(struct runner *r, uint32_t at, int64_t now_ms,
+                  struct err *err)
+{
+    struct runner_process *process = &r->process[at];
+    int writer[3], go, rc = open_logs(r, at, writer, err);
+    struct child_spec spec = {
+        .config = &r->config.process[at],
+        .out = writer[1],
+        .err = writer[2],
+        .null = r->null,
+        .has_profile =
+            !r->config.is_command && access(".thermos_profile", R_OK) == 0,
+        .sandbox = r->options->sandbox,
+        .exit_unrunnable = r->config.is_command ? 1 : EXIT_UNRUNNABLE};
+
+    if (rc == 0)
+        rc = child_start(&spec, &process->pid, &go, err);
+    for (int stream = 1; stream <= 2; stream++)
+        if (writer[stream] >= 0)
+            (void)close(writer[stream]);
+    if (rc != 0)
+        return rc;
+    process->start_ticks = tree_start_ticks(process->pid);
+    rc = runner_record_start(r, at, now_ms, err);
+    if (rc != 0) {
+        child_cancel(go);
+        process->pid = 0;
+        return rc;
+    }
+    child_go(go);
+    return 0;
+}
+
+/* What could not be started, or not be recorded, did not run: LOST. */
+static void start(struct runner *r, uint32_t at, int64_t now_ms)
+{
+    struct err err = {0};
+    const char *name = r->config.process[at].name;
+    uint32_t run = r->run.process[at].run;
+
+    if (launch(r, at, now_ms, &err) != 0) {
+        log_line(LOG_LEVEL_WARN,
+                 "process_not_started process=%s reason=%s retrying",
+                 log_value(name), log_value(err.text));
+        drop_logs(r, at, run);
+        task_run_ended(&r->run, at, RUN_LOST, now_ms);
+        return;
+    }
+    task_run_started(&r->run, at);
+    tell_running(r);
+    runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_STARTED,
+                                         .process = name,
+                                         .run = run,
+                                         .pid = r->process[at].pid});
+}
+
+/* --- orphans -------------------------------------------------------------- */
+
+static bool is_known(const struct runner *r, pid_t pid)
+{
+    if (pid == getpid() || pid == r->fetch_pid)
+        return true;
+    for (uint32_t i = 0; i < r->config.count; i++)
+        if (r->process[i].pid == pid)
+            return true;
+    return false;
+}
+
+static void signal_orphan(struct runner *r, pid_t pid, int signal)
+{
+    for (uint32_t i = 0; i < r->orphans.count; i++)
+        if (r->orphans.item[i].pid == pid) {
+            if (r->orphans.item[i].signal != signal)
+                tree_signal(pid, signal);
+            r->orphans.item[i].signal = signal;
+            return;
+        }
+    *vec_add(&r->orphans) = (struct runner_orphan){pid, signal};
+    tree_signal(pid, signal);
+}
+
+static uint32_t sweep_children_of(struct runner *r, pid_t parent, int signal)
+{
+    static pid_t children[TREE_CHILDREN_MAX];
+    size_t count = tree_children(parent, children, TREE_CHILDREN_MAX);
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!is_known(r, children[i])) {
+            signal_orphan(r, children[i], signal);
+            found++;
+        }
+    return found;
+}
+
+/* Whoever lost his parent is a child of ours, or of the executor when an
+ * earlier runner died. */
+static void sweep(struct runner *r, int signal)
+{
+    uint32_t found = sweep_children_of(r, getpid(), signal);
+    if (r->options->take_over && r->control >= 0)
+        found += sweep_children_of(r, r->options->executor_pid, signal);
+    task_run_swept(&r->run, found);
+}
+
+/* --- doing what the core asks --------------------------------------------- */
+
+static void perform(struct runner *r, const struct task_run_effect *effect,
+                    int64_t now_ms)
+{
+    switch (effect->act) {
+    case TASK_RUN_START:
+        start(r, effect->process, now_ms);
+        break;
+    case TASK_RUN_SIGNAL:
+        tree_signal(r->process[effect->process].pid, effect->signal);
+        break;
+    case TASK_RUN_SWEEP:
+        sweep(r, effect->signal);
+        break;
+    case TASK_RUN_ENTER:
+        if (effect->state >= TASK_RUN_SUCCESS)
+            runner_write_text(r);
+        runner_record_state(r, effect->state, now_ms);
+        runner_tell(r, (struct runner_event){.kind = RUNNER_STATE,
+                                             .task_state = effect->state});
+        break;
+    }
+}
+
+static void step(struct runner *r)
+{
+    struct task_run_effects fx = {0};
+    do {
+        int64_t now_ms = clock_wall_ms();
+        fx.list.count = 0;
+        task_run_step(&r->run, now_ms, &fx);
+        for (uint32_t i = 0; i < fx.list.count; i++)
+            perform(r, &fx.list.item[i], now_ms);
+    } while (fx.list.count > 0);
+    vec_free(&fx.list);
+}
+
+/* --- what happens --------------------------------------------------------- */
+
+static void kill_task(struct runner *r, int64_t grace_ms)
+{
+    int64_t now_ms = clock_wall_ms();
+    task_run_kill(&r->run, grace_ms, now_ms);
+    runner_record_kill(r, now_ms);
+    if (r->fetch_pid != 0)
+        tree_signal(r->fetch_pid, SIGKILL);
+}
+
+static void on_child_exit(struct runner *r, pid_t pid, int wait_status)
+{
+    for (uint32_t i = 0; i < r->config.count; i++)
+        if (r->process[i].pid == pid) {
+            runner_process_ended(r, i, wait_status, false, clock_wall_ms());
+            return;
+        }
+    task_run_orphan_gone(&r->run);
+}
+
+static void read_fetch_text(struct runner *r)
+{
+    ssize_t n;
+    size_t used = strlen(r->text);
+    while ((n = read(r->fetch_text, r->text + used, FETCH_TEXT_MAX - used)) > 0)
+        used += (size_t)n;
+    while (used > 0 && r->text[used - 1] == '\n')
+        used--;
+    r->text[used] = '\0';
+}
+
+/* The sandbox is filled, or the task ends here. */
+static void on_fetched(struct runner *r, int wait_status)
+{
+    read_fetch_text(r);
+    (void)close(r->fetch_text);
+    r->fetch_text = -1;
+    r->fetch_pid = 0;
+    r->is_prepared = true;
+    if (r->run.is_killed) {
+        r->text[0] = '\0';
+        return;
+    }
+    if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
+        r->text[0] = '\0';
+        runner_record_state(r, TASK_RUN_ACTIVE, clock_wall_ms());
+        return;
+    }
+    if (r->text[0] == '\0')
+        (void)snprintf(r->text, sizeof r->text,
+                       "the sandbox could not be filled: the fetching "
+                       "process died");
+    r->run.state = TASK_RUN_FAILED;
+    runner_record_state(r, TASK_RUN_FAILED, clock_wall_ms());
+}
+
+/* Look first, record, then reap: should we die in between, the executor finds
+ * the child still there to be reaped, and the record says what is known. */
+static void reap(struct runner *r)
+{
+    for (;;) {
+        siginfo_t info = {0};
+        int wait_status;
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+            info.si_pid == 0)
+            return;
+        wait_status =
+            info.si_code == CLD_EXITED
+                ? (info.si_status & 0xff) << 8
+                : info.si_status | (info.si_code == CLD_DUMPED ? 0x80 : 0);
+        if (info.si_pid == r->fetch_pid)
+            on_fetched(r, wait_status);
+        else
+            on_child_exit(r, info.si_pid, wait_status);
+        (void)waitpid(info.si_pid, NULL, WNOHANG);
+    }
+}
+
+static void on_signals(struct runner *r)
+{
+    struct signalfd_siginfo info;
+    while (read(r->signals, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGCHLD) {
+            reap(r);
+            continue;
+        }
+        r->interrupts++;
+        kill_task(r, r->interrupts > 1 ? 0 : r->run.rule.finalization_ms);
+    }
+}
+
+/* The agent saw the executor die, and ends the task: so do we. When the agent
+ * itself was away we go on until its patience is over. */
+static void on_executor_gone(struct runner *r)
+{
+    int64_t now_ms = clock_wall_ms();
+    (void)close(r->control);
+    r->control = -1;
+    r->is_ready = true;
+    runner_watch_adopted(r);
+    log_line(LOG_LEVEL_WARN, "executor_gone");
+    if (r->orphaned_ms <= now_ms)
+        kill_task(r, ORPHAN_GRACE_MS);
+}
+
+static void on_message(struct runner *r, const struct control_message *message)
+{
+    switch (message->kind) {
+    case CONTROL_EXIT:
+        if (r->is_ready)
+            on_child_exit(r, message->pid, message->status);
+        else
+            *vec_add(&r->early) = *message;
+        break;
+    case CONTROL_READY:
+        r->is_ready = true;
+        break;
+    case CONTROL_KILL:
+        kill_task(r, message->number);
+        break;
+    case CONTROL_LINK:
+        r->orphaned_ms = message->number;
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_control(struct runner *r)
+{
+    struct control_message message;
+    int rc;
+    while ((rc = control_receive(r->control, &message)) == 1)
+        on_message(r, &message);
+    if (rc < 0)
+        on_executor_gone(r);
+}
+
+/* --- waiting -------------------------------------------------------------- */
+
+static int64_t next_ms(const struct runner *r)
+{
+    int64_t next = r->is_prepared || r->run.is_killed
+                       ? task_run_next_ms(&r->run)
+                       : INT64_MAX;
+    for (uint32_t i = 0; i < r->config.count; i++)
+        if (r->process[i].suspect_ms != 0 && r->process[i].suspect_ms < next)
+            next = r->process[i].suspect_ms;
+    if (r->has_executor && r->control < 0 && !r->run.is_killed &&
+        r->orphaned_ms < next)
+        next = r->orphaned_ms;
+    return next;
+}
+
+static void on_time(struct runner *r)
+{
+    int64_t now_ms = clock_wall_ms();
+    for (uint32_t i = 0; i < r->config.count; i++)
+        if (r->process[i].suspect_ms != 0 && r->process[i].suspect_ms <= now_ms)
+            runner_process_ended(r, i, -1, true, now_ms);
+    if (r->has_executor && r->control < 0 && !r->run.is_killed &&
+        r->orphaned_ms <= now_ms)
+        kill_task(r, ORPHAN_GRACE_MS);
+}
+
+static void add_poll(struct runner *r, int fd)
+{
+    if (fd >= 0)
+        *vec_add(&r->polled) = (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+static bool is_due(const struct runner *r, int fd)
+{
+    for (uint32_t i = 0; i < r->polled.count; i++)
+        if (r->polled.item[i].fd == fd)
+            return fd >= 0 && r->polled.item[i].revents != 0;
+    return false;
+}
+
+static void on_logs(struct runner *r)
+{
+    for (uint32_t i = r->logs.count; i-- > 0;) {
+        struct runner_log *log = &r->logs.item[i];
+        if (!is_due(r, log->log.fifo))
+            continue;
+        (void)task_log_pump(&log->log);
+        if (log->log.fifo >= 0)
+            continue;
+        task_log_close(&log->log);
+        vec_remove(&r->logs, i);
+    }
+}
+
+static void on_pidfds(struct runner *r)
+{
+    for (uint32_t i = 0; i < r->config.count; i++)
+        if (is_due(r, r->process[i].pidfd))
+            runner_process_ended(r, i, -1, true, clock_wall_ms());
+}
+
+static void wait_and_see(struct runner *r, int64_t until_ms)
+{
+    int64_t now_ms = clock_wall_ms();
+    int64_t left_ms = until_ms - now_ms;
+
+    r->polled.count = 0;
+    add_poll(r, r->signals);
+    add_poll(r, r->control);
+    for (uint32_t i = 0; i < r->logs.count; i++)
+        add_poll(r, r->logs.item[i].log.fifo);
+    for (uint32_t i = 0; i < r->config.count; i++)
+        add_poll(r, r->process[i].pidfd);
+    if (left_ms < 0)
+        left_ms = 0;
+    if (poll(r->polled.item, r->polled.count,
+             until_ms == INT64_MAX ? -1
+             : left_ms > 60 * 1000 ? 60 * 1000
+                                   : (int)left_ms) > 0) {
+        on_logs(r);
+        on_pidfds(r);
+        if (is_due(r, r->signals))
+            on_signals(r);
+        if (r->control >= 0 && is_due(r, r->control))
+            on_control(r);
+    }
+    on_time(r);
+}
+
+/* --- beginning and end ---------------------------------------------------- */
+
+static void open_signals(struct runner *r)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigprocmask(SIG_SETMASK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int read_config(struct runner *r, struct err *err)
+{
+    const struct runner_options *options = r->options;
+    const char *user = options->user ? options->user : getenv("USER");
+    const char *home = options->home ? options->home : getenv("HOME");
+    bool has_bash = access("/bin/bash", X_OK) == 0;
+    struct task_host host = {.sandbox = options->sandbox,
+                             .hostname = runner_hostname(),
+                             .user = user ? user : "nobody",
+                             .home = home ? home : options->sandbox,
+                             .environ = (const char *const *)environ,
+                             .shell = has_bash ? "/bin/bash" : "/bin/sh",
+                             .is_bash = has_bash};
+    int rc =
+        options->is_assigned
+            ? task_config_from_assigned(options->task, &host, &r->config, err)
+            : task_config_from_info(options->task, &host, &r->config, err);
+    if (rc != 0)
+        return rc;
+    r->config.asset_dir = options->asset_dir;
+    r->process = xcalloc(r->config.count, sizeof *r->process);
+    for (uint32_t i = 0; i < r->config.count; i++)
+        r->process[i] = (struct runner_process){.pidfd = -1, .wait_status = -1};
+    return task_config_plan(&r->config, &r->run, err);
+}
+
+static int prepare(struct runner *r, struct err *err)
+{
+    if (r->is_prepared)
+        return 0;
+    if (r->config.fetch_count > 0)
+        return fetch_stage_start(&r->config, &r->fetch_pid, &r->fetch_text,
+                                 err);
+    r->is_prepared = true;
+    runner_record_state(r, TASK_RUN_ACTIVE, clock_wall_ms());
+    return 0;
+}
+
+static int begin(struct runner *r, struct err *err)
+{
+    if (chdir(r->options->sandbox) != 0)
+        return err_set(err, ERR_IO, "sandbox '%s': %s", r->options->sandbox,
+                       strerror(errno));
+    if (mkdir(".thermos", 0755) != 0 && errno != EEXIST)
+        return err_set(err, ERR_IO, "sandbox '%s': %s", r->options->sandbox,
+                       strerror(errno));
+    r->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    open_signals(r);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    int rc = read_config(r, err);
+    return rc == 0 ? runner_open_stream(r, err) : rc;
+}
+
+/* A runner that follows another hears first what the executor knows. */
+static void take_over(struct runner *r)
+{
+    int64_t until_ms = clock_wall_ms() + READY_WAIT_MS;
+    while (r->control >= 0 && !r->is_ready && clock_wall_ms() < until_ms)
+        wait_and_see(r, until_ms);
+    r->is_ready = true;
+    runner_adopt(r, clock_wall_ms());
+    if (r->is_prepared)
+        tell_running(r);
+}
+
+static void finish(struct runner *r)
+{
+    runner_tell(r, (struct runner_event){.kind = RUNNER_ENDED,
+                                         .state = runner_final_state(r),
+                                         .text = r->text});
+    for (uint32_t i = 0; i < r->logs.count; i++) {
+        task_log_drain(&r->logs.item[i].log);
+        task_log_close(&r->logs.item[i].log);
+    }
+    stream_close(&r->stream, true);
+}
+
+static int refuse(struct runner *r, const struct err *err)
+{
+    (void)snprintf(r->text, sizeof r->text, "%s%s%s", err->text,
+                   *err->hint ? "; " : "", err->hint);
+    runner_tell(r, (struct runner_event){.kind = RUNNER_ENDED,
+                                         .state = THERMOS_FAILED,
+                                         .text = r->text});
+    return 3;
+}
+
+int runner_main(const struct runner_options *options)
+{
+    struct err err = {0};
+    struct runner *r = xcalloc(1, sizeof *r);
+    r->options = options;
+    r->control = options->control;
+    r->has_executor = options->control >= 0;
+    r->fetch_text = r->signals = r->null = -1;
+    r->stream.fd = -1;
+    if (begin(r, &err) != 0)
+        return refuse(r, &err);
+    if (!r->is_recorded_over) {
+        take_over(r);
+        if (prepare(r, &err) != 0)
+            return refuse(r, &err);
+    }
+    while (!task_run_is_over(&r->run)) {
+        if (r->is_prepared || (r->run.is_killed && r->fetch_pid == 0))
+            step(r);
+        if (!task_run_is_over(&r->run))
+            wait_and_see(r, next_ms(r));
+    }
+    finish(r);
+    return r->run.state == TASK_RUN_SUCCESS ? 0 : 1;
+}

@@ -1,0 +1,340 @@
+/* The checkpoint's side of a runner: writing what happened, and finding out
+ * after a death what still lives. */
+#include "executor/thermos/runner_state.h"
+
+#include "executor/thermos/process_tree.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+typedef Perigee__Thermos__Record record_t;
+typedef Perigee__Thermos__Process process_t;
+typedef Perigee__Thermos__Task task_t;
+
+enum { DOUBT_MS = 1000 }; /* the executor's word may be on its way */
+
+/* --- writing -------------------------------------------------------------- */
+
+static int append_process(struct runner *r, process_t *process, struct err *err)
+{
+    record_t record = PERIGEE__THERMOS__RECORD__INIT;
+    record.process = process;
+    return stream_append(&r->stream, &record, err);
+}
+
+static void append_task(struct runner *r, task_t *task)
+{
+    record_t record = PERIGEE__THERMOS__RECORD__INIT;
+    struct err err = {0};
+    record.task = task;
+    if (stream_append(&r->stream, &record, &err) != 0)
+        log_line(LOG_LEVEL_WARN, "checkpoint_failed reason=%s ignoring",
+                 log_value(err.text));
+}
+
+static process_t process_record(const struct runner *r, uint32_t process,
+                                Perigee__Thermos__Process__State state,
+                                int64_t now_ms)
+{
+    process_t record = PERIGEE__THERMOS__PROCESS__INIT;
+    record.has_process = record.has_run = record.has_state = 1;
+    record.has_at_ms = 1;
+    record.process = process;
+    record.run = r->run.process[process].run;
+    record.state = state;
+    record.at_ms = (uint64_t)now_ms;
+    return record;
+}
+
+int runner_record_start(struct runner *r, uint32_t process, int64_t now_ms,
+                        struct err *err)
+{
+    process_t record = process_record(
+        r, process, PERIGEE__THERMOS__PROCESS__STATE__RUNNING, now_ms);
+    record.has_pid = record.has_start_ticks = 1;
+    record.pid = r->process[process].pid;
+    record.start_ticks = r->process[process].start_ticks;
+    return append_process(r, &record, err);
+}
+
+void runner_record_process(struct runner *r, uint32_t process,
+                           Perigee__Thermos__Process__State state,
+                           int wait_status, int64_t now_ms)
+{
+    struct err err = {0};
+    process_t record = process_record(r, process, state, now_ms);
+    record.has_wait_status = wait_status >= 0;
+    record.wait_status = wait_status;
+    if (append_process(r, &record, &err) != 0)
+        log_line(LOG_LEVEL_WARN, "checkpoint_failed reason=%s ignoring",
+                 log_value(err.text));
+}
+
+/* On the stream states are one more than in the core: 0 is unspecified. */
+static Perigee__Thermos__Task__State state_on_stream(enum task_run_state state)
+{
+    switch (state) {
+    case TASK_RUN_ACTIVE:
+        return PERIGEE__THERMOS__TASK__STATE__ACTIVE;
+    case TASK_RUN_CLEANING:
+        return PERIGEE__THERMOS__TASK__STATE__CLEANING;
+    case TASK_RUN_FINALIZING:
+        return PERIGEE__THERMOS__TASK__STATE__FINALIZING;
+    case TASK_RUN_SUCCESS:
+        return PERIGEE__THERMOS__TASK__STATE__SUCCESS;
+    case TASK_RUN_FAILED:
+        return PERIGEE__THERMOS__TASK__STATE__FAILED;
+    case TASK_RUN_KILLED:
+        return PERIGEE__THERMOS__TASK__STATE__KILLED;
+    default:
+        return PERIGEE__THERMOS__TASK__STATE__STATE_UNSPECIFIED;
+    }
+}
+
+static bool state_from_stream(Perigee__Thermos__Task__State state,
+                              enum task_run_state *out)
+{
+    for (int i = 0; i < TASK_RUN_STATE_COUNT; i++)
+        if (state_on_stream((enum task_run_state)i) == state &&
+            i != TASK_RUN_ENDING) {
+            *out = (enum task_run_state)i;
+            return true;
+        }
+    return false;
+}
+
+static task_t task_record(const struct runner *r, int64_t now_ms)
+{
+    task_t record = PERIGEE__THERMOS__TASK__INIT;
+    record.has_at_ms = record.has_runner_pid = 1;
+    record.at_ms = (uint64_t)now_ms;
+    record.runner_pid = getpid();
+    if (r->run.deadline_ms != INT64_MAX) {
+        record.has_deadline_ms = 1;
+        record.deadline_ms = (uint64_t)r->run.deadline_ms;
+    }
+    record.has_killed = r->run.is_killed;
+    record.killed = r->run.is_killed;
+    return record;
+}
+
+void runner_record_state(struct runner *r, enum task_run_state state,
+                         int64_t now_ms)
+{
+    if (state == TASK_RUN_ENDING)
+        return; /* a new runner gets there by the deadline */
+    task_t record = task_record(r, now_ms);
+    record.has_state = 1;
+    record.state = state_on_stream(state);
+    if (state >= TASK_RUN_SUCCESS)
+        record.message = r->text;
+    append_task(r, &record);
+}
+
+void runner_record_kill(struct runner *r, int64_t now_ms)
+{
+    task_t record = task_record(r, now_ms);
+    append_task(r, &record);
+}
+
+static int write_header(struct runner *r, int64_t now_ms, struct err *err)
+{
+    char hash[17];
+    record_t record = PERIGEE__THERMOS__RECORD__INIT;
+    Perigee__Thermos__Header header = PERIGEE__THERMOS__HEADER__INIT;
+    char **names =
+        arena_zalloc(&r->config.arena, (r->config.count + 1) * sizeof *names);
+
+    (void)snprintf(hash, sizeof hash, "%016llx",
+                   (unsigned long long)r->config.hash);
+    for (uint32_t i = 0; i < r->config.count; i++)
+        names[i] = arena_strdup(&r->config.arena, r->config.process[i].name);
+    header.has_format = header.has_started_ms = header.has_uid = 1;
+    header.format = 1;
+    header.started_ms = (uint64_t)now_ms;
+    header.task_id = arena_strdup(&r->config.arena, r->config.task_id);
+    header.sandbox = arena_strdup(&r->config.arena, r->options->sandbox);
+    header.hostname = arena_strdup(&r->config.arena, runner_hostname());
+    header.user = arena_strdup(&r->config.arena,
+                               r->options->user ? r->options->user : "");
+    header.uid = (uint32_t)getuid();
+    header.ports = r->config.port;
+    header.n_ports = r->config.port_count;
+    header.task_hash = hash;
+    header.processes = names;
+    header.n_processes = r->config.count;
+    record.header = &header;
+    return stream_append(&r->stream, &record, err);
+}
+
+/* --- replay --------------------------------------------------------------- */
+
+static int replay_header(struct runner *r,
+                         const Perigee__Thermos__Header *header,
+                         struct err *err)
+{
+    char hash[17];
+    (void)snprintf(hash, sizeof hash, "%016llx",
+                   (unsigned long long)r->config.hash);
+    if (header->format != 1)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "checkpoint: format %u; this program knows 1",
+                       header->format);
+    if (header->task_hash == NULL || strcmp(header->task_hash, hash) != 0) {
+        int rc = err_set(err, ERR_CONFLICT,
+                         "checkpoint: it is of another task ('%.100s')",
+                         header->task_id ? header->task_id : "");
+        err_hint(err, "use another directory, or remove its .thermos");
+        return rc;
+    }
+    r->is_replayed = true;
+    return 0;
+}
+
+static enum run_outcome outcome_of(Perigee__Thermos__Process__State state)
+{
+    switch (state) {
+    case PERIGEE__THERMOS__PROCESS__STATE__SUCCESS:
+        return RUN_SUCCESS;
+    case PERIGEE__THERMOS__PROCESS__STATE__FAILED:
+        return RUN_FAILED;
+    case PERIGEE__THERMOS__PROCESS__STATE__KILLED:
+        return RUN_KILLED;
+    default:
+        return RUN_LOST;
+    }
+}
+
+static int replay_process(struct runner *r, const process_t *record,
+                          struct err *err)
+{
+    uint32_t at = record->process;
+    bool starts = record->state == PERIGEE__THERMOS__PROCESS__STATE__RUNNING;
+    struct runner_process *process = &r->process[at];
+
+    if (at >= r->config.count || r->run.process[at].is_alive == starts)
+        return err_set(err, ERR_DAMAGED,
+                       "checkpoint: record %llu contradicts those before",
+                       (unsigned long long)record->sequence);
+    if (starts) {
+        process->pid = record->pid;
+        process->start_ticks = record->start_ticks;
+        process->is_adopted = true;
+        task_run_replay_started(&r->run, at, record->run);
+        return 0;
+    }
+    process->pid = 0;
+    process->wait_status = record->has_wait_status ? record->wait_status : -1;
+    task_run_ended(&r->run, at, outcome_of(record->state),
+                   (int64_t)record->at_ms);
+    return 0;
+}
+
+static void replay_task(struct runner *r, const task_t *record)
+{
+    enum task_run_state state = r->run.state;
+    int64_t deadline_ms =
+        record->has_deadline_ms ? (int64_t)record->deadline_ms : INT64_MAX;
+
+    r->run.is_killed |= record->has_killed && record->killed;
+    if (record->has_state)
+        (void)state_from_stream(record->state, &state);
+    r->is_prepared = true;
+    task_run_replay_state(&r->run, state, deadline_ms);
+    r->is_recorded_over = task_run_is_over(&r->run);
+    if (record->message != NULL)
+        (void)snprintf(r->text, sizeof r->text, "%s", record->message);
+}
+
+static int visit(void *context, const record_t *record, struct err *err)
+{
+    struct runner *r = context;
+    if (record->header != NULL)
+        return replay_header(r, record->header, err);
+    if (!r->is_replayed)
+        return err_set(err, ERR_DAMAGED, "checkpoint: it has no header");
+    if (record->process != NULL)
+        return replay_process(r, record->process, err);
+    if (record->task != NULL)
+        replay_task(r, record->task);
+    return 0;
+}
+
+int runner_open_stream(struct runner *r, struct err *err)
+{
+    int rc = stream_open(&r->stream, ".thermos/stream", visit, r, err);
+    if (rc != 0)
+        return rc;
+    return r->is_replayed ? 0 : write_header(r, clock_wall_ms(), err);
+}
+
+/* --- adoption ------------------------------------------------------------- */
+
+static void reopen_logs(struct runner *r, uint32_t at)
+{
+    const struct process_config *config = &r->config.process[at];
+    for (int stream = 1; stream <= 2; stream++) {
+        struct runner_log *log = vec_add(&r->logs);
+        log->process = at;
+        log->run = r->run.process[at].run;
+        task_log_reopen(&log->log, &config->log, config->name, log->run,
+                        stream);
+    }
+}
+
+static int watch(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static void adopt_one(struct runner *r, uint32_t at, int64_t now_ms)
+{
+    struct runner_process *process = &r->process[at];
+    bool is_same = process->start_ticks != 0 &&
+                   tree_start_ticks(process->pid) == process->start_ticks;
+
+    reopen_logs(r, at);
+    if (!is_same) {
+        /* Without an executor nobody will ever tell. */
+        process->suspect_ms = r->control >= 0 ? now_ms + DOUBT_MS : now_ms;
+        return;
+    }
+    if (r->control < 0)
+        process->pidfd = watch(process->pid);
+    runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_ADOPTED,
+                                         .process = r->config.process[at].name,
+                                         .run = r->run.process[at].run,
+                                         .pid = process->pid});
+}
+
+static bool is_told_gone(struct runner *r, uint32_t at, int64_t now_ms)
+{
+    for (uint32_t i = 0; i < r->early.count; i++)
+        if (r->early.item[i].pid == r->process[at].pid) {
+            reopen_logs(r, at);
+            runner_process_ended(r, at, r->early.item[i].status, false, now_ms);
+            return true;
+        }
+    return false;
+}
+
+void runner_adopt(struct runner *r, int64_t now_ms)
+{
+    for (uint32_t i = 0; i < r->config.count; i++)
+        if (r->process[i].pid != 0 && !is_told_gone(r, i, now_ms))
+            adopt_one(r, i, now_ms);
+    vec_free(&r->early);
+}
+
+void runner_watch_adopted(struct runner *r)
+{
+    for (uint32_t i = 0; i < r->config.count; i++)
+        if (r->process[i].pid != 0 && r->process[i].is_adopted &&
+            r->process[i].pidfd < 0)
+            r->process[i].pidfd = watch(r->process[i].pid);
+}

@@ -1,0 +1,83 @@
+/* The insides of a runner, shared by its three files: runner.c (the loop),
+ * runner_replay.c (checkpoint and adoption), runner_text.c (what is told). */
+#pragma once
+#include "executor/thermos/control.h"
+#include "executor/thermos/runner.h"
+#include "executor/thermos/stream.h"
+#include "executor/thermos/task_config.h"
+#include "executor/thermos/task_log.h"
+
+#include <poll.h>
+#include <sys/types.h>
+
+struct runner_process {
+    pid_t pid; /* 0 when none runs */
+    uint64_t start_ticks;
+    bool is_adopted;    /* not our child: the executor tells its end */
+    int pidfd;          /* of an adopted one nobody can tell about; -1 */
+    int64_t suspect_ms; /* gone without a word: LOST then; 0: no */
+    int wait_status;    /* of the newest run that ended; -1: unknown */
+};
+
+struct runner_log {
+    struct task_log log;
+    uint32_t process, run;
+};
+
+struct runner_orphan {
+    pid_t pid;
+    int signal; /* strongest sent */
+};
+
+struct runner {
+    const struct runner_options *options;
+    struct task_config config;
+    struct task_run run;
+    struct stream stream;
+    struct runner_process *process; /* owned, config.count of them */
+    VEC(struct runner_log) logs;    /* open ones */
+    VEC(struct runner_orphan) orphans;
+    VEC(struct pollfd) polled;
+    VEC(struct control_message) early; /* exits told before the replay */
+    const char *shell;
+    int control;           /* -1: the executor is gone, or never was */
+    int64_t orphaned_ms;   /* how long to go on without the executor; 0: end */
+    bool has_executor;     /* there was one from the start */
+    int signals;           /* signalfd */
+    int null;              /* /dev/null */
+    int fetch_text;        /* what the fetching child says; -1 */
+    pid_t fetch_pid;       /* 0: none */
+    bool is_prepared;      /* the sandbox is filled */
+    bool is_replayed;      /* the stream held the header */
+    bool is_ready;         /* the executor told all it knew */
+    bool is_told;          /* RUNNER_RUNNING was told */
+    bool is_recorded_over; /* the stream says that the task is over */
+    uint32_t interrupts;   /* SIGINT and SIGTERM so far */
+    char text[THERMOS_MESSAGE_MAX + 1]; /* of the end */
+};
+
+/* runner.c */
+void runner_tell(struct runner *r, struct runner_event event);
+void runner_process_ended(struct runner *r, uint32_t process, int wait_status,
+                          bool is_lost, int64_t now_ms);
+
+/* runner_replay.c */
+int runner_open_stream(struct runner *r, struct err *err);
+void runner_record_process(struct runner *r, uint32_t process,
+                           Perigee__Thermos__Process__State state,
+                           int wait_status, int64_t now_ms);
+int runner_record_start(struct runner *r, uint32_t process, int64_t now_ms,
+                        struct err *err);
+void runner_record_state(struct runner *r, enum task_run_state state,
+                         int64_t now_ms);
+void runner_record_kill(struct runner *r, int64_t now_ms);
+/* Of the processes that the stream says run: adopt, or doubt. */
+void runner_adopt(struct runner *r, int64_t now_ms);
+/* The executor is gone: watch what it adopted ourselves. */
+void runner_watch_adopted(struct runner *r);
+
+/* runner_text.c */
+enum run_outcome runner_outcome(const struct runner *r, int wait_status);
+/* What the end of the task is called, into r->text. */
+void runner_write_text(struct runner *r);
+enum thermos_state runner_final_state(const struct runner *r);

@@ -1,0 +1,236 @@
+#include "executor/thermos/stream.h"
+
+#include "base/hash.h"
+#include "wire/codec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    FRAME_HEAD = 8,
+    LOCK_TRIES = 200, /* a killed writer's lock goes with its last child */
+    LOCK_PAUSE_NS = 10 * 1000 * 1000
+};
+
+static uint32_t check_of(struct bytes record)
+{
+    return (uint32_t)hash64(record, 0);
+}
+
+static uint32_t read_u32(const uint8_t *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+           (uint32_t)at[3] << 24;
+}
+
+static void write_u32(uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+void stream_frame(struct bytes record, struct buf *out)
+{
+    uint8_t head[FRAME_HEAD];
+    write_u32(head, (uint32_t)record.size);
+    write_u32(head + 4, check_of(record));
+    buf_add(out, head, sizeof head);
+    buf_add_bytes(out, record);
+}
+
+/* Blocks that a crash left unwritten read as zeroes. */
+static bool is_zero(struct bytes rest)
+{
+    for (size_t i = 0; i < rest.size; i++)
+        if (rest.data[i] != 0)
+            return false;
+    return true;
+}
+
+int stream_frame_next(struct bytes file, size_t *at, struct bytes *out,
+                      struct err *err)
+{
+    struct bytes rest = bytes_of(file.data + *at, file.size - *at);
+    if (rest.size < FRAME_HEAD || is_zero(rest))
+        return 0;
+    uint32_t size = read_u32(rest.data);
+    if (size == 0 || size > STREAM_RECORD_MAX)
+        return err_set(err, ERR_DAMAGED,
+                       "checkpoint: byte %zu: a record of %u bytes cannot be",
+                       *at, size);
+    if (size > rest.size - FRAME_HEAD)
+        return 0;
+    struct bytes record = bytes_of(rest.data + FRAME_HEAD, size);
+    if (check_of(record) != read_u32(rest.data + 4)) {
+        if (FRAME_HEAD + size == rest.size)
+            return 0;
+        return err_set(err, ERR_DAMAGED,
+                       "checkpoint: byte %zu: the checksum does not match",
+                       *at);
+    }
+    *out = record;
+    *at += FRAME_HEAD + size;
+    return 1;
+}
+
+/* The number of a record, NULL when it has none. */
+static uint64_t *sequence_of(Perigee__Thermos__Record *record)
+{
+    if (record->process != NULL) {
+        record->process->has_sequence = 1;
+        return &record->process->sequence;
+    }
+    if (record->task != NULL) {
+        record->task->has_sequence = 1;
+        return &record->task->sequence;
+    }
+    return NULL;
+}
+
+static int visit_one(struct stream *stream, struct bytes bytes,
+                     stream_visit *visit, void *context, struct err *err)
+{
+    struct arena arena;
+    ProtobufCMessage *message;
+    arena_init(&arena);
+    int rc = codec_decode(&perigee__thermos__record__descriptor, "Record",
+                          MEDIA_PROTOBUF, bytes, &arena, &message, err);
+    if (rc == 0) {
+        Perigee__Thermos__Record *record = (void *)message;
+        const uint64_t *sequence = sequence_of(record);
+        if (sequence == NULL || *sequence == stream->sequence + 1) {
+            stream->sequence += sequence != NULL;
+            rc = visit(context, record, err);
+        } else if (*sequence > stream->sequence + 1) {
+            rc = err_set(err, ERR_DAMAGED,
+                         "checkpoint: record %llu is followed by %llu",
+                         (unsigned long long)stream->sequence,
+                         (unsigned long long)*sequence);
+        }
+    }
+    arena_release(&arena);
+    return rc;
+}
+
+static int replay(struct stream *stream, const struct buf *file,
+                  stream_visit *visit, void *context, struct err *err)
+{
+    struct bytes all = buf_bytes(file), record;
+    size_t at = 0;
+    int rc;
+
+    while ((rc = stream_frame_next(all, &at, &record, err)) == 1) {
+        rc = visit_one(stream, record, visit, context, err);
+        if (rc < 0)
+            return rc;
+    }
+    if (rc < 0)
+        return rc;
+    if (at < all.size && ftruncate(stream->fd, (off_t)at) != 0)
+        return err_set(err, ERR_IO, "checkpoint: cannot cut the torn tail: %s",
+                       strerror(errno));
+    return 0;
+}
+
+static int read_all(int fd, struct buf *out, struct err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return err_set(err, ERR_IO, "checkpoint: %s", strerror(errno));
+    if (st.st_size > STREAM_FILE_MAX)
+        return err_set(err, ERR_LIMIT, "checkpoint: over %d bytes",
+                       STREAM_FILE_MAX);
+    buf_reserve(out, (size_t)st.st_size);
+    while (out->size < (size_t)st.st_size) {
+        ssize_t n = pread(fd, out->data + out->size,
+                          (size_t)st.st_size - out->size, (off_t)out->size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_set(err, ERR_IO, "checkpoint: %s", strerror(errno));
+        if (n == 0)
+            break;
+        out->size += (size_t)n;
+    }
+    return 0;
+}
+
+static int lock(int fd, struct err *err)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+            return 0;
+        if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+            break;
+        (void)nanosleep(&pause, NULL);
+    }
+    return err_set(err, ERR_BUSY, "checkpoint: another runner has this task");
+}
+
+int stream_open(struct stream *out, const char *path, stream_visit *visit,
+                void *context, struct err *err)
+{
+    struct stream stream = {.sequence = 0};
+    struct buf file = {0};
+    int rc;
+
+    stream.fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (stream.fd < 0)
+        return err_set(err, ERR_IO, "checkpoint '%s': %s", path,
+                       strerror(errno));
+    if ((rc = lock(stream.fd, err)) == 0 &&
+        (rc = read_all(stream.fd, &file, err)) == 0)
+        rc = replay(&stream, &file, visit, context, err);
+    buf_release(&file);
+    if (rc < 0) {
+        (void)close(stream.fd);
+        return rc;
+    }
+    *out = stream;
+    return 0;
+}
+
+int stream_append(struct stream *stream, Perigee__Thermos__Record *record,
+                  struct err *err)
+{
+    struct buf body = {0}, frame = {0};
+    uint64_t *sequence = sequence_of(record);
+    ssize_t n;
+
+    if (sequence != NULL)
+        *sequence = ++stream->sequence;
+    codec_encode(&record->base, MEDIA_PROTOBUF, &body);
+    stream_frame(buf_bytes(&body), &frame);
+    off_t end = lseek(stream->fd, 0, SEEK_END);
+    do
+        n = write(stream->fd, frame.data, frame.size);
+    while (n < 0 && errno == EINTR);
+    bool is_whole = n == (ssize_t)frame.size;
+    int cause = n < 0 ? errno : ENOSPC;
+    buf_release(&body);
+    buf_release(&frame);
+    if (is_whole)
+        return 0;
+    /* Half a frame must not stand in the middle of the file. */
+    if (n > 0 && ftruncate(stream->fd, end) != 0)
+        cause = errno;
+    stream->sequence -= sequence != NULL;
+    return err_set(err, ERR_IO, "checkpoint: cannot write: %s",
+                   strerror(cause));
+}
+
+void stream_close(struct stream *stream, bool sync)
+{
+    if (stream->fd < 0)
+        return;
+    if (sync)
+        (void)fdatasync(stream->fd); /* nobody is left to be told */
+    (void)close(stream->fd);
+    stream->fd = -1;
+}

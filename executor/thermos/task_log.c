@@ -1,0 +1,258 @@
+#include "executor/thermos/task_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    PUMP_BYTES = 16 * 1024,
+    PUMP_ROUNDS = 8,       /* reads in one go */
+    LINE_SLACK = 64 * 1024 /* how far past its size a file may grow to end
+                              with a whole line */
+};
+
+static const char *stream_name(int stream)
+{
+    return stream == 1 ? "stdout" : "stderr";
+}
+
+static int fail(struct err *err, const char *path)
+{
+    return err_set(err, ERR_IO, "log '%s': %s", path, strerror(errno));
+}
+
+static int make_directory(const char *path, struct err *err)
+{
+    if (mkdir(path, 0755) != 0 && errno != EEXIST)
+        return fail(err, path);
+    return 0;
+}
+
+static int open_file(struct task_log *log, int flags, struct err *err)
+{
+    struct stat st;
+    log->file = open(log->path,
+                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0644);
+    if (log->file < 0)
+        return fail(err, log->path);
+    log->size = fstat(log->file, &st) == 0 ? (uint64_t)st.st_size : 0;
+    return 0;
+}
+
+static void set_paths(struct task_log *log, const char *process, uint32_t run,
+                      int stream)
+{
+    (void)snprintf(log->path, sizeof log->path, ".logs/%s/%u/%s", process, run,
+                   stream_name(stream));
+    (void)snprintf(log->fifo_path, sizeof log->fifo_path, ".thermos/%s.%u.%s",
+                   process, run, stream_name(stream));
+}
+
+static bool is_pumped(const struct log_rule *rule)
+{
+    return rule->destination == LOG_BOTH ||
+           (rule->destination == LOG_FILE && rule->size > 0);
+}
+
+static int make_directories(const char *process, uint32_t run, struct err *err)
+{
+    char path[LOG_PATH_MAX];
+    int rc = make_directory(".logs", err);
+    (void)snprintf(path, sizeof path, ".logs/%s", process);
+    if (rc == 0)
+        rc = make_directory(path, err);
+    (void)snprintf(path, sizeof path, ".logs/%s/%u", process, run);
+    return rc == 0 ? make_directory(path, err) : rc;
+}
+
+static int open_fifo(struct task_log *log, int *writer, struct err *err)
+{
+    (void)unlink(log->fifo_path); /* of a run that never came to be */
+    if (mkfifo(log->fifo_path, 0600) != 0)
+        return fail(err, log->fifo_path);
+    log->fifo = open(log->fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    *writer = open(log->fifo_path, O_RDWR | O_CLOEXEC);
+    return log->fifo < 0 || *writer < 0 ? fail(err, log->fifo_path) : 0;
+}
+
+static void set_empty(struct task_log *log, const struct log_rule *rule)
+{
+    *log =
+        (struct task_log){.rule = *rule, .fifo = -1, .file = -1, .console = -1};
+}
+
+int task_log_open(struct task_log *out, const struct log_rule *rule,
+                  const char *process, uint32_t run, int stream, int *writer,
+                  struct err *err)
+{
+    set_empty(out, rule);
+    *writer = LOG_WRITER_NULL;
+    if (rule->destination == LOG_CONSOLE)
+        *writer = LOG_WRITER_OURS;
+    if (rule->destination == LOG_CONSOLE || rule->destination == LOG_NONE)
+        return 0;
+    set_paths(out, process, run, stream);
+    if (rule->destination == LOG_BOTH)
+        out->console = stream;
+    int rc = make_directories(process, run, err);
+    if (rc == 0)
+        rc = open_file(out, 0, err);
+    if (rc == 0 && is_pumped(rule)) {
+        rc = open_fifo(out, writer, err);
+    } else if (rc == 0) {
+        out->fifo_path[0] = '\0';
+        *writer = out->file;
+        out->file = -1;
+    }
+    if (rc != 0)
+        task_log_close(out);
+    return rc;
+}
+
+void task_log_reopen(struct task_log *out, const struct log_rule *rule,
+                     const char *process, uint32_t run, int stream)
+{
+    set_empty(out, rule);
+    if (rule->destination == LOG_CONSOLE || rule->destination == LOG_NONE)
+        return;
+    set_paths(out, process, run, stream);
+    if (rule->destination == LOG_BOTH)
+        out->console = stream;
+    if (!is_pumped(rule)) {
+        out->fifo_path[0] = '\0';
+        return;
+    }
+    /* What cannot be opened is not pumped; the process goes on all the same. */
+    out->fifo = open(out->fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    (void)open_file(out, 0, NULL);
+}
+
+/* stdout -> stdout.1 -> stdout.2 ...; the oldest goes. */
+static void rotate(struct task_log *log)
+{
+    char from[LOG_PATH_MAX + 16], to[LOG_PATH_MAX + 16];
+
+    (void)close(log->file);
+    for (uint32_t i = log->rule.backups; i > 0; i--) {
+        (void)snprintf(to, sizeof to, "%s.%u", log->path, i);
+        if (i > 1)
+            (void)snprintf(from, sizeof from, "%s.%u", log->path, i - 1);
+        else
+            (void)snprintf(from, sizeof from, "%s", log->path);
+        (void)rename(from, to); /* a gap in the row is fine */
+    }
+    (void)open_file(log, O_TRUNC, NULL);
+}
+
+static void write_all(int fd, const char *data, size_t size)
+{
+    while (fd >= 0 && size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return; /* a full disk loses output; it must not stop the task */
+        data += n;
+        size -= (size_t)n;
+    }
+}
+
+/* How much of a piece still belongs into the present file: up to the end of
+ * the line that reaches its size. */
+static size_t share(const struct task_log *log, const char *data, size_t size)
+{
+    uint64_t limit = log->rule.size;
+    if (limit == 0 || log->size + size < limit)
+        return size;
+    size_t room = log->size < limit ? (size_t)(limit - log->size) : 0;
+    size_t from = room > 0 ? room - 1 : 0;
+    const char *line = memchr(data + from, '\n', size - from);
+    if (line != NULL)
+        return (size_t)(line - data) + 1;
+    return size;
+}
+
+static void store(struct task_log *log, const char *data, size_t size)
+{
+    write_all(log->console, data, size);
+    while (size > 0) {
+        size_t part = share(log, data, size);
+        write_all(log->file, data, part);
+        log->size += part;
+        data += part;
+        size -= part;
+        if (log->rule.size > 0 && log->size >= log->rule.size &&
+            (data[-1] == '\n' || log->size >= log->rule.size + LINE_SLACK))
+            rotate(log);
+    }
+}
+
+static void end_fifo(struct task_log *log)
+{
+    if (log->fifo >= 0)
+        (void)close(log->fifo);
+    log->fifo = -1;
+    if (log->fifo_path[0] != '\0')
+        (void)unlink(log->fifo_path);
+}
+
+bool task_log_pump(struct task_log *log)
+{
+    char buffer[PUMP_BYTES];
+
+    for (int round = 0; round < PUMP_ROUNDS && log->fifo >= 0; round++) {
+        ssize_t n = read(log->fifo, buffer, sizeof buffer);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false; /* empty, but somebody may write */
+        if (n == 0) {
+            end_fifo(log);
+            return false;
+        }
+        store(log, buffer, (size_t)n);
+    }
+    return log->fifo >= 0;
+}
+
+void task_log_drain(struct task_log *log)
+{
+    while (task_log_pump(log))
+        ;
+}
+
+void task_log_close(struct task_log *log)
+{
+    end_fifo(log);
+    if (log->file >= 0)
+        (void)close(log->file);
+    log->file = -1;
+}
+
+size_t task_log_tail(const struct task_log *log, char *out, size_t size)
+{
+    struct stat st;
+    int fd = log->path[0] != '\0' ? open(log->path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t n = 0;
+
+    if (fd < 0)
+        return 0;
+    if (fstat(fd, &st) == 0) {
+        off_t from = st.st_size > (off_t)size ? st.st_size - (off_t)size : 0;
+        n = pread(fd, out, size, from);
+        if (from > 0 && n > 0) {
+            const char *line = memchr(out, '\n', (size_t)n);
+            if (line != NULL && line + 1 < out + n) {
+                n -= line + 1 - out;
+                memmove(out, line + 1, (size_t)n);
+            }
+        }
+    }
+    (void)close(fd);
+    while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == ' '))
+        n--;
+    return n > 0 ? (size_t)n : 0;
+}
