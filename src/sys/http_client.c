@@ -201,17 +201,17 @@ static int take_view(struct link *link, struct bytes *view, struct err *err)
     }
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+/* Understand what came; false when the call or the link ended over it. */
+static bool take_input(struct link *link)
 {
-    struct link *link = arg;
-    struct evbuffer *in = bufferevent_get_input(bev);
+    struct evbuffer *in = bufferevent_get_input(link->bev);
     struct err err = {0};
     size_t size;
 
     while ((size = evbuffer_get_length(in)) > 0) {
         if (link->call == NULL) { /* nobody asked: not a server to trust */
             link_free(link);
-            return;
+            return false;
         }
         if (size > READ_VIEW_MAX)
             size = READ_VIEW_MAX;
@@ -219,16 +219,36 @@ static void on_read(struct bufferevent *bev, void *arg)
         int status = take_view(link, &view, &err);
         if (status < 0) {
             call_break(link->call, err.text);
-            return;
+            return false;
         }
         evbuffer_drain(in, size - view.size);
         if (status == 1) {
             call_finish(link->call); /* may free the link */
-            return;
+            return false;
         }
         if (view.size == size)
-            return; /* an incomplete line: wait for more */
+            break; /* an incomplete line: wait for more */
     }
+    return true;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    (void)take_input(arg);
+}
+
+/* A server that refuses a long body answers and closes before it read all. Our
+ * writing fails then, but the answer is there to be read. */
+static bool take_last_words(struct link *link)
+{
+    struct evbuffer *in = bufferevent_get_input(link->bev);
+
+    evbuffer_unfreeze(in, 0);
+    while (evbuffer_read(in, bufferevent_getfd(link->bev), READ_VIEW_MAX) > 0)
+        ;
+    evbuffer_freeze(in, 0);
+    return take_input(link);
 }
 
 static void on_end(struct link *link, const char *why)
@@ -266,6 +286,9 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         link->is_connected = true;
         return;
     }
+    if ((what & BEV_EVENT_WRITING) && link->is_connected &&
+        link->call != NULL && !take_last_words(link))
+        return;
     if (what & BEV_EVENT_EOF) {
         on_end(link, NULL);
         return;

@@ -46,6 +46,8 @@ struct exchange {
     UT_hash_handle hh;
 };
 
+struct foreign;
+
 struct http_server {
     struct http_server_config config;
     struct evhttp *http;
@@ -59,9 +61,16 @@ struct http_server {
     uint32_t unsent;
     int port;
     bool is_draining;
-    time_t date_at; /* the second that date[] stands for */
+    bool is_writing;          /* what goes out now is ours */
+    struct foreign *foreign;  /* pages to replace; owned */
+    struct event *on_foreign; /* owned */
+    struct http_server *next; /* in `servers` */
+    time_t date_at;           /* the second that date[] stands for */
     char date[32];
 };
+
+/* All servers of this process: what evhttp makes names only the evhttp. */
+static struct http_server *servers;
 
 static struct exchange *find(struct http_server *server, exchange_id id)
 {
@@ -212,8 +221,10 @@ static void send_whole(struct exchange *exchange,
     if (!is_head && may_have_body(response->status))
         evbuffer_add(body, response->body.data, response->body.size);
     mark_sent(exchange);
+    exchange->server->is_writing = true;
     evhttp_send_reply(exchange->request, response->status,
                       http_status_text(response->status), body);
+    exchange->server->is_writing = false;
     assert(evbuffer_get_length(body) == 0);
 }
 
@@ -224,6 +235,14 @@ void http_server_reply(struct http_server *server, exchange_id id,
 
     if (exchange != NULL && exchange->state == EXCHANGE_OPEN)
         send_whole(exchange, response);
+}
+
+static void send_head(struct exchange *exchange, int status)
+{
+    exchange->server->is_writing = true;
+    evhttp_send_reply_start(exchange->request, status,
+                            http_status_text(status));
+    exchange->server->is_writing = false;
 }
 
 void http_server_reply_file(struct http_server *server, exchange_id id, int fd,
@@ -240,8 +259,7 @@ void http_server_reply_file(struct http_server *server, exchange_id id, int fd,
     is_head = evhttp_request_get_command(exchange->request) == EVHTTP_REQ_HEAD;
     put_head(exchange, head, size);
     mark_sent(exchange);
-    evhttp_send_reply_start(exchange->request, head->status,
-                            http_status_text(head->status));
+    send_head(exchange, head->status);
     if (is_head || size == 0) {
         close(fd);
     } else {
@@ -274,8 +292,7 @@ void http_server_stream(struct http_server *server, exchange_id id,
                           "Connection", "close");
     exchange->state = EXCHANGE_STREAMING;
     server->streams++;
-    evhttp_send_reply_start(exchange->request, head->status,
-                            http_status_text(head->status));
+    send_head(exchange, head->status);
 }
 
 /* A reader too slow for its stream: what waits for it is dropped with it. */
@@ -487,6 +504,119 @@ static void on_request(struct evhttp_request *request, void *arg)
     server->config.on_request(server->config.context, exchange->id, &in);
 }
 
+/* --- refusals of evhttp's own --------------------------------------------- */
+
+/* evhttp answers what it cannot parse, and a body that is too long, by itself,
+ * with a page for browsers. There is no hook for that in 2.1, so we watch what
+ * is put into a connection's output: a status line that is not ours is such a
+ * page, and gives way to a plain text before the loop can write it. */
+struct foreign {
+    struct foreign *next;
+    struct bufferevent *bev; /* a reference of our own */
+};
+
+static const char *refusal_text(int status)
+{
+    switch (status) {
+    case 413:
+        return "request body: too long, want at most 8388608 bytes\n";
+    case 417:
+        return "Expect: want 100-continue\n";
+    case 501:
+        return "request method: want GET, HEAD, POST, PUT, DELETE or "
+               "OPTIONS\n";
+    default:
+        return "request: want well-formed HTTP/1.1, with at most 65536 bytes "
+               "of header lines\n";
+    }
+}
+static_assert(HTTP_BODY_MAX == 8388608 && HTTP_HEADERS_BYTES_MAX == 65536,
+              "the limits in the texts above");
+
+static void replace_page(struct http_server *server, struct evbuffer *out)
+{
+    char line[16] = "";
+    int status = 0;
+
+    (void)evbuffer_copyout(out, line, sizeof line - 1);
+    if (sscanf(line, "HTTP/%*u.%*u %d", &status) != 1)
+        return; /* the connection ended meanwhile */
+    const char *text = refusal_text(status);
+    evbuffer_unfreeze(out, 1);
+    evbuffer_drain(out, evbuffer_get_length(out));
+    evbuffer_freeze(out, 1);
+    evbuffer_add_printf(out,
+                        "HTTP/1.1 %d %s\r\nDate: %s\r\n"
+                        "Content-Length: %zu\r\nConnection: close\r\n"
+                        "Content-Type: %s\r\n\r\n%s",
+                        status, http_status_text(status), date_now(server),
+                        strlen(text), media_type_name(MEDIA_TEXT), text);
+}
+
+static void on_foreign(evutil_socket_t fd, short what, void *arg)
+{
+    struct http_server *server = arg;
+    struct foreign *foreign;
+
+    (void)fd;
+    (void)what;
+    while ((foreign = server->foreign) != NULL) {
+        server->foreign = foreign->next;
+        if (bufferevent_getfd(foreign->bev) >= 0)
+            replace_page(server, bufferevent_get_output(foreign->bev));
+        bufferevent_decref(foreign->bev);
+        free(foreign);
+    }
+}
+
+/* A connection's server. evhttp hands no context of ours through. */
+static struct http_server *server_of(struct bufferevent *bev)
+{
+    struct evhttp_connection *connection = NULL;
+    struct http_server *server;
+
+    bufferevent_getcb(bev, NULL, NULL, NULL, (void **)&connection);
+    if (connection == NULL)
+        return NULL;
+    for (server = servers; server != NULL; server = server->next)
+        if (server->http == evhttp_connection_get_server(connection))
+            break;
+    return server;
+}
+
+static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info,
+                      void *arg)
+{
+    struct bufferevent *bev = arg;
+    struct http_server *server;
+    struct foreign *foreign;
+    char line[12];
+
+    if (info->orig_size > 0 || info->n_added < sizeof line ||
+        evbuffer_copyout(out, line, sizeof line) < (ev_ssize_t)sizeof line ||
+        strncmp(line + 8, " 100", 4) == 0)
+        return;
+    server = server_of(bev);
+    if (server == NULL || server->is_writing)
+        return;
+    foreign = xmalloc(sizeof *foreign);
+    *foreign = (struct foreign){server->foreign, bev};
+    server->foreign = foreign;
+    bufferevent_incref(bev);
+    event_active(server->on_foreign, EV_TIMEOUT, 1);
+}
+
+static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
+{
+    struct bufferevent *bev =
+        bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+
+    (void)arg;
+    assert(bev != NULL);
+    evbuffer_add_cb(bufferevent_get_output(bev), on_output, bev);
+    return bev;
+}
+
 /* --- listening ------------------------------------------------------------ */
 
 static void on_accept_again(evutil_socket_t fd, short what, void *arg)
@@ -570,13 +700,18 @@ int http_server_open(struct http_server **out, struct event_base *base,
     server->http = evhttp_new(base);
     server->scratch = evbuffer_new();
     server->accept_again = evtimer_new(base, on_accept_again, server);
-    assert(server->http && server->scratch && server->accept_again);
+    server->on_foreign = event_new(base, -1, 0, on_foreign, server);
+    assert(server->http && server->scratch && server->accept_again &&
+           server->on_foreign);
+    server->next = servers;
+    servers = server;
     evhttp_set_allowed_methods(server->http, METHODS_ALL);
     evhttp_set_default_content_type(server->http, NULL);
     evhttp_set_max_headers_size(server->http, HTTP_HEADERS_BYTES_MAX);
     evhttp_set_max_body_size(server->http, HTTP_BODY_MAX);
     evhttp_set_timeout(server->http, HTTP_IDLE_SECONDS_MAX);
     evhttp_set_gencb(server->http, on_request, server);
+    evhttp_set_bevcb(server->http, make_bufferevent, server);
     evhttp_bind_listener(server->http, server->listener);
     evconnlistener_set_error_cb(server->listener, on_accept_failed);
     *out = server;
@@ -597,6 +732,13 @@ void http_server_close(struct http_server *server)
         HASH_DEL(server->exchange, exchange);
         free(exchange);
     }
+    on_foreign(-1, 0, server); /* let go of the references */
+    for (struct http_server **at = &servers; *at != NULL; at = &(*at)->next)
+        if (*at == server) {
+            *at = server->next;
+            break;
+        }
+    event_free(server->on_foreign);
     event_free(server->accept_again);
     evhttp_free(server->http);
     evbuffer_free(server->scratch);

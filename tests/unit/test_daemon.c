@@ -559,17 +559,37 @@ static void test_odd_requests_get_clear_answers(void **state)
     raw(f,
         "POST /echo HTTP/1.1\r\nContent-Length: 3\r\n"
         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        "not together");
+        "HTTP/1.1 400 Bad Request\r\nDate: ");
     raw(f, "POST /echo HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
         "HTTP/1.1 413");
     raw(f, "POST /echo HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 400");
-    raw(f, "NONSENSE\r\n\r\n", "HTTP/1.1 400");
+    raw(f, "NONSENSE\r\n\r\n", "request: want well-formed HTTP/1.1");
+    raw(f, "BREW /echo HTTP/1.1\r\n\r\n", "OTHER /echo? 0");
+    raw(f,
+        "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\n"
+        "Content-Length: 99999999\r\n\r\n",
+        "request body: too long, want at most 8388608 bytes");
     strcpy(huge, "GET /echo?");
     memset(huge + 10, 'q', 5000);
     strcpy(huge + 5010, " HTTP/1.1\r\n\r\n");
     raw(f, huge, "HTTP/1.1 414");
     free(huge);
     expect(f, "/echo", "", 200, "GET /echo? 0");
+}
+
+static void test_a_long_body_is_refused_while_it_is_sent(void **state)
+{
+    struct fixture *f = *state;
+    size_t size = 100 << 20;
+    char *body = xcalloc(1, size);
+    struct http_response r;
+
+    r = ask(f, HTTP_POST, "/put/long", bytes_of(body, size));
+    assert_int_equal(r.status, 413);
+    assert_string_equal((const char *)r.body.data,
+                        "request body: too long, want at most 8388608 bytes\n");
+    free(body);
+    expect(f, "/get/long", "", 404, "none");
 }
 
 static void test_pipelined_requests_are_answered_in_order(void **state)
@@ -687,6 +707,7 @@ int main(void)
         TEST(test_metrics_are_served),
         TEST(test_a_file_region_is_sent),
         TEST(test_odd_requests_get_clear_answers),
+        TEST(test_a_long_body_is_refused_while_it_is_sent),
         TEST(test_pipelined_requests_are_answered_in_order),
         TEST(test_a_body_cut_short_changes_nothing),
         TEST(test_who_leaves_is_noticed),
