@@ -2,7 +2,8 @@
  * agent is completed (allocation role, framework id) and packed here. */
 #include "master/layer.h"
 
-/* --- completing -------------------------------------------------------------- */
+/* --- completing --------------------------------------------------------------
+ */
 
 static void allocate_all(Mesos__V1__Resource **item, size_t count,
                          const char *role, struct arena *arena)
@@ -32,7 +33,8 @@ static void complete_health_check(Mesos__V1__HealthCheck *check)
     }
 }
 
-/* --- resources ----------------------------------------------------------------- */
+/* --- resources
+ * ----------------------------------------------------------------- */
 
 static const char *resources_of(Mesos__V1__Resource *const *item, size_t count,
                                 struct resources *out, struct arena *arena)
@@ -66,8 +68,8 @@ static const char *limits_problem(const Mesos__V1__TaskInfo *info,
                            : "When a memory limit is specified, a memory "
                              "request must also be specified";
         int64_t most;
-        if (limit->value && milli_from_double(limit->value->value, &most) == 0 &&
-            most < wanted)
+        if (limit->value &&
+            milli_from_double(limit->value->value, &most) == 0 && most < wanted)
             return is_cpus ? "The cpu limit must be greater than or equal to "
                              "the cpu request"
                            : "The memory limit must be greater than or equal "
@@ -76,14 +78,14 @@ static const char *limits_problem(const Mesos__V1__TaskInfo *info,
     return NULL;
 }
 
-/* --- executors ------------------------------------------------------------------ */
+/* --- executors
+ * ------------------------------------------------------------------ */
 
 static const char *type_problem(const Mesos__V1__ExecutorInfo *info,
                                 struct arena *arena)
 {
     if (info->has_type &&
-        info->type == MESOS__V1__EXECUTOR_INFO__TYPE__DEFAULT &&
-        info->command)
+        info->type == MESOS__V1__EXECUTOR_INFO__TYPE__DEFAULT && info->command)
         return "'ExecutorInfo.command' must not be set for 'DEFAULT' executor";
     if (info->has_type &&
         info->type == MESOS__V1__EXECUTOR_INFO__TYPE__CUSTOM && !info->command)
@@ -95,10 +97,10 @@ static const char *type_problem(const Mesos__V1__ExecutorInfo *info,
         info->shutdown_grace_period->nanoseconds < 0)
         return "ExecutorInfo's 'shutdown_grace_period' must be non-negative";
     const char *problem = command_problem(info->command, arena);
-    return problem ? arena_printf(
-                         arena, "Executor's `CommandInfo` is invalid: %s",
-                         problem)
-                   : NULL;
+    return problem
+               ? arena_printf(arena, "Executor's `CommandInfo` is invalid: %s",
+                              problem)
+               : NULL;
 }
 
 static const char *executor_decode(Mesos__V1__ExecutorInfo *info,
@@ -112,8 +114,7 @@ static const char *executor_decode(Mesos__V1__ExecutorInfo *info,
     out->is_framework_wrong =
         info->framework_id && strcmp(info->framework_id->value, f->id) != 0;
     out->is_custom_or_unset =
-        !info->has_type ||
-        info->type == MESOS__V1__EXECUTOR_INFO__TYPE__CUSTOM;
+        !info->has_type || info->type == MESOS__V1__EXECUTOR_INFO__TYPE__CUSTOM;
     out->has_command = info->command != NULL;
     const char *problem = resources_of(info->resources, info->n_resources,
                                        &out->resources, arena);
@@ -124,7 +125,8 @@ static const char *executor_decode(Mesos__V1__ExecutorInfo *info,
     return problem;
 }
 
-/* --- tasks ------------------------------------------------------------------------ */
+/* --- tasks
+ * ------------------------------------------------------------------------ */
 
 /* What /state and the operator API show of it. */
 static struct bytes about_task(const Mesos__V1__TaskInfo *info,
@@ -202,10 +204,10 @@ static const char *task_decode(Mesos__V1__TaskInfo *info,
     out->is_completion_time_negative = is_negative(info->max_completion_time);
     out->check_problem = checks_problem(info, arena);
     out->command_problem = commands_problem(info, arena);
-    out->has_unshared_cgroups = info->container &&
-                                info->container->linux_info &&
-                                info->container->linux_info->has_share_cgroups &&
-                                !info->container->linux_info->share_cgroups;
+    out->has_unshared_cgroups =
+        info->container && info->container->linux_info &&
+        info->container->linux_info->has_share_cgroups &&
+        !info->container->linux_info->share_cgroups;
     const char *problem = resources_of(info->resources, info->n_resources,
                                        &out->resources, arena);
     out->limits_problem = limits_problem(info, out);
@@ -234,7 +236,8 @@ static void tasks_decode(Mesos__V1__TaskInfo **item, size_t count,
     }
 }
 
-/* --- operations -------------------------------------------------------------------- */
+/* --- operations
+ * -------------------------------------------------------------------- */
 
 static void operation_decode(Mesos__V1__Offer__Operation *in,
                              const struct framework *f, const char *role,
@@ -243,8 +246,7 @@ static void operation_decode(Mesos__V1__Offer__Operation *in,
     const ProtobufCEnumValue *type =
         in->has_type
             ? protobuf_c_enum_descriptor_get_value(
-                  &mesos__v1__offer__operation__type__descriptor,
-                  (int)in->type)
+                  &mesos__v1__offer__operation__type__descriptor, (int)in->type)
             : NULL;
     out->id = in->id ? in->id->value : NULL;
     out->name = type ? type->name : "";
@@ -271,8 +273,7 @@ static void operation_decode(Mesos__V1__Offer__Operation *in,
 }
 
 struct operation *operations_decode(struct master_program *p,
-                                    const struct framework *f,
-                                    const char *role,
+                                    const struct framework *f, const char *role,
                                     Mesos__V1__Offer__Operation *const *item,
                                     size_t count)
 {

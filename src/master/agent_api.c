@@ -6,7 +6,8 @@
 typedef Perigee__Agent__Call Call;
 typedef Perigee__Agent__Call__Subscribe Subscribe;
 
-/* --- SUBSCRIBE: wire messages to reports ------------------------------------------ */
+/* --- SUBSCRIBE: wire messages to reports
+ * ------------------------------------------ */
 
 /* "ip:port"; false when it is not that. */
 static bool endpoint_parse(const char *text, char ip[64], int32_t *port)
@@ -89,8 +90,7 @@ static int executor_report(const Mesos__V1__ExecutorInfo *info,
                            struct err *err)
 {
     if (!info->framework_id)
-        return err_set(err, ERR_INVALID,
-                       "executor '%s': want a framework_id",
+        return err_set(err, ERR_INVALID, "executor '%s': want a framework_id",
                        info->executor_id->value);
     if (plain_resources(info->resources, info->n_resources, &out->resources,
                         err) < 0)
@@ -106,8 +106,8 @@ static int frameworks_report(const Subscribe *subscribe,
                              struct agent_subscribe *out, struct arena *arena,
                              struct err *err)
 {
-    struct framework_head *head = arena_zalloc(
-        arena, (subscribe->n_frameworks + 1) * sizeof *head);
+    struct framework_head *head =
+        arena_zalloc(arena, (subscribe->n_frameworks + 1) * sizeof *head);
     for (size_t i = 0; i < subscribe->n_frameworks; i++) {
         const Mesos__V1__FrameworkInfo *info = subscribe->frameworks[i];
         if (!info->id || !info->id->value[0])
@@ -128,8 +128,8 @@ static int work_report(const Subscribe *subscribe, struct agent_subscribe *out,
 {
     struct task_report *task =
         arena_zalloc(arena, (subscribe->n_tasks + 1) * sizeof *task);
-    struct executor_report *executor = arena_zalloc(
-        arena, (subscribe->n_executors + 1) * sizeof *executor);
+    struct executor_report *executor =
+        arena_zalloc(arena, (subscribe->n_executors + 1) * sizeof *executor);
     out->task = task;
     out->executor = executor;
     for (size_t i = 0; i < subscribe->n_tasks; i++) {
@@ -139,8 +139,8 @@ static int work_report(const Subscribe *subscribe, struct agent_subscribe *out,
             return rc;
     }
     for (size_t i = 0; i < subscribe->n_executors; i++) {
-        int rc = executor_report(subscribe->executors[i], &executor[i], arena,
-                                 err);
+        int rc =
+            executor_report(subscribe->executors[i], &executor[i], arena, err);
         out->executor_count++;
         if (rc < 0)
             return rc;
@@ -195,10 +195,9 @@ static int report_decode(struct request *r, const Subscribe *subscribe,
         return -(int)err->code;
     out->ip = arena_strdup(arena, ip);
     out->hostname = info->hostname;
-    out->version = subscribe->version ? subscribe->version
-                                      : MASTER_API_VERSION;
-    int rc = resources_decode(info->resources, info->n_resources, &out->total,
-                              err);
+    out->version = subscribe->version ? subscribe->version : MASTER_API_VERSION;
+    int rc =
+        resources_decode(info->resources, info->n_resources, &out->total, err);
     if (rc == 0)
         rc = attributes_decode(info->attributes, info->n_attributes,
                                &out->attributes, err);
@@ -216,8 +215,9 @@ static void subscribe(struct request *r, const Call *call)
     struct agent_subscribe report = {0};
     struct err err = {0};
     if (!call->subscribe) {
-        request_refuse(r, 400, "Failed to validate agent::Call: Expecting "
-                               "'subscribe' to be present");
+        request_refuse(r, 400,
+                       "Failed to validate agent::Call: Expecting "
+                       "'subscribe' to be present");
         return;
     }
     if (!request_check_accept(r))
@@ -225,13 +225,14 @@ static void subscribe(struct request *r, const Call *call)
     if (report_decode(r, call->subscribe, &report, &err) < 0)
         request_refuse(r, 400, "Failed to validate agent::Call: %s", err.text);
     else if (!master_agent_subscribe(r->p->core, &report, r->exchange,
-                                     (int)r->accept, r->now_ms,
-                                     &r->p->outputs, &err))
+                                     (int)r->accept, r->now_ms, &r->p->outputs,
+                                     &err))
         request_refuse(r, err.code == ERR_BUSY ? 503 : 409, "%s", err.text);
     report_release(&report);
 }
 
-/* --- reports -------------------------------------------------------------------------- */
+/* --- reports
+ * -------------------------------------------------------------------------- */
 
 static const char *update_status_problem(
     const Perigee__Agent__Call__Update *update)
@@ -252,9 +253,8 @@ static void take_update(struct request *r, struct agent *agent,
         .framework_id = in->framework_id->value,
         .task_id = status->task_id->value,
         .executor_id = status->executor_id ? status->executor_id->value : "",
-        .latest_state = (enum task_state)(in->has_latest_state
-                                              ? in->latest_state
-                                              : status->state),
+        .latest_state = (enum task_state)(
+            in->has_latest_state ? in->latest_state : status->state),
         .status = {.state = (enum task_state)status->state,
                    .reason = STATUS_REASON_NONE,
                    .wire = kept_status(status, arena)},
@@ -314,8 +314,7 @@ static const char *take_report(struct request *r, struct agent *agent,
 static struct agent *find_caller(struct request *r, const Call *call)
 {
     struct agent *agent =
-        call->agent_id ? master_agent(r->p->core, call->agent_id->value)
-                       : NULL;
+        call->agent_id ? master_agent(r->p->core, call->agent_id->value) : NULL;
     if (!agent || agent->state != AGENT_CONNECTED ||
         call->epoch != agent->epoch) {
         request_refuse(r, 409, "Agent is not subscribed with this epoch");

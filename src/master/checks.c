@@ -4,23 +4,26 @@
 static const char *variable_problem(const Mesos__V1__Environment__Variable *v,
                                     struct arena *arena)
 {
-    bool is_secret =
-        v->type == MESOS__V1__ENVIRONMENT__VARIABLE__TYPE__SECRET;
+    bool is_secret = v->type == MESOS__V1__ENVIRONMENT__VARIABLE__TYPE__SECRET;
     const char *type = is_secret ? "SECRET" : "VALUE";
     if (!is_secret && v->type != MESOS__V1__ENVIRONMENT__VARIABLE__TYPE__VALUE)
         return "Environment variable of type 'UNKNOWN' is not allowed";
     const char *has = is_secret ? "secret" : "value";
     const char *lacks = is_secret ? "value" : "secret";
     if (!(is_secret ? v->secret != NULL : v->value != NULL))
-        return arena_printf(arena, "Environment variable '%s' of type '%s' "
-                                   "must have a %s set", v->name, type, has);
+        return arena_printf(arena,
+                            "Environment variable '%s' of type '%s' "
+                            "must have a %s set",
+                            v->name, type, has);
     if (is_secret ? v->value != NULL : v->secret != NULL)
-        return arena_printf(arena, "Environment variable '%s' of type '%s' "
-                                   "must not have a %s set", v->name, type,
-                            lacks);
+        return arena_printf(arena,
+                            "Environment variable '%s' of type '%s' "
+                            "must not have a %s set",
+                            v->name, type, lacks);
     if (is_secret)
-        return arena_printf(arena, "Environment variable '%s' is a secret, "
-                                   "which is not supported by this master",
+        return arena_printf(arena,
+                            "Environment variable '%s' is a secret, "
+                            "which is not supported by this master",
                             v->name);
     return NULL;
 }
@@ -44,14 +47,15 @@ static const char *checked_command_problem(const char *kind, const char *Kind,
                                            struct arena *arena)
 {
     if (!c)
-        return arena_printf(arena, "Expecting 'command' to be set for COMMAND "
-                                   "%s", kind);
+        return arena_printf(arena,
+                            "Expecting 'command' to be set for COMMAND "
+                            "%s",
+                            kind);
     if (!c->value)
         return arena_printf(arena, "%s must contain %s",
                             strcmp(kind, "check") ? "Command health check"
                                                   : "Command check",
-                            c->shell ? "'shell command'"
-                                     : "'executable path'");
+                            c->shell ? "'shell command'" : "'executable path'");
     const char *problem = command_problem(c, arena);
     return problem ? arena_printf(arena, "%s's `CommandInfo` is invalid: %s",
                                   Kind, problem)
@@ -79,12 +83,13 @@ static const char *http_problem(const Mesos__V1__HealthCheck__HTTPCheckInfo *h,
         return "Expecting 'http' to be set for HTTP health check";
     if (h->scheme && strcmp(h->scheme, "http") != 0 &&
         strcmp(h->scheme, "https") != 0)
-        return arena_printf(arena,
-                            "Unsupported HTTP health check scheme: '%s'",
+        return arena_printf(arena, "Unsupported HTTP health check scheme: '%s'",
                             h->scheme);
     if (h->path && h->path[0] != '/')
-        return arena_printf(arena, "The path '%s' of HTTP health check must "
-                                   "start with '/'", h->path);
+        return arena_printf(arena,
+                            "The path '%s' of HTTP health check must "
+                            "start with '/'",
+                            h->path);
     return NULL;
 }
 
@@ -111,11 +116,11 @@ const char *health_check_problem(const Mesos__V1__HealthCheck *check,
     default:
         problem = "'UNKNOWN' is not a valid health check type";
     }
-    return problem ? problem
-                   : times_problem(check->delay_seconds,
-                                   check->grace_period_seconds,
-                                   check->interval_seconds,
-                                   check->timeout_seconds);
+    return problem
+               ? problem
+               : times_problem(check->delay_seconds,
+                               check->grace_period_seconds,
+                               check->interval_seconds, check->timeout_seconds);
 }
 
 const char *check_problem(const Mesos__V1__CheckInfo *check,
@@ -136,8 +141,10 @@ const char *check_problem(const Mesos__V1__CheckInfo *check,
         if (!check->http)
             problem = "Expecting 'http' to be set for HTTP check";
         else if (check->http->path && check->http->path[0] != '/')
-            problem = arena_printf(arena, "The path '%s' of HTTP check must "
-                                          "start with '/'", check->http->path);
+            problem = arena_printf(arena,
+                                   "The path '%s' of HTTP check must "
+                                   "start with '/'",
+                                   check->http->path);
         break;
     case MESOS__V1__CHECK_INFO__TYPE__TCP:
         if (!check->tcp)
@@ -146,8 +153,8 @@ const char *check_problem(const Mesos__V1__CheckInfo *check,
     default:
         problem = "'UNKNOWN' is not a valid check type";
     }
-    return problem ? problem
-                   : times_problem(check->delay_seconds, 0,
-                                   check->interval_seconds,
-                                   check->timeout_seconds);
+    return problem
+               ? problem
+               : times_problem(check->delay_seconds, 0, check->interval_seconds,
+                               check->timeout_seconds);
 }

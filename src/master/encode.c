@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#define NEW(arena, type, initial)                                             \
-    type *message = arena_alloc(arena, sizeof *message);                      \
+#define NEW(arena, type, initial)                        \
+    type *message = arena_alloc(arena, sizeof *message); \
     *message = (type)initial
 
 struct bytes pack(const void *message, struct arena *arena)
@@ -34,7 +34,8 @@ void *unpack_own(const ProtobufCMessageDescriptor *type,
     return message;
 }
 
-/* --- ids and times ------------------------------------------------------------ */
+/* --- ids and times
+ * ------------------------------------------------------------ */
 
 Mesos__V1__TaskID *task_id_make(const char *id, struct arena *arena)
 {
@@ -71,7 +72,8 @@ Mesos__V1__TimeInfo *time_encode(int64_t ms, struct arena *arena)
     return message;
 }
 
-/* --- frameworks ----------------------------------------------------------------- */
+/* --- frameworks
+ * ----------------------------------------------------------------- */
 
 enum resource_format framework_format(const struct framework *f)
 {
@@ -151,13 +153,14 @@ int framework_head_decode(const Mesos__V1__FrameworkInfo *info,
         head.role = role;
         head.role_count = 1;
     }
-    int rc = timeout_decode(info->failover_timeout, &head.failover_timeout_ms,
-                            err);
+    int rc =
+        timeout_decode(info->failover_timeout, &head.failover_timeout_ms, err);
     *out = head;
     return rc;
 }
 
-/* --- who we are -------------------------------------------------------------------- */
+/* --- who we are
+ * -------------------------------------------------------------------- */
 
 static Mesos__V1__Address *address_make(const char *hostname, const char *ip,
                                         int port, struct arena *arena)
@@ -176,8 +179,8 @@ static void add_master_capabilities(Mesos__V1__MasterInfo *info,
         MESOS__V1__MASTER_INFO__CAPABILITY__TYPE__AGENT_UPDATE,
     };
     info->n_capabilities = sizeof TYPE / sizeof *TYPE;
-    info->capabilities = arena_alloc(
-        arena, info->n_capabilities * sizeof *info->capabilities);
+    info->capabilities =
+        arena_alloc(arena, info->n_capabilities * sizeof *info->capabilities);
     for (size_t i = 0; i < info->n_capabilities; i++) {
         NEW(arena, Mesos__V1__MasterInfo__Capability,
             MESOS__V1__MASTER_INFO__CAPABILITY__INIT);
@@ -194,7 +197,8 @@ Mesos__V1__MasterInfo *master_info(const struct master_program *p,
     struct in_addr address = {0};
     (void)inet_pton(AF_INET, p->ip, &address);
     message->id = arena_strdup(arena, p->core->id);
-    message->ip = address.s_addr; /* as its bytes lie, which is how Mesos does */
+    message->ip =
+        address.s_addr; /* as its bytes lie, which is how Mesos does */
     message->port = (uint32_t)p->port;
     message->pid = arena_printf(arena, "master@%s:%d", p->ip, p->port);
     message->hostname = arena_strdup(arena, p->hostname);
@@ -204,7 +208,9 @@ Mesos__V1__MasterInfo *master_info(const struct master_program *p,
     return message;
 }
 
-/* --- offers --------------------------------------------------------------------------- */
+/* --- offers
+ * ---------------------------------------------------------------------------
+ */
 
 static Mesos__V1__URL *url_make(const struct agent *agent, struct arena *arena)
 {
@@ -226,8 +232,7 @@ static Mesos__V1__Resource__AllocationInfo *allocation_make(const char *role,
 }
 
 /* Executors of this framework that already run there. */
-static void add_executor_ids(Mesos__V1__Offer *offer,
-                             const struct agent *agent,
+static void add_executor_ids(Mesos__V1__Offer *offer, const struct agent *agent,
                              const struct framework *f, struct arena *arena)
 {
     size_t count = 0;
@@ -249,8 +254,8 @@ Mesos__V1__Offer *offer_encode(const struct master_program *p,
     const struct agent *agent = offer->agent;
     message->id = arena_alloc(arena, sizeof *message->id);
     *message->id = (Mesos__V1__OfferID)MESOS__V1__OFFER_ID__INIT;
-    message->id->value = arena_strdup(
-        arena, offer_id_text(p->core, offer, id, sizeof id));
+    message->id->value =
+        arena_strdup(arena, offer_id_text(p->core, offer, id, sizeof id));
     message->framework_id = framework_id_make(offer->framework->id, arena);
     message->agent_id = agent_id_make(agent->id, arena);
     message->hostname = arena_strdup(arena, agent->hostname);
@@ -258,15 +263,17 @@ Mesos__V1__Offer *offer_encode(const struct master_program *p,
     message->resources =
         resources_encode(&offer->resources, framework_format(offer->framework),
                          arena, &message->n_resources);
-    message->attributes = attributes_encode(&agent->attributes, arena,
-                                            &message->n_attributes);
+    message->attributes =
+        attributes_encode(&agent->attributes, arena, &message->n_attributes);
     add_executor_ids(message, agent, offer->framework, arena);
     if (offer->framework->flags & FRAMEWORK_MULTI_ROLE)
         message->allocation_info = allocation_make(offer->role, arena);
     return message;
 }
 
-/* --- tasks ----------------------------------------------------------------------------- */
+/* --- tasks
+ * -----------------------------------------------------------------------------
+ */
 
 Mesos__V1__TaskStatus *made_status(const char *task_id, const char *agent_id,
                                    enum task_state state,
@@ -334,14 +341,16 @@ const char *task_state_name(enum task_state state)
     return value ? value->name : "TASK_UNKNOWN";
 }
 
-/* --- sums ------------------------------------------------------------------------------- */
+/* --- sums
+ * -------------------------------------------------------------------------------
+ */
 
 void agent_offered(const struct agent *agent, struct resources *out)
 {
     const struct offer *offer;
     *out = (struct resources){0};
     DL_FOREACH2(agent->offers, offer, agent_next)
-        resources_add(out, &offer->resources);
+    resources_add(out, &offer->resources);
 }
 
 void agent_used(const struct agent *agent, struct resources *out)
@@ -349,8 +358,8 @@ void agent_used(const struct agent *agent, struct resources *out)
     const struct task *task;
     *out = (struct resources){0};
     DL_FOREACH2(agent->tasks, task, agent_next)
-        if (task->is_charged)
-            resources_add(out, &task->resources);
+    if (task->is_charged)
+        resources_add(out, &task->resources);
     for (const struct executor *e = agent->executors; e; e = e->hh.next)
         resources_add(out, &e->resources);
 }
@@ -360,7 +369,7 @@ void framework_offered(const struct framework *f, struct resources *out)
     const struct offer *offer;
     *out = (struct resources){0};
     DL_FOREACH2(f->offers, offer, framework_next)
-        resources_add(out, &offer->resources);
+    resources_add(out, &offer->resources);
 }
 
 void framework_used(const struct framework *f, struct resources *out)
@@ -371,18 +380,16 @@ void framework_used(const struct framework *f, struct resources *out)
         if (t->is_charged)
             resources_add(out, &t->resources);
     DL_FOREACH(f->executors, executor)
-        resources_add(out, &executor->resources);
+    resources_add(out, &executor->resources);
 }
 
-static_assert((int)TASK_STATE_UNKNOWN ==
-                  (int)MESOS__V1__TASK_STATE__TASK_UNKNOWN &&
-              (int)TASK_STATE_KILLING ==
-                  (int)MESOS__V1__TASK_STATE__TASK_KILLING &&
-              (int)TASK_STATE_STAGING ==
-                  (int)MESOS__V1__TASK_STATE__TASK_STAGING &&
-              (int)TASK_STATE_LOST == (int)MESOS__V1__TASK_STATE__TASK_LOST &&
-              (int)TASK_STATE_UNREACHABLE ==
-                  (int)MESOS__V1__TASK_STATE__TASK_UNREACHABLE &&
-              (int)TASK_STATE_GONE_BY_OPERATOR ==
-                  (int)MESOS__V1__TASK_STATE__TASK_GONE_BY_OPERATOR,
-              "the core's task states carry the wire's numbers");
+static_assert(
+    (int)TASK_STATE_UNKNOWN == (int)MESOS__V1__TASK_STATE__TASK_UNKNOWN &&
+        (int)TASK_STATE_KILLING == (int)MESOS__V1__TASK_STATE__TASK_KILLING &&
+        (int)TASK_STATE_STAGING == (int)MESOS__V1__TASK_STATE__TASK_STAGING &&
+        (int)TASK_STATE_LOST == (int)MESOS__V1__TASK_STATE__TASK_LOST &&
+        (int)TASK_STATE_UNREACHABLE ==
+            (int)MESOS__V1__TASK_STATE__TASK_UNREACHABLE &&
+        (int)TASK_STATE_GONE_BY_OPERATOR ==
+            (int)MESOS__V1__TASK_STATE__TASK_GONE_BY_OPERATOR,
+    "the core's task states carry the wire's numbers");

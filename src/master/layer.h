@@ -57,16 +57,14 @@ void health_get(struct request *r);
 void flags_write(const struct master_program *p, struct json_writer *w);
 
 /* --- send.c: outputs of the core become effects */
-void send_outputs(struct master_program *p, int64_t now_ms,
-                  struct effects *fx);
+void send_outputs(struct master_program *p, int64_t now_ms, struct effects *fx);
 /* 200, one ERROR event, end: how a subscription is refused. */
 void send_subscribe_refusal(struct request *r, const char *text);
 
 /* --- accept_decode.c */
 /* The operations of an ACCEPT as heads in the arena. Release them after. */
 struct operation *operations_decode(struct master_program *p,
-                                    const struct framework *f,
-                                    const char *role,
+                                    const struct framework *f, const char *role,
                                     Mesos__V1__Offer__Operation *const *item,
                                     size_t count);
 void operations_release(struct operation *operation, uint32_t count);
@@ -93,8 +91,7 @@ bool framework_info_has_role(const Mesos__V1__FrameworkInfo *info);
 Mesos__V1__MasterInfo *master_info(const struct master_program *p,
                                    struct arena *arena);
 Mesos__V1__Offer *offer_encode(const struct master_program *p,
-                               const struct offer *offer,
-                               struct arena *arena);
+                               const struct offer *offer, struct arena *arena);
 Mesos__V1__TaskStatus *made_status(const char *task_id, const char *agent_id,
                                    enum task_state state,
                                    enum status_reason reason, const char *text,

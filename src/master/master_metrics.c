@@ -1,8 +1,8 @@
 #include "master/layer.h"
 #include <stdio.h>
 
-static void gauge(struct metrics *out, const char *name,
-                  const char *mesos_name, const char *help, double value)
+static void gauge(struct metrics *out, const char *name, const char *mesos_name,
+                  const char *help, double value)
 {
     metrics_add(out, METRIC_GAUGE, name, mesos_name, help, NULL, value);
 }
@@ -122,10 +122,10 @@ static void report_resources(const struct master *m, struct metrics *out)
         struct resources in_use;
         agent_used(a, &in_use);
         for (int i = 0; i < SCALARS; i++) {
-            total[i] += milli_to_double(
-                resources_scalar(&a->total, SCALAR[i].name));
-            used[i] += milli_to_double(
-                resources_scalar(&in_use, SCALAR[i].name));
+            total[i] +=
+                milli_to_double(resources_scalar(&a->total, SCALAR[i].name));
+            used[i] +=
+                milli_to_double(resources_scalar(&in_use, SCALAR[i].name));
         }
         resources_release(&in_use);
     }
@@ -134,8 +134,8 @@ static void report_resources(const struct master *m, struct metrics *out)
                     SCALAR[i].total, "Resources of connected agents.",
                     metric_label(out, "name", SCALAR[i].name), total[i]);
     for (int i = 0; i < SCALARS; i++)
-        metrics_add(out, METRIC_GAUGE, "master_resources_used",
-                    SCALAR[i].used, "Resources in use.",
+        metrics_add(out, METRIC_GAUGE, "master_resources_used", SCALAR[i].used,
+                    "Resources in use.",
                     metric_label(out, "name", SCALAR[i].name), used[i]);
     for (int i = 0; i < SCALARS; i++)
         metrics_add(out, METRIC_GAUGE, "master_resources_used_ratio",
@@ -182,8 +182,7 @@ void master_metrics(const void *self, struct metrics *out)
     const struct master_program *p = self;
     const struct master *m = p->core;
     struct allocator_counts allocator = allocator_counts(m->allocator);
-    gauge(out, "master_elected", "master/elected", "1: this is the leader.",
-          1);
+    gauge(out, "master_elected", "master/elected", "1: this is the leader.", 1);
     report_agents(m, out);
     report_frameworks(m, out);
     report_tasks(m, out);

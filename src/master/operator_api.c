@@ -6,7 +6,8 @@
 
 typedef Mesos__V1__Master__Call Call;
 
-/* --- writing one message in either encoding -------------------------------------- */
+/* --- writing one message in either encoding
+ * -------------------------------------- */
 
 struct answer {
     enum media_type media;
@@ -85,7 +86,8 @@ static void member(struct answer *a, const char *name, uint32_t field,
     buf_release(&inner);
 }
 
-/* --- tasks ------------------------------------------------------------------------- */
+/* --- tasks
+ * ------------------------------------------------------------------------- */
 
 static void add_tasks(struct answer *a, uint32_t field,
                       const struct task *tasks)
@@ -133,7 +135,8 @@ static void write_executors(struct answer *a, const struct master_program *p)
     list_end(a);
 }
 
-/* --- frameworks ----------------------------------------------------------------------- */
+/* --- frameworks
+ * ----------------------------------------------------------------------- */
 
 static Mesos__V1__Resource **sum_encode(struct resources sum,
                                         struct arena *arena, size_t *count)
@@ -165,7 +168,7 @@ static void add_framework(struct answer *a, const struct master_program *p,
     DL_COUNT2(f->offers, offer, count, framework_next);
     message.offers = arena_alloc(arena, (count + 1) * sizeof *message.offers);
     DL_FOREACH2(f->offers, offer, framework_next)
-        message.offers[message.n_offers++] = offer_encode(p, offer, arena);
+    message.offers[message.n_offers++] = offer_encode(p, offer, arena);
     framework_used(f, &used);
     framework_offered(f, &offered);
     message.allocated_resources =
@@ -188,7 +191,9 @@ static void write_frameworks(struct answer *a, const struct master_program *p)
     list_end(a);
 }
 
-/* --- agents ------------------------------------------------------------------------------ */
+/* --- agents
+ * ------------------------------------------------------------------------------
+ */
 
 static void add_agent(struct answer *a, const struct agent *agent)
 {
@@ -230,8 +235,9 @@ static void write_agents(struct answer *a, const struct master_program *p)
     list_begin(a, "recovered_agents");
     for (agent = p->core->agents; agent; agent = agent->hh.next)
         if (agent->state == AGENT_RECOVERED)
-            list_add(a, 2, unpack_own(&mesos__v1__agent_info__descriptor,
-                                      agent->info, &a->arena));
+            list_add(a, 2,
+                     unpack_own(&mesos__v1__agent_info__descriptor, agent->info,
+                                &a->arena));
     list_end(a);
 }
 
@@ -243,7 +249,8 @@ static void write_state(struct answer *a, const struct master_program *p)
     member(a, "get_agents", 4, write_agents, p);
 }
 
-/* --- small answers -------------------------------------------------------------------------- */
+/* --- small answers
+ * -------------------------------------------------------------------------- */
 
 static void write_health(struct answer *a, const struct master_program *p)
 {
@@ -285,7 +292,9 @@ static void write_version(struct answer *a, const struct master_program *p)
     member(a, "version_info", 1, write_version_info, p);
 }
 
-/* --- dispatch ---------------------------------------------------------------------------------- */
+/* --- dispatch
+ * ----------------------------------------------------------------------------------
+ */
 
 static const struct question {
     Mesos__V1__Master__Call__Type type;
@@ -298,14 +307,12 @@ static const struct question {
      MESOS__V1__MASTER__RESPONSE__TYPE__GET_HEALTH, "get_health", 2,
      write_health},
     {MESOS__V1__MASTER__CALL__TYPE__GET_FLAGS,
-     MESOS__V1__MASTER__RESPONSE__TYPE__GET_FLAGS, "get_flags", 3,
-     write_flags},
+     MESOS__V1__MASTER__RESPONSE__TYPE__GET_FLAGS, "get_flags", 3, write_flags},
     {MESOS__V1__MASTER__CALL__TYPE__GET_VERSION,
      MESOS__V1__MASTER__RESPONSE__TYPE__GET_VERSION, "get_version", 4,
      write_version},
     {MESOS__V1__MASTER__CALL__TYPE__GET_STATE,
-     MESOS__V1__MASTER__RESPONSE__TYPE__GET_STATE, "get_state", 9,
-     write_state},
+     MESOS__V1__MASTER__RESPONSE__TYPE__GET_STATE, "get_state", 9, write_state},
     {MESOS__V1__MASTER__CALL__TYPE__GET_AGENTS,
      MESOS__V1__MASTER__RESPONSE__TYPE__GET_AGENTS, "get_agents", 10,
      write_agents},
@@ -358,13 +365,14 @@ void operator_api(struct request *r)
     if (!call)
         return;
     const ProtobufCEnumValue *type =
-        call->has_type ? protobuf_c_enum_descriptor_get_value(
-                             &mesos__v1__master__call__type__descriptor,
-                             (int)call->type)
-                       : NULL;
+        call->has_type
+            ? protobuf_c_enum_descriptor_get_value(
+                  &mesos__v1__master__call__type__descriptor, (int)call->type)
+            : NULL;
     if (!type) {
-        request_refuse(r, 400, "Failed to validate master::Call: Expecting "
-                               "'type' to be present");
+        request_refuse(r, 400,
+                       "Failed to validate master::Call: Expecting "
+                       "'type' to be present");
         return;
     }
     if (!request_check_accept(r))

@@ -1,7 +1,8 @@
 #include "master/layer.h"
 #include <assert.h>
 
-/* --- options ----------------------------------------------------------------- */
+/* --- options -----------------------------------------------------------------
+ */
 
 void master_options_init(struct master_options *options)
 {
@@ -26,9 +27,9 @@ void master_options_init(struct master_options *options)
 
 static int positive(const char *name, int64_t value, struct err *err)
 {
-    return value > 0 ? 0
-                     : err_set(err, ERR_INVALID, "%s: want more than zero",
-                               name);
+    return value > 0
+               ? 0
+               : err_set(err, ERR_INVALID, "%s: want more than zero", name);
 }
 
 int master_options_check(const struct master_options *options, struct err *err)
@@ -48,7 +49,8 @@ int master_options_check(const struct master_options *options, struct err *err)
     return rc;
 }
 
-/* --- making and ending --------------------------------------------------------- */
+/* --- making and ending
+ * --------------------------------------------------------- */
 
 static char *copy_or_null(const char *text)
 {
@@ -104,7 +106,8 @@ const struct master *master_program_core(const struct master_program *p)
     return p->core;
 }
 
-/* --- routing --------------------------------------------------------------------- */
+/* --- routing
+ * --------------------------------------------------------------------- */
 
 static const struct {
     const char *path;
@@ -170,7 +173,8 @@ static void on_request(void *self, exchange_id exchange,
     arena_clear(&p->arena);
 }
 
-/* --- the other inputs --------------------------------------------------------------- */
+/* --- the other inputs
+ * --------------------------------------------------------------- */
 
 static int on_stored(void *self, const char *table, struct bytes key,
                      struct bytes value, struct err *err)

@@ -24,8 +24,8 @@ void record_agent(struct master_program *p, const struct agent *agent,
                   struct effects *fx)
 {
     Perigee__Master__Agent record = PERIGEE__MASTER__AGENT__INIT;
-    record.info = unpack_own(&mesos__v1__agent_info__descriptor, agent->info,
-                             &p->arena);
+    record.info =
+        unpack_own(&mesos__v1__agent_info__descriptor, agent->info, &p->arena);
     record.endpoint =
         arena_printf(&p->arena, "%s:%d", agent->ip, (int)agent->port);
     record.version = agent->version;
@@ -40,8 +40,8 @@ void record_framework(struct master_program *p, const struct framework *f,
                       const char *table, struct effects *fx)
 {
     Perigee__Master__Framework record = PERIGEE__MASTER__FRAMEWORK__INIT;
-    record.info = unpack_own(&mesos__v1__framework_info__descriptor, f->info,
-                             &p->arena);
+    record.info =
+        unpack_own(&mesos__v1__framework_info__descriptor, f->info, &p->arena);
     record.has_registered_ms = 1;
     record.registered_ms = f->registered_ms;
     record.has_unregistered_ms = f->unregistered_ms != 0;
@@ -49,7 +49,8 @@ void record_framework(struct master_program *p, const struct framework *f,
     keep(fx, table, f->id, &record);
 }
 
-/* --- reading them back ------------------------------------------------------------- */
+/* --- reading them back
+ * ------------------------------------------------------------- */
 
 static int restore_start(struct master_program *p, struct bytes value,
                          struct err *err)
@@ -73,12 +74,12 @@ static int restore_agent(struct master_program *p, struct bytes value,
     const char *colon =
         record->endpoint ? strrchr(record->endpoint, ':') : NULL;
     if (!info || !info->id || !colon)
-        return err_set(err, ERR_DAMAGED, "an agent's record lacks its id or "
-                                         "endpoint");
+        return err_set(err, ERR_DAMAGED,
+                       "an agent's record lacks its id or "
+                       "endpoint");
     struct resources total = {0};
     struct attributes attributes = {0};
-    int rc =
-        resources_decode(info->resources, info->n_resources, &total, err);
+    int rc = resources_decode(info->resources, info->n_resources, &total, err);
     if (rc == 0)
         rc = attributes_decode(info->attributes, info->n_attributes,
                                &attributes, err);

@@ -23,7 +23,8 @@ static void refuse_method(struct request *r)
     char text[128];
     snprintf(text, sizeof text,
              "405 Method Not Allowed. Expecting one of { 'POST' }, but "
-             "received '%.32s'.", r->http->method_name);
+             "received '%.32s'.",
+             r->http->method_name);
     struct http_response response = {
         .status = 405,
         .type = MEDIA_TEXT,

@@ -5,7 +5,8 @@
 
 typedef Mesos__V1__Scheduler__Call Call;
 
-/* --- validation: Mesos' order and words -------------------------------------------- */
+/* --- validation: Mesos' order and words
+ * -------------------------------------------- */
 
 static const char *text_of(const Mesos__V1__FrameworkID *id)
 {
@@ -74,7 +75,8 @@ static const char *call_problem(const Call *call, struct arena *arena)
     return NULL;
 }
 
-/* --- SUBSCRIBE ------------------------------------------------------------------------ */
+/* --- SUBSCRIBE
+ * ------------------------------------------------------------------------ */
 
 static bool in_list(char *const *item, size_t count, const char *wanted)
 {
@@ -98,7 +100,8 @@ static const char *suppression_problem(
     if (foreign.size)
         problem = arena_printf(arena,
                                "Suppressed roles { %s } are not contained in "
-                               "the set of roles", buf_text(&foreign));
+                               "the set of roles",
+                               buf_text(&foreign));
     buf_release(&foreign);
     return problem;
 }
@@ -117,7 +120,8 @@ static const char *constraints_problem(
             return arena_printf(arena,
                                 "Offer constraints specify `role_constraints` "
                                 "for a role '%s'not contained in the set of "
-                                "roles", role);
+                                "roles",
+                                role);
     }
     return "Offer constraints are not supported by this master";
 }
@@ -164,8 +168,9 @@ static void subscribe(struct request *r, Call *call)
     struct framework_head head;
     struct master *core = r->p->core;
     if (http_header(r->http, "Mesos-Stream-Id")) {
-        request_refuse(r, 400, "Subscribe calls should not include the "
-                               "'Mesos-Stream-Id' header");
+        request_refuse(r, 400,
+                       "Subscribe calls should not include the "
+                       "'Mesos-Stream-Id' header");
         return;
     }
     const char *problem = subscribe_problem(r, call->subscribe, &head);
@@ -176,8 +181,8 @@ static void subscribe(struct request *r, Call *call)
     Mesos__V1__FrameworkInfo *info = call->subscribe->framework_info;
     if (!head.id[0]) {
         char id[ID_MAX];
-        info->id = framework_id_make(master_new_framework_id(core, id),
-                                     &r->p->arena);
+        info->id =
+            framework_id_make(master_new_framework_id(core, id), &r->p->arena);
     }
     keep_immutable(r, info);
     (void)framework_head_decode(info, &r->p->arena, &head, NULL);
@@ -188,7 +193,9 @@ static void subscribe(struct request *r, Call *call)
                            &r->p->outputs);
 }
 
-/* --- offers ------------------------------------------------------------------------------ */
+/* --- offers
+ * ------------------------------------------------------------------------------
+ */
 
 static struct filters filters_decode(const Mesos__V1__Filters *filters)
 {
@@ -229,14 +236,16 @@ static void accept_offers(struct request *r, struct framework *f,
 static void decline_offers(struct request *r, struct framework *f,
                            const Mesos__V1__Scheduler__Call__Decline *decline)
 {
-    master_decline(r->p->core, f,
-                   offer_ids(decline->offer_ids, decline->n_offer_ids,
-                             &r->p->arena),
-                   (uint32_t)decline->n_offer_ids,
-                   filters_decode(decline->filters), r->now_ms);
+    master_decline(
+        r->p->core, f,
+        offer_ids(decline->offer_ids, decline->n_offer_ids, &r->p->arena),
+        (uint32_t)decline->n_offer_ids, filters_decode(decline->filters),
+        r->now_ms);
 }
 
-/* --- tasks --------------------------------------------------------------------------------- */
+/* --- tasks
+ * ---------------------------------------------------------------------------------
+ */
 
 static void kill_task(struct request *r, struct framework *f,
                       const Mesos__V1__Scheduler__Call__Kill *kill)
@@ -254,8 +263,8 @@ static void acknowledge(struct request *r, struct framework *f,
 {
     struct uuid uuid;
     memcpy(uuid.byte, ack->uuid.data, UUID_BYTES);
-    master_acknowledge(r->p->core, f, ack->agent_id->value,
-                       ack->task_id->value, &uuid, &r->p->outputs);
+    master_acknowledge(r->p->core, f, ack->agent_id->value, ack->task_id->value,
+                       &uuid, &r->p->outputs);
 }
 
 static void reconcile(struct request *r, struct framework *f,
@@ -272,7 +281,9 @@ static void reconcile(struct request *r, struct framework *f,
     master_reconcile(r->p->core, f, task, (uint32_t)count, &r->p->outputs);
 }
 
-/* --- dispatch --------------------------------------------------------------------------------- */
+/* --- dispatch
+ * ---------------------------------------------------------------------------------
+ */
 
 /* The framework of any call but SUBSCRIBE; NULL: answered. */
 static struct framework *find_caller(struct request *r, const Call *call)
@@ -289,15 +300,17 @@ static struct framework *find_caller(struct request *r, const Call *call)
     }
     const char *stream_id = http_header(r->http, "Mesos-Stream-Id");
     if (!stream_id) {
-        request_refuse(r, 400, "All non-subscribe calls should include the "
-                               "'Mesos-Stream-Id' header");
+        request_refuse(r, 400,
+                       "All non-subscribe calls should include the "
+                       "'Mesos-Stream-Id' header");
         return NULL;
     }
     if (strcmp(stream_id, f->stream_id) != 0) {
         request_refuse(r, 400,
                        "The stream ID '%s' included in this request didn't "
                        "match the stream ID currently associated with "
-                       "framework ID %s", stream_id, f->id);
+                       "framework ID %s",
+                       stream_id, f->id);
         return NULL;
     }
     return f;
@@ -324,8 +337,7 @@ static bool perform(struct request *r, struct framework *f, const Call *call)
         return true;
     case MESOS__V1__SCHEDULER__CALL__TYPE__SUPPRESS:
         master_suppress(core, f, call->suppress ? call->suppress->roles : NULL,
-                        call->suppress ? (uint32_t)call->suppress->n_roles
-                                       : 0);
+                        call->suppress ? (uint32_t)call->suppress->n_roles : 0);
         return true;
     case MESOS__V1__SCHEDULER__CALL__TYPE__KILL:
         kill_task(r, f, call->kill);
@@ -341,10 +353,10 @@ static bool perform(struct request *r, struct framework *f, const Call *call)
         reconcile(r, f, call->reconcile);
         return true;
     case MESOS__V1__SCHEDULER__CALL__TYPE__MESSAGE:
-        master_message(core, f, call->message->agent_id->value,
-                       call->message->executor_id->value,
-                       bytes_of(call->message->data.data,
-                                call->message->data.len), out);
+        master_message(
+            core, f, call->message->agent_id->value,
+            call->message->executor_id->value,
+            bytes_of(call->message->data.data, call->message->data.len), out);
         return true;
     case MESOS__V1__SCHEDULER__CALL__TYPE__REQUEST:
     case MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT_INVERSE_OFFERS:

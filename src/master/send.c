@@ -4,8 +4,8 @@
 #include "perigee/agent.pb-c.h"
 #include <assert.h>
 
-#define NEW(arena, type, name, initial)                                       \
-    type *name = arena_alloc(arena, sizeof *name);                            \
+#define NEW(arena, type, name, initial)            \
+    type *name = arena_alloc(arena, sizeof *name); \
     *name = (type)initial
 
 struct sending {
@@ -40,17 +40,18 @@ static ProtobufCBinaryData binary(struct bytes bytes, struct arena *arena)
 {
     return (ProtobufCBinaryData){
         .len = bytes.size,
-        .data = arena_memdup(arena, bytes.data ? bytes.data
-                                               : (const uint8_t *)"",
-                             bytes.size),
+        .data = arena_memdup(
+            arena, bytes.data ? bytes.data : (const uint8_t *)"", bytes.size),
     };
 }
 
-/* --- events of frameworks ------------------------------------------------------ */
+/* --- events of frameworks
+ * ------------------------------------------------------ */
 
 typedef Mesos__V1__Scheduler__Event Event;
 
-static Event *event_make(struct sending *s, Mesos__V1__Scheduler__Event__Type type)
+static Event *event_make(struct sending *s,
+                         Mesos__V1__Scheduler__Event__Type type)
 {
     NEW(s->arena, Event, event, MESOS__V1__SCHEDULER__EVENT__INIT);
     event->has_type = 1;
@@ -77,8 +78,7 @@ static void send_subscribed(struct sending *s, const struct output *o)
     subscribed->master_info = master_info(s->p, s->arena);
     event->subscribed = subscribed;
     send_event(s, o, event);
-    effect_log(s->fx, 2, "framework_subscribed framework=%s",
-               o->framework->id);
+    effect_log(s->fx, 2, "framework_subscribed framework=%s", o->framework->id);
 }
 
 static void send_offers(struct sending *s, const struct output *o)
@@ -87,14 +87,13 @@ static void send_offers(struct sending *s, const struct output *o)
     NEW(s->arena, Mesos__V1__Scheduler__Event__Offers, offers,
         MESOS__V1__SCHEDULER__EVENT__OFFERS__INIT);
     offers->n_offers = o->count;
-    offers->offers =
-        arena_alloc(s->arena, o->count * sizeof *offers->offers);
+    offers->offers = arena_alloc(s->arena, o->count * sizeof *offers->offers);
     for (uint32_t i = 0; i < o->count; i++)
         offers->offers[i] = offer_encode(s->p, o->offer[i], s->arena);
     event->offers = offers;
     send_event(s, o, event);
-    effect_log(s->fx, 3, "offers_sent framework=%s offers=%u",
-               o->framework->id, o->count);
+    effect_log(s->fx, 3, "offers_sent framework=%s offers=%u", o->framework->id,
+               o->count);
 }
 
 static void send_rescind(struct sending *s, const struct output *o)
@@ -129,8 +128,8 @@ static void send_made_status(struct sending *s, const struct output *o)
         made_status(o->task_id, o->agent_id, o->state, o->reason, o->text,
                     o->unreachable_ms, s->now_ms, s->arena);
     if (o->blob) {
-        const Mesos__V1__TaskStatus *like = unpack_own(
-            &mesos__v1__task_status__descriptor, o->blob, s->arena);
+        const Mesos__V1__TaskStatus *like =
+            unpack_own(&mesos__v1__task_status__descriptor, o->blob, s->arena);
         status->has_healthy = like->has_healthy;
         status->healthy = like->healthy;
         status->check_status = like->check_status;
@@ -206,7 +205,8 @@ void send_subscribe_refusal(struct request *r, const char *text)
     effect_close(r->fx, r->exchange);
 }
 
-/* --- events of agents ------------------------------------------------------------ */
+/* --- events of agents
+ * ------------------------------------------------------------ */
 
 typedef Perigee__Agent__Event AgentEvent;
 
@@ -223,8 +223,7 @@ static void send_agent_subscribed(struct sending *s, const struct output *o)
 {
     const struct master_config *config = &s->p->core->config;
     open_stream(s, o->stream, o->media, NULL);
-    AgentEvent *event =
-        agent_event(s, PERIGEE__AGENT__EVENT__TYPE__SUBSCRIBED);
+    AgentEvent *event = agent_event(s, PERIGEE__AGENT__EVENT__TYPE__SUBSCRIBED);
     NEW(s->arena, Perigee__Agent__Event__Subscribed, subscribed,
         PERIGEE__AGENT__EVENT__SUBSCRIBED__INIT);
     subscribed->agent_id = agent_id_make(o->agent->id, s->arena);
@@ -269,8 +268,8 @@ static void send_kill(struct sending *s, const struct output *o)
     kill->framework_id = framework_id_make(o->framework_id, s->arena);
     kill->task_id = task_id_make(o->task_id, s->arena);
     if (o->blob)
-        kill->kill_policy = unpack_own(&mesos__v1__kill_policy__descriptor,
-                                       o->blob, s->arena);
+        kill->kill_policy =
+            unpack_own(&mesos__v1__kill_policy__descriptor, o->blob, s->arena);
     event->kill = kill;
     send_message(s, o->stream, o->media, event);
 }
@@ -332,8 +331,7 @@ static void send_reconcile(struct sending *s, const struct output *o)
         PERIGEE__AGENT__EVENT__RECONCILE__INIT);
     reconcile->framework_id = framework_id_make(o->framework_id, s->arena);
     reconcile->n_task_ids = 1;
-    reconcile->task_ids =
-        arena_alloc(s->arena, sizeof *reconcile->task_ids);
+    reconcile->task_ids = arena_alloc(s->arena, sizeof *reconcile->task_ids);
     reconcile->task_ids[0] = task_id_make(o->task_id, s->arena);
     event->reconcile = reconcile;
     send_message(s, o->stream, o->media, event);
@@ -351,7 +349,8 @@ static void send_update_framework(struct sending *s, const struct output *o)
     send_message(s, o->stream, o->media, event);
 }
 
-/* --- all of them -------------------------------------------------------------------- */
+/* --- all of them
+ * -------------------------------------------------------------------- */
 
 static void send_to_agent(struct sending *s, const struct output *o)
 {
@@ -431,8 +430,7 @@ static void send_one(struct sending *s, const struct output *o)
         break;
     case OUTPUT_HEARTBEAT:
         send_event(s, o,
-                   event_make(s,
-                              MESOS__V1__SCHEDULER__EVENT__TYPE__HEARTBEAT));
+                   event_make(s, MESOS__V1__SCHEDULER__EVENT__TYPE__HEARTBEAT));
         break;
     case OUTPUT_OFFERS:
         send_offers(s, o);
@@ -441,8 +439,9 @@ static void send_one(struct sending *s, const struct output *o)
         send_rescind(s, o);
         break;
     case OUTPUT_UPDATE:
-        send_update(s, o, unpack_own(&mesos__v1__task_status__descriptor,
-                                     o->blob, s->arena));
+        send_update(
+            s, o,
+            unpack_own(&mesos__v1__task_status__descriptor, o->blob, s->arena));
         break;
     case OUTPUT_STATUS:
         send_made_status(s, o);

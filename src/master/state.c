@@ -2,7 +2,8 @@
 #include "master/layer.h"
 #include <assert.h>
 
-/* --- small parts --------------------------------------------------------------- */
+/* --- small parts
+ * --------------------------------------------------------------- */
 
 static void put_message(struct json_writer *w, const char *key,
                         const void *message)
@@ -84,7 +85,8 @@ static void put_sum(struct json_writer *w, const char *key,
     resources_release(&sum);
 }
 
-/* --- agents ---------------------------------------------------------------------- */
+/* --- agents
+ * ---------------------------------------------------------------------- */
 
 static void put_attributes(struct json_writer *w,
                            const struct attributes *attributes)
@@ -155,7 +157,8 @@ static void put_agent(struct json_writer *w, const struct agent *agent)
     buf_release(&pid);
 }
 
-/* --- tasks ------------------------------------------------------------------------ */
+/* --- tasks
+ * ------------------------------------------------------------------------ */
 
 static void put_status(struct json_writer *w, const struct task *task,
                        const struct status *status, struct arena *arena)
@@ -227,7 +230,8 @@ static void put_tasks(struct json_writer *w, const char *key,
     json_end_array(w);
 }
 
-/* --- frameworks --------------------------------------------------------------------- */
+/* --- frameworks
+ * --------------------------------------------------------------------- */
 
 static void put_capabilities(struct json_writer *w,
                              const Mesos__V1__FrameworkInfo *info)
@@ -287,8 +291,7 @@ static void put_executors(struct json_writer *w, const struct framework *f)
 }
 
 /* Who it is and how it stands. */
-static void put_framework_head(struct json_writer *w,
-                               const struct framework *f,
+static void put_framework_head(struct json_writer *w, const struct framework *f,
                                const Mesos__V1__FrameworkInfo *info)
 {
     struct resources used, offered;
@@ -361,7 +364,8 @@ static void put_frameworks(struct json_writer *w, const char *key,
     json_end_array(w);
 }
 
-/* --- the whole ------------------------------------------------------------------------ */
+/* --- the whole
+ * ------------------------------------------------------------------------ */
 
 static bool is_registered(const struct agent *agent)
 {
@@ -463,6 +467,5 @@ void state_get(struct request *r)
     put_strings(&w, "orphan_tasks", NULL, 0);
     put_strings(&w, "unregistered_frameworks", NULL, 0);
     json_end_object(&w);
-    effect_reply(r->fx, r->exchange, 200, MEDIA_JSON,
-                 buf_bytes(&r->p->buf));
+    effect_reply(r->fx, r->exchange, 200, MEDIA_JSON, buf_bytes(&r->p->buf));
 }

@@ -2,7 +2,8 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* --- are these offers good? --------------------------------------------------- */
+/* --- are these offers good?
+ * --------------------------------------------------- */
 
 static bool is_duplicate(const char *const *offer_id, uint32_t at)
 {
@@ -24,9 +25,8 @@ static bool duplicate_problem(const char *const *offer_id, uint32_t count,
     return false;
 }
 
-static bool one_offer_problem(const struct master *m,
-                              const struct framework *f, const char *id,
-                              struct buf *text)
+static bool one_offer_problem(const struct master *m, const struct framework *f,
+                              const char *id, struct buf *text)
 {
     const struct offer *offer = master_offer(m, id);
     if (!offer)
@@ -34,7 +34,8 @@ static bool one_offer_problem(const struct master *m,
     else if (offer->framework != f)
         buf_addf(text,
                  "Offer %s has invalid framework %s while framework %s is "
-                 "expected", id, offer->framework->id, f->id);
+                 "expected",
+                 id, offer->framework->id, f->id);
     return text->size > 0;
 }
 
@@ -79,15 +80,16 @@ static bool offers_problem(const struct master *m, const struct framework *f,
     return agreement_problem(m, offer_id, count, text);
 }
 
-/* --- refusing ----------------------------------------------------------------- */
+/* --- refusing
+ * ----------------------------------------------------------------- */
 
 static void refuse_operation(const struct framework *f,
                              const struct operation *operation,
                              const char *text, struct outputs *out)
 {
     if (!operation->id) {
-        output_log(out, 1, "operation_dropped framework=%s operation=%s",
-                   f->id, operation->name);
+        output_log(out, 1, "operation_dropped framework=%s operation=%s", f->id,
+                   operation->name);
         return;
     }
     struct output *output = framework_output(out, f, OUTPUT_OPERATION_ERROR);
@@ -138,7 +140,8 @@ static void refuse_all(struct master *m, struct framework *f,
     buf_release(&text);
 }
 
-/* --- launching ---------------------------------------------------------------- */
+/* --- launching
+ * ---------------------------------------------------------------- */
 
 struct launch { /* what an ACCEPT works on */
     struct framework *f;
@@ -189,8 +192,7 @@ static void launch_task(struct master *m, struct launch *launch,
 }
 
 static void launch_tasks(struct master *m, struct launch *launch,
-                         const struct operation *operation,
-                         struct outputs *out)
+                         const struct operation *operation, struct outputs *out)
 {
     struct buf text = {0};
     for (uint32_t i = 0; i < operation->task_count; i++) {
@@ -220,7 +222,8 @@ static void perform(struct master *m, struct launch *launch,
                          operation->problem
                              ? operation->problem
                              : "The `id` field cannot be set on LAUNCH "
-                               "operations", out);
+                               "operations",
+                         out);
         else
             launch_tasks(m, launch, operation, out);
         return;

@@ -29,7 +29,8 @@ char *master_new_agent_id(struct master *m, const char *ip, int32_t port,
     return out;
 }
 
-/* --- is there room? --------------------------------------------------------- */
+/* --- is there room? ---------------------------------------------------------
+ */
 
 static bool make_room(struct master *m, int64_t now_ms, struct outputs *out)
 {
@@ -41,8 +42,7 @@ static bool make_room(struct master *m, int64_t now_ms, struct outputs *out)
             (!oldest || a->unreachable_ms < oldest->unreachable_ms))
             oldest = a;
     if (oldest)
-        agent_remove(m, oldest, "too many agents are unreachable", now_ms,
-                     out);
+        agent_remove(m, oldest, "too many agents are unreachable", now_ms, out);
     return oldest != NULL;
 }
 
@@ -61,19 +61,18 @@ static bool uses_too_much(const struct agent_subscribe *in)
     return is_too_much;
 }
 
-/* --- tasks ------------------------------------------------------------------ */
+/* --- tasks ------------------------------------------------------------------
+ */
 
 static void send_shutdown(const struct agent *agent, const char *framework_id,
                           struct outputs *out)
 {
-    struct output *output =
-        agent_output(out, agent, OUTPUT_SHUTDOWN_FRAMEWORK);
+    struct output *output = agent_output(out, agent, OUTPUT_SHUTDOWN_FRAMEWORK);
     output->framework_id = output_text(out, framework_id);
 }
 
 static void kill_reported(const struct agent *agent,
-                          const struct task_report *report,
-                          struct outputs *out)
+                          const struct task_report *report, struct outputs *out)
 {
     if (task_state_is_terminal(report->state))
         return;
@@ -152,8 +151,7 @@ static void take_task(struct master *m, struct agent *agent,
         task->state = report->state;
     task_join_agent(task, agent);
     if (!task_state_is_terminal(task->state))
-        task->is_charged =
-            charge(m, f, agent, task->role, &report->resources);
+        task->is_charged = charge(m, f, agent, task->role, &report->resources);
     task_resend_kill(task, out);
 }
 
@@ -179,9 +177,9 @@ static void ask_for(struct master *m, struct agent *agent, struct task *task,
         task_complete(m, task);
         return;
     }
-    task->is_charged = allocator_use(m->allocator, task->framework->number,
-                                     agent->number, task->role,
-                                     &task->resources);
+    task->is_charged =
+        allocator_use(m->allocator, task->framework->number, agent->number,
+                      task->role, &task->resources);
     if (!task->is_charged) {
         /* No room for it, so the agent cannot run it either. */
         task_end(m, task, framework_view(task->framework, TASK_STATE_DROPPED),
@@ -211,7 +209,8 @@ static void end_missing(struct master *m, const struct agent *agent,
     }
 }
 
-/* --- frameworks and executors ------------------------------------------------ */
+/* --- frameworks and executors ------------------------------------------------
+ */
 
 static void take_frameworks(struct master *m, const struct agent *agent,
                             const struct agent_subscribe *in, int64_t now_ms,
@@ -246,14 +245,15 @@ static void take_executors(struct master *m, struct agent *agent,
         if (!f || executor_find(agent, f->id, report->id))
             continue;
         struct executor *executor =
-            executor_add(agent, f, report->id, report->role,
-                         &report->resources, report->info);
+            executor_add(agent, f, report->id, report->role, &report->resources,
+                         report->info);
         resources_allocate(&executor->resources, report->role);
         (void)charge(m, f, agent, report->role, &report->resources);
     }
 }
 
-/* --- subscribing -------------------------------------------------------------- */
+/* --- subscribing
+ * -------------------------------------------------------------- */
 
 static void set_facts(struct agent *agent, const struct agent_subscribe *in)
 {
@@ -321,8 +321,8 @@ static void reconcile(struct master *m, struct agent *agent,
 }
 
 static void remove_predecessor(struct master *m,
-                               const struct agent_subscribe *in,
-                               int64_t now_ms, struct outputs *out)
+                               const struct agent_subscribe *in, int64_t now_ms,
+                               struct outputs *out)
 {
     struct agent *old = agent_at(m, in->ip, in->port);
     if (old && strcmp(old->id, in->id) != 0)
@@ -332,13 +332,12 @@ static void remove_predecessor(struct master *m,
 
 struct agent *master_agent_subscribe(struct master *m,
                                      const struct agent_subscribe *in,
-                                     uint64_t stream, int media,
-                                     int64_t now_ms, struct outputs *out,
-                                     struct err *err)
+                                     uint64_t stream, int media, int64_t now_ms,
+                                     struct outputs *out, struct err *err)
 {
     if (uses_too_much(in)) {
-        err_set(err, ERR_INVALID,
-                "agent '%s': its tasks use more than it has", in->id);
+        err_set(err, ERR_INVALID, "agent '%s': its tasks use more than it has",
+                in->id);
         return NULL;
     }
     if (in->is_first_contact)

@@ -44,7 +44,8 @@ void agent_set_state(struct master *m, struct agent *agent,
     agent->state = state;
 }
 
-/* --- pinging ---------------------------------------------------------------- */
+/* --- pinging ----------------------------------------------------------------
+ */
 
 static void ping(struct master *m, struct agent *agent, int64_t now_ms,
                  struct outputs *out)
@@ -82,7 +83,8 @@ void master_pong(struct agent *agent)
     agent->pings_unanswered = -1;
 }
 
-/* --- losing ----------------------------------------------------------------- */
+/* --- losing -----------------------------------------------------------------
+ */
 
 static void withdraw_offers(struct master *m, struct agent *agent,
                             int64_t now_ms, struct outputs *out)
@@ -103,8 +105,8 @@ static void end_unkept(struct master *m, struct agent *agent, int64_t now_ms,
     DL_FOREACH_SAFE2(agent->tasks, task, next_task, agent_next)
     {
         if (!(task->framework->flags & FRAMEWORK_CHECKPOINT))
-            task_end(m, task, TASK_STATE_LOST,
-                     STATUS_REASON_AGENT_DISCONNECTED, text, now_ms, out);
+            task_end(m, task, TASK_STATE_LOST, STATUS_REASON_AGENT_DISCONNECTED,
+                     text, now_ms, out);
     }
     HASH_ITER(hh, agent->executors, executor, next_executor)
     {
@@ -154,7 +156,7 @@ void agent_leave_allocator(struct master *m, struct agent *agent)
         return;
     allocator_remove_agent(m->allocator, agent->number);
     DL_FOREACH2(agent->tasks, task, agent_next)
-        task->is_charged = false;
+    task->is_charged = false;
     while (agent->executors)
         executor_remove(m, agent->executors, false, 0);
 }
@@ -171,12 +173,12 @@ static void lose_task(struct master *m, struct task *task, int64_t now_ms,
     task->unreachable_ms = now_ms;
     task->state = TASK_STATE_UNREACHABLE;
     enum task_state told = framework_view(f, TASK_STATE_UNREACHABLE);
-    task_add_status(task, &(struct status){
-                              .state = told,
-                              .reason = STATUS_REASON_AGENT_REMOVED,
-                              .message = "health check timed out",
-                              .at_ms = now_ms,
-                              .unreachable_ms = now_ms});
+    task_add_status(task,
+                    &(struct status){.state = told,
+                                     .reason = STATUS_REASON_AGENT_REMOVED,
+                                     .message = "health check timed out",
+                                     .at_ms = now_ms,
+                                     .unreachable_ms = now_ms});
     tell_status(out, f, task->id, task->agent_id, told,
                 STATUS_REASON_AGENT_REMOVED, "health check timed out",
                 f->flags & FRAMEWORK_PARTITION_AWARE ? now_ms : 0, NULL);
@@ -196,13 +198,14 @@ void agent_mark_unreachable(struct master *m, struct agent *agent,
     output_add(out, OUTPUT_PERSIST_AGENT)->agent = agent;
     struct task *task, *next;
     DL_FOREACH_SAFE2(agent->tasks, task, next, agent_next)
-        lose_task(m, task, now_ms, out);
+    lose_task(m, task, now_ms, out);
     agent_tell_lost(m, agent, out);
     m->counters.agents_unreachable_completed++;
     m->counters.agent_removals++;
 }
 
-/* --- removing for good -------------------------------------------------------- */
+/* --- removing for good
+ * -------------------------------------------------------- */
 
 /* Tasks that are listed as unreachable on an agent that will not return. */
 static void end_unreachable(struct master *m, const struct agent *agent,
@@ -230,8 +233,8 @@ void agent_remove(struct master *m, struct agent *agent, const char *why,
     agent_leave_allocator(m, agent);
     struct task *task, *next;
     DL_FOREACH_SAFE2(agent->tasks, task, next, agent_next)
-        task_end(m, task, TASK_STATE_LOST, STATUS_REASON_AGENT_REMOVED, text,
-                 now_ms, out);
+    task_end(m, task, TASK_STATE_LOST, STATUS_REASON_AGENT_REMOVED, text,
+             now_ms, out);
     if (agent->state == AGENT_UNREACHABLE)
         end_unreachable(m, agent, text, now_ms, out);
     withdraw_offers(m, agent, now_ms, out);
@@ -251,15 +254,15 @@ void master_agent_unsubscribe(struct master *m, struct agent *agent,
     agent_remove(m, agent, "the agent unregistered", now_ms, out);
 }
 
-/* --- what agents say ----------------------------------------------------------- */
+/* --- what agents say
+ * ----------------------------------------------------------- */
 
 void master_executor_exited(struct master *m, struct agent *agent,
                             const char *framework_id, const char *executor_id,
                             int32_t status, bool is_command_executor,
                             int64_t now_ms, struct outputs *out)
 {
-    struct executor *executor =
-        executor_find(agent, framework_id, executor_id);
+    struct executor *executor = executor_find(agent, framework_id, executor_id);
     if (executor)
         executor_remove(m, executor, true, now_ms);
     const struct framework *f = master_framework(m, framework_id);
@@ -287,7 +290,8 @@ void master_agent_message(struct master *m, const struct agent *agent,
     output->blob = blob_new(data);
 }
 
-/* --- status updates ------------------------------------------------------------- */
+/* --- status updates
+ * ------------------------------------------------------------- */
 
 static void acknowledge(const struct agent *agent, const struct update *in,
                         struct outputs *out)
@@ -315,9 +319,8 @@ static bool forward(const struct framework *f, const struct update *in,
 /* A task the framework is done with. What it acknowledged already is taken off
  * the agent's hands; what contradicts the end it was told is swallowed, and
  * the task, which may live, is killed. */
-static void update_completed(const struct agent *agent,
-                             const struct task *task, const struct update *in,
-                             struct outputs *out)
+static void update_completed(const struct agent *agent, const struct task *task,
+                             const struct update *in, struct outputs *out)
 {
     acknowledge(agent, in, out);
     if (task->has_update && uuid_equal(&task->update_uuid, &in->uuid))
@@ -360,8 +363,7 @@ static void update_known(struct master *m, struct task *task,
 }
 
 void master_update(struct master *m, struct agent *agent,
-                   const struct update *in, int64_t now_ms,
-                   struct outputs *out)
+                   const struct update *in, int64_t now_ms, struct outputs *out)
 {
     struct framework *f = master_framework(m, in->framework_id);
     if (!f) {

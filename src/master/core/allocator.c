@@ -72,7 +72,7 @@ struct allocator {
     struct drf_list role_order;
     struct refusal_entry *refusals;
     uint64_t next_refusal;
-    struct heap ends; /* of refusals: id = number */
+    struct heap ends;      /* of refusals: id = number */
     VEC(uint64_t) touched; /* agents with something new to give */
     bool is_all_touched;
     uint64_t runs;
@@ -85,7 +85,8 @@ void allocations_release(struct allocations *list)
     vec_free(list);
 }
 
-/* --- scalars ---------------------------------------------------------------- */
+/* --- scalars ----------------------------------------------------------------
+ */
 
 static int scalar_index(struct allocator *a, const char *name)
 {
@@ -124,10 +125,10 @@ static void change_total(struct allocator *a, const struct resources *r,
         role->clients.is_stale = true;
 }
 
-/* --- options ---------------------------------------------------------------- */
+/* --- options ----------------------------------------------------------------
+ */
 
-static int parse_minimum(struct allocator *a, const char *text,
-                         struct err *err)
+static int parse_minimum(struct allocator *a, const char *text, struct err *err)
 {
     while (*text) {
         size_t size = strcspn(text, "|");
@@ -141,7 +142,8 @@ static int parse_minimum(struct allocator *a, const char *text,
             resources_release(&minimum);
             return err_set(err, ERR_LIMIT,
                            "min_allocatable_resources: more than %d "
-                           "alternatives", ALLOCATOR_ALTERNATIVES_MAX);
+                           "alternatives",
+                           ALLOCATOR_ALTERNATIVES_MAX);
         }
         *vec_add(&a->alternatives) = minimum;
         text += size + (text[size] == '|');
@@ -171,7 +173,8 @@ void allocator_set_start(struct allocator *a, int64_t start_ms)
     a->start_ms = start_ms;
 }
 
-/* --- refusals --------------------------------------------------------------- */
+/* --- refusals ---------------------------------------------------------------
+ */
 
 static void refusal_drop(struct allocator *a, struct refusal_entry *entry)
 {
@@ -189,7 +192,8 @@ static void refusal_drop(struct allocator *a, struct refusal_entry *entry)
 static void client_forgive(struct allocator *a, struct client *client)
 {
     struct refusals *set, *next_set;
-    HASH_ITER(hh, client->refusals, set, next_set) {
+    HASH_ITER(hh, client->refusals, set, next_set)
+    {
         struct refusal_entry *entry = set->entry;
         while (entry) {
             /* The last entry frees the set. */
@@ -243,7 +247,8 @@ static void client_refuse(struct allocator *a, struct client *client,
     heap_push(&a->ends, end_ms, 0, entry->number);
 }
 
-/* --- lookups ---------------------------------------------------------------- */
+/* --- lookups ----------------------------------------------------------------
+ */
 
 static struct agent_entry *find_agent(const struct allocator *a,
                                       uint64_t number)
@@ -301,7 +306,8 @@ static struct client *client_of(struct allocator *a,
     return client;
 }
 
-/* --- touching --------------------------------------------------------------- */
+/* --- touching ---------------------------------------------------------------
+ */
 
 static void touch(struct allocator *a, struct agent_entry *agent)
 {
@@ -316,14 +322,14 @@ static void touch_all(struct allocator *a)
     a->is_all_touched = a->agents != NULL;
 }
 
-/* --- charging --------------------------------------------------------------- */
+/* --- charging ---------------------------------------------------------------
+ */
 
 static void charge(struct allocator *a, struct client *client,
                    const struct resources *resources, int sign)
 {
     struct drf_amounts amounts = amounts_of(a, resources);
-    drf_charge(&client->role->clients, &client->drf, &amounts, sign,
-               &a->total);
+    drf_charge(&client->role->clients, &client->drf, &amounts, sign, &a->total);
     drf_charge(&a->role_order, &client->role->drf, &amounts, sign, &a->total);
 }
 
@@ -358,7 +364,8 @@ static void give_back(struct allocator *a, struct agent_entry *agent,
     charge(a, client, resources, -1);
 }
 
-/* --- agents ----------------------------------------------------------------- */
+/* --- agents -----------------------------------------------------------------
+ */
 
 static bool any_reservation(const struct resources *r)
 {
@@ -429,7 +436,8 @@ void allocator_set_agent_active(struct allocator *a, uint64_t number,
         touch(a, agent);
 }
 
-/* --- frameworks ------------------------------------------------------------- */
+/* --- frameworks -------------------------------------------------------------
+ */
 
 static bool lists(char *const *item, uint32_t count, const char *wanted)
 {
@@ -455,8 +463,8 @@ void allocator_set_framework(struct allocator *a,
     for (struct client *c = f->client; c; c = c->next) {
         const char *role = c->role->drf.name;
         c->is_subscribed = lists(wanted->role, wanted->role_count, role);
-        c->is_suppressed = lists(wanted->suppressed_role,
-                                 wanted->suppressed_count, role);
+        c->is_suppressed =
+            lists(wanted->suppressed_role, wanted->suppressed_count, role);
         if (!c->is_subscribed)
             client_forgive(a, c);
     }
@@ -469,7 +477,8 @@ void allocator_remove_framework(struct allocator *a, uint64_t number)
     struct framework_entry *f = find_framework(a, number);
     assert(f);
     struct client *c, *next;
-    LL_FOREACH_SAFE(f->client, c, next) {
+    LL_FOREACH_SAFE(f->client, c, next)
+    {
         client_forgive(a, c);
         drf_remove(&c->role->clients, &c->drf);
         free(c);
@@ -523,7 +532,8 @@ void allocator_set_weight(struct allocator *a, const char *role,
     a->role_order.is_stale = true;
 }
 
-/* --- using and giving back --------------------------------------------------- */
+/* --- using and giving back ---------------------------------------------------
+ */
 
 bool allocator_use(struct allocator *a, uint64_t framework, uint64_t number,
                    const char *role, const struct resources *resources)
@@ -541,9 +551,8 @@ bool allocator_use(struct allocator *a, uint64_t framework, uint64_t number,
     return fits;
 }
 
-void allocator_recover(struct allocator *a, uint64_t framework,
-                       uint64_t number, const char *role,
-                       const struct resources *resources,
+void allocator_recover(struct allocator *a, uint64_t framework, uint64_t number,
+                       const char *role, const struct resources *resources,
                        enum refusal refusal, int64_t refuse_ms, int64_t now_ms)
 {
     struct agent_entry *agent = find_agent(a, number);
@@ -565,7 +574,8 @@ void allocator_recover(struct allocator *a, uint64_t framework,
     touch(a, agent);
 }
 
-/* --- deciding --------------------------------------------------------------- */
+/* --- deciding ---------------------------------------------------------------
+ */
 
 static bool is_worth_offering(const struct allocator *a,
                               const struct resources *r)
@@ -714,8 +724,7 @@ int64_t allocator_next_ms(const struct allocator *a)
     return end_ms == INT64_MAX ? INT64_MAX : tick_after(a, end_ms);
 }
 
-void allocator_run(struct allocator *a, int64_t now_ms,
-                   struct allocations *out)
+void allocator_run(struct allocator *a, int64_t now_ms, struct allocations *out)
 {
     end_refusals(a, now_ms);
     if (a->is_all_touched)
@@ -737,7 +746,8 @@ void allocator_run(struct allocator *a, int64_t now_ms,
     a->touched.count = 0;
 }
 
-/* --- questions -------------------------------------------------------------- */
+/* --- questions --------------------------------------------------------------
+ */
 
 struct allocator_counts allocator_counts(const struct allocator *a)
 {
@@ -759,7 +769,8 @@ const struct resources *allocator_free_on(const struct allocator *a,
     return agent ? &agent->free : NULL;
 }
 
-/* --- ending and checking ----------------------------------------------------- */
+/* --- ending and checking -----------------------------------------------------
+ */
 
 void allocator_free(struct allocator *a)
 {
@@ -770,7 +781,8 @@ void allocator_free(struct allocator *a)
     while (a->frameworks)
         allocator_remove_framework(a, a->frameworks->number);
     struct role_entry *role, *next;
-    HASH_ITER(hh, a->roles, role, next) {
+    HASH_ITER(hh, a->roles, role, next)
+    {
         HASH_DEL(a->roles, role);
         drf_release(&role->clients);
         free((char *)role->drf.name);

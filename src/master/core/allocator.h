@@ -95,8 +95,7 @@ enum refusal { REFUSE_NOTHING, REFUSE_UNTIL_TICK, REFUSE_FOR_TIME };
  * agent that is gone does nothing. */
 void allocator_recover(struct allocator *a, uint64_t framework, uint64_t agent,
                        const char *role, const struct resources *resources,
-                       enum refusal refusal, int64_t refuse_ms,
-                       int64_t now_ms);
+                       enum refusal refusal, int64_t refuse_ms, int64_t now_ms);
 
 /* When allocator_run() has something to do; INT64_MIN: at once. */
 int64_t allocator_next_ms(const struct allocator *a);

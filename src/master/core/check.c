@@ -17,10 +17,10 @@ static void check_sum(const struct master *m, const struct agent *agent)
     const struct task *task;
     const struct offer *offer;
     DL_FOREACH2(agent->tasks, task, agent_next)
-        if (task->is_charged)
-            resources_add(&sum, &task->resources);
+    if (task->is_charged)
+        resources_add(&sum, &task->resources);
     DL_FOREACH2(agent->offers, offer, agent_next)
-        resources_add(&sum, &offer->resources);
+    resources_add(&sum, &offer->resources);
     for (const struct executor *e = agent->executors; e; e = e->hh.next)
         resources_add(&sum, &e->resources);
     resources_allocate(&sum, "");
@@ -34,8 +34,8 @@ static void check_sum(const struct master *m, const struct agent *agent)
 
 static void check_agent(const struct master *m, const struct agent *agent)
 {
-    bool is_known = agent->state == AGENT_CONNECTED ||
-                    agent->state == AGENT_DISCONNECTED;
+    bool is_known =
+        agent->state == AGENT_CONNECTED || agent->state == AGENT_DISCONNECTED;
     assert((agent->state == AGENT_CONNECTED) == (agent->stream != 0));
     assert((agent->state == AGENT_UNREACHABLE) == (agent->unreachable_ms != 0));
     if (agent->stream != 0)
@@ -69,8 +69,7 @@ static void check_tasks(const struct framework *f)
         assert(!find_task(f->tasks, t->id));
     }
     for (const struct task *t = f->completed; t; t = t->hh.next)
-        assert(!t->agent && !t->is_charged &&
-               task_state_is_terminal(t->state));
+        assert(!t->agent && !t->is_charged && task_state_is_terminal(t->state));
 }
 
 static void check_framework(const struct master *m, const struct framework *f)

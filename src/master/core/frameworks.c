@@ -73,7 +73,8 @@ struct framework *framework_new(struct master *m,
 static void free_tasks(struct task **tasks)
 {
     struct task *task, *next;
-    HASH_ITER(hh, *tasks, task, next) {
+    HASH_ITER(hh, *tasks, task, next)
+    {
         HASH_DEL(*tasks, task);
         task_leave_agent(task);
         task_free(task);
@@ -205,8 +206,8 @@ struct framework *master_subscribe(struct master *m,
     return f;
 }
 
-void framework_disconnect(struct master *m, struct framework *f,
-                          int64_t now_ms, struct outputs *out)
+void framework_disconnect(struct master *m, struct framework *f, int64_t now_ms,
+                          struct outputs *out)
 {
     assert(f->stream != 0);
     output_log(out, 2, "framework_disconnected framework=%s", f->id);
@@ -224,7 +225,8 @@ void framework_disconnect(struct master *m, struct framework *f,
     heap_push(&m->timers, f->failover_at_ms, TIMER_FAILOVER, f->number);
 }
 
-/* --- the end of a framework -------------------------------------------------- */
+/* --- the end of a framework --------------------------------------------------
+ */
 
 static void shut_down_on_agents(struct master *m, struct framework *f,
                                 struct outputs *out)
@@ -240,7 +242,8 @@ static void shut_down_on_agents(struct master *m, struct framework *f,
         if (output)
             output->framework_id = output_text(out, f->id);
     }
-    DL_FOREACH(f->executors, executor) {
+    DL_FOREACH(f->executors, executor)
+    {
         if (executor->agent->mark == mark)
             continue;
         executor->agent->mark = mark;
@@ -255,7 +258,8 @@ static void end_tasks(struct master *m, struct framework *f,
                       struct task **tasks, int64_t now_ms)
 {
     struct task *task, *next;
-    HASH_ITER(hh, *tasks, task, next) {
+    HASH_ITER(hh, *tasks, task, next)
+    {
         if (!task_state_is_terminal(task->state)) {
             task->state = TASK_STATE_KILLED;
             m->counters.tasks_ended[TASK_STATE_KILLED]++;
@@ -320,7 +324,8 @@ void master_remove_framework(struct master *m, struct framework *f,
     master_complete_framework(m, f, now_ms, out);
 }
 
-/* --- wanting offers ----------------------------------------------------------- */
+/* --- wanting offers
+ * ----------------------------------------------------------- */
 
 void master_suppress(struct master *m, struct framework *f, char *const *role,
                      uint32_t count)

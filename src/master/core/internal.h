@@ -3,11 +3,11 @@
 #include "master/core/master.h"
 
 enum timer_kind { /* heap entries: id is the number of an agent, ... */
-    TIMER_PING,
-    TIMER_RETURN, /* a recovered agent must be back */
-    TIMER_HEARTBEAT,
-    TIMER_FAILOVER,
-    TIMER_OFFER
+                  TIMER_PING,
+                  TIMER_RETURN, /* a recovered agent must be back */
+                  TIMER_HEARTBEAT,
+                  TIMER_FAILOVER,
+                  TIMER_OFFER
 };
 
 /* An output for its stream; NULL when it has none. */
@@ -25,8 +25,8 @@ void string_list_set(struct string_list *list, const char *const *item,
 void string_list_release(struct string_list *list);
 
 /* --- frameworks */
-void framework_disconnect(struct master *m, struct framework *f,
-                          int64_t now_ms, struct outputs *out);
+void framework_disconnect(struct master *m, struct framework *f, int64_t now_ms,
+                          struct outputs *out);
 void framework_on_heartbeat(struct master *m, struct framework *f,
                             int64_t now_ms, struct outputs *out);
 struct framework *framework_new(struct master *m,

@@ -1,7 +1,8 @@
 #include "master/core/internal.h"
 #include <assert.h>
 
-/* --- small shared things ---------------------------------------------------- */
+/* --- small shared things ----------------------------------------------------
+ */
 
 struct output *framework_output(struct outputs *out, const struct framework *f,
                                 enum output_kind kind)
@@ -76,7 +77,8 @@ static struct framework *framework_by_number(const struct master *m,
     return f;
 }
 
-/* --- beginning -------------------------------------------------------------- */
+/* --- beginning --------------------------------------------------------------
+ */
 
 int master_new(struct master **out, const struct master_config *config,
                struct err *err)
@@ -116,20 +118,18 @@ void master_restore_agent(struct master *m, const struct agent_restore *in)
     resources_copy(&agent->total, in->total);
     agent->registered_ms = in->registered_ms;
     agent->unreachable_ms = in->unreachable_ms;
-    agent_set_state(m, agent, in->unreachable_ms ? AGENT_UNREACHABLE
-                                                 : AGENT_RECOVERED);
+    agent_set_state(m, agent,
+                    in->unreachable_ms ? AGENT_UNREACHABLE : AGENT_RECOVERED);
 }
 
-void master_restore_framework(struct master *m,
-                              const struct framework_head *in,
+void master_restore_framework(struct master *m, const struct framework_head *in,
                               int64_t registered_ms)
 {
     struct framework *f = framework_adopt(m, in, 0);
     f->registered_ms = registered_ms;
 }
 
-void master_restore_completed(struct master *m,
-                              const struct framework_head *in,
+void master_restore_completed(struct master *m, const struct framework_head *in,
                               int64_t registered_ms, int64_t unregistered_ms)
 {
     struct framework *f = framework_adopt(m, in, 0);
@@ -187,7 +187,8 @@ struct framework *framework_adopt(struct master *m,
     return f;
 }
 
-/* --- streams and time ------------------------------------------------------- */
+/* --- streams and time -------------------------------------------------------
+ */
 
 void master_stream_gone(struct master *m, uint64_t stream, int64_t now_ms,
                         struct outputs *out)
@@ -278,7 +279,8 @@ void master_on_time(struct master *m, int64_t now_ms, struct outputs *out)
         master_make_offers(m, now_ms, out);
 }
 
-/* --- ending ----------------------------------------------------------------- */
+/* --- ending -----------------------------------------------------------------
+ */
 
 void master_free(struct master *m)
 {
@@ -287,17 +289,20 @@ void master_free(struct master *m)
     while (m->offers)
         offer_forget(m, m->offers);
     struct framework *f, *next_framework;
-    HASH_ITER(hh, m->frameworks, f, next_framework) {
+    HASH_ITER(hh, m->frameworks, f, next_framework)
+    {
         HASH_DELETE(by_number, m->frameworks_by_number, f);
         HASH_DEL(m->frameworks, f);
         framework_free(f);
     }
-    HASH_ITER(hh, m->completed, f, next_framework) {
+    HASH_ITER(hh, m->completed, f, next_framework)
+    {
         HASH_DEL(m->completed, f);
         framework_free(f);
     }
     struct agent *agent, *next_agent;
-    HASH_ITER(hh, m->agents, agent, next_agent) {
+    HASH_ITER(hh, m->agents, agent, next_agent)
+    {
         HASH_DELETE(by_number, m->agents_by_number, agent);
         HASH_DEL(m->agents, agent);
         agent_free(agent);

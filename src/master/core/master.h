@@ -29,8 +29,8 @@
 #include <stdint.h>
 
 enum {
-    MASTER_STATUSES_MAX = 16,     /* kept per task; older ones are dropped */
-    MASTER_AGENTS_MAX = 100000,   /* an unreachable one makes room */
+    MASTER_STATUSES_MAX = 16,   /* kept per task; older ones are dropped */
+    MASTER_AGENTS_MAX = 100000, /* an unreachable one makes room */
     MASTER_FRAMEWORKS_MAX = 10000,
     MASTER_ROLES_MAX = 256, /* of one framework */
     MASTER_OFFERS_PER_EVENT = 1000
@@ -57,13 +57,13 @@ struct string_list {
 
 /* A custom executor known to run (command executors are the agent's own). */
 struct executor {
-    char *key; /* "framework id/executor id" */
-    const char *id; /* points into key */
+    char *key;                   /* "framework id/executor id" */
+    const char *id;              /* points into key */
     struct agent *agent;         /* borrowed */
     struct framework *framework; /* borrowed */
     struct resources resources;  /* allocated to role */
     char *role;
-    struct blob *info; /* packed ExecutorInfo, framework_id set */
+    struct blob *info;            /* packed ExecutorInfo, framework_id set */
     struct executor *prev, *next; /* of the framework */
     UT_hash_handle hh;            /* by key, in the agent */
 };
@@ -73,10 +73,10 @@ struct task {
     char *executor_id; /* "" for a command task */
     char *agent_id;
     char *role;
-    struct framework *framework; /* borrowed: owns this task */
-    struct agent *agent;         /* borrowed; NULL when not on its list */
-    struct resources resources;  /* allocated to role */
-    struct blob *about; /* packed mesos.v1.Task without states */
+    struct framework *framework;  /* borrowed: owns this task */
+    struct agent *agent;          /* borrowed; NULL when not on its list */
+    struct resources resources;   /* allocated to role */
+    struct blob *about;           /* packed mesos.v1.Task without states */
     enum task_state state;        /* latest, as the agent knows it */
     bool has_update;              /* the two below are set */
     enum task_state update_state; /* last forwarded to the framework */
@@ -91,7 +91,7 @@ struct task {
 };
 
 struct offer {
-    uint64_t number; /* text: "<master id>-O<number>" */
+    uint64_t number;             /* text: "<master id>-O<number>" */
     struct framework *framework; /* borrowed */
     struct agent *agent;         /* borrowed */
     char *role;
@@ -147,7 +147,7 @@ struct framework {
     uint64_t number;
     char *id;
     char *name;
-    char *principal; /* NULL: none */
+    char *principal;   /* NULL: none */
     struct blob *info; /* packed FrameworkInfo with its id */
     uint32_t flags;
     struct string_list roles;
@@ -158,13 +158,13 @@ struct framework {
     bool is_recovered; /* known from store or agents only */
     int64_t registered_ms, reregistered_ms, unregistered_ms;
     int64_t heartbeat_at_ms, failover_at_ms; /* timers that count; 0: none */
-    struct task *tasks;       /* by id, oldest first */
-    struct task *unreachable; /* by id */
-    struct task *completed;   /* by id, oldest first, bounded */
-    struct offer *offers;     /* list by framework_next */
-    struct executor *executors; /* list */
+    struct task *tasks;                      /* by id, oldest first */
+    struct task *unreachable;                /* by id */
+    struct task *completed;                  /* by id, oldest first, bounded */
+    struct offer *offers;                    /* list by framework_next */
+    struct executor *executors;              /* list */
     VEC(const struct offer *) fresh; /* made in this run, not told yet */
-    UT_hash_handle hh; /* by id: frameworks or completed */
+    UT_hash_handle hh;               /* by id: frameworks or completed */
     UT_hash_handle by_number;
 };
 
@@ -232,20 +232,18 @@ struct framework_head {
     uint32_t role_count;
     int64_t failover_timeout_ms;
 };
-void master_restore_framework(struct master *m,
-                              const struct framework_head *in,
+void master_restore_framework(struct master *m, const struct framework_head *in,
                               int64_t registered_ms);
-void master_restore_completed(struct master *m,
-                              const struct framework_head *in,
+void master_restore_completed(struct master *m, const struct framework_head *in,
                               int64_t registered_ms, int64_t unregistered_ms);
 void master_start(struct master *m, int64_t now_ms, struct outputs *out);
 
-/* --- frameworks (frameworks.c) --------------------------------------------- */
+/* --- frameworks (frameworks.c) ---------------------------------------------
+ */
 
 /* Roles of a FrameworkInfo: the right field, no duplicates, all legal. */
 bool framework_roles_problem(const struct framework_head *head, bool has_role,
-                             bool has_roles,
-                             char *text, size_t size);
+                             bool has_roles, char *text, size_t size);
 
 /* "<master id>-0007", never given before. */
 char *master_new_framework_id(struct master *m, char out[ID_MAX]);
@@ -266,8 +264,8 @@ struct framework *master_subscribe(struct master *m,
 void master_remove_framework(struct master *m, struct framework *f,
                              int64_t now_ms, struct outputs *out);
 /* NULL or empty: all roles. Unknown roles are ignored. */
-void master_suppress(struct master *m, struct framework *f,
-                     char *const *role, uint32_t count);
+void master_suppress(struct master *m, struct framework *f, char *const *role,
+                     uint32_t count);
 void master_revive(struct master *m, struct framework *f, char *const *role,
                    uint32_t count);
 /* Find or make, from what an agent or the store says. */
@@ -275,7 +273,8 @@ struct framework *framework_adopt(struct master *m,
                                   const struct framework_head *head,
                                   int64_t now_ms);
 
-/* --- offers (offers.c) ------------------------------------------------------ */
+/* --- offers (offers.c) ------------------------------------------------------
+ */
 
 struct filters { /* of ACCEPT and DECLINE; how long a refusal lasts */
     enum refusal refusal;
@@ -300,7 +299,8 @@ void offer_withdraw(struct master *m, struct offer *offer, bool tell,
 /* Forget an offer whose resources are accounted for elsewhere. */
 void offer_forget(struct master *m, struct offer *offer);
 
-/* --- ACCEPT (accept.c, task_check.c) ---------------------------------------- */
+/* --- ACCEPT (accept.c, task_check.c) ----------------------------------------
+ */
 
 struct executor_head {
     const char *id;
@@ -335,8 +335,8 @@ enum operation_kind {
 };
 struct operation {
     enum operation_kind kind;
-    const char *name; /* "RESERVE", for OPERATION_OTHER */
-    const char *id;   /* NULL: no feedback wanted */
+    const char *name;    /* "RESERVE", for OPERATION_OTHER */
+    const char *id;      /* NULL: no feedback wanted */
     const char *problem; /* invalid resources; NULL when fine */
     struct task_head *task;
     uint32_t task_count;
@@ -345,16 +345,15 @@ struct operation {
 void master_accept(struct master *m, struct framework *f,
                    const char *const *offer_id, uint32_t offer_count,
                    const struct operation *operation, uint32_t operation_count,
-                   struct filters filters, int64_t now_ms,
-                   struct outputs *out);
+                   struct filters filters, int64_t now_ms, struct outputs *out);
 /* Mesos' checks of one task, in its order and words; false when it is fine.
  * `offered` is what is left of the offers. */
 bool task_problem(const struct framework *f, const struct agent *agent,
-                  const struct task_head *task,
-                  const struct resources *offered, const char *role,
-                  struct buf *text);
+                  const struct task_head *task, const struct resources *offered,
+                  const char *role, struct buf *text);
 
-/* --- tasks (tasks.c, reconcile.c) ------------------------------------------- */
+/* --- tasks (tasks.c, reconcile.c) -------------------------------------------
+ */
 
 struct task *framework_task(const struct framework *f, const char *id);
 void master_kill(struct master *m, struct framework *f, const char *task_id,
@@ -363,9 +362,9 @@ void master_kill(struct master *m, struct framework *f, const char *task_id,
 void master_acknowledge(struct master *m, struct framework *f,
                         const char *agent_id, const char *task_id,
                         const struct uuid *uuid, struct outputs *out);
-void master_message(struct master *m, struct framework *f,
-                    const char *agent_id, const char *executor_id,
-                    struct bytes data, struct outputs *out);
+void master_message(struct master *m, struct framework *f, const char *agent_id,
+                    const char *executor_id, struct bytes data,
+                    struct outputs *out);
 void master_shutdown_executor(struct master *m, struct framework *f,
                               const char *agent_id, const char *executor_id,
                               struct outputs *out);
@@ -377,7 +376,8 @@ void master_reconcile(struct master *m, struct framework *f,
                       const struct reconcile_task *task, uint32_t count,
                       struct outputs *out);
 
-/* --- agents (agents.c, agent_return.c) --------------------------------------- */
+/* --- agents (agents.c, agent_return.c) ---------------------------------------
+ */
 
 struct task_report { /* a task as an agent reports it */
     const char *framework_id, *id, *executor_id, *role;
@@ -415,9 +415,8 @@ char *master_new_agent_id(struct master *m, const char *ip, int32_t port,
 /* NULL and a text when the agent cannot be had as it is. */
 struct agent *master_agent_subscribe(struct master *m,
                                      const struct agent_subscribe *in,
-                                     uint64_t stream, int media,
-                                     int64_t now_ms, struct outputs *out,
-                                     struct err *err);
+                                     uint64_t stream, int media, int64_t now_ms,
+                                     struct outputs *out, struct err *err);
 /* It said goodbye: gone for good. Frees it. */
 void master_agent_unsubscribe(struct master *m, struct agent *agent,
                               int64_t now_ms, struct outputs *out);
@@ -425,8 +424,8 @@ void master_pong(struct agent *agent);
 struct update {
     const char *framework_id, *task_id, *executor_id;
     enum task_state latest_state;
-    struct status status;  /* borrowed; `wire` is what is kept */
-    struct blob *forward;  /* packed TaskStatus as it came */
+    struct status status; /* borrowed; `wire` is what is kept */
+    struct blob *forward; /* packed TaskStatus as it came */
     struct uuid uuid;
 };
 void master_update(struct master *m, struct agent *agent,
@@ -440,7 +439,8 @@ void master_agent_message(struct master *m, const struct agent *agent,
                           const char *framework_id, const char *executor_id,
                           struct bytes data, struct outputs *out);
 
-/* --- time, streams and the rest (master.c) ----------------------------------- */
+/* --- time, streams and the rest (master.c) -----------------------------------
+ */
 
 /* The other side of a stream left. */
 void master_stream_gone(struct master *m, uint64_t stream, int64_t now_ms,

@@ -2,10 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-enum {
-    REFUSE_DEFAULT_MS = 5000,
-    REFUSE_SPAN_MS = 1000
-};
+enum { REFUSE_DEFAULT_MS = 5000, REFUSE_SPAN_MS = 1000 };
 #define REFUSE_MAX_MS ((int64_t)365 * 24 * 3600 * REFUSE_SPAN_MS)
 
 struct filters filters_make(bool has, int64_t refuse_ms)
@@ -66,8 +63,7 @@ static struct offer *offer_new(struct master *m, struct framework *f,
 
 void offer_forget(struct master *m, struct offer *offer)
 {
-    DL_DELETE2(offer->framework->offers, offer, framework_prev,
-               framework_next);
+    DL_DELETE2(offer->framework->offers, offer, framework_prev, framework_next);
     DL_DELETE2(offer->agent->offers, offer, agent_prev, agent_next);
     HASH_DEL(m->offers, offer);
     resources_release(&offer->resources);
@@ -76,15 +72,14 @@ void offer_forget(struct master *m, struct offer *offer)
 }
 
 void offer_withdraw(struct master *m, struct offer *offer, bool tell,
-                    struct filters filters, int64_t now_ms,
-                    struct outputs *out)
+                    struct filters filters, int64_t now_ms, struct outputs *out)
 {
     struct output *output =
         tell ? framework_output(out, offer->framework, OUTPUT_RESCIND) : NULL;
     if (output) {
         char text[ID_MAX];
-        output->offer_id = output_text(
-            out, offer_id_text(m, offer, text, sizeof text));
+        output->offer_id =
+            output_text(out, offer_id_text(m, offer, text, sizeof text));
         m->counters.offers_rescinded++;
     }
     allocator_recover(m->allocator, offer->framework->number,

@@ -15,7 +15,7 @@ struct task;
 
 enum output_kind {
     /* to the framework whose stream it is */
-    OUTPUT_SUBSCRIBED,      /* framework */
+    OUTPUT_SUBSCRIBED, /* framework */
     OUTPUT_HEARTBEAT,
     OUTPUT_OFFERS,          /* offer[], count; all of one framework */
     OUTPUT_RESCIND,         /* offer_id */
@@ -25,15 +25,15 @@ enum output_kind {
     OUTPUT_OPERATION_ERROR, /* text; operation id in task_id */
     OUTPUT_FAILURE,         /* agent_id, executor_id or NULL, number: status */
     OUTPUT_FRAMEWORK_MESSAGE, /* agent_id, executor_id, blob */
-    OUTPUT_ERROR,           /* text */
-    OUTPUT_END,             /* the stream is over (also of an agent) */
+    OUTPUT_ERROR,             /* text */
+    OUTPUT_END,               /* the stream is over (also of an agent) */
     /* to the agent whose stream it is */
     OUTPUT_AGENT_SUBSCRIBED, /* agent */
     OUTPUT_PING,
-    OUTPUT_RUN,              /* framework, blob: TaskInfo, blob2: ExecutorInfo */
-    OUTPUT_KILL,             /* framework_id, task_id, blob: KillPolicy */
-    OUTPUT_ACKNOWLEDGE,      /* framework_id, task_id, uuid */
-    OUTPUT_EXECUTOR_MESSAGE, /* framework_id, executor_id, blob */
+    OUTPUT_RUN,         /* framework, blob: TaskInfo, blob2: ExecutorInfo */
+    OUTPUT_KILL,        /* framework_id, task_id, blob: KillPolicy */
+    OUTPUT_ACKNOWLEDGE, /* framework_id, task_id, uuid */
+    OUTPUT_EXECUTOR_MESSAGE,   /* framework_id, executor_id, blob */
     OUTPUT_SHUTDOWN_EXECUTOR,  /* framework_id, executor_id */
     OUTPUT_SHUTDOWN_FRAMEWORK, /* framework_id */
     OUTPUT_UPDATE_FRAMEWORK,   /* framework */

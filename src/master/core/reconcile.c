@@ -27,8 +27,7 @@ static bool answer_by_agent(const struct agent *agent, struct answer *answer)
     case AGENT_CONNECTED:
     case AGENT_DISCONNECTED:
         *answer = (struct answer){
-            TASK_STATE_GONE, "Reconciliation: Task is unknown to the agent",
-            0};
+            TASK_STATE_GONE, "Reconciliation: Task is unknown to the agent", 0};
         return true;
     case AGENT_UNREACHABLE:
         *answer = (struct answer){TASK_STATE_UNREACHABLE,
@@ -72,12 +71,10 @@ static void reconcile_one(const struct master *m, const struct framework *f,
     } else if (!answer_unknown(m, agent_id, &answer)) {
         return;
     }
-    tell_status(out, f, wanted->task_id, agent_id,
-                framework_view(f, answer.state), STATUS_REASON_RECONCILIATION,
-                answer.text,
-                f->flags & FRAMEWORK_PARTITION_AWARE ? answer.unreachable_ms
-                                                     : 0,
-                NULL);
+    tell_status(
+        out, f, wanted->task_id, agent_id, framework_view(f, answer.state),
+        STATUS_REASON_RECONCILIATION, answer.text,
+        f->flags & FRAMEWORK_PARTITION_AWARE ? answer.unreachable_ms : 0, NULL);
 }
 
 void master_reconcile(struct master *m, struct framework *f,

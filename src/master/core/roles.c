@@ -44,13 +44,15 @@ bool framework_roles_problem(const struct framework_head *head, bool has_role,
 {
     bool is_multi_role = head->flags & FRAMEWORK_MULTI_ROLE;
     if (is_multi_role && has_role) {
-        snprintf(text, size, "'FrameworkInfo.role' must not be set when the "
-                             "framework is MULTI_ROLE capable");
+        snprintf(text, size,
+                 "'FrameworkInfo.role' must not be set when the "
+                 "framework is MULTI_ROLE capable");
         return true;
     }
     if (!is_multi_role && has_roles) {
-        snprintf(text, size, "'FrameworkInfo.roles' must not be set when the "
-                             "framework is not MULTI_ROLE capable");
+        snprintf(text, size,
+                 "'FrameworkInfo.roles' must not be set when the "
+                 "framework is not MULTI_ROLE capable");
         return true;
     }
     if (head->role_count > MASTER_ROLES_MAX) {

@@ -46,8 +46,7 @@ static bool own_problem(const struct framework *f, const struct agent *agent,
         return true;
     if (task->resources.count == 0)
         return say(text, "Task uses no resources");
-    return say(text, task->command_problem) ||
-           say(text, task->limits_problem);
+    return say(text, task->command_problem) || say(text, task->limits_problem);
 }
 
 static bool executor_problem(const struct framework *f,
@@ -62,8 +61,7 @@ static bool executor_problem(const struct framework *f,
                  f->id);
         return true;
     }
-    const struct executor *running =
-        executor_find(agent, f->id, executor->id);
+    const struct executor *running = executor_find(agent, f->id, executor->id);
     if (running && !bytes_equal(blob_bytes(running->info), executor->info))
         return say(text, "ExecutorInfo is not compatible with existing "
                          "ExecutorInfo with same ExecutorID.");
@@ -82,8 +80,7 @@ static bool size_problem(const struct framework *f, const struct agent *agent,
 {
     struct resources total;
     resources_copy(&total, &task->resources);
-    if (task->has_executor &&
-        !executor_find(agent, f->id, task->executor.id))
+    if (task->has_executor && !executor_find(agent, f->id, task->executor.id))
         resources_add(&total, &task->executor.resources);
     resources_allocate(&total, role);
     bool fits = resources_contain(offered, &total);
@@ -99,17 +96,15 @@ static bool size_problem(const struct framework *f, const struct agent *agent,
 }
 
 bool task_problem(const struct framework *f, const struct agent *agent,
-                  const struct task_head *task,
-                  const struct resources *offered, const char *role,
-                  struct buf *text)
+                  const struct task_head *task, const struct resources *offered,
+                  const char *role, struct buf *text)
 {
     if (own_problem(f, agent, task, text))
         return true;
     if (task->has_executor == task->has_command)
         return say(text, "Task should have at least one (but not both) of "
                          "CommandInfo or ExecutorInfo present");
-    if (task->has_executor &&
-        executor_problem(f, agent, &task->executor, text))
+    if (task->has_executor && executor_problem(f, agent, &task->executor, text))
         return true;
     if (size_problem(f, agent, task, offered, role, text))
         return true;

@@ -1,7 +1,8 @@
 #include "master/core/internal.h"
 #include <assert.h>
 
-/* --- life of a task ------------------------------------------------------------ */
+/* --- life of a task
+ * ------------------------------------------------------------ */
 
 struct task *find_task(struct task *tasks, const char *id)
 {
@@ -68,9 +69,8 @@ void task_uncharge(struct master *m, struct task *task, int64_t now_ms)
 
 const struct status *task_last_status(const struct task *task)
 {
-    return task->statuses.count
-               ? &task->statuses.item[task->statuses.count - 1]
-               : NULL;
+    return task->statuses.count ? &task->statuses.item[task->statuses.count - 1]
+                                : NULL;
 }
 
 /* A status of the same state takes the place of the one before, as health
@@ -80,8 +80,7 @@ void task_add_status(struct task *task, const struct status *status)
     struct status copy = *status;
     copy.wire = blob_ref(status->wire);
     if (task->statuses.count > 0) {
-        struct status *last =
-            &task->statuses.item[task->statuses.count - 1];
+        struct status *last = &task->statuses.item[task->statuses.count - 1];
         if (last->state == status->state) {
             status_release(last);
             *last = copy;
@@ -135,8 +134,7 @@ void task_set_unreachable(struct master *m, struct task *task)
     task_leave_agent(task);
     HASH_DEL(f->tasks, task);
     HASH_ADD_KEYPTR(hh, f->unreachable, task->id, strlen(task->id), task);
-    drop_oldest(&f->unreachable,
-                m->config.max_unreachable_tasks_per_framework);
+    drop_oldest(&f->unreachable, m->config.max_unreachable_tasks_per_framework);
 }
 
 void task_set_reachable(struct task *task)
@@ -147,7 +145,8 @@ void task_set_reachable(struct task *task)
     task->unreachable_ms = 0;
 }
 
-/* --- telling the framework ------------------------------------------------------- */
+/* --- telling the framework
+ * ------------------------------------------------------- */
 
 enum task_state framework_view(const struct framework *f, enum task_state state)
 {
@@ -201,7 +200,8 @@ void task_end(struct master *m, struct task *task, enum task_state state,
     task_complete(m, task);
 }
 
-/* --- calls about tasks ------------------------------------------------------------ */
+/* --- calls about tasks
+ * ------------------------------------------------------------ */
 
 static void send_kill(const struct task *task, struct outputs *out)
 {
@@ -220,8 +220,7 @@ void task_resend_kill(struct task *task, struct outputs *out)
 }
 
 void master_kill(struct master *m, struct framework *f, const char *task_id,
-                 const char *agent_id, struct bytes policy,
-                 struct outputs *out)
+                 const char *agent_id, struct bytes policy, struct outputs *out)
 {
     struct task *task = framework_task(f, task_id);
     if (!task) {
@@ -289,7 +288,8 @@ void master_shutdown_executor(struct master *m, struct framework *f,
     output->executor_id = output_text(out, executor_id);
 }
 
-/* --- executors --------------------------------------------------------------------- */
+/* --- executors
+ * --------------------------------------------------------------------- */
 
 static char *executor_key(const char *framework_id, const char *executor_id)
 {
@@ -322,8 +322,8 @@ struct executor *executor_add(struct agent *agent, struct framework *f,
     executor->role = xstrdup(role);
     executor->info = blob_new(info);
     resources_copy(&executor->resources, resources);
-    HASH_ADD_KEYPTR(hh, agent->executors, executor->key,
-                    strlen(executor->key), executor);
+    HASH_ADD_KEYPTR(hh, agent->executors, executor->key, strlen(executor->key),
+                    executor);
     DL_APPEND(f->executors, executor);
     return executor;
 }
