@@ -53,7 +53,8 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.reconcile);
 }
 
-/* --- after a restart --------------------------------------------------------*/
+/* --- after a restart
+ * --------------------------------------------------------*/
 
 void aurora_restore_config(struct aurora *a, struct job_config *config)
 {
@@ -73,16 +74,16 @@ void aurora_restore_host(struct aurora *a, struct bytes agent_id,
                          const struct attributes *attributes,
                          const struct amounts *total, int64_t seen_ms)
 {
-    struct host *host = hosts_update(&a->hosts, agent_id, hostname, endpoint,
-                                     attributes);
+    struct host *host =
+        hosts_update(&a->hosts, agent_id, hostname, endpoint, attributes);
 
     host->total = *total;
     host->seen_ms = seen_ms;
     host->is_dirty = false;
 }
 
-int aurora_restore_job(struct aurora *a, struct job *job,
-                       const char *config_id, struct err *err)
+int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
+                       struct err *err)
 {
     struct job_config *config = aurora_config(a, config_id);
     char text[JOB_KEY_TEXT_MAX];
@@ -123,11 +124,11 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
         (task_state_is_assigned(task->state) && !task->placement) ||
         aurora_task(a, blob_bytes(task->id)) ||
         (!is_ended && job_active(job, task->instance)))
-        return err_set(err, ERR_DAMAGED, "task '%.*s' contradicts other records",
+        return err_set(err, ERR_DAMAGED,
+                       "task '%.*s' contradicts other records",
                        (int)task->id->size, (const char *)task->id->data);
     task->number = ++a->next_number;
-    HASH_ADD_KEYPTR(hh_id, a->task_by_id, task->id->data, task->id->size,
-                    task);
+    HASH_ADD_KEYPTR(hh_id, a->task_by_id, task->id->data, task->id->size, task);
     HASH_ADD(hh_number, a->task_by_number, number, sizeof task->number, task);
     records_count(a, TASK_NONE, task->state);
     task->config->users++;
@@ -190,7 +191,8 @@ void aurora_reserve_sequence(struct aurora *a)
     a->work.save_sequence = true;
 }
 
-/* --- invariants ---------------------------------------------------------------*/
+/* --- invariants
+ * ---------------------------------------------------------------*/
 
 static int by_instance(const void *x, const void *y)
 {

@@ -31,16 +31,16 @@ enum aurora_limits {
 };
 
 enum aurora_times { /* ms */
-    TRANSIENT_TIMEOUT_MS = 5 * 60 * 1000,
-    KILL_RETRY_FIRST_MS = 15 * 1000,
-    KILL_RETRY_MAX_MS = 5 * 60 * 1000,
-    FLAPPING_MS = 5 * 60 * 1000,
-    FLAPPING_DELAY_FIRST_MS = 30 * 1000,
-    FLAPPING_DELAY_MAX_MS = 5 * 60 * 1000,
-    HISTORY_MIN_MS = 60 * 60 * 1000,
-    HISTORY_MAX_MS = 2 * 24 * 60 * 60 * 1000,
-    PRUNE_INTERVAL_MS = 15 * 60 * 1000,
-    HOST_FORGET_MS = 24 * 60 * 60 * 1000
+                    TRANSIENT_TIMEOUT_MS = 5 * 60 * 1000,
+                    KILL_RETRY_FIRST_MS = 15 * 1000,
+                    KILL_RETRY_MAX_MS = 5 * 60 * 1000,
+                    FLAPPING_MS = 5 * 60 * 1000,
+                    FLAPPING_DELAY_FIRST_MS = 30 * 1000,
+                    FLAPPING_DELAY_MAX_MS = 5 * 60 * 1000,
+                    HISTORY_MIN_MS = 60 * 60 * 1000,
+                    HISTORY_MAX_MS = 2 * 24 * 60 * 60 * 1000,
+                    PRUNE_INTERVAL_MS = 15 * 60 * 1000,
+                    HOST_FORGET_MS = 24 * 60 * 60 * 1000
 };
 
 struct aurora_limits_config {
@@ -103,7 +103,7 @@ struct aurora {
     uint64_t sequence_ceiling;
     struct job_config *group_first, *group_last; /* that have waiting tasks */
     uint32_t waiting_count;
-    bool place_wanted; /* something changed that may let a task be placed */
+    bool place_wanted;  /* something changed that may let a task be placed */
     bool revive_useful; /* we declined since the last REVIVE */
     struct work work;
     struct aurora_counters counters;
@@ -121,8 +121,8 @@ void aurora_restore_host(struct aurora *a, struct bytes agent_id,
                          const char *hostname, const char *endpoint,
                          const struct attributes *attributes,
                          const struct amounts *total, int64_t seen_ms);
-int aurora_restore_job(struct aurora *a, struct job *job,
-                       const char *config_id, struct err *err);
+int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
+                       struct err *err);
 /* *job is the task's; its list, timers and counts are set from its state. */
 int aurora_restore_task(struct aurora *a, struct task *task, struct err *err);
 /* That was all: arm timers, begin events behind `ceiling`. */
@@ -158,8 +158,8 @@ struct instance_list {
  * when the last one has ended. ERR_NOT_FOUND without such a job or instance. */
 int aurora_kill(struct aurora *a, const struct job_key *key,
                 const struct instances *instances, const char *message,
-                int64_t now_ms, struct instance_list *touched, uint64_t *sequence,
-                struct err *err);
+                int64_t now_ms, struct instance_list *touched,
+                uint64_t *sequence, struct err *err);
 /* Restart active instances, batch_size at a time (0: all at once); the next
  * batch begins when the last one is RUNNING again. */
 int aurora_restart(struct aurora *a, const struct job_key *key,
@@ -170,14 +170,15 @@ int aurora_restart(struct aurora *a, const struct job_key *key,
 /* Have `wanted` instances: missing numbers from 0 are added, the highest are
  * killed. */
 int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
-                 int64_t now_ms, struct instance_list *touched, uint64_t *sequence,
-                 struct err *err);
+                 int64_t now_ms, struct instance_list *touched,
+                 uint64_t *sequence, struct err *err);
 /* `more` instances behind the highest one. */
 int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
-               int64_t now_ms, struct instance_list *touched, uint64_t *sequence,
-               struct err *err);
+               int64_t now_ms, struct instance_list *touched,
+               uint64_t *sequence, struct err *err);
 
-/* --- what the master says ---------------------------------------------------*/
+/* --- what the master says
+ * ---------------------------------------------------*/
 void aurora_offer(struct aurora *a, struct bytes offer_id,
                   struct bytes agent_id, const char *hostname,
                   const char *endpoint, const struct attributes *attributes,
@@ -196,7 +197,8 @@ void aurora_disconnected(struct aurora *a);
 /* Ask again after every task that should be on an agent. */
 void aurora_reconcile(struct aurora *a);
 
-/* --- time --------------------------------------------------------------------*/
+/* --- time
+ * --------------------------------------------------------------------*/
 int64_t aurora_next_ms(const struct aurora *a);
 void aurora_time(struct aurora *a, int64_t now_ms);
 /* Place what waits; a no-op unless place_wanted. */

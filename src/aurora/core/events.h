@@ -2,8 +2,8 @@
  * sequence number. An event is a snapshot made of shared immutable parts, so it
  * tells what was true then, however its task went on.
  *
- * Sequence numbers never repeat, over restarts too: a ceiling is stored ahead of
- * use, and a new life begins at the ceiling of the last one. */
+ * Sequence numbers never repeat, over restarts too: a ceiling is stored ahead
+ * of use, and a new life begins at the ceiling of the last one. */
 #pragma once
 #include "aurora/core/task.h"
 #include <stdint.h>

@@ -326,8 +326,7 @@ struct offer *hosts_offer_by_number(struct hosts *hosts, uint64_t number)
 {
     struct offer *offer;
 
-    HASH_FIND(hh_number, hosts->offer_by_number, &number, sizeof number,
-              offer);
+    HASH_FIND(hh_number, hosts->offer_by_number, &number, sizeof number, offer);
     return offer;
 }
 
@@ -345,8 +344,8 @@ struct offer *hosts_add_offer(struct hosts *hosts, struct host *host,
     offer->host = host;
     offer->free = *amounts;
     ranges_copy(&offer->ports, ports);
-    HASH_ADD_KEYPTR(hh_id, hosts->offer_by_id, offer->id->data,
-                    offer->id->size, offer);
+    HASH_ADD_KEYPTR(hh_id, hosts->offer_by_id, offer->id->data, offer->id->size,
+                    offer);
     HASH_ADD(hh_number, hosts->offer_by_number, number, sizeof offer->number,
              offer);
     while (*end)

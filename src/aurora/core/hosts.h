@@ -44,10 +44,10 @@ struct shape {
     struct host_class *class;
     struct host **heap; /* owned; heap[0] is the first in host order */
     uint32_t count, capacity;
-    uint64_t generation;          /* newest of its hosts since it was made */
-    struct shape *older, *newer;  /* by generation */
-    uint64_t attempt;             /* scratch of placing */
-    int64_t score;                /* scratch of placing */
+    uint64_t generation;         /* newest of its hosts since it was made */
+    struct shape *older, *newer; /* by generation */
+    uint64_t attempt;            /* scratch of placing */
+    int64_t score;               /* scratch of placing */
     UT_hash_handle hh;
 };
 
@@ -76,7 +76,7 @@ struct host {
     int64_t seen_ms;      /* last offer */
     struct shape *shape;  /* NULL while it has no offer */
     uint32_t heap_at;
-    bool is_dirty; /* to be saved */
+    bool is_dirty;      /* to be saved */
     uint32_t launch_at; /* its open launch of this pass + 1; 0: none */
     UT_hash_handle hh;
 };

@@ -29,8 +29,7 @@ struct task *records_add_task(struct aurora *a, struct job *job,
 void records_put_task(struct aurora *a, struct task *task);
 /* Take a task out of everything and forget it. */
 void records_delete_task(struct aurora *a, struct task *task);
-void records_count(struct aurora *a, enum task_state from,
-                   enum task_state to);
+void records_count(struct aurora *a, enum task_state from, enum task_state to);
 void records_put_job(struct aurora *a, struct job *job);
 void records_delete_job(struct aurora *a, struct job *job);
 /* Count a user of the config: the first makes it a record, the last forgets

@@ -10,13 +10,12 @@
 
 char *job_config_id(struct bytes bytes, char out[CONFIG_ID_MAX])
 {
-    snprintf(out, CONFIG_ID_MAX, "%016" PRIx64 "%016" PRIx64,
-             hash64(bytes, 1), hash64(bytes, 2));
+    snprintf(out, CONFIG_ID_MAX, "%016" PRIx64 "%016" PRIx64, hash64(bytes, 1),
+             hash64(bytes, 2));
     return out;
 }
 
-struct job_config *job_config_new(const struct job_key *key,
-                                  struct bytes bytes)
+struct job_config *job_config_new(const struct job_key *key, struct bytes bytes)
 {
     struct job_config *config = xcalloc(1, sizeof *config);
 
@@ -58,13 +57,12 @@ void job_config_unref(struct job_config *config)
 void job_config_add_port(struct job_config *config, const char *name)
 {
     assert(config->port_count < PORT_NAMES_MAX);
-    config->port_name =
-        xreallocarray(config->port_name, config->port_count + 1, sizeof(char *));
+    config->port_name = xreallocarray(config->port_name, config->port_count + 1,
+                                      sizeof(char *));
     config->port_name[config->port_count++] = xstrdup(name);
 }
 
-void job_config_add_constraint(struct job_config *config,
-                               const char *attribute,
+void job_config_add_constraint(struct job_config *config, const char *attribute,
                                enum constraint_kind kind,
                                const char *const *value, uint32_t value_count,
                                uint32_t limit)

@@ -43,7 +43,7 @@ struct constraint {
 
 struct job_config {
     uint32_t refs;
-    uint32_t users; /* jobs and tasks; without any the record goes */
+    uint32_t users;         /* jobs and tasks; without any the record goes */
     char id[CONFIG_ID_MAX]; /* hash of `bytes` */
     struct job_key key;
     struct blob *bytes; /* owned; the packed job */
@@ -84,8 +84,7 @@ struct job_config *job_config_ref(struct job_config *config);
 void job_config_unref(struct job_config *config); /* accepts NULL */
 void job_config_add_port(struct job_config *config, const char *name);
 /* Values are copied. */
-void job_config_add_constraint(struct job_config *config,
-                               const char *attribute,
+void job_config_add_constraint(struct job_config *config, const char *attribute,
                                enum constraint_kind kind,
                                const char *const *value, uint32_t value_count,
                                uint32_t limit);

@@ -12,11 +12,11 @@ void aurora_offer(struct aurora *a, struct bytes offer_id,
     struct host *known = hosts_find(&a->hosts, agent_id);
     struct amounts total = known ? known->total : (struct amounts){0};
     bool was_dirty = known && known->is_dirty;
-    struct host *host = hosts_update(&a->hosts, agent_id, hostname, endpoint,
-                                     attributes);
+    struct host *host =
+        hosts_update(&a->hosts, agent_id, hostname, endpoint, attributes);
     bool changed = host->is_dirty && !was_dirty;
-    struct offer *offer = hosts_add_offer(&a->hosts, host, offer_id, free,
-                                          ports, now_ms);
+    struct offer *offer =
+        hosts_add_offer(&a->hosts, host, offer_id, free, ports, now_ms);
 
     a->counters.offers_received++;
     if (changed || total.cpus != host->total.cpus ||
@@ -29,8 +29,8 @@ void aurora_offer(struct aurora *a, struct bytes offer_id,
         return; /* told twice */
     int64_t hold_ms = a->limits.offer_hold_ms;
     if (a->limits.offer_jitter_ms > 0)
-        hold_ms += (int64_t)rng_below(&a->rng,
-                                      (uint64_t)a->limits.offer_jitter_ms);
+        hold_ms +=
+            (int64_t)rng_below(&a->rng, (uint64_t)a->limits.offer_jitter_ms);
     heap_push(&a->timers, now_ms + hold_ms, TIMER_OFFER, offer->number);
     a->place_wanted = true;
 }
@@ -100,7 +100,8 @@ void aurora_disconnected(struct aurora *a)
     hosts_remove_all_offers(&a->hosts);
 }
 
-/* --- time -------------------------------------------------------------------*/
+/* --- time
+ * -------------------------------------------------------------------*/
 
 static void on_task_deadline(struct aurora *a, uint64_t number, int64_t now_ms)
 {

@@ -22,8 +22,7 @@ static struct limit_count *find_count(const struct limit_counts *counts,
 }
 
 static void count_host(struct limit_counts *counts,
-                       const struct job_config *config,
-                       const struct host *host)
+                       const struct job_config *config, const struct host *host)
 {
     for (uint32_t i = 0; i < config->constraint_count; i++) {
         const struct constraint *c = &config->constraint[i];

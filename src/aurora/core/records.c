@@ -41,11 +41,10 @@ void mark_host(struct aurora *a, struct host *host)
     *vec_add(&a->work.hosts) = host;
 }
 
-void mark_forgotten(struct aurora *a, enum record_table table,
-                    struct bytes key)
+void mark_forgotten(struct aurora *a, enum record_table table, struct bytes key)
 {
-    *vec_add(&a->work.forgotten) = (struct forgotten){
-        table, xstrndup((const char *)key.data, key.size)};
+    *vec_add(&a->work.forgotten) =
+        (struct forgotten){table, xstrndup((const char *)key.data, key.size)};
 }
 
 static void launch_release(struct launch *launch)
@@ -91,7 +90,8 @@ void aurora_work_clear(struct aurora *a)
     w->revive = w->save_sequence = false;
 }
 
-/* --- configs ----------------------------------------------------------------*/
+/* --- configs
+ * ----------------------------------------------------------------*/
 
 struct job_config *aurora_config(const struct aurora *a, const char *id)
 {
@@ -157,8 +157,7 @@ void records_count(struct aurora *a, enum task_state from, enum task_state to)
 void records_put_task(struct aurora *a, struct task *task)
 {
     task->number = ++a->next_number;
-    HASH_ADD_KEYPTR(hh_id, a->task_by_id, task->id->data, task->id->size,
-                    task);
+    HASH_ADD_KEYPTR(hh_id, a->task_by_id, task->id->data, task->id->size, task);
     HASH_ADD(hh_number, a->task_by_number, number, sizeof task->number, task);
     records_count(a, TASK_NONE, task->state);
     records_use_config(a, task->config);
@@ -181,9 +180,8 @@ struct task *records_add_task(struct aurora *a, struct job *job,
                               struct job_config *config, uint32_t instance)
 {
     char id[ID_MAX];
-    struct task *task =
-        task_new(new_task_id(a, &job->key, instance, id), job, config,
-                 instance);
+    struct task *task = task_new(new_task_id(a, &job->key, instance, id), job,
+                                 config, instance);
 
     records_put_task(a, task);
     task_list_add(&job->active, task);
@@ -200,9 +198,8 @@ void records_delete_task(struct aurora *a, struct task *task)
         task->dirty_at = 0;
     }
     mark_forgotten(a, RECORD_TASK, blob_bytes(task->id));
-    task_list_remove(task_state_is_terminal(task->state) ? &job->ended
-                                                         : &job->active,
-                     task);
+    task_list_remove(
+        task_state_is_terminal(task->state) ? &job->ended : &job->active, task);
     HASH_DELETE(hh_id, a->task_by_id, task);
     HASH_DELETE(hh_number, a->task_by_number, task);
     records_count(a, task->state, TASK_NONE);
@@ -211,7 +208,8 @@ void records_delete_task(struct aurora *a, struct task *task)
     records_unuse_config(a, config);
 }
 
-/* --- jobs -------------------------------------------------------------------*/
+/* --- jobs
+ * -------------------------------------------------------------------*/
 
 uint32_t aurora_job_at(const struct aurora *a, const struct job_key *key)
 {
@@ -278,8 +276,7 @@ void records_delete_job(struct aurora *a, struct job *job)
             vec_remove(&a->work.jobs, i);
             break;
         }
-    mark_forgotten(a, RECORD_JOB,
-                   bytes_of_text(job_store_key(&job->key, key)));
+    mark_forgotten(a, RECORD_JOB, bytes_of_text(job_store_key(&job->key, key)));
     records_unuse_config(a, job->config);
     job_free(job);
 }

@@ -56,8 +56,7 @@ static int find_running_job(const struct aurora *a, const struct job_key *key,
     return 0;
 }
 
-static int check_count(const struct aurora *a, uint32_t wanted,
-                       struct err *err)
+static int check_count(const struct aurora *a, uint32_t wanted, struct err *err)
 {
     if (wanted > 0 && wanted <= a->limits.tasks_per_job_max)
         return 0;
@@ -78,8 +77,9 @@ static int check_create(const struct aurora *a, const struct job *job,
     if (job && job->active.count > 0) {
         (void)err_set(err, ERR_EXISTS, "job '%s' %s", text,
                       job->is_killed ? "is being killed" : "exists already");
-        err_hint(err, job->is_killed ? "wait with: clusterctl wait %s --for GONE"
-                                     : "kill it first: clusterctl killall %s",
+        err_hint(err,
+                 job->is_killed ? "wait with: clusterctl wait %s --for GONE"
+                                : "kill it first: clusterctl killall %s",
                  text);
         return -ERR_EXISTS;
     }
@@ -160,8 +160,8 @@ static int check_touched(const struct job_key *key, uint32_t count,
 
 int aurora_kill(struct aurora *a, const struct job_key *key,
                 const struct instances *instances, const char *message,
-                int64_t now_ms, struct instance_list *touched, uint64_t *sequence,
-                struct err *err)
+                int64_t now_ms, struct instance_list *touched,
+                uint64_t *sequence, struct err *err)
 {
     struct job *job;
     struct task_numbers numbers = {0};
@@ -176,8 +176,8 @@ int aurora_kill(struct aurora *a, const struct job_key *key,
         if (is_all(instances) || numbers.count == job->active.count)
             job->is_killed = true;
         else
-            job->instances -= numbers.count < job->instances ? numbers.count
-                                                             : job->instances;
+            job->instances -=
+                numbers.count < job->instances ? numbers.count : job->instances;
         records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
         *sequence = a->events.next - 1;
         kill_all(a, &numbers, message && *message ? message : "killed", now_ms,
@@ -212,8 +212,7 @@ int aurora_restart(struct aurora *a, const struct job_key *key,
         return rc;
     }
     for (uint32_t i = 0; i < numbers.count; i++) {
-        uint32_t instance =
-            aurora_task_by_number(a, numbers.item[i])->instance;
+        uint32_t instance = aurora_task_by_number(a, numbers.item[i])->instance;
         *vec_add(touched) = instance;
         *vec_add(&job->restart.left) = instance;
     }
@@ -237,7 +236,8 @@ static uint32_t behind_highest(const struct job *job)
 }
 
 static void start_more(struct aurora *a, struct job *job, uint32_t first,
-                      uint32_t more, int64_t now_ms, struct instance_list *touched)
+                       uint32_t more, int64_t now_ms,
+                       struct instance_list *touched)
 {
     for (uint32_t instance = first; more > 0; instance++) {
         if (job_active(job, instance))
@@ -277,8 +277,8 @@ static uint32_t instances_now(const struct job *job)
 }
 
 int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
-                 int64_t now_ms, struct instance_list *touched, uint64_t *sequence,
-                 struct err *err)
+                 int64_t now_ms, struct instance_list *touched,
+                 uint64_t *sequence, struct err *err)
 {
     struct job *job;
     int rc = find_running_job(a, key, &job, err);
@@ -300,8 +300,8 @@ int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
 }
 
 int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
-               int64_t now_ms, struct instance_list *touched, uint64_t *sequence,
-               struct err *err)
+               int64_t now_ms, struct instance_list *touched,
+               uint64_t *sequence, struct err *err)
 {
     struct job *job;
     int rc = find_running_job(a, key, &job, err);

@@ -53,10 +53,10 @@ struct task {
     struct placement *placement; /* one reference; NULL before ASSIGNED */
     struct host *host;           /* borrowed; while it counts there */
     VEC(struct task_event) events;
-    int64_t deadline_ms;  /* THROTTLED: until then; transient: LOST then */
-    int64_t kill_at_ms;   /* next kill to send; 0: none */
-    uint32_t kills;       /* sent so far */
-    uint32_t dirty_at;    /* place in the list of dirty tasks + 1; 0: clean */
+    int64_t deadline_ms; /* THROTTLED: until then; transient: LOST then */
+    int64_t kill_at_ms;  /* next kill to send; 0: none */
+    uint32_t kills;      /* sent so far */
+    uint32_t dirty_at;   /* place in the list of dirty tasks + 1; 0: clean */
     struct task *prev, *next;                 /* the job's list it is in */
     struct task *waiting_prev, *waiting_next; /* its group's */
     UT_hash_handle hh_id, hh_number;

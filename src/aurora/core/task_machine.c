@@ -20,18 +20,18 @@ enum {
 #define FAILED_RULE (S | TASK_COUNT_FAILURE | IF_RETRIES)
 
 /* Any active report about a task that has ended, or that nobody knows. */
-#define STRAY_REPORTS                                                         \
-    [TASK_ASSIGNED] = REPORT_KILL, [TASK_STARTING] = REPORT_KILL,             \
+#define STRAY_REPORTS                                             \
+    [TASK_ASSIGNED] = REPORT_KILL, [TASK_STARTING] = REPORT_KILL, \
     [TASK_RUNNING] = REPORT_KILL, [TASK_PARTITIONED] = REPORT_KILL
 
 /* PREEMPTING, RESTARTING and DRAINING: on the way out to come back elsewhere;
  * an end of any kind reschedules. */
-#define LEAVING                                                               \
-    {                                                                         \
-        [TASK_FINISHED] = S | R, [TASK_FAILED] = S | R, [TASK_KILLED] = S | R,\
-        [TASK_KILLING] = S, [TASK_LOST] = S | K | R,                          \
-        [TASK_PARTITIONED] = S | L, [TASK_ASSIGNED] = REPORT_KILL,            \
-        [TASK_STARTING] = REPORT_KILL, [TASK_RUNNING] = REPORT_KILL           \
+#define LEAVING                                                                \
+    {                                                                          \
+        [TASK_FINISHED] = S | R, [TASK_FAILED] = S | R, [TASK_KILLED] = S | R, \
+        [TASK_KILLING] = S, [TASK_LOST] = S | K | R,                           \
+        [TASK_PARTITIONED] = S | L, [TASK_ASSIGNED] = REPORT_KILL,             \
+        [TASK_STARTING] = REPORT_KILL, [TASK_RUNNING] = REPORT_KILL            \
     }
 
 /* clang-format off */

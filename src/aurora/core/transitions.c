@@ -31,8 +31,7 @@ static bool is_leaving(const struct task *task)
 
 void send_kill(struct aurora *a, struct task *task, int64_t now_ms)
 {
-    struct blob *agent_id =
-        task->placement ? task->placement->agent_id : NULL;
+    struct blob *agent_id = task->placement ? task->placement->agent_id : NULL;
 
     *vec_add(&a->work.kills) =
         (struct task_ref){blob_ref(task->id), blob_ref(agent_id)};
@@ -180,7 +179,8 @@ struct task *task_start(struct aurora *a, struct job *job, uint32_t instance,
     return task;
 }
 
-/* --- rolling restarts -------------------------------------------------------*/
+/* --- rolling restarts
+ * -------------------------------------------------------*/
 
 static void restart_forget(struct aurora *a, struct job *job)
 {
@@ -209,18 +209,16 @@ static void restart_drop_done(struct job *job)
 
 bool task_can_restart(const struct task *task)
 {
-    return task && (task->state == TASK_ASSIGNED ||
-                    task->state == TASK_STARTING ||
-                    task->state == TASK_RUNNING ||
-                    task->state == TASK_PARTITIONED);
+    return task &&
+           (task->state == TASK_ASSIGNED || task->state == TASK_STARTING ||
+            task->state == TASK_RUNNING || task->state == TASK_PARTITIONED);
 }
 
 static void restart_next_batch(struct aurora *a, struct job *job,
                                int64_t now_ms)
 {
     struct restart *r = &job->restart;
-    const char *message =
-        r->message ? r->message : "restarted";
+    const char *message = r->message ? r->message : "restarted";
 
     while (r->left.count > 0 && r->under_way.count < r->batch_size) {
         uint32_t instance = r->left.item[0];

@@ -64,10 +64,9 @@ void placer_why(const struct hosts *hosts, const struct job_config *config,
             out->by_constraint[constraint]++;
         out->vetoed[veto]++;
         int64_t score = veto_score(host, config, veto);
-        if (out->nearest &&
-            (score > out->nearest_score ||
-             (score == out->nearest_score &&
-              host_compare(host, out->nearest) > 0)))
+        if (out->nearest && (score > out->nearest_score ||
+                             (score == out->nearest_score &&
+                              host_compare(host, out->nearest) > 0)))
             continue;
         out->nearest = host;
         out->nearest_veto = veto;
@@ -115,8 +114,8 @@ static void add_lack(struct buf *out, int64_t free, int64_t need,
     buf_addf(out, "%s %s", text, what);
 }
 
-static void constraint_lack(const struct host *host,
-                            const struct constraint *c, struct buf *out)
+static void constraint_lack(const struct host *host, const struct constraint *c,
+                            struct buf *out)
 {
     const char *has = host_value(host, c->attribute);
 
@@ -176,10 +175,8 @@ static bool fits_when_empty(const struct why *why,
 {
     const struct amounts *total = &why->nearest->total;
 
-    return total->cpus >= config->need.cpus &&
-           total->mem >= config->need.mem &&
-           total->disk >= config->need.disk &&
-           total->gpus >= config->need.gpus;
+    return total->cpus >= config->need.cpus && total->mem >= config->need.mem &&
+           total->disk >= config->need.disk && total->gpus >= config->need.gpus;
 }
 
 void why_advice(const struct why *why, const struct job_config *config,
@@ -197,13 +194,15 @@ void why_advice(const struct why *why, const struct job_config *config,
     }
     switch (why->nearest_veto) {
     case VETO_CONSTRAINT:
-        buf_addf(out, "change the constraint on '%s', or give hosts the "
-                      "attribute it wants",
+        buf_addf(out,
+                 "change the constraint on '%s', or give hosts the "
+                 "attribute it wants",
                  config->constraint[why->nearest_constraint].attribute);
         break;
     case VETO_LIMIT:
-        buf_addf(out, "raise the limit on '%s', add hosts, or run fewer "
-                      "instances",
+        buf_addf(out,
+                 "raise the limit on '%s', add hosts, or run fewer "
+                 "instances",
                  config->constraint[why->nearest_constraint].attribute);
         break;
     case VETO_DEDICATED:

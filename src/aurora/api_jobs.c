@@ -1,0 +1,479 @@
+/* Calls that change jobs. Bundles are evaluated beside the core first. */
+#include "aurora/state.h"
+
+#include "sys/sha256.h"
+#include "wire/codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DETAILS_MAX = 50 };
+
+typedef Perigee__Aurora__Answer Answer;
+
+static char *or_empty(char *text)
+{
+    return text ? text : "";
+}
+
+/* --- storing a job
+ * -----------------------------------------------------------------*/
+
+/* Every asset that the job fetches must be here. */
+static int check_assets(struct aurora_program *p, const Perigee__Job *job,
+                        struct err *err)
+{
+    for (size_t i = 0; job->task && i < job->task->n_fetch; i++) {
+        const Perigee__Fetch *fetch = job->task->fetch[i];
+        if (!fetch->asset || asset_find(p, fetch->sha256))
+            continue;
+        (void)err_set(err, ERR_INVALID, "asset '%s': its content is not here",
+                      fetch->uri ? fetch->uri : "?");
+        err_field(err, "task.fetch[%zu]", i + 1);
+        err_hint(err, "send it first with PUT_ASSET");
+        return -ERR_INVALID;
+    }
+    return 0;
+}
+
+static void store_job(struct request *r, const Perigee__Job *job,
+                      int64_t now_ms, struct effects *fx)
+{
+    struct aurora_program *p = r->p;
+    struct job_config *config;
+    struct err err = {0};
+    uint32_t instances;
+    uint64_t sequence = 0;
+
+    if (check_assets(p, job, &err) < 0 ||
+        job_decode(p, job, &config, &instances, &err) < 0) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    struct job_key key = config->key;
+    if (aurora_create_take(&p->core, config, instances, now_ms, &sequence,
+                           &err) < 0) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    Answer *answer = api_answer_new(r);
+    answer->sequence = sequence;
+    answer->n_jobs = 1;
+    answer->jobs = arena_alloc(&r->arena, sizeof(void *));
+    answer->jobs[0] = view_job(aurora_job(&p->core, &key), &r->arena);
+    api_answer(r, answer, now_ms, fx);
+}
+
+/* --- evaluating
+ * ------------------------------------------------------------------*/
+
+/* Hand the bundle to a script worker; the request waits for the verdict. */
+static void begin_evaluation(struct request *r, int64_t now_ms,
+                             struct effects *fx)
+{
+    struct aurora_program *p = r->p;
+    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
+    struct buf canonical = {0};
+    struct err err = {0};
+
+    if (p->evaluating.count >= EVALUATIONS_MAX)
+        (void)err_set(&err, ERR_BUSY, "%u job files are being evaluated",
+                      p->evaluating.count);
+    else
+        (void)bundle_fill(p, bytes_of(create->bundle.data, create->bundle.len),
+                          &canonical, &err);
+    if (err.code) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    struct aurora_evaluate act = {.ticket = ++p->next_ticket};
+    r->ticket = act.ticket;
+    r->canonical =
+        bytes_of(arena_memdup(&r->arena, canonical.data, canonical.size),
+                 canonical.size);
+    act.bundle =
+        bytes_of(arena_memdup(&fx->arena, canonical.data, canonical.size),
+                 canonical.size);
+    buf_release(&canonical);
+    effect_act(fx, AURORA_ACT_EVALUATE, &act, sizeof act);
+    *vec_add(&p->evaluating) = r;
+}
+
+void api_create(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
+    struct err err = {0};
+
+    if (create && create->has_bundle && create->bundle.len > 0) {
+        struct job_key key;
+        if (key_decode(r->p, create->key, &key, &err) < 0)
+            api_refuse(r, &err, now_ms, fx);
+        else
+            begin_evaluation(r, now_ms, fx);
+        return;
+    }
+    if (create && create->job) {
+        store_job(r, create->job, now_ms, fx);
+        return;
+    }
+    (void)err_set(&err, ERR_INVALID, "create_job: want {bundle, key} or {job}");
+    err_field(&err, "create_job");
+    api_refuse(r, &err, now_ms, fx);
+}
+
+void api_evaluate(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
+    struct err err = {0};
+
+    if (create && create->has_bundle && create->bundle.len > 0) {
+        begin_evaluation(r, now_ms, fx);
+        return;
+    }
+    (void)err_set(&err, ERR_INVALID, "create_job.bundle: missing");
+    err_field(&err, "create_job.bundle");
+    api_refuse(r, &err, now_ms, fx);
+}
+
+/* --- the verdict
+ * -------------------------------------------------------------------*/
+
+static char *problem_text(const Perigee__Problem *problem, struct arena *arena)
+{
+    struct buf out = {0};
+
+    if (problem->file)
+        buf_addf(&out, "%s:%u: ", problem->file, problem->line);
+    if (problem->field && *problem->field)
+        buf_addf(&out, "%s: ", problem->field);
+    buf_add_text(&out, problem->message ? problem->message : "problem");
+    if (problem->expected && *problem->expected)
+        buf_addf(&out, ", %s", problem->expected);
+    if (problem->nearest && *problem->nearest)
+        buf_addf(&out, "; nearest known name: '%s'", problem->nearest);
+    char *text = arena_strndup(arena, buf_text(&out), out.size);
+    buf_release(&out);
+    return text;
+}
+
+static void refuse_problems(struct request *r,
+                            const Perigee__Evaluation *evaluation,
+                            int64_t now_ms, struct effects *fx)
+{
+    const Perigee__Problem *first = evaluation->problems[0];
+    size_t count = evaluation->n_problems;
+    char *detail[DETAILS_MAX];
+    struct err err = {0};
+
+    if (count > DETAILS_MAX)
+        count = DETAILS_MAX;
+    for (size_t i = 0; i < count; i++)
+        detail[i] = problem_text(evaluation->problems[i], &r->arena);
+    (void)err_set(&err, ERR_INVALID, "job file: %s",
+                  first->message ? first->message : "problem");
+    if (first->field)
+        err_field(&err, "%s", first->field);
+    if (first->file)
+        err_place(&err, "%s:%u", first->file, first->line);
+    api_refuse_with(r, 0, &err, detail, count, now_ms, fx);
+}
+
+/* Lines of one text that the other has not, at the same place. */
+static size_t diff_lines(char *mine, char *theirs, char **detail, size_t max,
+                         struct arena *arena)
+{
+    size_t count = 0;
+    char *save_a = NULL, *save_b = NULL;
+    char *a = strtok_r(mine, "\n", &save_a);
+    char *b = strtok_r(theirs, "\n", &save_b);
+
+    while ((a || b) && count + 1 < max) {
+        if (!a || !b || strcmp(a, b) != 0)
+            detail[count++] = arena_printf(arena, "yours: %s  here: %s",
+                                           b ? b + strspn(b, " ") : "nothing",
+                                           a ? a + strspn(a, " ") : "nothing");
+        a = a ? strtok_r(NULL, "\n", &save_a) : NULL;
+        b = b ? strtok_r(NULL, "\n", &save_b) : NULL;
+    }
+    return count;
+}
+
+static bool jobs_equal(const Perigee__Job *a, const Perigee__Job *b,
+                       struct arena *arena)
+{
+    size_t size = perigee__job__get_packed_size(a);
+
+    if (size != perigee__job__get_packed_size(b))
+        return false;
+    uint8_t *x = arena_alloc(arena, size + 1),
+            *y = arena_alloc(arena, size + 1);
+    perigee__job__pack(a, x);
+    perigee__job__pack(b, y);
+    return memcmp(x, y, size) == 0;
+}
+
+static const char *bundle_stdlib(struct request *r)
+{
+    Perigee__Bundle *bundle =
+        perigee__bundle__unpack(NULL, r->canonical.size, r->canonical.data);
+    const char *hash = "";
+
+    if (bundle && bundle->stdlib_hash)
+        hash = arena_strdup(&r->arena, bundle->stdlib_hash);
+    if (bundle)
+        perigee__bundle__free_unpacked(bundle, NULL);
+    return hash;
+}
+
+/* The client evaluated the same bundle and got something else. */
+static void refuse_difference(struct request *r, const Perigee__Job *job,
+                              const char *stdlib_hash, int64_t now_ms,
+                              struct effects *fx)
+{
+    struct buf here = {0}, there = {0};
+    char *detail[DETAILS_MAX];
+    const char *theirs = bundle_stdlib(r);
+    struct err err = {0};
+
+    codec_encode_pretty(&job->base, &here);
+    codec_encode_pretty(&r->call->create_job->expected->base, &there);
+    size_t count =
+        diff_lines(here.text, there.text, detail, DETAILS_MAX, &r->arena);
+    if (stdlib_hash && *theirs && strcmp(theirs, stdlib_hash) != 0) {
+        (void)err_set(&err, ERR_CONFLICT,
+                      "the job library here is %.12s, yours is %.12s, and "
+                      "the job differs",
+                      stdlib_hash, theirs);
+        err_hint(&err, "take this scheduler's result with --accept-server, "
+                       "or use the client of its release");
+    } else {
+        (void)err_set(&err, ERR_CONFLICT,
+                      "the job file means something else here than it did "
+                      "for you");
+        err_hint(&err, "please report this: one bundle must have one meaning");
+    }
+    api_refuse_with(r, 0, &err, detail, count, now_ms, fx);
+    buf_release(&here);
+    buf_release(&there);
+}
+
+static const Perigee__Job *find_job(const Perigee__Evaluation *evaluation,
+                                    const struct job_key *key)
+{
+    for (size_t i = 0; i < evaluation->n_jobs; i++) {
+        const Perigee__Job *job = evaluation->jobs[i];
+        if (strcmp(or_empty(job->cluster), key->cluster) == 0 &&
+            strcmp(or_empty(job->role), key->role) == 0 &&
+            strcmp(or_empty(job->environment), key->env) == 0 &&
+            strcmp(or_empty(job->name), key->name) == 0)
+            return job;
+    }
+    return NULL;
+}
+
+static void refuse_no_job(struct request *r,
+                          const Perigee__Evaluation *evaluation,
+                          const struct job_key *key, int64_t now_ms,
+                          struct effects *fx)
+{
+    char *detail[DETAILS_MAX], text[JOB_KEY_TEXT_MAX];
+    size_t count = evaluation->n_jobs;
+    struct err err = {0};
+
+    if (count > DETAILS_MAX)
+        count = DETAILS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        const Perigee__Job *job = evaluation->jobs[i];
+        detail[i] =
+            arena_printf(&r->arena, "%s/%s/%s/%s", or_empty(job->cluster),
+                         or_empty(job->role), or_empty(job->environment),
+                         or_empty(job->name));
+    }
+    (void)err_set(&err, ERR_NOT_FOUND,
+                  "job '%s' is not in the file, which "
+                  "has %zu",
+                  job_key_text(key, text), evaluation->n_jobs);
+    api_refuse_with(r, 0, &err, detail, count, now_ms, fx);
+}
+
+static void create_from(struct request *r,
+                        const Perigee__Evaluation *evaluation, int64_t now_ms,
+                        struct effects *fx)
+{
+    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
+    struct job_key key;
+    struct err err = {0};
+    char sha[SHA256_TEXT_MAX];
+
+    if (key_decode(r->p, create->key, &key, &err) < 0) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    const Perigee__Job *job = find_job(evaluation, &key);
+    if (!job) {
+        refuse_no_job(r, evaluation, &key, now_ms, fx);
+        return;
+    }
+    if (create->expected && !create->accept_server &&
+        !jobs_equal(job, create->expected, &r->arena)) {
+        refuse_difference(r, job, evaluation->stdlib_hash, now_ms, fx);
+        return;
+    }
+    if (bundle_put(r->p, r->canonical, sha256_text(r->canonical, sha), now_ms,
+                   fx, &err) < 0) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    store_job(r, job, now_ms, fx);
+}
+
+static void answer_evaluation(struct request *r,
+                              const Perigee__Evaluation *evaluation,
+                              int64_t now_ms, struct effects *fx)
+{
+    Answer *answer = api_answer_new(r);
+
+    answer->n_jobs = evaluation->n_jobs;
+    answer->jobs =
+        arena_alloc(&r->arena, (evaluation->n_jobs + 1) * sizeof(void *));
+    for (size_t i = 0; i < evaluation->n_jobs; i++) {
+        Perigee__Aurora__JobView *view = arena_alloc(&r->arena, sizeof *view);
+        perigee__aurora__job_view__init(view);
+        view->job = evaluation->jobs[i];
+        answer->jobs[i] = view;
+    }
+    api_answer(r, answer, now_ms, fx);
+}
+
+static void on_verdict(struct request *r, struct bytes result, int64_t now_ms,
+                       struct effects *fx)
+{
+    Perigee__Evaluation *evaluation =
+        perigee__evaluation__unpack(NULL, result.size, result.data);
+    struct err err = {0};
+
+    if (!evaluation) {
+        (void)err_set(&err, ERR_INTERNAL, "the script worker gave no verdict");
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    if (evaluation->n_problems > 0)
+        refuse_problems(r, evaluation, now_ms, fx);
+    else if (r->call->type == PERIGEE__AURORA__CALL__TYPE__EVALUATE)
+        answer_evaluation(r, evaluation, now_ms, fx);
+    else
+        create_from(r, evaluation, now_ms, fx);
+    perigee__evaluation__free_unpacked(evaluation, NULL);
+}
+
+void api_evaluated(struct aurora_program *p,
+                   const struct aurora_evaluated *fact, int64_t now_ms,
+                   struct effects *fx)
+{
+    struct request *r = NULL;
+    struct err err = {0};
+
+    for (uint32_t i = 0; i < p->evaluating.count; i++)
+        if (p->evaluating.item[i]->ticket == fact->ticket) {
+            r = p->evaluating.item[i];
+            vec_remove(&p->evaluating, i);
+            break;
+        }
+    if (!r)
+        return;
+    if (fact->is_busy) {
+        (void)err_set(&err, ERR_BUSY, "the script workers are busy");
+        err_hint(&err, "ask again in a second");
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    on_verdict(r, fact->result, now_ms, fx);
+}
+
+/* --- kill, restart, scale, add
+ * ------------------------------------------------------*/
+
+static void answer_change(struct request *r,
+                          const struct instance_list *touched,
+                          uint64_t sequence, int64_t now_ms, struct effects *fx)
+{
+    Answer *answer = api_answer_new(r);
+
+    answer->sequence = sequence;
+    answer->n_instances = touched->count;
+    if (touched->count > 0)
+        answer->instances = arena_memdup(
+            &r->arena, touched->item, touched->count * sizeof *touched->item);
+    api_answer(r, answer, now_ms, fx);
+}
+
+static void end_change(struct request *r, struct instance_list *touched,
+                       uint64_t sequence, const struct err *err, int64_t now_ms,
+                       struct effects *fx)
+{
+    if (err->code)
+        api_refuse(r, err, now_ms, fx);
+    else
+        answer_change(r, touched, sequence, now_ms, fx);
+    vec_free(touched);
+}
+
+static struct instances decode_instances(
+    const Perigee__Aurora__Call__Target *target, struct arena *arena)
+{
+    struct instance_pair *pair =
+        arena_alloc(arena, (target->n_instances + 1) * sizeof *pair);
+
+    for (size_t i = 0; i < target->n_instances; i++) {
+        const Perigee__Aurora__InstanceRange *range = target->instances[i];
+        pair[i].first = range->first;
+        pair[i].last = range->has_last ? range->last : range->first;
+    }
+    return (struct instances){pair, (uint32_t)target->n_instances};
+}
+
+void api_target(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    const Perigee__Aurora__Call__Target *target = r->call->target;
+    struct instance_list touched = {0};
+    struct err err = {0};
+    struct job_key key;
+    uint64_t sequence = 0;
+
+    if (!target) {
+        (void)err_set(&err, ERR_INVALID, "target: missing");
+        err_field(&err, "target");
+    } else if (key_decode(r->p, target->key, &key, &err) == 0) {
+        struct instances instances = decode_instances(target, &r->arena);
+        if (r->call->type == PERIGEE__AURORA__CALL__TYPE__KILL_JOB)
+            (void)aurora_kill(&r->p->core, &key, &instances, target->message,
+                              now_ms, &touched, &sequence, &err);
+        else
+            (void)aurora_restart(&r->p->core, &key, &instances,
+                                 target->batch_size, target->message, now_ms,
+                                 &touched, &sequence, &err);
+    }
+    end_change(r, &touched, sequence, &err, now_ms, fx);
+}
+
+void api_scale(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    const Perigee__Aurora__Call__Scale *scale = r->call->scale;
+    struct instance_list touched = {0};
+    struct err err = {0};
+    struct job_key key;
+    uint64_t sequence = 0;
+
+    if (!scale) {
+        (void)err_set(&err, ERR_INVALID, "scale: missing");
+        err_field(&err, "scale");
+    } else if (key_decode(r->p, scale->key, &key, &err) == 0) {
+        if (r->call->type == PERIGEE__AURORA__CALL__TYPE__SCALE_JOB)
+            (void)aurora_scale(&r->p->core, &key, scale->instances, now_ms,
+                               &touched, &sequence, &err);
+        else
+            (void)aurora_add(&r->p->core, &key, scale->instances, now_ms,
+                             &touched, &sequence, &err);
+    }
+    end_change(r, &touched, sequence, &err, now_ms, fx);
+}

@@ -1,0 +1,340 @@
+/* Calls that only look. Lists come in pages: a page that is not the last has a
+ * cursor, which names the last thing shown. */
+#include "aurora/state.h"
+
+#include "base/version.h"
+#include "script/evaluate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef Perigee__Aurora__Answer Answer;
+
+const char aurora_version[] = PERIGEE_VERSION;
+
+static bool matches(const char *wanted, const char *has)
+{
+    return !wanted || !*wanted || strcmp(wanted, has) == 0;
+}
+
+static uint32_t page_size(uint32_t limit)
+{
+    if (limit == 0)
+        return PAGE_DEFAULT;
+    return limit < PAGE_MAX ? limit : PAGE_MAX;
+}
+
+static int refuse_cursor(struct err *err, const char *cursor)
+{
+    (void)err_set(err, ERR_INVALID, "cursor '%s': not one of ours", cursor);
+    err_field(err, "cursor");
+    return -ERR_INVALID;
+}
+
+/* --- jobs
+ * ---------------------------------------------------------------------*/
+
+/* Where a page begins: behind the job that the cursor names. */
+static int list_start(struct aurora_program *p, const char *cursor,
+                      uint32_t *out, struct err *err)
+{
+    struct job_key key;
+    char text[JOB_KEY_TEXT_MAX];
+
+    *out = 0;
+    if (!cursor || !*cursor)
+        return 0;
+    snprintf(text, sizeof text, "%s/%s", p->options.cluster, cursor);
+    if (job_key_parse(text, &key, NULL) < 0)
+        return refuse_cursor(err, cursor);
+    *out = aurora_job_at(&p->core, &key);
+    if (*out < p->core.jobs.count &&
+        job_key_equal(&p->core.jobs.item[*out]->key, &key))
+        (*out)++;
+    return 0;
+}
+
+static bool is_listed(const struct aurora_program *p, const struct job *job,
+                      const Perigee__Aurora__Call__List *list)
+{
+    return !job->is_removed && matches(list->cluster, p->options.cluster) &&
+           matches(list->role, job->key.role) &&
+           matches(list->environment, job->key.env);
+}
+
+void api_list(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    static const Perigee__Aurora__Call__List all =
+        PERIGEE__AURORA__CALL__LIST__INIT;
+    const Perigee__Aurora__Call__List *list =
+        r->call->list ? r->call->list : &all;
+    struct aurora_program *p = r->p;
+    uint32_t at, size = page_size(list->limit);
+    char text[JOB_KEY_TEXT_MAX];
+    struct err err = {0};
+
+    if (list_start(p, list->cursor, &at, &err) < 0) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    Answer *answer = api_answer_new(r);
+    answer->jobs = arena_alloc(&r->arena, (size + 1) * sizeof(void *));
+    const struct job *last = NULL;
+    for (; at < p->core.jobs.count; at++) {
+        const struct job *job = p->core.jobs.item[at];
+        if (!is_listed(p, job, list))
+            continue;
+        if (answer->n_jobs == size) {
+            answer->cursor =
+                arena_strdup(&r->arena, job_store_key(&last->key, text));
+            break;
+        }
+        answer->jobs[answer->n_jobs++] = view_job(job, &r->arena);
+        last = job;
+    }
+    api_answer(r, answer, now_ms, fx);
+}
+
+/* --- tasks
+ * ----------------------------------------------------------------------*/
+
+static int by_instance(const void *x, const void *y)
+{
+    const struct task *a = *(struct task *const *)x;
+    const struct task *b = *(struct task *const *)y;
+
+    if (a->instance != b->instance)
+        return a->instance < b->instance ? -1 : 1;
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static bool is_asked(const Perigee__Aurora__Call__Tasks *query,
+                     uint32_t instance)
+{
+    for (size_t i = 0; i < query->n_instances; i++) {
+        const Perigee__Aurora__InstanceRange *range = query->instances[i];
+        uint32_t last = range->has_last ? range->last : range->first;
+        if (instance >= range->first && instance <= last)
+            return true;
+    }
+    return query->n_instances == 0;
+}
+
+static void collect(const struct task_list *list,
+                    const Perigee__Aurora__Call__Tasks *query,
+                    struct task **out, size_t *count)
+{
+    for (struct task *t = list->first; t; t = t->next)
+        if (is_asked(query, t->instance))
+            out[(*count)++] = t;
+}
+
+/* Tasks by instance, then age, from behind the cursor "instance:number". */
+static int add_tasks(struct request *r, const struct job *job,
+                     const Perigee__Aurora__Call__Tasks *query, uint32_t size,
+                     Answer *answer, struct err *err)
+{
+    size_t count = 0, at = 0;
+    unsigned instance = 0;
+    unsigned long long number = 0;
+    struct task **task = arena_alloc(
+        &r->arena, (job->active.count + job->ended.count + 1) * sizeof *task);
+
+    if (query->cursor && *query->cursor &&
+        sscanf(query->cursor, "%u:%llu", &instance, &number) != 2)
+        return refuse_cursor(err, query->cursor);
+    collect(&job->active, query, task, &count);
+    if (!query->active_only)
+        collect(&job->ended, query, task, &count);
+    qsort(task, count, sizeof *task, by_instance);
+    while (query->cursor && *query->cursor && at < count &&
+           (task[at]->instance < instance ||
+            (task[at]->instance == instance && task[at]->number <= number)))
+        at++;
+    answer->tasks = arena_alloc(&r->arena, (count + 1) * sizeof(void *));
+    for (; at < count && answer->n_tasks < size; at++)
+        answer->tasks[answer->n_tasks++] = view_task(r->p, task[at], &r->arena);
+    if (at < count)
+        answer->cursor =
+            arena_printf(&r->arena, "%u:%llu", task[at - 1]->instance,
+                         (unsigned long long)task[at - 1]->number);
+    return 0;
+}
+
+static int find_job(struct request *r, const Perigee__Aurora__JobKey *wire,
+                    bool also_removed, struct job **out, struct err *err)
+{
+    struct job_key key;
+    char text[JOB_KEY_TEXT_MAX];
+    int rc = key_decode(r->p, wire, &key, err);
+
+    if (rc < 0)
+        return rc;
+    *out = aurora_job(&r->p->core, &key);
+    if (*out && (also_removed || !(*out)->is_removed))
+        return 0;
+    (void)err_set(err, ERR_NOT_FOUND, "job '%s' does not exist",
+                  job_key_text(&key, text));
+    err_hint(err, "list the jobs of the role with: clusterctl list %s/%s",
+             key.cluster, key.role);
+    return -ERR_NOT_FOUND;
+}
+
+static void show_tasks(struct request *r, bool with_job, int64_t now_ms,
+                       struct effects *fx)
+{
+    const Perigee__Aurora__Call__Tasks *query = r->call->tasks;
+    Answer *answer = api_answer_new(r);
+    struct err err = {0};
+    struct job *job;
+
+    if (!query) {
+        (void)err_set(&err, ERR_INVALID, "tasks: missing");
+        err_field(&err, "tasks");
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    uint32_t size =
+        with_job && !query->limit ? UINT32_MAX : page_size(query->limit);
+    if (find_job(r, query->key, !with_job, &job, &err) < 0 ||
+        add_tasks(r, job, query, size, answer, &err) < 0) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    if (with_job) {
+        answer->n_jobs = 1;
+        answer->jobs = arena_alloc(&r->arena, sizeof(void *));
+        answer->jobs[0] = view_job(job, &r->arena);
+    }
+    api_answer(r, answer, now_ms, fx);
+}
+
+void api_get_job(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    show_tasks(r, true, now_ms, fx);
+}
+
+void api_get_tasks(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    show_tasks(r, false, now_ms, fx);
+}
+
+/* --- why
+ * -----------------------------------------------------------------------*/
+
+static void add_reason(Perigee__Aurora__Answer__Why *out, const char *veto,
+                       uint32_t hosts, struct arena *arena)
+{
+    Perigee__Aurora__Answer__Reason *reason =
+        arena_alloc(arena, sizeof *reason);
+
+    perigee__aurora__answer__reason__init(reason);
+    reason->veto = arena_strdup(arena, veto);
+    reason->has_hosts = true;
+    reason->hosts = hosts;
+    out->reasons[out->n_reasons++] = reason;
+}
+
+static void fill_reasons(const struct why *why, const struct job_config *config,
+                         Perigee__Aurora__Answer__Why *out, struct arena *arena)
+{
+    struct buf name = {0};
+
+    out->reasons =
+        arena_alloc(arena, (VETO_COUNT + CONSTRAINTS_MAX) * sizeof(void *));
+    for (enum veto veto = VETO_NO_OFFER; veto < VETO_COUNT; veto++) {
+        if (why->vetoed[veto] == 0 || veto == VETO_LIMIT ||
+            veto == VETO_CONSTRAINT)
+            continue;
+        buf_clear(&name);
+        veto_name(veto, config, 0, &name);
+        add_reason(out, buf_text(&name), why->vetoed[veto], arena);
+    }
+    for (uint32_t i = 0; i < config->constraint_count; i++) {
+        if (why->by_constraint[i] == 0)
+            continue;
+        enum veto veto = config->constraint[i].kind == CONSTRAINT_LIMIT
+                             ? VETO_LIMIT
+                             : VETO_CONSTRAINT;
+        buf_clear(&name);
+        veto_name(veto, config, i, &name);
+        add_reason(out, buf_text(&name), why->by_constraint[i], arena);
+    }
+    buf_release(&name);
+}
+
+static void fill_why(struct request *r, const struct job *job,
+                     Perigee__Aurora__Answer__Why *out)
+{
+    const struct job_config *config = job->config;
+    struct limit_counts counts;
+    struct buf text = {0};
+    struct why why;
+
+    limit_counts_of(job, config, &counts);
+    placer_why(&r->p->core.hosts, config, &counts, &why);
+    limit_counts_release(&counts);
+    fill_reasons(&why, config, out, &r->arena);
+    out->has_hosts = true;
+    out->hosts = why.hosts;
+    if (why.nearest && why.fits == 0) {
+        out->nearest_host = arena_strdup(&r->arena, why.nearest->hostname);
+        why_lacks(&why, config, &text);
+        out->nearest_lacks = arena_strdup(&r->arena, buf_text(&text));
+        buf_clear(&text);
+    }
+    if (r->p->link.state != LINK_UP)
+        buf_addf(&text, "this scheduler has no link to the master at %s",
+                 r->p->link.address);
+    else
+        why_advice(&why, config, &text);
+    out->advice = arena_strdup(&r->arena, buf_text(&text));
+    buf_release(&text);
+}
+
+void api_why(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    Answer *answer = api_answer_new(r);
+    Perigee__Aurora__Answer__Why *out = arena_alloc(&r->arena, sizeof *out);
+    struct err err = {0};
+    struct job *job;
+
+    if (find_job(r, r->call->why ? r->call->why->key : NULL, false, &job,
+                 &err) < 0) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    perigee__aurora__answer__why__init(out);
+    out->has_pending = true;
+    uint32_t throttled = 0;
+    for (const struct task *t = job->active.first; t; t = t->next) {
+        out->pending += t->state == TASK_PENDING || t->state == TASK_THROTTLED;
+        throttled += t->state == TASK_THROTTLED;
+    }
+    if (throttled > 0 && throttled == out->pending) {
+        out->advice =
+            arena_printf(&r->arena,
+                         "%u wait because they ended too soon again and again: "
+                         "look at their logs",
+                         throttled);
+    } else if (out->pending > 0) {
+        fill_why(r, job, out);
+    }
+    answer->why = out;
+    api_answer(r, answer, now_ms, fx);
+}
+
+void api_version(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    Answer *answer = api_answer_new(r);
+    Perigee__Aurora__Answer__Version *version =
+        arena_alloc(&r->arena, sizeof *version);
+
+    perigee__aurora__answer__version__init(version);
+    version->version = (char *)aurora_version;
+    version->stdlib_hash = (char *)script_stdlib_hash();
+    version->cluster = (char *)r->p->options.cluster;
+    answer->version = version;
+    api_answer(r, answer, now_ms, fx);
+}

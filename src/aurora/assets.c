@@ -1,0 +1,306 @@
+/* Bundles and their assets: what jobs were made of, kept while a job names it.
+ * An asset is stored once, whoever names it; a bundle is stored without the
+ * contents of its assets. */
+#include "aurora/state.h"
+
+#include "perigee/aurora_store.pb-c.h"
+#include "sys/sha256.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct asset *asset_find(struct aurora_program *p, const char *sha256)
+{
+    struct asset *asset;
+
+    if (!sha256)
+        return NULL;
+    HASH_FIND_STR(p->assets, sha256, asset);
+    return asset;
+}
+
+static struct bundle *bundle_find(struct aurora_program *p, const char *sha256)
+{
+    struct bundle *bundle;
+
+    HASH_FIND_STR(p->bundles, sha256, bundle);
+    return bundle;
+}
+
+void asset_restore(struct aurora_program *p, const char *sha256,
+                   struct bytes content, int64_t at_ms)
+{
+    struct asset *asset = asset_find(p, sha256);
+
+    if (asset)
+        return;
+    asset = xcalloc(1, sizeof *asset);
+    asset->sha256 = xstrdup(sha256);
+    asset->content = blob_new(content);
+    asset->at_ms = at_ms;
+    p->asset_bytes += content.size;
+    HASH_ADD_KEYPTR(hh, p->assets, asset->sha256, strlen(asset->sha256), asset);
+}
+
+int asset_put(struct aurora_program *p, struct bytes content,
+              const char *sha256, int64_t now_ms, struct effects *fx,
+              struct err *err)
+{
+    char text[SHA256_TEXT_MAX];
+    struct asset *asset = asset_find(p, sha256_text(content, text));
+
+    if (sha256 && *sha256 && strcmp(text, sha256) != 0)
+        return err_set(err, ERR_INVALID,
+                       "asset: its SHA-256 is %s, not %s as said", text,
+                       sha256);
+    if (asset) {
+        asset->at_ms = now_ms;
+        return 0;
+    }
+    if (content.size > ASSET_MAX)
+        return err_set(err, ERR_LIMIT, "asset of %zu bytes: want at most %d",
+                       content.size, ASSET_MAX);
+    if (p->asset_bytes + content.size > ASSETS_BYTES_MAX)
+        return err_set(err, ERR_NO_SPACE, "assets: %d MB are kept already",
+                       ASSETS_BYTES_MAX >> 20);
+    asset_restore(p, text, content, now_ms);
+
+    Perigee__Aurora__AssetRecord r = PERIGEE__AURORA__ASSET_RECORD__INIT;
+    r.has_content = r.has_at_ms = true;
+    r.content.data = (uint8_t *)content.data;
+    r.content.len = content.size;
+    r.at_ms = (uint64_t)now_ms;
+    size_t size = perigee__aurora__asset_record__get_packed_size(&r);
+    uint8_t *packed = arena_alloc(&fx->arena, size + 1);
+    perigee__aurora__asset_record__pack(&r, packed);
+    effect_persist(fx, "asset", bytes_of_text(text), bytes_of(packed, size));
+    return 0;
+}
+
+static void pack_bundle(const Perigee__Bundle *bundle, struct buf *out)
+{
+    size_t size = perigee__bundle__get_packed_size(bundle);
+
+    buf_reserve(out, size);
+    out->size += perigee__bundle__pack(bundle, out->data + out->size);
+}
+
+void bundle_restore(struct aurora_program *p, const char *sha256,
+                    struct bytes bytes, int64_t now_ms)
+{
+    struct bundle *bundle = bundle_find(p, sha256);
+
+    if (bundle)
+        return;
+    bundle = xcalloc(1, sizeof *bundle);
+    bundle->sha256 = xstrdup(sha256);
+    bundle->bytes = blob_new(bytes);
+    bundle->at_ms = now_ms;
+    HASH_ADD_KEYPTR(hh, p->bundles, bundle->sha256, strlen(bundle->sha256),
+                    bundle);
+}
+
+int bundle_put(struct aurora_program *p, struct bytes canonical,
+               const char *sha256, int64_t now_ms, struct effects *fx,
+               struct err *err)
+{
+    Perigee__Bundle *bundle =
+        perigee__bundle__unpack(NULL, canonical.size, canonical.data);
+    struct buf out = {0};
+    int rc = 0;
+
+    if (!bundle)
+        return err_set(err, ERR_INVALID, "bundle: not a perigee.Bundle");
+    for (size_t i = 0; i < bundle->n_files && rc == 0; i++) {
+        Perigee__BundleFile *file = bundle->files[i];
+        if (!file->asset || !file->has_content)
+            continue;
+        rc = asset_put(p, bytes_of(file->content.data, file->content.len),
+                       file->sha256, now_ms, fx, err);
+        file->has_content = false; /* the memory stays the message's */
+    }
+    if (rc == 0 && !bundle_find(p, sha256)) {
+        pack_bundle(bundle, &out);
+        bundle_restore(p, sha256, buf_bytes(&out), now_ms);
+        effect_persist(fx, "bundle", bytes_of_text(sha256), buf_bytes(&out));
+        buf_release(&out);
+    }
+    for (size_t i = 0; i < bundle->n_files; i++)
+        bundle->files[i]->has_content = true;
+    perigee__bundle__free_unpacked(bundle, NULL);
+    return rc;
+}
+
+/* Borrow the contents that are missing from the assets kept here. */
+static int fill_contents(struct aurora_program *p, Perigee__Bundle *bundle,
+                         bool *borrowed, struct err *err)
+{
+    for (size_t i = 0; i < bundle->n_files; i++) {
+        Perigee__BundleFile *file = bundle->files[i];
+        if (!file->asset || file->has_content)
+            continue;
+        struct asset *asset = asset_find(p, file->sha256);
+        if (!asset) {
+            (void)err_set(err, ERR_NOT_FOUND,
+                          "asset '%s': its content is neither here nor in "
+                          "the bundle",
+                          file->path ? file->path : "?");
+            err_hint(err, "send it first with PUT_ASSET");
+            return -ERR_NOT_FOUND;
+        }
+        borrowed[i] = true;
+        file->has_content = true;
+        file->content.data = asset->content->data;
+        file->content.len = asset->content->size;
+    }
+    return 0;
+}
+
+int bundle_fill(struct aurora_program *p, struct bytes bytes,
+                struct buf *canonical, struct err *err)
+{
+    Perigee__Bundle *bundle =
+        perigee__bundle__unpack(NULL, bytes.size, bytes.data);
+
+    if (!bundle) {
+        (void)err_set(err, ERR_INVALID, "bundle: not a perigee.Bundle");
+        err_field(err, "create_job.bundle");
+        return -ERR_INVALID;
+    }
+    bool *borrowed = xcalloc(bundle->n_files + 1, sizeof *borrowed);
+    int rc = fill_contents(p, bundle, borrowed, err);
+    if (rc == 0)
+        pack_bundle(bundle, canonical);
+    for (size_t i = 0; i < bundle->n_files; i++)
+        if (borrowed[i])
+            bundle->files[i]->content = (ProtobufCBinaryData){0};
+    free(borrowed);
+    perigee__bundle__free_unpacked(bundle, NULL);
+    return rc;
+}
+
+/* --- keeping what is named
+ * ---------------------------------------------------*/
+
+static void mark_job_assets(struct aurora_program *p, const Perigee__Job *job)
+{
+    for (size_t i = 0; job->task && i < job->task->n_fetch; i++) {
+        struct asset *asset = asset_find(p, job->task->fetch[i]->sha256);
+        if (asset && job->task->fetch[i]->asset)
+            asset->is_named = true;
+    }
+}
+
+static void mark_bundle(struct aurora_program *p, const char *sha256)
+{
+    struct bundle *bundle = sha256 ? bundle_find(p, sha256) : NULL;
+
+    if (!bundle || bundle->is_named)
+        return;
+    bundle->is_named = true;
+    struct bytes bytes = blob_bytes(bundle->bytes);
+    Perigee__Bundle *b = perigee__bundle__unpack(NULL, bytes.size, bytes.data);
+    for (size_t i = 0; b && i < b->n_files; i++) {
+        struct asset *asset = asset_find(p, b->files[i]->sha256);
+        if (asset && b->files[i]->asset)
+            asset->is_named = true;
+    }
+    if (b)
+        perigee__bundle__free_unpacked(b, NULL);
+}
+
+static void drop_asset(struct aurora_program *p, struct asset *asset)
+{
+    HASH_DEL(p->assets, asset);
+    p->asset_bytes -= asset->content->size;
+    blob_unref(asset->content);
+    free(asset->sha256);
+    free(asset);
+}
+
+static void drop_bundle(struct aurora_program *p, struct bundle *bundle)
+{
+    HASH_DEL(p->bundles, bundle);
+    blob_unref(bundle->bytes);
+    free(bundle->sha256);
+    free(bundle);
+}
+
+void assets_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx)
+{
+    for (struct job_config *c = p->core.configs; c; c = c->hh.next) {
+        mark_job_assets(p, job_of(c));
+        mark_bundle(p, job_of(c)->bundle_hash);
+    }
+    for (struct asset *a = p->assets, *next; a; a = next) {
+        next = a->hh.next;
+        if (!a->is_named && now_ms - a->at_ms >= ASSET_KEPT_MS) {
+            effect_forget(fx, "asset", bytes_of_text(a->sha256));
+            drop_asset(p, a);
+            continue;
+        }
+        a->is_named = false;
+    }
+    for (struct bundle *b = p->bundles, *next; b; b = next) {
+        next = b->hh.next;
+        if (!b->is_named && now_ms - b->at_ms >= ASSET_KEPT_MS) {
+            effect_forget(fx, "bundle", bytes_of_text(b->sha256));
+            drop_bundle(p, b);
+            continue;
+        }
+        b->is_named = false;
+    }
+}
+
+void assets_release(struct aurora_program *p)
+{
+    while (p->assets)
+        drop_asset(p, p->assets);
+    while (p->bundles)
+        drop_bundle(p, p->bundles);
+}
+
+/* --- calls
+ * ---------------------------------------------------------------------*/
+
+void api_put_asset(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    const Perigee__Aurora__Call__PutAsset *put = r->call->put_asset;
+    struct err err = {0};
+
+    if (!put || !put->has_content)
+        (void)err_set(&err, ERR_INVALID, "put_asset.content: missing");
+    else
+        (void)asset_put(r->p, bytes_of(put->content.data, put->content.len),
+                        put->sha256, now_ms, fx, &err);
+    if (err.code)
+        api_refuse(r, &err, now_ms, fx);
+    else
+        api_answer(r, api_answer_new(r), now_ms, fx);
+}
+
+void api_get_bundle(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    const char *sha256 =
+        r->call->get_bundle ? r->call->get_bundle->sha256 : NULL;
+    struct bundle *bundle = sha256 ? bundle_find(r->p, sha256) : NULL;
+    struct buf canonical = {0};
+    struct err err = {0};
+
+    if (!bundle)
+        (void)err_set(&err, ERR_NOT_FOUND, "bundle '%s' is not kept here",
+                      sha256 ? sha256 : "");
+    else
+        (void)bundle_fill(r->p, blob_bytes(bundle->bytes), &canonical, &err);
+    if (err.code) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    Perigee__Aurora__Answer *answer = api_answer_new(r);
+    answer->has_bundle = true;
+    answer->bundle.data =
+        arena_memdup(&r->arena, canonical.data, canonical.size);
+    answer->bundle.len = canonical.size;
+    buf_release(&canonical);
+    api_answer(r, answer, now_ms, fx);
+}

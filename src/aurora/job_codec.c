@@ -1,0 +1,271 @@
+/* Between the evaluated job of the wire and the config of the core. */
+#include "aurora/state.h"
+
+#include "base/text.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+static const int64_t MIB = 1024 * 1024;
+static const uint64_t AMOUNT_MAX = (uint64_t)1 << 45;
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+static int refuse(struct err *err, const char *field, const char *want)
+{
+    (void)err_set(err, ERR_INVALID, "job: %s: %s", field, want);
+    err_field(err, "%s", field);
+    return -ERR_INVALID;
+}
+
+/* --- keys
+ * --------------------------------------------------------------------*/
+
+static int check_cluster(const struct aurora_program *p, const char *cluster,
+                         struct err *err)
+{
+    if (strcmp(or_empty(cluster), p->options.cluster) == 0)
+        return 0;
+    (void)err_set(err, ERR_INVALID, "cluster '%s': this scheduler is '%s'",
+                  or_empty(cluster), p->options.cluster);
+    err_field(err, "key.cluster");
+    return -ERR_INVALID;
+}
+
+int key_decode(const struct aurora_program *p,
+               const Perigee__Aurora__JobKey *key, struct job_key *out,
+               struct err *err)
+{
+    if (!key) {
+        (void)err_set(err, ERR_INVALID,
+                      "key: want {cluster, role, environment, name}");
+        err_field(err, "key");
+        return -ERR_INVALID;
+    }
+    int rc = check_cluster(p, key->cluster, err);
+    if (rc < 0)
+        return rc;
+    return job_key_make(key->cluster, or_empty(key->role),
+                        or_empty(key->environment), or_empty(key->name), out,
+                        err);
+}
+
+Perigee__Aurora__JobKey *key_encode(const struct job_key *key,
+                                    struct arena *arena)
+{
+    Perigee__Aurora__JobKey *out = arena_alloc(arena, sizeof *out);
+
+    perigee__aurora__job_key__init(out);
+    out->cluster = arena_strdup(arena, key->cluster);
+    out->role = arena_strdup(arena, key->role);
+    out->environment = arena_strdup(arena, key->env);
+    out->name = arena_strdup(arena, key->name);
+    return out;
+}
+
+/* --- checks that are the scheduler's own
+ * ---------------------------------------*/
+
+static int check_resources(const Perigee__ResourceAmounts *r, struct err *err)
+{
+    if (!r)
+        return refuse(err, "task.resources", "missing");
+    if (r->cpu_milli == 0 || r->cpu_milli > AMOUNT_MAX)
+        return refuse(err, "task.resources.cpu_milli", "want more than 0");
+    if (r->ram_bytes < (uint64_t)MIB || r->ram_bytes > AMOUNT_MAX << 10)
+        return refuse(err, "task.resources.ram_bytes", "want at least 1 MB");
+    if (r->disk_bytes < (uint64_t)MIB || r->disk_bytes > AMOUNT_MAX << 10)
+        return refuse(err, "task.resources.disk_bytes", "want at least 1 MB");
+    return 0;
+}
+
+static int check_dedicated(const Perigee__Job *job,
+                           const Perigee__HostConstraint *c, struct err *err)
+{
+    if (c->kind != PERIGEE__HOST_CONSTRAINT__KIND__ONE_OF || c->n_values != 1)
+        return refuse(err, "constraints.dedicated", "want exactly one value");
+    const char *slash = strchr(c->values[0], '/');
+    size_t size = slash ? (size_t)(slash - c->values[0]) : strlen(c->values[0]);
+    if (strncmp(c->values[0], "*/", 2) == 0 ||
+        (strlen(job->role) == size &&
+         strncmp(job->role, c->values[0], size) == 0))
+        return 0;
+    return refuse(err, "constraints.dedicated",
+                  "its role must be the job's, or '*'");
+}
+
+static int check_constraint(const Perigee__Job *job,
+                            const Perigee__HostConstraint *c, struct err *err)
+{
+    if (!c->attribute || !*c->attribute)
+        return refuse(err, "constraints.attribute", "missing");
+    if (c->kind < PERIGEE__HOST_CONSTRAINT__KIND__ONE_OF ||
+        c->kind > PERIGEE__HOST_CONSTRAINT__KIND__LIMIT)
+        return refuse(err, "constraints.kind", "want ONE_OF, NONE_OF or LIMIT");
+    if (c->kind == PERIGEE__HOST_CONSTRAINT__KIND__LIMIT && c->limit == 0)
+        return refuse(err, "constraints.limit", "want at least 1");
+    if (c->kind != PERIGEE__HOST_CONSTRAINT__KIND__LIMIT &&
+        (c->n_values == 0 || c->n_values > CONSTRAINT_VALUES_MAX))
+        return refuse(err, "constraints.values", "want 1 to 256 values");
+    if (strcmp(c->attribute, "dedicated") == 0)
+        return check_dedicated(job, c, err);
+    return 0;
+}
+
+/* What the core's arrays need, whoever wrote the job. */
+static int check_head(const Perigee__Job *job, struct job_key *key,
+                      struct err *err)
+{
+    int rc =
+        job_key_make(or_empty(job->cluster), or_empty(job->role),
+                     or_empty(job->environment), or_empty(job->name), key, err);
+
+    if (rc < 0)
+        return rc;
+    if (!job->task)
+        return refuse(err, "task", "missing");
+    rc = check_resources(job->task->resources, err);
+    if (rc == 0 && job->n_constraints > CONSTRAINTS_MAX)
+        rc = refuse(err, "constraints", "want at most 64");
+    if (rc == 0 && job->n_port_names > PORT_NAMES_MAX)
+        rc = refuse(err, "port_names", "want at most 256 ports");
+    for (size_t i = 0; rc == 0 && i < job->n_constraints; i++)
+        rc = check_constraint(job, job->constraints[i], err);
+    return rc;
+}
+
+static int check_policy(struct aurora_program *p, const Perigee__Job *job,
+                        struct err *err)
+{
+    int rc = check_cluster(p, job->cluster, err);
+
+    if (rc < 0)
+        return rc;
+    if (regexec(&p->environments, or_empty(job->environment), 0, NULL, 0) !=
+        0) {
+        (void)err_set(err, ERR_INVALID, "environment '%s': want %s",
+                      or_empty(job->environment), p->options.environments);
+        err_field(err, "environment");
+        err_hint(err, "allowed_job_environments of the scheduler says which");
+        return -ERR_INVALID;
+    }
+    if (job->task->n_processes == 0)
+        return refuse(err, "task.processes", "want at least one process");
+    if (job->has_instances && job->instances == 0)
+        return refuse(err, "instances", "want at least 1");
+    if (job->has_max_task_failures &&
+        (job->max_task_failures < -1 || job->max_task_failures == 0))
+        return refuse(err, "max_task_failures", "want -1 or at least 1");
+    return 0;
+}
+
+/* --- decoding
+ * -----------------------------------------------------------------*/
+
+static void fill_amounts(const struct aurora_program *p,
+                         const Perigee__ResourceAmounts *r,
+                         struct job_config *config)
+{
+    struct amounts *task = &config->task;
+
+    task->cpus = (int64_t)r->cpu_milli;
+    task->mem = (int64_t)(r->ram_bytes / (uint64_t)MIB) * 1000;
+    task->disk = (int64_t)(r->disk_bytes / (uint64_t)MIB) * 1000;
+    task->gpus = (int64_t)r->gpu * 1000;
+    config->need = *task;
+    config->need.cpus += p->options.executor_cpus_milli;
+    config->need.mem += p->options.executor_mem_milli;
+}
+
+/* The stored form: how many instances there are is not the config's. */
+static struct bytes pack_config(const Perigee__Job *job, struct buf *out)
+{
+    Perigee__Job copy = *job;
+
+    copy.has_instances = false;
+    copy.instances = 0;
+    size_t size = perigee__job__get_packed_size(&copy);
+    buf_reserve(out, size);
+    out->size = perigee__job__pack(&copy, out->data);
+    return buf_bytes(out);
+}
+
+static struct job_config *build(struct aurora_program *p,
+                                const Perigee__Job *job,
+                                const struct job_key *key)
+{
+    struct buf packed = {0};
+    struct job_config *config = job_config_new(key, pack_config(job, &packed));
+
+    buf_release(&packed);
+    config->is_service = job->service;
+    config->priority = job->priority;
+    config->failures_max =
+        job->has_max_task_failures ? job->max_task_failures : 1;
+    fill_amounts(p, job->task->resources, config);
+    for (size_t i = 0; i < job->n_port_names; i++)
+        job_config_add_port(config, job->port_names[i]);
+    for (size_t i = 0; i < job->n_constraints; i++) {
+        const Perigee__HostConstraint *c = job->constraints[i];
+        job_config_add_constraint(
+            config, c->attribute, (enum constraint_kind)c->kind,
+            (const char *const *)c->values, (uint32_t)c->n_values, c->limit);
+    }
+    return config;
+}
+
+int job_decode(struct aurora_program *p, const Perigee__Job *job,
+               struct job_config **out, uint32_t *instances, struct err *err)
+{
+    struct job_key key;
+    int rc = check_head(job, &key, err);
+
+    if (rc == 0)
+        rc = check_policy(p, job, err);
+    if (rc < 0)
+        return rc;
+    *out = build(p, job, &key);
+    *instances = job->has_instances ? job->instances : 1;
+    return 0;
+}
+
+int job_decode_stored(struct aurora_program *p, const Perigee__Job *job,
+                      struct job_config **out, struct err *err)
+{
+    struct job_key key;
+    int rc = check_head(job, &key, err);
+
+    if (rc < 0)
+        return rc;
+    *out = build(p, job, &key);
+    return 0;
+}
+
+static void free_job(void *job)
+{
+    perigee__job__free_unpacked(job, NULL);
+}
+
+const Perigee__Job *job_of(struct job_config *config)
+{
+    if (!config->decoded) {
+        struct bytes bytes = blob_bytes(config->bytes);
+        config->decoded = perigee__job__unpack(NULL, bytes.size, bytes.data);
+        config->decoded_free = free_job;
+    }
+    return config->decoded;
+}
+
+Perigee__Job *job_with_instances(struct job_config *config, uint32_t instances,
+                                 struct arena *arena)
+{
+    Perigee__Job *copy = arena_memdup(arena, job_of(config), sizeof *copy);
+
+    copy->has_instances = true;
+    copy->instances = instances;
+    return copy;
+}

@@ -1,0 +1,367 @@
+/* The program: every input ends with one list, in this order: place what
+ * waits, save, tell, call. */
+#include "aurora/program.h"
+#include "aurora/state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SWEEP_INTERVAL_MS = 15 * 60 * 1000 };
+
+const struct aurora_options AURORA_OPTIONS = {
+    .cluster = "devcluster",
+    .master = "127.0.0.1:5050",
+    .hostname = "localhost",
+    .user = "root",
+    .thermos_path = "thermos",
+    .environments = "prod|devel|test|staging\\d*",
+    .tasks_per_job_max = 4000,
+    .offer_hold_ms = 5 * 60 * 1000,
+    .offer_jitter_ms = 60 * 1000,
+    .executor_cpus_milli = 10,
+    .executor_mem_milli = 16 * 1000,
+    .failover_timeout_ms = (int64_t)21 * 24 * 60 * 60 * 1000,
+    .heartbeat_ms = 15 * 1000,
+    .seed = 1,
+};
+
+/* POSIX expressions know no \d; the whole text must match. */
+static void compile_environments(struct aurora_program *p)
+{
+    struct buf text = {0};
+    const char *from = p->options.environments;
+
+    buf_add_text(&text, "^(");
+    for (; *from; from++) {
+        if (from[0] == '\\' && from[1] == 'd') {
+            buf_add_text(&text, "[0-9]");
+            from++;
+        } else {
+            buf_add_char(&text, *from);
+        }
+    }
+    buf_add_text(&text, ")$");
+    int rc =
+        regcomp(&p->environments, buf_text(&text), REG_EXTENDED | REG_NOSUB);
+    assert(rc == 0); /* main checked what people wrote */
+    (void)rc;
+    buf_release(&text);
+}
+
+static void copy_options(struct aurora_program *p,
+                         const struct aurora_options *options)
+{
+    struct aurora_options *o = &p->options;
+
+    *o = *options;
+    o->cluster = xstrdup(options->cluster);
+    o->master = xstrdup(options->master);
+    o->hostname = xstrdup(options->hostname);
+    o->user = xstrdup(options->user);
+    o->thermos_path = xstrdup(options->thermos_path);
+    o->environments = xstrdup(options->environments);
+    o->endpoint = NULL;
+}
+
+struct aurora_program *aurora_program_new(const struct aurora_options *options)
+{
+    struct aurora_program *p = xcalloc(1, sizeof *p);
+    struct aurora_limits_config limits = {
+        .tasks_per_job_max = options->tasks_per_job_max,
+        .offer_hold_ms = options->offer_hold_ms,
+        .offer_jitter_ms = options->offer_jitter_ms,
+    };
+
+    copy_options(p, options);
+    compile_environments(p);
+    aurora_init(&p->core, &limits, options->seed);
+    link_init(p);
+    if (options->endpoint)
+        aurora_program_set_endpoint(p, options->endpoint);
+    p->heartbeat_at_ms = p->sweep_at_ms = INT64_MAX;
+    return p;
+}
+
+void aurora_program_free(struct aurora_program *p)
+{
+    if (!p)
+        return;
+    for (uint32_t i = 0; i < p->evaluating.count; i++)
+        request_free(p->evaluating.item[i]);
+    vec_free(&p->evaluating);
+    stream_release(p);
+    keys_release(p);
+    store_release(p);
+    link_release(p);
+    aurora_release(&p->core);
+    assets_release(p);
+    regfree(&p->environments);
+    free((char *)p->options.cluster);
+    free((char *)p->options.master);
+    free((char *)p->options.hostname);
+    free((char *)p->options.user);
+    free((char *)p->options.thermos_path);
+    free((char *)p->options.environments);
+    free(p->asset_url);
+    free(p);
+}
+
+void aurora_program_set_endpoint(struct aurora_program *p, const char *endpoint)
+{
+    struct buf url = {0};
+
+    buf_addf(&url, "http://%s/assets/", endpoint);
+    free(p->asset_url);
+    p->asset_url = buf_take(&url);
+}
+
+/* --- the end of every input
+ * -----------------------------------------------------*/
+
+static void finish(struct aurora_program *p, struct effects *fx)
+{
+    aurora_reserve_sequence(&p->core);
+    store_save(p, fx);
+    calls_from_work(p);
+    calls_send(p, fx);
+    if (!stream_send(p, fx))
+        p->streams_late = true;
+    aurora_work_clear(&p->core);
+}
+
+static int on_stored(void *self, const char *table, struct bytes key,
+                     struct bytes value, struct err *err)
+{
+    return store_take(self, table, key, value, err);
+}
+
+static void on_start(void *self, int64_t now_ms, struct effects *fx)
+{
+    struct aurora_program *p = self;
+    struct err err = {0};
+
+    p->now_ms = now_ms;
+    if (store_done(p, now_ms, &err) < 0) {
+        effect_log(fx, 0, "store_damaged why=\"%s\"", err.text);
+        effect_stop(fx, 1);
+        return;
+    }
+    effect_log(fx, 2, "started cluster=%s jobs=%u", p->options.cluster,
+               p->core.jobs.count);
+    p->heartbeat_at_ms = now_ms + p->options.heartbeat_ms;
+    p->sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
+    link_start(p, now_ms, fx);
+    finish(p, fx);
+}
+
+static void on_request(void *self, exchange_id exchange,
+                       const struct http_request *request, int64_t now_ms,
+                       struct effects *fx)
+{
+    struct aurora_program *p = self;
+
+    p->now_ms = now_ms;
+    api_request(p, exchange, request, now_ms, fx);
+    finish(p, fx);
+}
+
+static void on_gone(void *self, exchange_id exchange, int64_t now_ms,
+                    struct effects *fx)
+{
+    struct aurora_program *p = self;
+
+    (void)fx;
+    p->now_ms = now_ms;
+    api_gone(p, exchange);
+}
+
+static void on_answer(void *self, exchange_id exchange,
+                      const struct http_response *response, int64_t now_ms,
+                      struct effects *fx)
+{
+    struct aurora_program *p = self;
+
+    p->now_ms = now_ms;
+    link_answer(p, exchange, response, now_ms, fx);
+    finish(p, fx);
+}
+
+static void on_record(void *self, exchange_id exchange, struct bytes record,
+                      int64_t now_ms, struct effects *fx)
+{
+    struct aurora_program *p = self;
+
+    p->now_ms = now_ms;
+    link_record(p, exchange, record, now_ms, fx);
+    finish(p, fx);
+}
+
+static void on_broken(void *self, exchange_id exchange, const char *why,
+                      int64_t now_ms, struct effects *fx)
+{
+    struct aurora_program *p = self;
+
+    p->now_ms = now_ms;
+    link_broken(p, exchange, why, now_ms, fx);
+    finish(p, fx);
+}
+
+static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
+                    struct effects *fx)
+{
+    struct aurora_program *p = self;
+
+    p->now_ms = now_ms;
+    if (kind == AURORA_FACT_EVALUATED)
+        api_evaluated(p, data, now_ms, fx);
+    finish(p, fx);
+}
+
+/* --- time
+ * ---------------------------------------------------------------------*/
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Placing happens in on_time, so that the inputs of one turn are placed
+ * together; "now" is the time of the last input. */
+static int64_t next_ms(const void *self)
+{
+    const struct aurora_program *p = self;
+    int64_t next = aurora_next_ms(&p->core);
+
+    if (p->core.place_wanted && p->core.waiting_count > 0 &&
+        p->link.state == LINK_UP)
+        return p->now_ms;
+    if (p->streams_late)
+        next = sooner(next, p->now_ms + 5);
+    next = sooner(next, link_next_ms(p));
+    if (p->subscribers.count > 0)
+        next = sooner(next, p->heartbeat_at_ms);
+    return sooner(next, p->sweep_at_ms);
+}
+
+static void on_time(void *self, int64_t now_ms, struct effects *fx)
+{
+    struct aurora_program *p = self;
+
+    p->now_ms = now_ms;
+    p->streams_late = false;
+    link_time(p, now_ms, fx);
+    aurora_time(&p->core, now_ms);
+    if (p->link.state == LINK_UP)
+        aurora_place(&p->core, now_ms);
+    if (now_ms >= p->heartbeat_at_ms) {
+        stream_heartbeat(p, now_ms, fx);
+        p->heartbeat_at_ms = now_ms + p->options.heartbeat_ms;
+    }
+    if (now_ms >= p->sweep_at_ms) {
+        keys_sweep(p, now_ms, fx);
+        assets_sweep(p, now_ms, fx);
+        p->sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
+    }
+    finish(p, fx);
+}
+
+static void check(const void *self)
+{
+    const struct aurora_program *p = self;
+
+    aurora_check(&p->core);
+    assert(p->link.acks_in_flight <= p->link.acks.count);
+    assert(p->evaluating.count <= EVALUATIONS_MAX);
+}
+
+/* --- metrics
+ * --------------------------------------------------------------------*/
+
+static void gauge(struct metrics *m, const char *name, const char *help,
+                  uint64_t value)
+{
+    metrics_add(m, METRIC_GAUGE, name, NULL, help, NULL, (double)value);
+}
+
+static void counter(struct metrics *m, const char *name, const char *help,
+                    uint64_t value)
+{
+    metrics_add(m, METRIC_COUNTER, name, NULL, help, NULL, (double)value);
+}
+
+static void task_metrics(const struct aurora *a, struct metrics *m)
+{
+    for (int state = TASK_THROTTLED; state < TASK_DELETED; state++)
+        metrics_add(
+            m, METRIC_GAUGE, "aurora_tasks", NULL, "Tasks by state",
+            metric_label(m, "state", task_state_name((enum task_state)state)),
+            (double)a->counters.tasks[state]);
+    for (int state = TASK_FINISHED; state <= TASK_LOST; state++)
+        metrics_add(
+            m, METRIC_COUNTER, "aurora_tasks_ended_total", NULL,
+            "Tasks that ended, by final state",
+            metric_label(m, "state", task_state_name((enum task_state)state)),
+            (double)a->counters.tasks_ended[state]);
+}
+
+static void metrics(const void *self, struct metrics *m)
+{
+    const struct aurora_program *p = self;
+    const struct aurora *a = &p->core;
+
+    task_metrics(a, m);
+    gauge(m, "aurora_jobs", "Jobs with a record", a->jobs.count);
+    gauge(m, "aurora_hosts", "Hosts known", HASH_COUNT(a->hosts.by_agent));
+    gauge(m, "aurora_offers", "Offers held",
+          HASH_CNT(hh_id, a->hosts.offer_by_id));
+    gauge(m, "aurora_waiting_tasks", "Tasks that wait for a host",
+          a->waiting_count);
+    gauge(m, "aurora_framework_registered", "1 while the master knows us",
+          p->link.state == LINK_UP);
+    gauge(m, "aurora_subscribers", "Clients that follow events",
+          p->subscribers.count);
+    gauge(m, "aurora_asset_bytes", "Bytes of assets kept", p->asset_bytes);
+    counter(m, "aurora_requests_total", "Requests served", p->requests);
+    counter(m, "aurora_refusals_total", "Requests refused", p->refusals);
+    counter(m, "aurora_status_updates_total", "Task statuses received",
+            p->link.updates);
+    counter(m, "aurora_launches_total", "ACCEPTs sent", a->counters.launches);
+    counter(m, "aurora_offers_received_total", "Offers received",
+            a->counters.offers_received);
+    counter(m, "aurora_offers_declined_total", "Offers given back",
+            a->counters.offers_declined);
+    counter(m, "aurora_offers_rescinded_total", "Offers withdrawn",
+            a->counters.offers_rescinded);
+    counter(m, "aurora_rescheduled_total", "Tasks replaced by a new one",
+            a->counters.rescheduled);
+    counter(m, "aurora_timed_out_tasks_total", "Transient states that lasted",
+            a->counters.timeouts);
+    counter(m, "aurora_kill_retries_total", "Kills sent again",
+            a->counters.kill_retries);
+    counter(m, "aurora_illegal_changes_total", "Reports that fit no state",
+            a->counters.illegal_changes);
+    counter(m, "aurora_tasks_pruned_total", "Old tasks forgotten",
+            a->counters.pruned);
+    counter(m, "aurora_master_calls_failed_total", "Calls the master refused",
+            p->link.calls_failed);
+    counter(m, "aurora_subscriptions_total", "Times we subscribed",
+            p->link.subscriptions);
+    counter(m, "aurora_events_total", "Events made", a->events.next - 1);
+}
+
+const struct program AURORA_PROGRAM = {
+    .name = "aurora",
+    .on_stored = on_stored,
+    .on_start = on_start,
+    .on_request = on_request,
+    .on_gone = on_gone,
+    .on_answer = on_answer,
+    .on_record = on_record,
+    .on_broken = on_broken,
+    .on_fact = on_fact,
+    .next_ms = next_ms,
+    .on_time = on_time,
+    .metrics = metrics,
+    .check = check,
+};

@@ -1,0 +1,48 @@
+/* perigee-aurora as a program (wire/program.h): the scheduler's core behind its
+ * codecs. One instance is one life of one scheduler. The shell (main.c) gives
+ * it sockets, a store and script workers; tests/sim gives it a simulated
+ * world. */
+#pragma once
+#include "base/bytes.h"
+#include "wire/program.h"
+#include <stdint.h>
+
+struct aurora_options {
+    const char *cluster;      /* "devcluster"; jobs of others are refused */
+    const char *master;       /* "host:port" */
+    const char *hostname;     /* ours, as FrameworkInfo says it */
+    const char *endpoint;     /* our "ip:port", for assets; NULL: set later */
+    const char *user;         /* FrameworkInfo.user */
+    const char *thermos_path; /* the executor, on the agents */
+    const char *environments; /* extended regular expression; \d is a digit */
+    uint32_t tasks_per_job_max;
+    int64_t offer_hold_ms, offer_jitter_ms;
+    int64_t executor_cpus_milli, executor_mem_milli; /* cores, MiB */
+    int64_t failover_timeout_ms;
+    int64_t heartbeat_ms; /* of our event streams */
+    uint64_t seed;        /* never the same for two lives */
+};
+extern const struct aurora_options AURORA_OPTIONS; /* the defaults */
+
+/* What only our shell can do, and what it tells. */
+enum aurora_act { AURORA_ACT_EVALUATE = 1 };
+enum aurora_fact { AURORA_FACT_EVALUATED = 1 };
+
+struct aurora_evaluate { /* evaluate a bundle in a script worker */
+    uint64_t ticket;
+    struct bytes bundle; /* canonical perigee.Bundle */
+};
+struct aurora_evaluated { /* its verdict */
+    uint64_t ticket;
+    uint32_t is_busy;    /* the queue was full: nothing was tried */
+    struct bytes result; /* packed perigee.Evaluation */
+};
+
+struct aurora_program;
+/* Options are copied. */
+struct aurora_program *aurora_program_new(const struct aurora_options *options);
+void aurora_program_free(struct aurora_program *program);
+/* Where tasks fetch assets from, once the port is known. */
+void aurora_program_set_endpoint(struct aurora_program *program,
+                                 const char *endpoint);
+extern const struct program AURORA_PROGRAM;

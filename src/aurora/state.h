@@ -1,0 +1,305 @@
+/* The state of the program around the core: the link to the master, our own
+ * subscribers, requests under way, assets. Shared by the files of this folder
+ * and by nobody else. */
+#pragma once
+#include "aurora/core/aurora.h"
+#include "aurora/program.h"
+#include "perigee/aurora.pb-c.h"
+#include "perigee/aurora_store.pb-c.h"
+#include "perigee/job.pb-c.h"
+#include "perigee/script.pb-c.h"
+#include "wire/http.h"
+#include "wire/program.h"
+#include <regex.h>
+
+enum program_limits {
+    SUBSCRIBERS_MAX = 1000,
+    REQUESTS_MAX = 50000, /* idempotency keys remembered */
+    EVALUATIONS_MAX = 66, /* under way: the workers and their queue */
+    ASSET_MAX = 4 << 20,
+    ASSETS_BYTES_MAX = 256 << 20,
+    ACKS_IN_FLIGHT_MAX = 8,
+    RECONCILE_BATCH = 1000,
+    PAGE_DEFAULT = 500,
+    PAGE_MAX = 5000,
+    CALL_TIMEOUT_MS = 15000
+};
+
+enum program_times {
+    REQUEST_KEPT_MS = 24 * 60 * 60 * 1000,
+    ASSET_KEPT_MS = 60 * 60 * 1000, /* without a job that names it */
+    RECONNECT_FIRST_MS = 100,
+    RECONNECT_MAX_MS = 15000,
+    HEARTBEATS_MISSED_MAX = 5,
+    HEARTBEAT_DEFAULT_MS = 15000,
+    RECONCILE_EXPLICIT_MS = 60 * 60 * 1000,
+    RECONCILE_IMPLICIT_OFFSET_MS = 30 * 60 * 1000,
+    RECONCILE_RETRY_MS = 2000
+};
+
+/* --- the master (link.c, calls.c) ------------------------------------------*/
+
+enum link_state { LINK_DOWN, LINK_SUBSCRIBING, LINK_UP };
+
+/* A call to the master that has not been answered. */
+struct master_call {
+    exchange_id exchange; /* 0: not sent yet */
+    struct buf body;
+    bool is_accept; /* broken: its tasks are to be reconciled */
+    VEC(struct blob *) tasks;
+};
+
+struct master_link {
+    enum link_state state;
+    exchange_id stream; /* the FOLLOW */
+    char *address;      /* "host:port" asked next; owned */
+    char *stream_id;    /* owned; NULL while down */
+    char *framework_id; /* owned; NULL before the first subscription */
+    int64_t heartbeat_ms, heard_ms, retry_ms;
+    uint32_t failures;
+    bool got_subscribed;
+    /* Order matters between calls about tasks, so one at a time is on its way;
+     * acknowledgements may overtake each other. */
+    VEC(struct master_call) ordered;
+    VEC(struct master_call) acks;
+    uint32_t acks_in_flight;
+    int64_t explicit_ms, implicit_ms; /* next reconciliations */
+    uint64_t updates, calls_failed, subscriptions;
+};
+
+/* --- our own clients (api.c, streams.c)
+ * -------------------------------------*/
+
+struct subscriber {
+    exchange_id exchange;
+    enum media_type media;
+    uint64_t next;         /* sequence of the next event to send */
+    struct blob *key_text; /* owned; NULL: every job */
+};
+
+/* A remembered answer to an Idempotency-Key. */
+struct remembered {
+    char *key; /* owned */
+    uint64_t fingerprint;
+    int64_t at_ms;
+    int status;          /* 0: still under way */
+    struct blob *answer; /* packed Answer */
+    UT_hash_handle hh;
+};
+
+/* One POST /api/v1 from its arrival to its answer. */
+struct request {
+    struct aurora_program *p;
+    exchange_id exchange;
+    enum media_type media;
+    struct arena arena; /* owns call and answer */
+    Perigee__Aurora__Call *call;
+    const char *idempotency_key; /* NULL without */
+    uint64_t fingerprint;
+    /* A CREATE_JOB or EVALUATE whose bundle is being evaluated. */
+    uint64_t ticket;
+    struct bytes canonical; /* that bundle, in the arena */
+    bool is_gone;           /* nobody waits for the answer any more */
+};
+
+struct asset {
+    char *sha256; /* owned */
+    struct blob *content;
+    int64_t at_ms;
+    bool is_named; /* scratch of the sweep */
+    UT_hash_handle hh;
+};
+
+/* A bundle without the contents of its assets. */
+struct bundle {
+    char *sha256; /* owned */
+    struct blob *bytes;
+    int64_t at_ms;
+    bool is_named; /* scratch of the sweep */
+    UT_hash_handle hh;
+};
+
+struct aurora_program {
+    struct aurora_options options; /* its texts are owned */
+    char *asset_url;               /* owned; prefix of assets; NULL unknown */
+    regex_t environments;
+    struct aurora core;
+    struct master_link link;
+    exchange_id next_exchange;
+    uint64_t next_ticket;
+    VEC(struct subscriber) subscribers;
+    VEC(struct request *) evaluating;
+    struct remembered *remembered; /* oldest first */
+    struct asset *assets;
+    struct bundle *bundles;
+    uint64_t asset_bytes;
+    int64_t heartbeat_at_ms, sweep_at_ms;
+    bool streams_late;              /* a subscriber has more to get */
+    uint64_t ceiling;               /* restored */
+    int64_t now_ms;                 /* of the input being worked on */
+    VEC(struct blob *) stored_jobs; /* records read before on_start */
+    VEC(struct blob *) stored_tasks;
+    uint64_t requests, refusals;
+};
+
+/* --- store.c
+ * -----------------------------------------------------------------*/
+int store_take(struct aurora_program *p, const char *table, struct bytes key,
+               struct bytes value, struct err *err);
+/* All records are here: build the core. Refusals end the program. */
+int store_done(struct aurora_program *p, int64_t now_ms, struct err *err);
+/* Write what the core's work says; the work itself stays. */
+void store_save(struct aurora_program *p, struct effects *fx);
+void store_save_scheduler(struct aurora_program *p, struct effects *fx);
+void store_release(struct aurora_program *p);
+
+/* --- job_codec.c
+ * ----------------------------------------------------------------*/
+/* A new config from an evaluated job that was checked (ERR_INVALID names the
+ * field); *instances is what the job asks for. */
+int job_decode(struct aurora_program *p, const Perigee__Job *job,
+               struct job_config **out, uint32_t *instances, struct err *err);
+/* From a stored record, unchecked but for what the core needs. */
+int job_decode_stored(struct aurora_program *p, const Perigee__Job *job,
+                      struct job_config **out, struct err *err);
+/* The decoded job of a config; borrowed from it. */
+const Perigee__Job *job_of(struct job_config *config);
+/* The same with its instances set, in the arena. */
+Perigee__Job *job_with_instances(struct job_config *config, uint32_t instances,
+                                 struct arena *arena);
+/* A key of the wire; parts missing are ERR_INVALID, as is another cluster. */
+int key_decode(const struct aurora_program *p,
+               const Perigee__Aurora__JobKey *key, struct job_key *out,
+               struct err *err);
+Perigee__Aurora__JobKey *key_encode(const struct job_key *key,
+                                    struct arena *arena);
+
+/* --- views.c
+ * -------------------------------------------------------------------*/
+Perigee__Aurora__TaskView *view_task(struct aurora_program *p,
+                                     const struct task *task,
+                                     struct arena *arena);
+Perigee__Aurora__JobView *view_job(const struct job *job, struct arena *arena);
+Perigee__Aurora__Event *view_event(struct aurora_program *p,
+                                   const struct event *event,
+                                   struct arena *arena);
+char *view_text(struct blob *blob, struct arena *arena);
+
+/* --- link.c, calls.c
+ * --------------------------------------------------------------*/
+void link_init(struct aurora_program *p);
+void link_release(struct aurora_program *p);
+void link_start(struct aurora_program *p, int64_t now_ms, struct effects *fx);
+int64_t link_next_ms(const struct aurora_program *p);
+void link_time(struct aurora_program *p, int64_t now_ms, struct effects *fx);
+/* Is the exchange ours? Then it was dealt with. */
+void link_answer(struct aurora_program *p, exchange_id exchange,
+                 const struct http_response *response, int64_t now_ms,
+                 struct effects *fx);
+void link_record(struct aurora_program *p, exchange_id exchange,
+                 struct bytes record, int64_t now_ms, struct effects *fx);
+void link_broken(struct aurora_program *p, exchange_id exchange,
+                 const char *why, int64_t now_ms, struct effects *fx);
+void link_drop(struct aurora_program *p, const char *why, int64_t now_ms,
+               struct effects *fx);
+/* Queue what the core's work asks of the master. */
+void calls_from_work(struct aurora_program *p);
+void calls_acknowledge(struct aurora_program *p, struct bytes task_id,
+                       struct bytes agent_id, struct bytes uuid);
+void calls_reconcile_implicitly(struct aurora_program *p);
+/* Send what may be on its way now. */
+void calls_send(struct aurora_program *p, struct effects *fx);
+void calls_clear(struct aurora_program *p);
+/* An answer or a break of a call; false when the exchange is none. */
+bool calls_done(struct aurora_program *p, exchange_id exchange, int status,
+                struct bytes text, struct effects *fx);
+
+/* --- api.c and its calls
+ * ------------------------------------------------------*/
+void api_request(struct aurora_program *p, exchange_id exchange,
+                 const struct http_request *http, int64_t now_ms,
+                 struct effects *fx);
+void api_gone(struct aurora_program *p, exchange_id exchange);
+void api_evaluated(struct aurora_program *p,
+                   const struct aurora_evaluated *fact, int64_t now_ms,
+                   struct effects *fx);
+/* Answer and end the request. */
+void api_answer(struct request *r, Perigee__Aurora__Answer *answer,
+                int64_t now_ms, struct effects *fx);
+void api_refuse(struct request *r, const struct err *err, int64_t now_ms,
+                struct effects *fx);
+/* The same with details for people (and a status of its own when not 0). */
+void api_refuse_with(struct request *r, int status, const struct err *err,
+                     char **detail, size_t detail_count, int64_t now_ms,
+                     struct effects *fx);
+Perigee__Aurora__Answer *api_answer_new(struct request *r);
+int api_status(enum err_code code);
+/* api_jobs.c: calls that change something. */
+void api_create(struct request *r, int64_t now_ms, struct effects *fx);
+void api_evaluate(struct request *r, int64_t now_ms, struct effects *fx);
+void api_target(struct request *r, int64_t now_ms, struct effects *fx);
+void api_scale(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_reads.c */
+void api_list(struct request *r, int64_t now_ms, struct effects *fx);
+void api_get_job(struct request *r, int64_t now_ms, struct effects *fx);
+void api_get_tasks(struct request *r, int64_t now_ms, struct effects *fx);
+void api_why(struct request *r, int64_t now_ms, struct effects *fx);
+void api_version(struct request *r, int64_t now_ms, struct effects *fx);
+extern const char aurora_version[];
+/* rest.c: GETs. */
+void rest_request(struct aurora_program *p, exchange_id exchange,
+                  const struct http_request *http, int64_t now_ms,
+                  struct effects *fx);
+void request_free(struct request *r);
+/* A request with an empty call, for a GET. */
+struct request *request_of_get(struct aurora_program *p, exchange_id exchange,
+                               const struct http_request *http);
+
+/* --- streams.c
+ * -----------------------------------------------------------------*/
+void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx);
+/* Send what subscribers have not got yet. False: one has more to get, soon. */
+bool stream_send(struct aurora_program *p, struct effects *fx);
+void stream_heartbeat(struct aurora_program *p, int64_t now_ms,
+                      struct effects *fx);
+bool stream_gone(struct aurora_program *p, exchange_id exchange);
+void stream_release(struct aurora_program *p);
+
+/* --- keys.c: Idempotency-Key
+ * ---------------------------------------------------*/
+/* 0: new, and remembered as under way; 1: answered (the answer is sent);
+ * negative: refused. */
+int keys_begin(struct request *r, int64_t now_ms, struct effects *fx,
+               struct err *err);
+void keys_end(struct request *r, int status,
+              const Perigee__Aurora__Answer *answer, int64_t now_ms,
+              struct effects *fx);
+void keys_forget(struct request *r);
+void keys_restore(struct aurora_program *p,
+                  const Perigee__Aurora__RequestRecord *record);
+void keys_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx);
+void keys_release(struct aurora_program *p);
+
+/* --- assets.c
+ * --------------------------------------------------------------------*/
+struct asset *asset_find(struct aurora_program *p, const char *sha256);
+int asset_put(struct aurora_program *p, struct bytes content,
+              const char *sha256, int64_t now_ms, struct effects *fx,
+              struct err *err);
+void asset_restore(struct aurora_program *p, const char *sha256,
+                   struct bytes content, int64_t at_ms);
+void bundle_restore(struct aurora_program *p, const char *sha256,
+                    struct bytes bytes, int64_t now_ms);
+/* Keep the bundle that a job came from, its assets apart. */
+int bundle_put(struct aurora_program *p, struct bytes canonical,
+               const char *sha256, int64_t now_ms, struct effects *fx,
+               struct err *err);
+/* The bundle with the contents of its assets filled in from what is here;
+ * ERR_NOT_FOUND names an asset that is missing. */
+int bundle_fill(struct aurora_program *p, struct bytes bytes,
+                struct buf *canonical, struct err *err);
+/* Forget what no job names any more. */
+void assets_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx);
+void assets_release(struct aurora_program *p);
+void api_put_asset(struct request *r, int64_t now_ms, struct effects *fx);
+void api_get_bundle(struct request *r, int64_t now_ms, struct effects *fx);

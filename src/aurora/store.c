@@ -1,0 +1,445 @@
+/* Records of the store: to the core at the start, from the core's work at the
+ * end of every input. */
+#include "aurora/state.h"
+
+#include "perigee/aurora_store.pb-c.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef Perigee__Aurora__TaskRecord TaskRecord;
+typedef Perigee__Aurora__JobRecord JobRecord;
+typedef Perigee__Aurora__HostRecord HostRecord;
+
+static const char *const TABLE[] = {[RECORD_CONFIG] = "config",
+                                    [RECORD_JOB] = "job",
+                                    [RECORD_TASK] = "task",
+                                    [RECORD_HOST] = "host"};
+
+static char *or_empty(char *text)
+{
+    return text ? text : "";
+}
+
+static int damaged(struct err *err, const char *table, struct bytes key)
+{
+    (void)err_set(err, ERR_DAMAGED, "%s '%.*s': the record cannot be read",
+                  table, (int)key.size, (const char *)key.data);
+    err_hint(err, "restore a backup, or move the store's directory away");
+    return -ERR_DAMAGED;
+}
+
+/* --- reading
+ * -------------------------------------------------------------------*/
+
+static int take_scheduler(struct aurora_program *p, struct bytes key,
+                          struct bytes value, struct err *err)
+{
+    Perigee__Aurora__SchedulerRecord *r =
+        perigee__aurora__scheduler_record__unpack(NULL, value.size, value.data);
+
+    if (!r)
+        return damaged(err, "scheduler", key);
+    free(p->link.framework_id);
+    p->link.framework_id = r->framework_id ? xstrdup(r->framework_id) : NULL;
+    p->ceiling = r->sequence_ceiling;
+    perigee__aurora__scheduler_record__free_unpacked(r, NULL);
+    return 0;
+}
+
+static int take_config(struct aurora_program *p, struct bytes key,
+                       struct bytes value, struct err *err)
+{
+    Perigee__Aurora__ConfigRecord *r =
+        perigee__aurora__config_record__unpack(NULL, value.size, value.data);
+    struct job_config *config = NULL;
+
+    if (!r || !r->job || job_decode_stored(p, r->job, &config, NULL) < 0 ||
+        !bytes_equal_text(key, config->id) ||
+        aurora_config(&p->core, config->id)) {
+        job_config_unref(config);
+        if (r)
+            perigee__aurora__config_record__free_unpacked(r, NULL);
+        return damaged(err, "config", key);
+    }
+    aurora_restore_config(&p->core, config);
+    perigee__aurora__config_record__free_unpacked(r, NULL);
+    return 0;
+}
+
+static int take_host(struct aurora_program *p, struct bytes key,
+                     struct bytes value, struct err *err)
+{
+    HostRecord *r =
+        perigee__aurora__host_record__unpack(NULL, value.size, value.data);
+    struct attributes attributes = {0};
+
+    if (!r || !r->agent_id) {
+        if (r)
+            perigee__aurora__host_record__free_unpacked(r, NULL);
+        return damaged(err, "host", key);
+    }
+    for (size_t i = 0; i < r->n_attributes; i++)
+        attributes_add_text(&attributes, or_empty(r->attributes[i]->name),
+                            or_empty(r->attributes[i]->value));
+    struct amounts total = {(int64_t)r->cpus, (int64_t)r->mem, (int64_t)r->disk,
+                            (int64_t)r->gpus};
+    aurora_restore_host(&p->core, bytes_of_text(r->agent_id),
+                        or_empty(r->hostname), or_empty(r->endpoint),
+                        &attributes, &total, (int64_t)r->seen_ms);
+    attributes_release(&attributes);
+    perigee__aurora__host_record__free_unpacked(r, NULL);
+    return 0;
+}
+
+static int take_request(struct aurora_program *p, struct bytes key,
+                        struct bytes value, struct err *err)
+{
+    Perigee__Aurora__RequestRecord *r =
+        perigee__aurora__request_record__unpack(NULL, value.size, value.data);
+
+    if (!r || !r->key) {
+        if (r)
+            perigee__aurora__request_record__free_unpacked(r, NULL);
+        return damaged(err, "request", key);
+    }
+    keys_restore(p, r);
+    perigee__aurora__request_record__free_unpacked(r, NULL);
+    return 0;
+}
+
+static int take_asset(struct aurora_program *p, struct bytes key,
+                      struct bytes value, struct err *err)
+{
+    Perigee__Aurora__AssetRecord *r =
+        perigee__aurora__asset_record__unpack(NULL, value.size, value.data);
+    char *name = xstrndup((const char *)key.data, key.size);
+
+    if (r)
+        asset_restore(p, name, bytes_of(r->content.data, r->content.len),
+                      (int64_t)r->at_ms);
+    free(name);
+    if (!r)
+        return damaged(err, "asset", key);
+    perigee__aurora__asset_record__free_unpacked(r, NULL);
+    return 0;
+}
+
+int store_take(struct aurora_program *p, const char *table, struct bytes key,
+               struct bytes value, struct err *err)
+{
+    if (strcmp(table, "scheduler") == 0)
+        return take_scheduler(p, key, value, err);
+    if (strcmp(table, "config") == 0)
+        return take_config(p, key, value, err);
+    if (strcmp(table, "host") == 0)
+        return take_host(p, key, value, err);
+    if (strcmp(table, "request") == 0)
+        return take_request(p, key, value, err);
+    if (strcmp(table, "asset") == 0)
+        return take_asset(p, key, value, err);
+    if (strcmp(table, "bundle") == 0) {
+        char *name = xstrndup((const char *)key.data, key.size);
+        bundle_restore(p, name, value, 0);
+        free(name);
+        return 0;
+    }
+    if (strcmp(table, "job") == 0)
+        *vec_add(&p->stored_jobs) = blob_new(value);
+    else if (strcmp(table, "task") == 0)
+        *vec_add(&p->stored_tasks) = blob_new(value);
+    /* A table of a newer version is left alone. */
+    return 0;
+}
+
+static void restore_restart(const Perigee__Aurora__JobRecord__Restart *r,
+                            struct restart *out)
+{
+    if (!r)
+        return;
+    out->batch_size = r->batch_size;
+    out->message = r->message ? xstrdup(r->message) : NULL;
+    for (size_t i = 0; i < r->n_left; i++)
+        *vec_add(&out->left) = r->left[i];
+    for (size_t i = 0; i < r->n_under_way; i++)
+        *vec_add(&out->under_way) = r->under_way[i];
+}
+
+static int restore_job(struct aurora_program *p, struct bytes value,
+                       struct err *err)
+{
+    JobRecord *r =
+        perigee__aurora__job_record__unpack(NULL, value.size, value.data);
+    struct job_key key;
+    int rc = -ERR_DAMAGED;
+
+    if (!r || key_decode(p, r->key, &key, err) < 0 || !r->config_id) {
+        rc = damaged(err, "job", bytes_of_text(""));
+    } else {
+        struct job *job = job_new(&key);
+        job->instances = r->instances;
+        job->created_ms = (int64_t)r->created_ms;
+        job->is_killed = r->killed;
+        job->is_removed = r->removed;
+        restore_restart(r->restart, &job->restart);
+        rc = aurora_restore_job(&p->core, job, r->config_id, err);
+        if (rc < 0)
+            job_free(job);
+    }
+    if (r)
+        perigee__aurora__job_record__free_unpacked(r, NULL);
+    return rc;
+}
+
+static void restore_history(const TaskRecord *r, struct task *task)
+{
+    for (size_t i = 0; i < r->n_events; i++)
+        task_add_event(task, (enum task_state)r->events[i]->state,
+                       r->events[i]->message, (int64_t)r->events[i]->at_ms);
+    if (!r->place)
+        return;
+    task->placement = placement_new(bytes_of_text(or_empty(r->place->agent_id)),
+                                    or_empty(r->place->hostname),
+                                    or_empty(r->place->endpoint),
+                                    (uint32_t)r->place->n_ports);
+    for (size_t i = 0; i < r->place->n_ports; i++)
+        task->placement->port[i] = r->place->ports[i];
+}
+
+static int restore_task(struct aurora_program *p, const TaskRecord *r,
+                        struct err *err)
+{
+    struct job_key key;
+    struct bytes id = bytes_of_text(or_empty(r->task_id));
+    struct job_config *config = aurora_config(&p->core, or_empty(r->config_id));
+
+    if (key_decode(p, r->key, &key, err) < 0 || !config)
+        return damaged(err, "task", id);
+    struct job *job = aurora_job(&p->core, &key);
+    if (!job)
+        return damaged(err, "task", id);
+    struct task *task = task_new(id, job, config, r->instance);
+    task->state = (enum task_state)r->state;
+    task->failures = r->failures;
+    task->flaps = r->flaps;
+    task->deadline_ms = (int64_t)r->deadline_ms;
+    if (r->ancestor_id)
+        task->ancestor = blob_new(bytes_of_text(r->ancestor_id));
+    restore_history(r, task);
+    int rc = aurora_restore_task(&p->core, task, err);
+    if (rc < 0)
+        task_free(task);
+    return rc;
+}
+
+static int by_number(const void *x, const void *y)
+{
+    const TaskRecord *a = *(TaskRecord *const *)x;
+    const TaskRecord *b = *(TaskRecord *const *)y;
+
+    if (a->number != b->number)
+        return a->number < b->number ? -1 : 1;
+    return strcmp(or_empty(a->task_id), or_empty(b->task_id));
+}
+
+static int restore_tasks(struct aurora_program *p, struct err *err)
+{
+    uint32_t count = p->stored_tasks.count;
+    TaskRecord **record = xcalloc(count + 1, sizeof *record);
+    int rc = 0;
+
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
+        struct bytes value = blob_bytes(p->stored_tasks.item[i]);
+        record[i] =
+            perigee__aurora__task_record__unpack(NULL, value.size, value.data);
+        if (!record[i])
+            rc = damaged(err, "task", bytes_of_text(""));
+    }
+    if (rc == 0)
+        qsort(record, count, sizeof *record, by_number);
+    for (uint32_t i = 0; i < count && rc == 0; i++)
+        rc = restore_task(p, record[i], err);
+    for (uint32_t i = 0; i < count; i++)
+        if (record[i])
+            perigee__aurora__task_record__free_unpacked(record[i], NULL);
+    free(record);
+    return rc;
+}
+
+void store_release(struct aurora_program *p)
+{
+    for (uint32_t i = 0; i < p->stored_jobs.count; i++)
+        blob_unref(p->stored_jobs.item[i]);
+    for (uint32_t i = 0; i < p->stored_tasks.count; i++)
+        blob_unref(p->stored_tasks.item[i]);
+    vec_free(&p->stored_jobs);
+    vec_free(&p->stored_tasks);
+}
+
+int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < p->stored_jobs.count && rc == 0; i++)
+        rc = restore_job(p, blob_bytes(p->stored_jobs.item[i]), err);
+    if (rc == 0)
+        rc = restore_tasks(p, err);
+    if (rc == 0)
+        aurora_restored(&p->core, p->ceiling, now_ms);
+    store_release(p);
+    return rc;
+}
+
+/* --- writing
+ * -------------------------------------------------------------------*/
+
+static void persist(struct effects *fx, const char *table, struct bytes key,
+                    const ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *packed = arena_alloc(&fx->arena, size + 1);
+
+    protobuf_c_message_pack(message, packed);
+    effect_persist(fx, table, key, bytes_of(packed, size));
+}
+
+void store_save_scheduler(struct aurora_program *p, struct effects *fx)
+{
+    Perigee__Aurora__SchedulerRecord r =
+        PERIGEE__AURORA__SCHEDULER_RECORD__INIT;
+
+    r.framework_id = p->link.framework_id;
+    r.has_sequence_ceiling = true;
+    r.sequence_ceiling = p->core.sequence_ceiling;
+    persist(fx, "scheduler", bytes_of_text("self"), &r.base);
+}
+
+static void save_config(struct job_config *config, struct effects *fx)
+{
+    Perigee__Aurora__ConfigRecord r = PERIGEE__AURORA__CONFIG_RECORD__INIT;
+
+    r.job = (Perigee__Job *)job_of(config);
+    persist(fx, "config", bytes_of_text(config->id), &r.base);
+}
+
+static void save_job(const struct job *job, struct effects *fx)
+{
+    JobRecord r = PERIGEE__AURORA__JOB_RECORD__INIT;
+    Perigee__Aurora__JobRecord__Restart restart =
+        PERIGEE__AURORA__JOB_RECORD__RESTART__INIT;
+    char key[JOB_KEY_TEXT_MAX];
+
+    r.key = key_encode(&job->key, &fx->arena);
+    r.config_id = job->config->id;
+    r.has_instances = r.has_created_ms = true;
+    r.instances = job->instances;
+    r.created_ms = (uint64_t)job->created_ms;
+    r.has_killed = r.killed = job->is_killed;
+    r.has_removed = r.removed = job->is_removed;
+    if (job->restart.batch_size > 0) {
+        restart.has_batch_size = true;
+        restart.batch_size = job->restart.batch_size;
+        restart.n_left = job->restart.left.count;
+        restart.left = job->restart.left.item;
+        restart.n_under_way = job->restart.under_way.count;
+        restart.under_way = job->restart.under_way.item;
+        restart.message = job->restart.message;
+        r.restart = &restart;
+    }
+    persist(fx, "job", bytes_of_text(job_store_key(&job->key, key)), &r.base);
+}
+
+static void fill_history(const struct task *task, TaskRecord *r,
+                         struct arena *arena)
+{
+    r->n_events = task->events.count;
+    r->events = arena_alloc(arena, (r->n_events + 1) * sizeof(void *));
+    for (uint32_t i = 0; i < task->events.count; i++) {
+        const struct task_event *e = &task->events.item[i];
+        Perigee__Aurora__TaskEvent *event = arena_alloc(arena, sizeof *event);
+        perigee__aurora__task_event__init(event);
+        event->has_at_ms = event->has_state = true;
+        event->at_ms = (uint64_t)e->at_ms;
+        event->state = (Perigee__Aurora__TaskState)e->state;
+        event->message = view_text(e->message, arena);
+        r->events[i] = event;
+    }
+}
+
+static void save_task(const struct task *task, struct effects *fx)
+{
+    TaskRecord r = PERIGEE__AURORA__TASK_RECORD__INIT;
+    Perigee__Aurora__TaskRecord__Place place =
+        PERIGEE__AURORA__TASK_RECORD__PLACE__INIT;
+
+    r.task_id = view_text(task->id, &fx->arena);
+    r.key = key_encode(&task->job->key, &fx->arena);
+    r.config_id = task->config->id;
+    r.has_instance = r.has_state = r.has_failures = r.has_flaps = true;
+    r.instance = task->instance;
+    r.state = (Perigee__Aurora__TaskState)task->state;
+    r.failures = task->failures;
+    r.flaps = task->flaps;
+    r.ancestor_id = view_text(task->ancestor, &fx->arena);
+    r.has_deadline_ms = task->state == TASK_THROTTLED;
+    r.deadline_ms = (uint64_t)task->deadline_ms;
+    r.has_number = true;
+    r.number = task->number;
+    if (task->placement) {
+        place.agent_id = view_text(task->placement->agent_id, &fx->arena);
+        place.hostname = task->placement->hostname;
+        place.endpoint = task->placement->endpoint;
+        place.n_ports = task->placement->port_count;
+        place.ports = task->placement->port;
+        r.place = &place;
+    }
+    fill_history(task, &r, &fx->arena);
+    persist(fx, "task", blob_bytes(task->id), &r.base);
+}
+
+static void save_host(const struct host *host, struct effects *fx)
+{
+    HostRecord r = PERIGEE__AURORA__HOST_RECORD__INIT;
+    uint32_t n = host->attributes.count;
+
+    r.agent_id = view_text(host->agent_id, &fx->arena);
+    r.hostname = host->hostname;
+    r.endpoint = host->endpoint;
+    r.n_attributes = n;
+    r.attributes = arena_alloc(&fx->arena, (n + 1) * sizeof(void *));
+    for (uint32_t i = 0; i < n; i++) {
+        Perigee__Aurora__HostRecord__Attribute *a =
+            arena_alloc(&fx->arena, sizeof *a);
+        perigee__aurora__host_record__attribute__init(a);
+        a->name = host->attributes.item[i].name;
+        a->value = host->attributes.item[i].text;
+        r.attributes[i] = a;
+    }
+    r.has_cpus = r.has_mem = r.has_disk = r.has_gpus = r.has_seen_ms = true;
+    r.cpus = (uint64_t)host->total.cpus;
+    r.mem = (uint64_t)host->total.mem;
+    r.disk = (uint64_t)host->total.disk;
+    r.gpus = (uint64_t)host->total.gpus;
+    r.seen_ms = (uint64_t)host->seen_ms;
+    persist(fx, "host", blob_bytes(host->agent_id), &r.base);
+}
+
+void store_save(struct aurora_program *p, struct effects *fx)
+{
+    const struct work *w = &p->core.work;
+
+    for (uint32_t i = 0; i < w->forgotten.count; i++)
+        effect_forget(fx, TABLE[w->forgotten.item[i].table],
+                      bytes_of_text(w->forgotten.item[i].key));
+    for (uint32_t i = 0; i < w->configs.count; i++)
+        save_config(w->configs.item[i], fx);
+    for (uint32_t i = 0; i < w->jobs.count; i++)
+        save_job(w->jobs.item[i], fx);
+    for (uint32_t i = 0; i < w->tasks.count; i++)
+        if (w->tasks.item[i])
+            save_task(w->tasks.item[i], fx);
+    for (uint32_t i = 0; i < w->hosts.count; i++)
+        save_host(w->hosts.item[i], fx);
+    if (w->save_sequence)
+        store_save_scheduler(p, fx);
+}

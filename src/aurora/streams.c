@@ -1,0 +1,171 @@
+/* Our event streams: SUBSCRIBE, replays, heartbeats. */
+#include "aurora/state.h"
+
+#include "wire/codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { REPLAY_CHUNK = 500 }; /* events sent to a late subscriber at a time */
+
+typedef Perigee__Aurora__Event Event;
+
+static void send_event(const struct subscriber *s, const Event *event,
+                       struct effects *fx)
+{
+    struct buf out = {0};
+
+    codec_encode(&event->base, s->media, &out);
+    effect_record(fx, s->exchange, buf_bytes(&out));
+    buf_release(&out);
+}
+
+static int refuse_gone(struct request *r, uint64_t from, int64_t now_ms,
+                       struct effects *fx)
+{
+    struct err err = {0};
+    uint64_t first = event_log_first(&r->p->core.events);
+
+    (void)err_set(&err, ERR_NOT_FOUND,
+                  "event %llu is gone: the first still here is %llu",
+                  (unsigned long long)from, (unsigned long long)first);
+    err_field(&err, "subscribe.from_sequence");
+    err_hint(&err, "read the present state, then follow from its sequence");
+    api_refuse_with(r, 410, &err, NULL, 0, now_ms, fx);
+    return -ERR_NOT_FOUND;
+}
+
+static int find_key(struct request *r, struct blob **out, struct err *err)
+{
+    const Perigee__Aurora__Call__Subscribe *s = r->call->subscribe;
+    struct job_key key;
+    char text[JOB_KEY_TEXT_MAX];
+
+    *out = NULL;
+    if (!s || !s->key)
+        return 0;
+    int rc = key_decode(r->p, s->key, &key, err);
+    if (rc == 0)
+        *out = blob_new(bytes_of_text(job_key_text(&key, text)));
+    return rc;
+}
+
+static void begin(struct request *r, struct subscriber *s, int64_t now_ms,
+                  struct effects *fx)
+{
+    struct http_response head = {.status = 200, .type = r->media};
+    Event event = PERIGEE__AURORA__EVENT__INIT;
+
+    effect_stream(fx, s->exchange, &head);
+    event.has_type = event.has_sequence = event.has_at_ms = true;
+    event.type = PERIGEE__AURORA__EVENT__TYPE__SUBSCRIBED;
+    event.sequence = r->p->core.events.next - 1;
+    event.at_ms = (uint64_t)now_ms;
+    event.has_heartbeat_ms = true;
+    event.heartbeat_ms = (uint32_t)r->p->options.heartbeat_ms;
+    send_event(s, &event, fx);
+}
+
+void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    struct aurora_program *p = r->p;
+    struct event_log *log = &p->core.events;
+    uint64_t from = r->call->subscribe ? r->call->subscribe->from_sequence : 0;
+    struct subscriber s = {.exchange = r->exchange, .media = r->media};
+    struct err err = {0};
+
+    if (p->subscribers.count >= SUBSCRIBERS_MAX) {
+        (void)err_set(&err, ERR_BUSY, "%d clients follow events: want fewer",
+                      SUBSCRIBERS_MAX);
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    if (find_key(r, &s.key_text, &err) < 0) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
+    if (from > 0 && from < event_log_first(log)) {
+        blob_unref(s.key_text);
+        (void)refuse_gone(r, from, now_ms, fx);
+        return;
+    }
+    /* From now; or from there; a number that is to come is waited for. */
+    s.next = from > 0 ? from : log->next;
+    begin(r, &s, now_ms, fx);
+    *vec_add(&p->subscribers) = s;
+    request_free(r);
+}
+
+static bool concerns(const struct subscriber *s, const struct event *event)
+{
+    return !s->key_text || s->key_text == event->key_text ||
+           bytes_equal(blob_bytes(s->key_text), blob_bytes(event->key_text));
+}
+
+/* Up to a chunk of events for one subscriber; true when it has all. */
+static bool catch_up(struct aurora_program *p, struct subscriber *s,
+                     struct effects *fx)
+{
+    const struct event_log *log = &p->core.events;
+    struct arena arena;
+    uint32_t sent = 0;
+
+    if (s->next >= log->next)
+        return true;
+    if (s->next < event_log_first(log)) /* overtaken by the ring */
+        s->next = event_log_first(log);
+    arena_init(&arena);
+    while (s->next < log->next && sent < REPLAY_CHUNK) {
+        const struct event *event = event_log_get(log, s->next++);
+        if (!concerns(s, event))
+            continue;
+        send_event(s, view_event(p, event, &arena), fx);
+        sent++;
+        arena_clear(&arena);
+    }
+    arena_release(&arena);
+    return s->next >= log->next;
+}
+
+bool stream_send(struct aurora_program *p, struct effects *fx)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < p->subscribers.count; i++)
+        all = catch_up(p, &p->subscribers.item[i], fx) && all;
+    return all;
+}
+
+void stream_heartbeat(struct aurora_program *p, int64_t now_ms,
+                      struct effects *fx)
+{
+    Event event = PERIGEE__AURORA__EVENT__INIT;
+
+    event.has_type = event.has_sequence = event.has_at_ms = true;
+    event.type = PERIGEE__AURORA__EVENT__TYPE__HEARTBEAT;
+    event.at_ms = (uint64_t)now_ms;
+    for (uint32_t i = 0; i < p->subscribers.count; i++) {
+        /* What this client has been told so far. */
+        event.sequence = p->subscribers.item[i].next - 1;
+        send_event(&p->subscribers.item[i], &event, fx);
+    }
+}
+
+bool stream_gone(struct aurora_program *p, exchange_id exchange)
+{
+    for (uint32_t i = 0; i < p->subscribers.count; i++) {
+        if (p->subscribers.item[i].exchange != exchange)
+            continue;
+        blob_unref(p->subscribers.item[i].key_text);
+        vec_remove(&p->subscribers, i);
+        return true;
+    }
+    return false;
+}
+
+void stream_release(struct aurora_program *p)
+{
+    for (uint32_t i = 0; i < p->subscribers.count; i++)
+        blob_unref(p->subscribers.item[i].key_text);
+    vec_free(&p->subscribers);
+}

@@ -1,0 +1,140 @@
+/* The core's objects as the API shows them. Messages live in the caller's
+ * arena and may borrow from the objects. */
+#include "aurora/state.h"
+
+#include <string.h>
+
+typedef Perigee__Aurora__TaskView TaskView;
+typedef Perigee__Aurora__JobView JobView;
+typedef Perigee__Aurora__Event Event;
+
+char *view_text(struct blob *blob, struct arena *arena)
+{
+    if (!blob)
+        return NULL;
+    return arena_strndup(arena, (const char *)blob->data, blob->size);
+}
+
+static void view_place(struct aurora_program *p, struct job_config *config,
+                       const struct placement *place, struct blob *task_id,
+                       TaskView *out, struct arena *arena)
+{
+    out->agent_id = view_text(place->agent_id, arena);
+    out->hostname = place->hostname;
+    out->agent_endpoint = place->endpoint;
+    if (p->link.framework_id)
+        out->sandbox = arena_printf(
+            arena, "/frameworks/%s/executors/thermos-%.*s/runs/latest",
+            p->link.framework_id, (int)task_id->size,
+            (const char *)task_id->data);
+    out->n_ports = place->port_count;
+    out->ports = arena_alloc(arena, (place->port_count + 1) * sizeof(void *));
+    for (uint32_t i = 0; i < place->port_count; i++) {
+        Perigee__AssignedPort *port = arena_alloc(arena, sizeof *port);
+        perigee__assigned_port__init(port);
+        port->name = i < config->port_count ? config->port_name[i] : NULL;
+        port->has_port = true;
+        port->port = place->port[i];
+        out->ports[i] = port;
+    }
+}
+
+static Perigee__Aurora__TaskEvent *view_task_event(int64_t at_ms,
+                                                   enum task_state state,
+                                                   struct blob *message,
+                                                   struct arena *arena)
+{
+    Perigee__Aurora__TaskEvent *event = arena_alloc(arena, sizeof *event);
+
+    perigee__aurora__task_event__init(event);
+    event->has_at_ms = event->has_state = true;
+    event->at_ms = (uint64_t)at_ms;
+    event->state = (Perigee__Aurora__TaskState)state;
+    event->message = view_text(message, arena);
+    return event;
+}
+
+/* What a task and an event of a task have in common. */
+static TaskView *view_head(struct job_config *config, struct blob *id,
+                           uint32_t instance, enum task_state state,
+                           uint32_t failures, struct arena *arena)
+{
+    TaskView *out = arena_alloc(arena, sizeof *out);
+
+    perigee__aurora__task_view__init(out);
+    out->task_id = view_text(id, arena);
+    out->key = key_encode(&config->key, arena);
+    out->has_instance = out->has_state = out->has_failures = true;
+    out->instance = instance;
+    out->state = (Perigee__Aurora__TaskState)state;
+    out->failures = failures;
+    return out;
+}
+
+TaskView *view_task(struct aurora_program *p, const struct task *task,
+                    struct arena *arena)
+{
+    TaskView *out = view_head(task->config, task->id, task->instance,
+                              task->state, task->failures, arena);
+
+    out->ancestor_id = view_text(task->ancestor, arena);
+    if (task->placement)
+        view_place(p, task->config, task->placement, task->id, out, arena);
+    out->n_events = task->events.count;
+    out->events = arena_alloc(arena, (out->n_events + 1) * sizeof(void *));
+    for (uint32_t i = 0; i < task->events.count; i++) {
+        const struct task_event *e = &task->events.item[i];
+        out->events[i] = view_task_event(e->at_ms, e->state, e->message, arena);
+    }
+    return out;
+}
+
+JobView *view_job(const struct job *job, struct arena *arena)
+{
+    JobView *out = arena_alloc(arena, sizeof *out);
+
+    perigee__aurora__job_view__init(out);
+    out->job = job_with_instances(job->config, job->instances, arena);
+    out->has_pending = out->has_active = out->has_finished = true;
+    out->has_failed = out->has_created_ms = true;
+    for (const struct task *t = job->active.first; t; t = t->next)
+        if (task_state_is_assigned(t->state))
+            out->active++;
+        else
+            out->pending++;
+    for (const struct task *t = job->ended.first; t; t = t->next) {
+        out->finished += t->state == TASK_FINISHED;
+        out->failed += t->state == TASK_FAILED || t->state == TASK_LOST;
+    }
+    out->created_ms = (uint64_t)job->created_ms;
+    return out;
+}
+
+Event *view_event(struct aurora_program *p, const struct event *event,
+                  struct arena *arena)
+{
+    Event *out = arena_alloc(arena, sizeof *out);
+
+    perigee__aurora__event__init(out);
+    out->has_type = out->has_sequence = out->has_at_ms = true;
+    out->type = (Perigee__Aurora__Event__Type)event->kind;
+    out->sequence = event->sequence;
+    out->at_ms = (uint64_t)event->at_ms;
+    out->key = key_encode(&event->config->key, arena);
+    if (event->kind != EVENT_TASK_CHANGED) {
+        out->job = job_with_instances(event->config, event->instances, arena);
+        return out;
+    }
+    TaskView *task = view_head(event->config, event->task_id, event->instance,
+                               event->state, event->failures, arena);
+    task->ancestor_id = view_text(event->ancestor, arena);
+    if (event->placement)
+        view_place(p, event->config, event->placement, event->task_id, task,
+                   arena);
+    task->n_events = 1;
+    task->events = arena_alloc(arena, sizeof(void *));
+    task->events[0] =
+        view_task_event(event->at_ms, event->state, event->message, arena);
+    out->task = task;
+    return out;
+}
