@@ -18,21 +18,92 @@ enum {
     SCAN_FAILED = 4
 };
 
+enum { FREE_LIST = 0, PAGE_FIRST = 2 /* behind the two meta pages */ };
+
+static bool is_behind(struct bytes key, struct bytes last)
+{
+    size_t size = key.size < last.size ? key.size : last.size;
+    int order = memcmp(key.data, last.data, size);
+
+    return order > 0 || (order == 0 && key.size > last.size);
+}
+
+/* What the checksums do not cover must agree with what they do: the order of
+ * the keys, their number, the kind of the table. */
 static int scan_table(MDB_txn *txn, const char *name)
 {
     MDB_cursor *cursor;
     MDB_val key, value;
     MDB_dbi dbi;
+    MDB_stat stat;
+    unsigned flags = 0;
+    size_t count = 0;
+    uint8_t last[STORE_KEY_MAX];
+    size_t last_size = 0;
     struct bytes content;
     int rc = mdb_dbi_open(txn, name, 0, &dbi);
 
+    if (rc != 0 || (rc = mdb_dbi_flags(txn, dbi, &flags)) != 0 ||
+        (rc = mdb_stat(txn, dbi, &stat)) != 0 ||
+        (rc = mdb_cursor_open(txn, dbi, &cursor)) != 0)
+        return rc;
+    if (flags != 0)
+        return MDB_CORRUPTED;
+    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        struct bytes k = bytes_of(key.mv_data, key.mv_size);
+        if (k.size > sizeof last || !is_behind(k, bytes_of(last, last_size)) ||
+            !store_value_open(k, bytes_of(value.mv_data, value.mv_size),
+                              &content))
+            return MDB_CORRUPTED;
+        memcpy(last, k.data, k.size);
+        last_size = k.size;
+        count++;
+    }
+    return rc != MDB_NOTFOUND         ? rc
+           : count != stat.ms_entries ? MDB_CORRUPTED
+                                      : 0;
+}
+
+/* One entry of the free list: a count, then page numbers that fall. */
+static bool pages_are_free(MDB_val value, size_t last_page, uint8_t *seen)
+{
+    size_t count = value.mv_size / sizeof(size_t), page, before = SIZE_MAX;
+
+    if (count == 0 || value.mv_size % sizeof page != 0)
+        return false;
+    memcpy(&page, value.mv_data, sizeof page);
+    if (page > count - 1)
+        return false; /* fewer is fine: entries are reserved in advance */
+    count = page + 1;
+    for (size_t i = 1; i < count; i++) {
+        memcpy(&page, (char *)value.mv_data + i * sizeof page, sizeof page);
+        if (page < PAGE_FIRST || page > last_page || page >= before ||
+            (seen[page / 8] & 1 << page % 8) != 0)
+            return false;
+        seen[page / 8] |= (uint8_t)(1 << page % 8);
+        before = page;
+    }
+    return true;
+}
+
+/* LMDB writes to the pages of the free list without another look. */
+static int scan_free_list(MDB_env *env, MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    MDB_envinfo info;
+    uint8_t *seen;
+    int rc = mdb_env_info(env, &info);
+
     if (rc == 0)
-        rc = mdb_cursor_open(txn, dbi, &cursor);
+        rc = mdb_cursor_open(txn, FREE_LIST, &cursor);
     if (rc != 0)
         return rc;
+    seen = calloc(info.me_last_pgno / 8 + 1, 1);
+    if (seen == NULL)
+        return ENOMEM;
     while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-        if (!store_value_open(bytes_of(key.mv_data, key.mv_size),
-                              bytes_of(value.mv_data, value.mv_size), &content))
+        if (!pages_are_free(value, info.me_last_pgno, seen))
             return MDB_CORRUPTED;
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
@@ -76,8 +147,9 @@ static void scan_and_exit(const char *path, int64_t size)
         (rc = mdb_env_set_maxdbs(env, STORE_TABLES_MAX)) == 0 &&
         (rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY,
                            0600)) == 0 &&
-        (rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn)) == 0)
-        rc = scan_tables(txn);
+        (rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn)) == 0 &&
+        (rc = scan_tables(txn)) == 0)
+        rc = scan_free_list(env, txn);
     _exit(rc == 0                  ? SCAN_SOUND
           : rc > 0 && rc != ENOENT ? SCAN_FAILED /* an errno */
                                    : SCAN_DAMAGED);
@@ -107,8 +179,8 @@ int store_scan(const char *data_path, struct err *err)
         return 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) == SCAN_FAILED)
         return err_set(err, ERR_IO, "cannot read '%s'", data_path);
-    return err_set(err, ERR_DAMAGED, "checkpoint '%s' is damaged: %s",
-                   data_path,
-                   WIFSIGNALED(status) ? "reading it crashes"
-                                       : "a record fails its checksum");
+    return err_set(
+        err, ERR_DAMAGED, "checkpoint '%s' is damaged: %s", data_path,
+        WIFSIGNALED(status) ? "reading it crashes"
+                            : "a checksum or the structure is wrong");
 }

@@ -1,0 +1,486 @@
+/* The store: what a commit promised is there again, whatever happened. */
+#include "sys/store.h"
+#include "base/alloc.h"
+#include "sys/committer.h"
+#include "sys/file.h"
+#include "sys/store_batch.h"
+#include "sys/store_log.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+struct fixture {
+    char root[64];
+    char dir[96];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof *f);
+
+    snprintf(f->root, sizeof f->root, "/tmp/perigee-store.XXXXXX");
+    assert_non_null(mkdtemp(f->root));
+    snprintf(f->dir, sizeof f->dir, "%s/store", f->root);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    dir_remove(f->root, NULL);
+    free(f);
+    return 0;
+}
+
+static struct store *must_open(const struct fixture *f)
+{
+    struct store *store;
+    struct err err = {0};
+
+    if (store_open(&store, f->dir, &err) < 0)
+        fail_msg("%s", err.text);
+    return store;
+}
+
+static struct store_op op_put(const char *table, const char *key,
+                              const char *value)
+{
+    return (struct store_op){table, bytes_of_text(key), bytes_of_text(value)};
+}
+
+static struct store_op op_delete(const char *table, const char *key)
+{
+    return (struct store_op){table, bytes_of_text(key), {0}};
+}
+
+static void must_commit(struct store *store, struct store_op op)
+{
+    struct err err = {0};
+    if (store_commit(store, &op, 1, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static int show(void *context, const char *table, struct bytes key,
+                struct bytes value, struct err *err)
+{
+    (void)err;
+    buf_addf(context, "%s/%.*s=%.*s ", table, (int)key.size,
+             (const char *)key.data, (int)value.size, (const char *)value.data);
+    return 0;
+}
+
+static void expect(struct store *store, const char *want)
+{
+    struct buf out = {0};
+    struct err err = {0};
+
+    if (store_each(store, show, &out, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_string_equal(buf_text(&out), want);
+    buf_release(&out);
+}
+
+/* End a process that did `work` on the store without letting it close. */
+static void crash_after(const struct fixture *f,
+                        void (*work)(struct store *store))
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        work(must_open(f));
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void segment(const struct fixture *f, char path[256])
+{
+    char log[128];
+    struct dirent *entry;
+
+    snprintf(log, sizeof log, "%s/log", f->dir);
+    DIR *dir = opendir(log);
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL)
+        if (strstr(entry->d_name, ".log"))
+            snprintf(path, 256, "%s/%.20s", log, entry->d_name);
+    closedir(dir);
+}
+
+static void flip(const char *path, long at)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    fseek(file, at, at < 0 ? SEEK_END : SEEK_SET);
+    int byte = fgetc(file);
+    fseek(file, -1, SEEK_CUR);
+    fputc(byte ^ 0x40, file);
+    fclose(file);
+}
+
+/* --- tests ---------------------------------------------------------------- */
+
+static void test_records_come_back_in_order(void **state)
+{
+    struct store *store = must_open(*state);
+
+    must_commit(store, op_put("tasks", "b", "2"));
+    must_commit(store, op_put("tasks", "a", "1"));
+    must_commit(store, op_put("jobs", "z", ""));
+    must_commit(store, op_put("tasks", "c", "3"));
+    must_commit(store, op_delete("tasks", "b"));
+    must_commit(store, op_delete("tasks", "never"));
+    store_close(store);
+    store = must_open(*state);
+    expect(store, "jobs/z= tasks/a=1 tasks/c=3 ");
+    must_commit(store, op_put("jobs", "z", "9"));
+    expect(store, "jobs/z=9 tasks/a=1 tasks/c=3 ");
+    store_close(store);
+}
+
+static void work_three(struct store *store)
+{
+    must_commit(store, op_put("t", "a", "1"));
+    must_commit(store, op_put("t", "b", "2"));
+    must_commit(store, op_put("t", "c", "3"));
+}
+
+static void test_a_crash_loses_no_commit(void **state)
+{
+    crash_after(*state, work_three);
+    struct store *store = must_open(*state);
+    expect(store, "t/a=1 t/b=2 t/c=3 ");
+    store_close(store);
+}
+
+static void work_more(struct store *store)
+{
+    must_commit(store, op_put("t", "b", "22"));
+    must_commit(store, op_delete("t", "a"));
+}
+
+static void test_crash_after_crash(void **state)
+{
+    crash_after(*state, work_three);
+    for (int i = 0; i < 5; i++)
+        crash_after(*state, work_more);
+    struct store *store = must_open(*state);
+    expect(store, "t/b=22 t/c=3 ");
+    store_close(store);
+}
+
+static void work_checkpoints(struct store *store)
+{
+    char key[32];
+
+    for (int i = 0; i < 3 * STORE_CHECKPOINT_RECORDS / 64; i++) {
+        struct store_op op[64];
+        char keys[64][32];
+        for (int k = 0; k < 64; k++) {
+            snprintf(keys[k], sizeof keys[k], "%08d", i * 64 + k);
+            op[k] = op_put("t", keys[k], "value");
+        }
+        assert_int_equal(store_commit(store, op, 64, NULL), 0);
+    }
+    snprintf(key, sizeof key, "last");
+    must_commit(store, op_put("u", key, "x"));
+}
+
+static int count(void *context, const char *table, struct bytes key,
+                 struct bytes value, struct err *err)
+{
+    (void)table;
+    (void)key;
+    (void)value;
+    (void)err;
+    ++*(int *)context;
+    return 0;
+}
+
+static void test_a_crash_behind_checkpoints(void **state)
+{
+    int records = 0;
+
+    crash_after(*state, work_checkpoints);
+    struct store *store = must_open(*state);
+    assert_int_equal(store_each(store, count, &records, NULL), 0);
+    assert_int_equal(records, 3 * STORE_CHECKPOINT_RECORDS + 1);
+    store_close(store);
+}
+
+static void test_a_torn_tail_is_dropped(void **state)
+{
+    char path[256];
+
+    crash_after(*state, work_three);
+    segment(*state, path);
+    /* The third frame: two of 24 bytes of head and 11 of batch, padded. */
+    flip(path, 2 * (24 + 16) + 30);
+    struct store *store = must_open(*state);
+    expect(store, "t/a=1 t/b=2 ");
+    must_commit(store, op_put("t", "d", "4"));
+    store_close(store);
+    store = must_open(*state);
+    expect(store, "t/a=1 t/b=2 t/d=4 ");
+    store_close(store);
+}
+
+static void expect_refusal(const struct fixture *f, enum err_code code,
+                           const char *part, const char *hint)
+{
+    struct store *store;
+    struct err err = {0};
+
+    assert_int_equal(store_open(&store, f->dir, &err), -(int)code);
+    if (strstr(err.text, part) == NULL)
+        fail_msg("'%s' lacks '%s'", err.text, part);
+    if (strstr(err.hint, hint) == NULL)
+        fail_msg("hint '%s' lacks '%s'", err.hint, hint);
+}
+
+static void test_a_damaged_middle_is_refused(void **state)
+{
+    char path[256];
+
+    crash_after(*state, work_three);
+    segment(*state, path);
+    flip(path, 24 + 16 + 30);
+    expect_refusal(*state, ERR_DAMAGED,
+                   "offset 40: a frame is damaged or missing",
+                   "restore a backup");
+    flip(path, 24 + 16 + 30);
+    struct store *store = must_open(*state);
+    expect(store, "t/a=1 t/b=2 t/c=3 ");
+    store_close(store);
+}
+
+static void test_a_damaged_checkpoint_is_refused_not_crashed_on(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    struct stat st;
+    int refused = 0;
+    struct store *store = must_open(f);
+
+    work_checkpoints(store);
+    store_close(store);
+    snprintf(path, sizeof path, "%s/data.mdb", f->dir);
+    assert_int_equal(stat(path, &st), 0);
+    /* A bit of content, of a page's head and of its pointers, in turn; each
+     * either hurts or lies in a free page. */
+    static const long inside[] = {3990, 10, 20};
+    for (int i = 0; (2 + 7 * i + 1) * 4096 < st.st_size; i++) {
+        long at = (2 + 7 * i) * 4096 + inside[i % 3];
+        struct err err = {0};
+        flip(path, at);
+        int status = store_open(&store, f->dir, &err);
+        if (status == 0) {
+            store_close(store);
+        } else {
+            assert_int_equal(status, -ERR_DAMAGED);
+            assert_non_null(strstr(err.hint, "move that directory"));
+            refused++;
+        }
+        flip(path, at);
+    }
+    assert_true(refused >= 5);
+}
+
+static void test_an_overwritten_checkpoint_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    struct store *store = must_open(f);
+
+    work_three(store);
+    store_close(store);
+    snprintf(path, sizeof path, "%s/data.mdb", f->dir);
+    assert_int_equal(file_write(path, bytes_of_text("not a database at all"),
+                                0600, false, NULL),
+                     0);
+    expect_refusal(f, ERR_DAMAGED, "data.mdb", "restore a backup");
+}
+
+static void test_a_second_opener_is_refused(void **state)
+{
+    struct store *store = must_open(*state);
+
+    expect_refusal(*state, ERR_BUSY, "has it open", "end that process");
+    store_close(store);
+}
+
+static void test_a_newer_version_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    struct store *store = must_open(f);
+
+    store_close(store);
+    snprintf(path, sizeof path, "%s/version", f->dir);
+    assert_int_equal(file_write(path, bytes_of_text("2\n"), 0600, false, NULL),
+                     0);
+    expect_refusal(f, ERR_UNSUPPORTED, "version 2, this program knows 1",
+                   "newer program");
+}
+
+static void test_limits_are_refused_and_change_nothing(void **state)
+{
+    struct store *store = must_open(*state);
+    char key[STORE_KEY_MAX + 2];
+    struct store_op op[2] = {op_put("t", "a", "1"), op_put("t", key, "2")};
+    struct err err = {0};
+
+    memset(key, 'k', sizeof key - 1);
+    key[sizeof key - 1] = 0;
+    op[1].key = bytes_of_text(key);
+    assert_int_equal(store_commit(store, op, 2, &err), -ERR_LIMIT);
+    expect(store, "");
+    op[1].key.size = STORE_KEY_MAX;
+    assert_int_equal(store_commit(store, op, 2, &err), 0);
+    store_close(store);
+}
+
+static void test_a_full_disk_stops_the_store(void **state)
+{
+    struct rlimit before, small = {3 << 20, 3 << 20};
+    struct store *store = must_open(*state);
+    size_t size = 2 << 20;
+    char *big = xcalloc(1, size);
+    struct store_op op = op_put("t", "big", "");
+    struct err err = {0};
+
+    must_commit(store, op_put("t", "a", "1"));
+    op.value = bytes_of(big, size);
+    /* A file that may not grow stands for a disk that is full. */
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small.rlim_max = before.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    int status = store_commit(store, &op, 1, &err);
+    if (status == 0)
+        status = store_commit(store, &op, 1, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_true(status == -ERR_NO_SPACE || status == -ERR_IO);
+    op = op_put("t", "later", "x");
+    assert_true(store_commit(store, &op, 1, &err) < 0);
+    store_close(store);
+    free(big);
+    store = must_open(*state);
+    struct buf out = {0};
+    assert_int_equal(store_each(store, show, &out, NULL), 0);
+    assert_non_null(strstr(buf_text(&out), "t/a=1 "));
+    assert_null(strstr(buf_text(&out), "later"));
+    buf_release(&out);
+    store_close(store);
+}
+
+static void test_committer_keeps_order_and_finishes(void **state)
+{
+    struct store *store = must_open(*state);
+    struct committer *committer;
+    int wake = eventfd(0, EFD_CLOEXEC);
+    static const char *const value[] = {"0", "1", "2", "3", "4",
+                                        "5", "6", "7", "8", "9"};
+    struct store_op op[1000];
+    uint64_t durable = 0;
+
+    assert_int_equal(committer_open(&committer, store, wake, NULL), 0);
+    for (int i = 0; i < 1000; i++) {
+        op[i] = op_put("t", value[i / 10 % 10], value[i % 10]);
+        assert_int_equal(committer_push(committer, &op[i], 1), i + 1);
+    }
+    assert_int_equal(committer_wait(committer, 500, NULL), 0);
+    assert_int_equal(committer_durable(committer, &durable, NULL), 0);
+    assert_true(durable >= 500);
+    committer_close(committer);
+    expect(store, "t/0=9 t/1=9 t/2=9 t/3=9 t/4=9 t/5=9 t/6=9 t/7=9 t/8=9 "
+                  "t/9=9 ");
+    store_close(store);
+    close(wake);
+}
+
+static void test_committer_tells_of_failure(void **state)
+{
+    struct store *store = must_open(*state);
+    struct committer *committer;
+    int wake = eventfd(0, EFD_CLOEXEC);
+    struct store_op op = op_put("t", "", "no key");
+    struct err err = {0};
+
+    assert_int_equal(committer_open(&committer, store, wake, NULL), 0);
+    uint64_t number = committer_push(committer, &op, 1);
+    assert_int_equal(committer_wait(committer, number, &err), -ERR_LIMIT);
+    assert_non_null(strstr(err.text, "key of 0 bytes"));
+    committer_close(committer);
+    store_close(store);
+    close(wake);
+}
+
+static int sum_op(void *context, const struct store_op *op, struct err *err)
+{
+    (void)err;
+    *(size_t *)context += op->key.size + op->value.size;
+    return 0;
+}
+
+static void test_malformed_batches_are_damage(void **state)
+{
+    struct store_op op[2] = {op_put("t", "a", "1"), op_delete("t", "b")};
+    struct buf batch = {0};
+    size_t sum = 0;
+
+    (void)state;
+    assert_int_equal(store_batch_encode(op, 2, &batch, NULL), 0);
+    assert_int_equal(store_batch_decode(buf_bytes(&batch), sum_op, &sum, NULL),
+                     0);
+    assert_int_equal(sum, 3);
+    for (size_t size = 1; size < batch.size; size++) {
+        if (size == 11) /* the end of the first op */
+            continue;
+        assert_int_equal(
+            store_batch_decode(bytes_of(batch.data, size), sum_op, &sum, NULL),
+            -ERR_DAMAGED);
+    }
+    buf_release(&batch);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_records_come_back_in_order),
+        TEST(test_a_crash_loses_no_commit),
+        TEST(test_crash_after_crash),
+        TEST(test_a_crash_behind_checkpoints),
+        TEST(test_a_torn_tail_is_dropped),
+        TEST(test_a_damaged_middle_is_refused),
+        TEST(test_a_damaged_checkpoint_is_refused_not_crashed_on),
+        TEST(test_an_overwritten_checkpoint_is_refused),
+        TEST(test_a_second_opener_is_refused),
+        TEST(test_a_newer_version_is_refused),
+        TEST(test_limits_are_refused_and_change_nothing),
+        TEST(test_a_full_disk_stops_the_store),
+        TEST(test_committer_keeps_order_and_finishes),
+        TEST(test_committer_tells_of_failure),
+        TEST(test_malformed_batches_are_damage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
