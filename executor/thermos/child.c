@@ -28,11 +28,13 @@ static void set_streams(const struct child_spec *spec)
         (void)dup2(err, 2);
 }
 
+/* exec resets handlers by itself, but neither what is ignored nor the mask. */
 static void reset_signals(void)
 {
+    static const int ignored[] = {SIGPIPE, SIGHUP};
     sigset_t none;
-    for (int i = 1; i < NSIG; i++)
-        (void)signal(i, SIG_DFL); /* the two that cannot be set are default */
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        (void)signal(ignored[i], SIG_DFL);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

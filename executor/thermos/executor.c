@@ -140,6 +140,7 @@ static void on_orphan_exit(void *context, pid_t pid, int wait_status)
 static void become_runner(const struct executor *x, int control,
                           const struct executor_start *start)
 {
+    static const int handled[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};
     struct runner_options options = {.task = start->task_info,
                                      .sandbox = x->sandbox,
                                      .user = getenv("PERIGEE_USER"),
@@ -148,8 +149,9 @@ static void become_runner(const struct executor *x, int control,
                                      .executor_pid = getppid(),
                                      .take_over = start->take_over};
 
-    for (int i = 1; i < NSIG; i++)
-        (void)signal(i, SIG_DFL);
+    /* The loop's handlers write into its pipe. */
+    for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
+        (void)signal(handled[i], SIG_DFL);
     if (control != CONTROL_FD && dup2(control, CONTROL_FD) < 0)
         _exit(1);
     (void)fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);

@@ -191,8 +191,8 @@ static int fetch_all(const struct task_config *config)
 static void become_fetcher(const struct task_config *config, int text)
 {
     sigset_t none;
-    for (int i = 1; i < NSIG; i++)
-        (void)signal(i, SIG_DFL);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGHUP, SIG_DFL);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)setsid();

@@ -150,6 +150,17 @@ static int make_sandbox(struct run_command *c, struct err *err)
     return 0;
 }
 
+/* A finished task must not be taken up again in the same directory. */
+static void retire_checkpoint(const struct run_command *c)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    (void)snprintf(from, sizeof from, "%s/.thermos/stream", c->directory);
+    (void)snprintf(to, sizeof to, "%s/.thermos/stream.old", c->directory);
+    (void)rename(from, to);
+    (void)snprintf(from, sizeof from, "%s/.thermos/task", c->directory);
+    (void)unlink(from);
+}
+
 static void clear_sandbox(const struct run_command *c)
 {
     if (!c->is_temporary || c->keep || c->state != THERMOS_FINISHED) {
@@ -209,6 +220,7 @@ static int run(struct run_command *c)
                                      .context = c};
     c->started_ms = clock_wall_ms();
     int rc = runner_main(&options);
+    retire_checkpoint(c);
     clear_sandbox(c);
     if (rc == 3)
         return EXIT_BAD_CONFIG;

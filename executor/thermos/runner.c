@@ -2,7 +2,6 @@
  * core/task_run, and does what that asks for. */
 #include "executor/thermos/runner_state.h"
 
-#include "executor/thermos/child.h"
 #include "executor/thermos/fetch_stage.h"
 #include "executor/thermos/process_tree.h"
 #include "sys/clock.h"
@@ -22,7 +21,7 @@
 
 extern char **environ;
 
-enum { READY_WAIT_MS = 5000, EXIT_UNRUNNABLE = 127, ORPHAN_GRACE_MS = 3000 };
+enum { READY_WAIT_MS = 5000, ORPHAN_GRACE_MS = 3000 };
 
 const char *runner_hostname(void)
 {
@@ -56,177 +55,11 @@ void runner_tell(struct runner *r, struct runner_event event)
         r->options->listener(r->options->context, &event);
 }
 
-static void tell_running(struct runner *r)
+void runner_tell_running(struct runner *r)
 {
     if (!r->is_told)
         runner_tell(r, (struct runner_event){.kind = RUNNER_RUNNING});
     r->is_told = true;
-}
-
-/* --- processes ------------------------------------------------------------ */
-
-static void drop_logs(struct runner *r, uint32_t process, uint32_t run)
-{
-    for (uint32_t i = r->logs.count; i-- > 0;) {
-        struct runner_log *log = &r->logs.item[i];
-        if (log->process != process || log->run != run)
-            continue;
-        task_log_drain(&log->log);
-        if (log->log.fifo >= 0)
-            continue; /* a child of it still writes */
-        task_log_close(&log->log);
-        vec_remove(&r->logs, i);
-    }
-}
-
-void runner_process_ended(struct runner *r, uint32_t at, int wait_status,
-                          bool is_lost, int64_t now_ms)
-{
-    static const Perigee__Thermos__Process__State states[] = {
-        [RUN_SUCCESS] = PERIGEE__THERMOS__PROCESS__STATE__SUCCESS,
-        [RUN_FAILED] = PERIGEE__THERMOS__PROCESS__STATE__FAILED,
-        [RUN_KILLED] = PERIGEE__THERMOS__PROCESS__STATE__KILLED,
-        [RUN_LOST] = PERIGEE__THERMOS__PROCESS__STATE__LOST};
-    struct runner_process *process = &r->process[at];
-    enum run_outcome outcome =
-        is_lost ? RUN_LOST : runner_outcome(r, wait_status);
-    uint32_t run = r->run.process[at].run;
-
-    runner_record_process(r, at, states[outcome], is_lost ? -1 : wait_status,
-                          now_ms);
-    if (process->pidfd >= 0)
-        (void)close(process->pidfd);
-    *process = (struct runner_process){
-        .pidfd = -1, .wait_status = is_lost ? -1 : wait_status};
-    drop_logs(r, at, run);
-    task_run_ended(&r->run, at, outcome, now_ms);
-    runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_ENDED,
-                                         .process = r->config.process[at].name,
-                                         .run = run,
-                                         .outcome = outcome,
-                                         .wait_status = process->wait_status});
-}
-
-static int open_logs(struct runner *r, uint32_t at, int writer[3],
-                     struct err *err)
-{
-    const struct process_config *config = &r->config.process[at];
-    uint32_t run = r->run.process[at].run;
-    int rc = 0;
-
-    writer[1] = writer[2] = LOG_WRITER_NULL;
-    for (int stream = 1; stream <= 2 && rc == 0; stream++) {
-        struct task_log log;
-        rc = task_log_open(&log, &config->log, config->name, run, stream,
-                           &writer[stream], err);
-        if (rc == 0 && log.fifo >= 0)
-            *vec_add(&r->logs) = (struct runner_log){log, at, run};
-    }
-    return rc;
-}
-
-static int launch(struct runner *r, uint32_t at, int64_t now_ms,
-                  struct err *err)
-{
-    struct runner_process *process = &r->process[at];
-    int writer[3], go, rc = open_logs(r, at, writer, err);
-    struct child_spec spec = {
-        .config = &r->config.process[at],
-        .out = writer[1],
-        .err = writer[2],
-        .null = r->null,
-        .has_profile =
-            !r->config.is_command && access(".thermos_profile", R_OK) == 0,
-        .sandbox = r->options->sandbox,
-        .exit_unrunnable = r->config.is_command ? 1 : EXIT_UNRUNNABLE};
-
-    if (rc == 0)
-        rc = child_start(&spec, &process->pid, &go, err);
-    for (int stream = 1; stream <= 2; stream++)
-        if (writer[stream] >= 0)
-            (void)close(writer[stream]);
-    if (rc != 0)
-        return rc;
-    process->start_ticks = tree_start_ticks(process->pid);
-    rc = runner_record_start(r, at, now_ms, err);
-    if (rc != 0) {
-        child_cancel(go);
-        process->pid = 0;
-        return rc;
-    }
-    child_go(go);
-    return 0;
-}
-
-/* What could not be started, or not be recorded, did not run: LOST. */
-static void start(struct runner *r, uint32_t at, int64_t now_ms)
-{
-    struct err err = {0};
-    const char *name = r->config.process[at].name;
-    uint32_t run = r->run.process[at].run;
-
-    if (launch(r, at, now_ms, &err) != 0) {
-        log_line(LOG_LEVEL_WARN,
-                 "process_not_started process=%s reason=%s retrying",
-                 log_value(name), log_value(err.text));
-        drop_logs(r, at, run);
-        task_run_ended(&r->run, at, RUN_LOST, now_ms);
-        return;
-    }
-    task_run_started(&r->run, at);
-    tell_running(r);
-    runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_STARTED,
-                                         .process = name,
-                                         .run = run,
-                                         .pid = r->process[at].pid});
-}
-
-/* --- orphans -------------------------------------------------------------- */
-
-static bool is_known(const struct runner *r, pid_t pid)
-{
-    if (pid == getpid() || pid == r->fetch_pid)
-        return true;
-    for (uint32_t i = 0; i < r->config.count; i++)
-        if (r->process[i].pid == pid)
-            return true;
-    return false;
-}
-
-static void signal_orphan(struct runner *r, pid_t pid, int signal)
-{
-    for (uint32_t i = 0; i < r->orphans.count; i++)
-        if (r->orphans.item[i].pid == pid) {
-            if (r->orphans.item[i].signal != signal)
-                tree_signal(pid, signal);
-            r->orphans.item[i].signal = signal;
-            return;
-        }
-    *vec_add(&r->orphans) = (struct runner_orphan){pid, signal};
-    tree_signal(pid, signal);
-}
-
-static uint32_t sweep_children_of(struct runner *r, pid_t parent, int signal)
-{
-    static pid_t children[TREE_CHILDREN_MAX];
-    size_t count = tree_children(parent, children, TREE_CHILDREN_MAX);
-    uint32_t found = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!is_known(r, children[i])) {
-            signal_orphan(r, children[i], signal);
-            found++;
-        }
-    return found;
-}
-
-/* Whoever lost his parent is a child of ours, or of the executor when an
- * earlier runner died. */
-static void sweep(struct runner *r, int signal)
-{
-    uint32_t found = sweep_children_of(r, getpid(), signal);
-    if (r->options->take_over && r->control >= 0)
-        found += sweep_children_of(r, r->options->executor_pid, signal);
-    task_run_swept(&r->run, found);
 }
 
 /* --- doing what the core asks --------------------------------------------- */
@@ -236,13 +69,13 @@ static void perform(struct runner *r, const struct task_run_effect *effect,
 {
     switch (effect->act) {
     case TASK_RUN_START:
-        start(r, effect->process, now_ms);
+        runner_start(r, effect->process, now_ms);
         break;
     case TASK_RUN_SIGNAL:
         tree_signal(r->process[effect->process].pid, effect->signal);
         break;
     case TASK_RUN_SWEEP:
-        sweep(r, effect->signal);
+        runner_sweep(r, effect->signal);
         break;
     case TASK_RUN_ENTER:
         if (effect->state >= TASK_RUN_SUCCESS)
@@ -573,7 +406,7 @@ static void take_over(struct runner *r)
     r->is_ready = true;
     runner_adopt(r, clock_wall_ms());
     if (r->is_prepared)
-        tell_running(r);
+        runner_tell_running(r);
 }
 
 static void finish(struct runner *r)

@@ -1,5 +1,6 @@
-/* The insides of a runner, shared by its three files: runner.c (the loop),
- * runner_replay.c (checkpoint and adoption), runner_text.c (what is told). */
+/* The insides of a runner, shared by its files: runner.c (the loop),
+ * runner_processes.c (starting, ends, orphans), runner_replay.c (checkpoint and
+ * adoption), runner_text.c (what is told). */
 #pragma once
 #include "executor/thermos/control.h"
 #include "executor/thermos/runner.h"
@@ -58,6 +59,14 @@ struct runner {
 
 /* runner.c */
 void runner_tell(struct runner *r, struct runner_event event);
+void runner_tell_running(struct runner *r); /* once */
+
+/* runner_processes.c */
+/* What could not be started, or not be recorded, did not run: LOST. */
+void runner_start(struct runner *r, uint32_t process, int64_t now_ms);
+/* Whoever lost his parent is a child of ours, or of the executor when an
+ * earlier runner died: signal them and tell the core how many there are. */
+void runner_sweep(struct runner *r, int signal);
 void runner_process_ended(struct runner *r, uint32_t process, int wait_status,
                           bool is_lost, int64_t now_ms);
 
