@@ -73,6 +73,8 @@ static void take_group(struct committer *committer, struct group *group)
             *vec_add(group) = batch->op[i];
         group->batches++;
     }
+    if (group->batches == 0)
+        return;
     committer->queue.count -= group->batches;
     memmove(committer->queue.item, committer->queue.item + group->batches,
             committer->queue.count * sizeof *committer->queue.item);

@@ -43,6 +43,10 @@ struct birth {
     const char *at; /* the path it failed at */
 };
 
+/* The child runs on a stack inside a frame of its parent, and never returns:
+ * the sanitizer's marks for its frames would stay behind. */
+#define IN_CHILD __attribute__((no_sanitize("address")))
+
 /* The limit of open files this process was born with; unset: rlim_max 0. */
 static struct rlimit files_before;
 
@@ -59,7 +63,7 @@ void process_raise_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &now); /* we live with fewer as well */
 }
 
-static int fail_at(struct birth *birth, enum step step, const char *at)
+IN_CHILD static int fail_at(struct birth *birth, enum step step, const char *at)
 {
     birth->error = errno;
     birth->step = step;
@@ -67,7 +71,7 @@ static int fail_at(struct birth *birth, enum step step, const char *at)
     return -1;
 }
 
-static void reset_signals(void)
+IN_CHILD static void reset_signals(void)
 {
     struct sigaction initial = {.sa_handler = SIG_DFL};
     sigset_t none;
@@ -78,7 +82,7 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int join_cgroups(struct birth *birth)
+IN_CHILD static int join_cgroups(struct birth *birth)
 {
     for (int i = 0; i < 8 && birth->spec->cgroup_procs[i] != NULL; i++) {
         const char *path = birth->spec->cgroup_procs[i];
@@ -92,7 +96,7 @@ static int join_cgroups(struct birth *birth)
 
 /* Copies first go above the numbers they end at, so that no wanted descriptor
  * is overwritten before it was copied. */
-static int place_fds(struct birth *birth)
+IN_CHILD static int place_fds(struct birth *birth)
 {
     const struct process_spec *spec = birth->spec;
     int copy[FDS_MAX];
@@ -113,13 +117,13 @@ static int place_fds(struct birth *birth)
     return 0;
 }
 
-static int set_limit(int which, uint64_t value)
+IN_CHILD static int set_limit(int which, uint64_t value)
 {
     struct rlimit limit = {value, value};
     return value == 0 ? 0 : setrlimit((__rlimit_resource_t)which, &limit);
 }
 
-static int set_limits(struct birth *birth)
+IN_CHILD static int set_limits(struct birth *birth)
 {
     if (set_limit(RLIMIT_CPU, birth->spec->cpu_seconds_max) < 0 ||
         set_limit(RLIMIT_AS, birth->spec->memory_bytes_max) < 0 ||
@@ -131,7 +135,7 @@ static int set_limits(struct birth *birth)
 
 /* By system call: the library's setuid would make the threads of the parent,
  * whose memory this is, follow. */
-static int switch_user(struct birth *birth)
+IN_CHILD static int switch_user(struct birth *birth)
 {
     const struct process_spec *spec = birth->spec;
 
@@ -147,7 +151,7 @@ static int switch_user(struct birth *birth)
     return 0;
 }
 
-static int child_main(void *arg)
+IN_CHILD static int child_main(void *arg)
 {
     struct birth *birth = arg;
     const struct process_spec *spec = birth->spec;
