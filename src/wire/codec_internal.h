@@ -1,0 +1,43 @@
+/* What the codec's files share. Not for users of wire/codec.h. */
+#pragma once
+#include "base/bytes.h"
+#include "wire/codec.h"
+
+/* Walk protobuf bytes against the descriptor before protobuf-c recurses over
+ * them: depth, lengths, counts, wire types. */
+int codec_check_bytes(const ProtobufCMessageDescriptor *type, struct bytes in,
+                      struct err *err);
+
+/* JSON text into a message in the arena. `problem` gets Mesos' wording without
+ * the "Failed to ..." in front; ERR_INVALID when the text is not JSON,
+ * ERR_CONFLICT when it is JSON of the wrong shape. */
+int codec_read_json(const ProtobufCMessageDescriptor *type, struct bytes in,
+                    struct arena *arena, ProtobufCMessage **out,
+                    struct buf *problem);
+
+void codec_write_json(const ProtobufCMessage *message, int indent,
+                      struct buf *out);
+
+/* Unset optional enums whose number this schema does not know. */
+void codec_drop_unknown_enums(ProtobufCMessage *message);
+
+/* --- a message's fields, by descriptor --- */
+
+/* The quantifier's place: a bool, a count or the case of a oneof. */
+static inline void *codec_quantifier(const ProtobufCMessage *message,
+                                     const ProtobufCFieldDescriptor *field)
+{
+    return (char *)message + field->quantifier_offset;
+}
+static inline void *codec_place(const ProtobufCMessage *message,
+                                const ProtobufCFieldDescriptor *field)
+{
+    return (char *)message + field->offset;
+}
+/* Is a field that is not repeated set? */
+bool codec_is_set(const ProtobufCMessage *message,
+                  const ProtobufCFieldDescriptor *field);
+/* Bytes that one element takes in a struct or array. */
+size_t codec_element_size(ProtobufCType type);
+/* Does a repeated message field stand for a map? */
+bool codec_is_map(const ProtobufCFieldDescriptor *field);

@@ -1,0 +1,442 @@
+/* JSON text into any message, by its descriptor, with Mesos' leniency and its
+ * words (anchor 1.1): jansson reads the text, what follows gives it a shape. */
+#include "wire/base64.h"
+#include "wire/codec_internal.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { JSON_NESTING_MAX = 100 }; /* Mesos' parser stops there, too */
+
+struct reader {
+    struct arena *arena;
+    struct buf *problem;
+    uint32_t elements;
+};
+
+/* --- text -------------------------------------------------------------------
+ */
+
+/* Brackets outside strings nested too deeply? jansson recurses. */
+static bool too_deep(struct bytes in, size_t *at)
+{
+    int depth = 0;
+    bool in_string = false;
+
+    for (size_t i = 0; i < in.size; i++) {
+        uint8_t c = in.data[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            in_string = c != '"';
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > JSON_NESTING_MAX) {
+                *at = i;
+                return true;
+            }
+        } else if (c == '}' || c == ']') {
+            depth--;
+        }
+    }
+    return false;
+}
+
+static int bad_text(struct reader *r, struct bytes in, size_t at)
+{
+    int line = 1;
+    size_t shown = at < in.size ? in.size - at : 0;
+
+    for (size_t i = 0; i < at && i < in.size; i++)
+        line += in.data[i] == '\n';
+    buf_addf(r->problem, "syntax error at line %d near: ", line);
+    buf_add(r->problem, in.data + (at < in.size ? at : 0),
+            shown < 256 ? shown : 256);
+    return -ERR_INVALID;
+}
+
+/* Where the token begins at which jansson stopped. */
+static size_t failed_at(struct bytes in, const json_error_t *error)
+{
+    const char *near = strstr(error->text, " near '");
+    size_t end = error->position < 0 ? 0 : (size_t)error->position;
+    size_t size = 0;
+
+    if (json_error_code(error) == json_error_premature_end_of_input)
+        return in.size;
+    if (near != NULL) {
+        const char *last = strrchr(near, '\'');
+        size = (size_t)(last - near) - strlen(" near '");
+    }
+    return size <= end ? end - size : 0;
+}
+
+static json_t *load(struct bytes in, json_error_t *error)
+{
+    const size_t flags =
+        JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK;
+    const char *text = in.data != NULL ? (const char *)in.data : "";
+    json_t *root = json_loadb(text, in.size, flags, error);
+
+    /* Integers beyond 64 bits are numbers all the same. */
+    if (root == NULL && json_error_code(error) == json_error_numeric_overflow)
+        root =
+            json_loadb(text, in.size, flags | JSON_DECODE_INT_AS_REAL, error);
+    return root;
+}
+
+static int parse(struct reader *r, struct bytes in, json_t **out)
+{
+    json_error_t error;
+    size_t at;
+
+    if (too_deep(in, &at))
+        return bad_text(r, in, at);
+    json_t *root = load(in, &error);
+    if (root == NULL)
+        return bad_text(r, in, failed_at(in, &error));
+    at = (size_t)error.position;
+    while (at < in.size && strchr(" \t\r\n", in.data[at]) != NULL &&
+           in.data[at] != 0)
+        at++;
+    if (at < in.size) {
+        buf_add_text(r->problem, "Parsed JSON included non-whitespace trailing "
+                                 "characters: ");
+        at = (size_t)error.position;
+        buf_add(r->problem, in.data + at,
+                in.size - at < 256 ? in.size - at : 256);
+        json_decref(root);
+        return -ERR_INVALID;
+    }
+    *out = root;
+    return 0;
+}
+
+/* --- shape ------------------------------------------------------------------
+ */
+
+static int read_message(struct reader *r,
+                        const ProtobufCMessageDescriptor *type, json_t *json,
+                        int depth, ProtobufCMessage **out);
+
+static int not_expecting(struct reader *r,
+                         const ProtobufCFieldDescriptor *field, json_t *json)
+{
+    static const char *const kind[] = {
+        [JSON_OBJECT] = "object", [JSON_ARRAY] = "array",
+        [JSON_STRING] = "string", [JSON_INTEGER] = "number",
+        [JSON_REAL] = "number",   [JSON_TRUE] = "boolean",
+        [JSON_FALSE] = "boolean", [JSON_NULL] = "null",
+    };
+
+    buf_addf(r->problem, "Not expecting a JSON %s for field '%s'",
+             kind[json_typeof(json)], field->name);
+    return -ERR_CONFLICT;
+}
+
+/* The element was read; it was null or an unknown name and counts as unset. */
+enum { READ_VALUE = 0, READ_UNSET = 1 };
+
+static int64_t whole(double value)
+{
+    if (isnan(value))
+        return 0;
+    if (value >= 9223372036854775807.0)
+        return INT64_MAX;
+    return value <= -9223372036854775808.0 ? INT64_MIN : (int64_t)value;
+}
+
+/* A number, or a string that holds one. */
+static int read_number(struct reader *r, const ProtobufCFieldDescriptor *field,
+                       json_t *json, double *real, int64_t *integer)
+{
+    if (json_is_integer(json)) {
+        *integer = json_integer_value(json);
+        *real = (double)*integer;
+        return READ_VALUE;
+    }
+    if (json_is_real(json)) {
+        *real = json_real_value(json);
+        *integer = whole(*real);
+        return READ_VALUE;
+    }
+    if (!json_is_string(json))
+        return not_expecting(r, field, json);
+    const char *text = json_string_value(json);
+    char *end;
+    *real = strtod(text, &end);
+    if (end == text || *end != '\0') {
+        buf_addf(r->problem,
+                 "Failed to convert string '%s' of field '%s' into a number",
+                 text, field->name);
+        return -ERR_CONFLICT;
+    }
+    *integer = strtoll(text, &end, 10);
+    if (*end != '\0') /* "1e3", "Infinity" */
+        *integer = whole(*real);
+    else if (text[0] != '-')
+        *integer = (int64_t)strtoull(text, NULL, 10);
+    return READ_VALUE;
+}
+
+static int read_scalar(struct reader *r, const ProtobufCFieldDescriptor *field,
+                       json_t *json, void *place)
+{
+    double real;
+    int64_t integer;
+    int rc = read_number(r, field, json, &real, &integer);
+
+    if (rc != READ_VALUE)
+        return rc;
+    if (field->type == PROTOBUF_C_TYPE_DOUBLE)
+        *(double *)place = real;
+    else if (field->type == PROTOBUF_C_TYPE_FLOAT)
+        *(float *)place = (float)real;
+    else if (codec_element_size(field->type) == 8)
+        *(int64_t *)place = integer;
+    else
+        *(int32_t *)place = (int32_t)(uint32_t)integer;
+    return READ_VALUE;
+}
+
+static int read_bool(struct reader *r, const ProtobufCFieldDescriptor *field,
+                     json_t *json, protobuf_c_boolean *out)
+{
+    const char *text = json_string_value(json);
+
+    if (json_is_boolean(json))
+        *out = json_is_true(json);
+    else if (text != NULL && strcmp(text, "true") == 0)
+        *out = true;
+    else if (text != NULL && strcmp(text, "false") == 0)
+        *out = false;
+    else
+        return not_expecting(r, field, json);
+    return READ_VALUE;
+}
+
+static int read_enum(struct reader *r, const ProtobufCFieldDescriptor *field,
+                     json_t *json, int *out)
+{
+    if (!json_is_string(json))
+        return not_expecting(r, field, json);
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value_by_name(field->descriptor,
+                                                     json_string_value(json));
+    if (value == NULL)
+        return READ_UNSET;
+    *out = value->value;
+    return READ_VALUE;
+}
+
+static int read_bytes(struct reader *r, const ProtobufCFieldDescriptor *field,
+                      json_t *json, ProtobufCBinaryData *out)
+{
+    struct bytes data;
+
+    if (!json_is_string(json))
+        return not_expecting(r, field, json);
+    if (!base64_decode(
+            bytes_of(json_string_value(json), json_string_length(json)),
+            r->arena, &data)) {
+        buf_addf(r->problem, "Failed to base64 decode bytes field '%s'",
+                 field->name);
+        return -ERR_CONFLICT;
+    }
+    *out = (ProtobufCBinaryData){data.size, (uint8_t *)data.data};
+    return READ_VALUE;
+}
+
+/* One element of any type into its place. */
+static int read_value(struct reader *r, const ProtobufCFieldDescriptor *field,
+                      json_t *json, int depth, void *place)
+{
+    if (json_is_null(json))
+        return READ_UNSET;
+    if (++r->elements > CODEC_ELEMENTS_MAX) {
+        buf_addf(r->problem, "more than %d elements", CODEC_ELEMENTS_MAX);
+        return -ERR_CONFLICT;
+    }
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_BOOL:
+        return read_bool(r, field, json, place);
+    case PROTOBUF_C_TYPE_ENUM:
+        return read_enum(r, field, json, place);
+    case PROTOBUF_C_TYPE_STRING:
+        if (!json_is_string(json))
+            return not_expecting(r, field, json);
+        *(char **)place = arena_strndup(r->arena, json_string_value(json),
+                                        json_string_length(json));
+        return READ_VALUE;
+    case PROTOBUF_C_TYPE_BYTES:
+        return read_bytes(r, field, json, place);
+    case PROTOBUF_C_TYPE_MESSAGE:
+        if (!json_is_object(json))
+            return not_expecting(r, field, json);
+        return read_message(r, field->descriptor, json, depth + 1, place);
+    default:
+        return read_scalar(r, field, json, place);
+    }
+}
+
+/* One entry of a map: {"key": value} as a message of key and value. */
+static int read_entry(struct reader *r, const ProtobufCFieldDescriptor *field,
+                      const char *key, json_t *value, int depth,
+                      ProtobufCMessage **out)
+{
+    const ProtobufCMessageDescriptor *type = field->descriptor;
+    ProtobufCMessage *entry = arena_alloc(r->arena, type->sizeof_message);
+
+    protobuf_c_message_init(type, entry);
+    *(char **)codec_place(entry, &type->fields[0]) =
+        arena_strdup(r->arena, key);
+    int rc = read_value(r, &type->fields[1], value, depth,
+                        codec_place(entry, &type->fields[1]));
+    if (rc == READ_VALUE && codec_element_size(type->fields[1].type) &&
+        type->fields[1].type != PROTOBUF_C_TYPE_STRING &&
+        type->fields[1].type != PROTOBUF_C_TYPE_MESSAGE)
+        *(protobuf_c_boolean *)codec_quantifier(entry, &type->fields[1]) = true;
+    *out = entry;
+    return rc;
+}
+
+static int read_map(struct reader *r, ProtobufCMessage *message,
+                    const ProtobufCFieldDescriptor *field, json_t *json,
+                    int depth)
+{
+    size_t count = 0;
+    ProtobufCMessage **list =
+        arena_alloc(r->arena, sizeof *list * (json_object_size(json) + 1));
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(json, key, value)
+    {
+        int rc = read_entry(r, field, key, value, depth, &list[count]);
+        if (rc < 0)
+            return rc;
+        count += rc == READ_VALUE;
+    }
+    *(ProtobufCMessage ***)codec_place(message, field) = list;
+    *(size_t *)codec_quantifier(message, field) = count;
+    return 0;
+}
+
+/* An array; anything else stands for an array of one. */
+static int read_repeated(struct reader *r, ProtobufCMessage *message,
+                         const ProtobufCFieldDescriptor *field, json_t *json,
+                         int depth)
+{
+    if (codec_is_map(field) && json_is_object(json))
+        return read_map(r, message, field, json, depth);
+
+    bool is_array = json_is_array(json);
+    size_t size = is_array ? json_array_size(json) : 1, count = 0;
+    size_t step = codec_element_size(field->type);
+    char *list = arena_zalloc(r->arena, step * (size + 1));
+
+    for (size_t i = 0; i < size; i++) {
+        int rc = read_value(r, field, is_array ? json_array_get(json, i) : json,
+                            depth, list + count * step);
+        if (rc < 0)
+            return rc;
+        count += rc == READ_VALUE;
+    }
+    *(char **)codec_place(message, field) = list;
+    *(size_t *)codec_quantifier(message, field) = count;
+    return 0;
+}
+
+static int read_field(struct reader *r, ProtobufCMessage *message,
+                      const ProtobufCFieldDescriptor *field, json_t *json,
+                      int depth)
+{
+    if (field->label == PROTOBUF_C_LABEL_REPEATED)
+        return json_is_null(json)
+                   ? 0
+                   : read_repeated(r, message, field, json, depth);
+    int rc = read_value(r, field, json, depth, codec_place(message, field));
+    if (rc != READ_VALUE)
+        return rc < 0 ? rc : 0;
+    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
+        *(uint32_t *)codec_quantifier(message, field) = field->id;
+    else if (field->label == PROTOBUF_C_LABEL_OPTIONAL &&
+             field->type != PROTOBUF_C_TYPE_STRING &&
+             field->type != PROTOBUF_C_TYPE_MESSAGE)
+        *(protobuf_c_boolean *)codec_quantifier(message, field) = true;
+    return 0;
+}
+
+/* A required number cannot show in the struct that it was not given. */
+static int check_numbers(struct reader *r,
+                         const ProtobufCMessageDescriptor *type, json_t *json)
+{
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &type->fields[i];
+        if (field->label != PROTOBUF_C_LABEL_REQUIRED ||
+            field->type == PROTOBUF_C_TYPE_STRING ||
+            field->type == PROTOBUF_C_TYPE_MESSAGE)
+            continue;
+        json_t *value = json_object_get(json, field->name);
+        if (value == NULL || json_is_null(value) ||
+            (field->type == PROTOBUF_C_TYPE_ENUM && json_is_string(value) &&
+             protobuf_c_enum_descriptor_get_value_by_name(
+                 field->descriptor, json_string_value(value)) == NULL)) {
+            buf_addf(r->problem, "Missing required fields: %s", field->name);
+            return -ERR_CONFLICT;
+        }
+    }
+    return 0;
+}
+
+static int read_message(struct reader *r,
+                        const ProtobufCMessageDescriptor *type, json_t *json,
+                        int depth, ProtobufCMessage **out)
+{
+    const char *name;
+    json_t *value;
+    int rc;
+
+    if (depth > CODEC_DEPTH_MAX) {
+        buf_addf(r->problem, "messages nested more than %d deep",
+                 CODEC_DEPTH_MAX);
+        return -ERR_CONFLICT;
+    }
+    ProtobufCMessage *message = arena_alloc(r->arena, type->sizeof_message);
+    protobuf_c_message_init(type, message);
+    json_object_foreach(json, name, value)
+    {
+        const ProtobufCFieldDescriptor *field =
+            protobuf_c_message_descriptor_get_field_by_name(type, name);
+        if (field != NULL &&
+            (rc = read_field(r, message, field, value, depth)) < 0)
+            return rc;
+    }
+    if ((rc = check_numbers(r, type, json)) < 0)
+        return rc;
+    *out = message;
+    return READ_VALUE;
+}
+
+int codec_read_json(const ProtobufCMessageDescriptor *type, struct bytes in,
+                    struct arena *arena, ProtobufCMessage **out,
+                    struct buf *problem)
+{
+    struct reader r = {.arena = arena, .problem = problem};
+    json_t *root;
+    int rc = parse(&r, in, &root);
+
+    if (rc < 0)
+        return rc;
+    if (!json_is_object(root)) {
+        buf_add_text(problem, "Expecting a JSON object");
+        rc = -ERR_CONFLICT;
+    } else {
+        rc = read_message(&r, type, root, 0, out);
+    }
+    json_decref(root);
+    return rc;
+}
