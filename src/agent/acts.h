@@ -32,7 +32,8 @@ enum agent_act {
 enum agent_fact {
     AGENT_FACT_STARTED, /* struct agent_started */
     AGENT_FACT_FAILED,  /* struct agent_failed */
-    AGENT_FACT_ALIVE,   /* struct agent_started */
+    AGENT_FACT_ALIVE,   /* struct agent_started; pid 0: not known which */
+    AGENT_FACT_LIMITED, /* struct agent_limited; a DESTROY answers it */
     AGENT_FACT_EXITED,  /* struct agent_exited */
 };
 
@@ -93,7 +94,10 @@ struct agent_exited {
     char container_id[AGENT_CONTAINER_ID_MAX];
     bool has_status; /* false: it was not our child (agent restarted) */
     int32_t status;  /* raw wait status */
-    bool out_of_memory;
-    int64_t mem_limit_bytes;        /* with out_of_memory */
-    char text[AGENT_FACT_TEXT_MAX]; /* "Memory limit exceeded: ..." or "" */
+};
+
+struct agent_limited { /* the container wanted more memory than it may have */
+    char container_id[AGENT_CONTAINER_ID_MAX];
+    int64_t mem_limit_bytes;
+    char text[AGENT_FACT_TEXT_MAX]; /* "Memory limit exceeded: ..." */
 };

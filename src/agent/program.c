@@ -219,23 +219,14 @@ static void on_broken(void *self, exchange_id exchange, const char *why,
     agent_link_broken(p, exchange, why, now_ms, fx);
 }
 
-static void on_exited(struct agent_program *p,
-                      const struct agent_exited *exited, int64_t now_ms)
-{
-    struct agent_end end = {.has_status = exited->has_status,
-                            .status = exited->status,
-                            .out_of_memory = exited->out_of_memory,
-                            .mem_limit_bytes = exited->mem_limit_bytes,
-                            .text = exited->text};
-    agent_core_exited(p->core, exited->container_id, &end, now_ms, &p->core_fx);
-}
-
 static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
                     struct effects *fx)
 {
     struct agent_program *p = self;
     const struct agent_started *started = data;
     const struct agent_failed *failed = data;
+    const struct agent_limited *limited = data;
+    const struct agent_exited *exited = data;
     arena_clear(&p->arena);
     switch ((enum agent_fact)kind) {
     case AGENT_FACT_STARTED:
@@ -246,13 +237,20 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
         agent_core_alive(p->core, started->container_id, started->pid,
                          started->born, &p->core_fx);
         break;
+    case AGENT_FACT_LIMITED:
+        agent_core_limited(p->core, limited->container_id,
+                           limited->mem_limit_bytes, limited->text,
+                           &p->core_fx);
+        break;
     case AGENT_FACT_FAILED:
         p->count.failures++;
         agent_core_failed(p->core, failed->container_id, failed->text, now_ms,
                           &p->core_fx);
         break;
     case AGENT_FACT_EXITED:
-        on_exited(p, data, now_ms);
+        agent_core_exited(p->core, exited->container_id,
+                          exited->has_status ? exited->status : -1, now_ms,
+                          &p->core_fx);
         break;
     }
     agent_deliver(p, now_ms, fx);

@@ -170,15 +170,14 @@ void agent_core_started(struct agent_core *core, const char *container_id,
 void agent_core_failed(struct agent_core *core, const char *container_id,
                        const char *text, int64_t now_ms,
                        struct agent_effects *fx);
-struct agent_end {
-    bool has_status;
-    int32_t status;
-    bool out_of_memory;
-    int64_t mem_limit_bytes;
-    const char *text;
-};
+/* It wanted more memory than it may have: it is destroyed, and that is what its
+ * tasks hear, whatever the executor says meanwhile. */
+void agent_core_limited(struct agent_core *core, const char *container_id,
+                        int64_t mem_limit_bytes, const char *text,
+                        struct agent_effects *fx);
+/* status: raw wait status, -1 when unknown. */
 void agent_core_exited(struct agent_core *core, const char *container_id,
-                       const struct agent_end *end, int64_t now_ms,
+                       int32_t status, int64_t now_ms,
                        struct agent_effects *fx);
 
 /* --- recovery: stored records, in any order, then start ------------------ */

@@ -144,20 +144,27 @@ void agent_core_failed(struct agent_core *core, const char *container_id,
 }
 
 void agent_core_exited(struct agent_core *core, const char *container_id,
-                       const struct agent_end *end, int64_t now_ms,
+                       int32_t status, int64_t now_ms,
                        struct agent_effects *fx)
+{
+    agent_core_clear_graves(core);
+    struct agent_executor *executor = agent_core_container(core, container_id);
+    if (executor != NULL && executor->state != AGENT_EXECUTOR_TERMINATED)
+        agent_executor_ended(core, executor, status, now_ms, fx);
+}
+
+void agent_core_limited(struct agent_core *core, const char *container_id,
+                        int64_t mem_limit_bytes, const char *text,
+                        struct agent_effects *fx)
 {
     agent_core_clear_graves(core);
     struct agent_executor *executor = agent_core_container(core, container_id);
     if (executor == NULL || executor->state == AGENT_EXECUTOR_TERMINATED)
         return;
-    if (end->out_of_memory) {
-        set_cause(executor, AGENT_TASK_FAILED, AGENT_REASON_MEMORY, end->text);
-        if (executor->cause.reason == AGENT_REASON_MEMORY)
-            executor->cause.limit_mem_bytes = end->mem_limit_bytes;
-    }
-    agent_executor_ended(core, executor, end->has_status ? end->status : -1,
-                         now_ms, fx);
+    agent_executor_destroy(core, executor, AGENT_TASK_FAILED,
+                           AGENT_REASON_MEMORY, text, fx);
+    if (executor->cause.reason == AGENT_REASON_MEMORY)
+        executor->cause.limit_mem_bytes = mem_limit_bytes;
 }
 
 void agent_core_started(struct agent_core *core, const char *container_id,
@@ -182,6 +189,17 @@ void agent_core_started(struct agent_core *core, const char *container_id,
 /* --- the executor's own calls ----------------------------------------------
  */
 
+/* The kernel kills a process of a container that is out of memory, which its
+ * executor tells as a signal. The agent knows better and tells it at the end. */
+static bool is_overruled(const struct agent_executor *executor,
+                         enum agent_task_state state)
+{
+    return executor->cause.message != NULL &&
+           executor->cause.reason == AGENT_REASON_MEMORY &&
+           agent_task_state_is_terminal(state) &&
+           state != AGENT_TASK_FINISHED;
+}
+
 int agent_core_update(struct agent_core *core, struct agent_executor *executor,
                       const struct agent_status *status, int64_t now_ms,
                       struct agent_effects *fx)
@@ -191,7 +209,8 @@ int agent_core_update(struct agent_core *core, struct agent_executor *executor,
         agent_core_task(executor->framework, status->task_id);
     bool is_new = task != NULL && task->executor == executor &&
                   !agent_task_is_terminal(task) &&
-                  !agent_stream_knows(task, status->uuid);
+                  !agent_stream_knows(task, status->uuid) &&
+                  !is_overruled(executor, status->state);
     if (is_new && task->updates.count - task->acknowledged >= AGENT_UPDATES_MAX)
         return -ERR_BUSY;
     if (is_new) {
