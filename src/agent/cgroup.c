@@ -18,10 +18,11 @@ enum {
     VALUE_MAX = 4096
 };
 
-static const char *const NAME[CGROUP_CONTROLLERS] = {
-    "memory", "cpu", "pids", "freezer", "cpuacct"};
+static const char *const NAME[CGROUP_CONTROLLERS] = {"memory", "cpu", "pids",
+                                                     "freezer", "cpuacct"};
 
-/* --- files ------------------------------------------------------------------------ */
+/* --- files
+ * ------------------------------------------------------------------------ */
 
 static bool file_of(const struct cgroups *c, enum cgroup_controller controller,
                     const char *id, const char *name, char *out)
@@ -55,9 +56,8 @@ static int put(const struct cgroups *c, enum cgroup_controller controller,
     return write_value(path, text);
 }
 
-static bool get_text(const struct cgroups *c,
-                     enum cgroup_controller controller, const char *id,
-                     const char *name, char *out, size_t size)
+static bool get_text(const struct cgroups *c, enum cgroup_controller controller,
+                     const char *id, const char *name, char *out, size_t size)
 {
     char path[CGROUP_PATH_MAX];
     out[0] = '\0';
@@ -99,7 +99,8 @@ static int64_t line_value(const char *text, const char *key)
     return 0;
 }
 
-/* --- finding the mounts ------------------------------------------------------------ */
+/* --- finding the mounts
+ * ------------------------------------------------------------ */
 
 static bool has_word(const char *list, const char *word, char separator)
 {
@@ -107,8 +108,8 @@ static bool has_word(const char *list, const char *word, char separator)
     for (const char *at = list; (at = strstr(at, word)) != NULL; at += size) {
         bool begins = at == list || at[-1] == separator || at[-1] == ' ';
         char end = at[size];
-        if (begins && (end == '\0' || end == separator || end == ' ' ||
-                       end == '\n'))
+        if (begins &&
+            (end == '\0' || end == separator || end == ' ' || end == '\n'))
             return true;
     }
     return false;
@@ -208,7 +209,8 @@ int cgroups_open(struct cgroups *out, const char *mounts, const char *root,
     return rc;
 }
 
-/* --- one container ------------------------------------------------------------------ */
+/* --- one container
+ * ------------------------------------------------------------------ */
 
 int cgroup_make(const struct cgroups *c, const char *id, struct err *err)
 {
@@ -315,8 +317,7 @@ void cgroup_kill(const struct cgroups *c, const char *id)
 {
     char path[CGROUP_PATH_MAX];
     pid_t pid[CGROUP_PIDS_MAX];
-    if (c->version == 2 &&
-        file_of(c, CGROUP_MEMORY, id, "cgroup.kill", path) &&
+    if (c->version == 2 && file_of(c, CGROUP_MEMORY, id, "cgroup.kill", path) &&
         write_value(path, "1") == 0)
         return;
     if (c->version == 1)
@@ -329,7 +330,9 @@ void cgroup_kill(const struct cgroups *c, const char *id)
         freezer(c, id, "THAWED");
 }
 
-/* --- memory --------------------------------------------------------------------------- */
+/* --- memory
+ * ---------------------------------------------------------------------------
+ */
 
 static int watch_v1(const struct cgroups *c, const char *id)
 {
@@ -375,13 +378,12 @@ bool cgroup_is_out_of_memory(const struct cgroups *c, const char *id)
     char text[VALUE_MAX];
     if (c->version == 1) /* the alarm also rings when the group is removed */
         return cgroup_exists(c, id);
-    return get_text(c, CGROUP_MEMORY, id, "memory.events", text,
-                    sizeof text) &&
+    return get_text(c, CGROUP_MEMORY, id, "memory.events", text, sizeof text) &&
            line_value(text, "oom_kill") > 0;
 }
 
-int64_t cgroup_memory_report(const struct cgroups *c, const char *id,
-                             char *out, size_t size)
+int64_t cgroup_memory_report(const struct cgroups *c, const char *id, char *out,
+                             size_t size)
 {
     char statistics[VALUE_MAX];
     bool is_v2 = c->version == 2;

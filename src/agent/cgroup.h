@@ -57,7 +57,7 @@ int cgroup_watch_memory(const struct cgroups *c, const char *id);
 bool cgroup_is_out_of_memory(const struct cgroups *c, const char *id);
 /* "Memory limit exceeded: Requested: 64MB Maximum Used: 64MB\n\nMEMORY
  * STATISTICS: ..."; returns the limit in bytes. */
-int64_t cgroup_memory_report(const struct cgroups *c, const char *id,
-                             char *out, size_t size);
+int64_t cgroup_memory_report(const struct cgroups *c, const char *id, char *out,
+                             size_t size);
 bool cgroup_usage(const struct cgroups *c, const char *id,
                   struct agent_usage *out);

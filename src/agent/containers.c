@@ -46,16 +46,16 @@ struct container {
     bool has_failed; /* FAILED instead of EXITED at the end */
     bool has_status;
     int status;
-    int watch_fd;              /* pidfd of an executor that is no child */
-    int memory_fd;             /* out of memory alarm */
+    int watch_fd;  /* pidfd of an executor that is no child */
+    int memory_fd; /* out of memory alarm */
     struct event *watch_event, *memory_event, *retry;
     int64_t retry_ms;
     int64_t cpu_milli, mem_bytes;
-    struct arena arena;        /* of the launch */
+    struct arena arena;         /* of the launch */
     struct agent_launch launch; /* until the executor runs */
     struct sandbox_user user;
     uint32_t uris_fetched;
-    int talk_fd;               /* what the fetcher says, read when it exits */
+    int talk_fd; /* what the fetcher says, read when it exits */
     char failure[AGENT_FACT_TEXT_MAX];
     UT_hash_handle hh;
 };
@@ -68,7 +68,8 @@ struct containers {
     pid_t sweeper;               /* 0: none runs */
 };
 
-/* --- making and ending the record ------------------------------------------------ */
+/* --- making and ending the record
+ * ------------------------------------------------ */
 
 static struct container *find(struct containers *all, const char *id)
 {
@@ -134,7 +135,8 @@ static void finish(struct container *container)
     forget(container);
 }
 
-/* --- destroying -------------------------------------------------------------------- */
+/* --- destroying
+ * -------------------------------------------------------------------- */
 
 /* Kill what is there; true when nothing was. */
 static bool kill_by_group(struct container *container)
@@ -208,7 +210,8 @@ static void fail(struct container *container, const char *text)
     destroy(container);
 }
 
-/* --- watching ---------------------------------------------------------------------- */
+/* --- watching
+ * ---------------------------------------------------------------------- */
 
 static bool is_trusted_end(const struct container *container)
 {
@@ -255,9 +258,8 @@ static void on_memory(evutil_socket_t fd, short what, void *context)
         return;
     struct agent_limited fact = {0};
     snprintf(fact.container_id, sizeof fact.container_id, "%s", container->id);
-    fact.mem_limit_bytes =
-        cgroup_memory_report(all->config.cgroups, container->id, fact.text,
-                             sizeof fact.text);
+    fact.mem_limit_bytes = cgroup_memory_report(
+        all->config.cgroups, container->id, fact.text, sizeof fact.text);
     daemon_fact(all->daemon, AGENT_FACT_LIMITED, &fact, sizeof fact);
 }
 
@@ -276,7 +278,8 @@ static void watch_memory(struct container *container)
     event_add(container->memory_event, NULL);
 }
 
-/* --- launching ----------------------------------------------------------------------- */
+/* --- launching
+ * ----------------------------------------------------------------------- */
 
 static const char *const *copy_list(struct arena *arena,
                                     const char *const *list)
@@ -290,8 +293,7 @@ static const char *const *copy_list(struct arena *arena,
     return copy;
 }
 
-static const char *const *add_user(struct arena *arena,
-                                   const char *const *envp,
+static const char *const *add_user(struct arena *arena, const char *const *envp,
                                    const struct sandbox_user *user)
 {
     size_t count = 0;
@@ -340,9 +342,8 @@ static int open_output(const struct container *container, const char *name,
     if (fd < 0)
         return err_set(err, ERR_IO, "'%s': cannot open: %s", path,
                        strerror(errno));
-    if (container->user.uid >= 0 &&
-        fchown(fd, (uid_t)container->user.uid, (gid_t)container->user.gid) <
-            0) {
+    if (container->user.uid >= 0 && fchown(fd, (uid_t)container->user.uid,
+                                           (gid_t)container->user.gid) < 0) {
         close(fd);
         return err_set(err, ERR_IO, "'%s': cannot hand over: %s", path,
                        strerror(errno));
@@ -406,10 +407,10 @@ static void start_executor(struct container *container)
     pid_t pid = 0;
     int out_fd = open_output(container, "stdout", &err);
     int err_fd = out_fd < 0 ? -1 : open_output(container, "stderr", &err);
-    int rc = err_fd < 0 ? -1
-                        : spawn(container, resolve(container),
-                                container->launch.argv, out_fd, err_fd, &pid,
-                                &err);
+    int rc = err_fd < 0
+                 ? -1
+                 : spawn(container, resolve(container), container->launch.argv,
+                         out_fd, err_fd, &pid, &err);
     if (out_fd >= 0)
         close(out_fd);
     if (err_fd >= 0)
@@ -431,7 +432,8 @@ static void start_executor(struct container *container)
     daemon_fact(all->daemon, AGENT_FACT_STARTED, &fact, sizeof fact);
 }
 
-/* --- fetching ------------------------------------------------------------------------- */
+/* --- fetching
+ * ------------------------------------------------------------------------- */
 
 static void fetch_next(struct container *container);
 
@@ -462,8 +464,7 @@ static void on_fetcher_exit(void *context, pid_t pid, int status)
     if (status != 0) {
         snprintf(text, sizeof text,
                  "Failed to fetch all URIs for container '%s': %s%s%s",
-                 container->id,
-                 process_status_text(status, how, sizeof how),
+                 container->id, process_status_text(status, how, sizeof how),
                  talk[0] != '\0' ? ": " : "", talk);
         fail(container, text);
         return;
@@ -481,8 +482,7 @@ static void fetch_next(struct container *container)
         return;
     }
     const struct agent_uri *uri = &launch->uri[container->uris_fetched];
-    const char *argv[12] = {"perigee-fetch", "--directory",
-                            container->sandbox};
+    const char *argv[12] = {"perigee-fetch", "--directory", container->sandbox};
     int argc = 3;
     if (uri->executable)
         argv[argc++] = "--executable";
@@ -510,7 +510,9 @@ static void fetch_next(struct container *container)
     process_watch_add(all->watch, pid, on_fetcher_exit, container);
 }
 
-/* --- the acts --------------------------------------------------------------------------- */
+/* --- the acts
+ * ---------------------------------------------------------------------------
+ */
 
 static int prepare(struct container *container, struct err *err)
 {
@@ -529,7 +531,8 @@ static int prepare(struct container *container, struct err *err)
     return rc;
 }
 
-static void act_launch(struct containers *all, const struct agent_launch *launch)
+static void act_launch(struct containers *all,
+                       const struct agent_launch *launch)
 {
     struct container *container =
         add(all, launch->container_id, launch->sandbox);
@@ -537,8 +540,8 @@ static void act_launch(struct containers *all, const struct agent_launch *launch
     keep_launch(container, launch);
     container->state = CONTAINER_FETCHING;
     int rc = prepare(container, &err);
-    container->launch.envp = add_user(
-        &container->arena, container->launch.envp, &container->user);
+    container->launch.envp =
+        add_user(&container->arena, container->launch.envp, &container->user);
     if (rc < 0) {
         fail(container, err.text);
         return;
@@ -559,8 +562,9 @@ static void act_limit(struct containers *all, const struct agent_limit *limit)
     container->mem_bytes = limit->mem_bytes;
     if (cgroup_limit(all->config.cgroups, container->id, limit->cpu_milli,
                      limit->mem_bytes, &err) < 0)
-        log_line(LOG_LEVEL_WARN, "container_limit container=%s error=%s, "
-                                 "ignoring",
+        log_line(LOG_LEVEL_WARN,
+                 "container_limit container=%s error=%s, "
+                 "ignoring",
                  container->id, log_value(err.text));
 }
 
@@ -569,11 +573,10 @@ static pid_t search_executor(struct container *container)
 {
     const struct cgroups *cgroups = container->all->config.cgroups;
     pid_t *pid = xmalloc(CGROUP_PIDS_MAX * sizeof *pid);
-    int count =
-        cgroups != NULL && cgroup_exists(cgroups, container->id)
-            ? cgroup_pids(cgroups, container->id, pid, CGROUP_PIDS_MAX)
-            : procs_of_container(0, 0, container->sandbox, pid,
-                                 CGROUP_PIDS_MAX);
+    int count = cgroups != NULL && cgroup_exists(cgroups, container->id)
+                    ? cgroup_pids(cgroups, container->id, pid, CGROUP_PIDS_MAX)
+                    : procs_of_container(0, 0, container->sandbox, pid,
+                                         CGROUP_PIDS_MAX);
     pid_t oldest = procs_oldest(pid, count);
     free(pid);
     return oldest;
@@ -584,8 +587,7 @@ static bool watch_stranger(struct container *container)
     struct event_base *base = daemon_base(container->all->daemon);
     container->watch_fd =
         (int)syscall(SYS_pidfd_open, (long)container->pid, 0L);
-    if (container->watch_fd < 0 ||
-        proc_born(container->pid) != container->born)
+    if (container->watch_fd < 0 || proc_born(container->pid) != container->born)
         return false;
     container->watch_event = event_new(base, container->watch_fd, EV_READ,
                                        on_stranger_exit, container);

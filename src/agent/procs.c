@@ -27,8 +27,7 @@ static ssize_t read_proc(pid_t pid, const char *name, char *out, size_t size)
         return -1;
     size_t used = 0;
     ssize_t n = 0;
-    while (used < size - 1 &&
-           (n = read(fd, out + used, size - 1 - used)) > 0)
+    while (used < size - 1 && (n = read(fd, out + used, size - 1 - used)) > 0)
         used += (size_t)n;
     close(fd);
     out[used] = '\0';
@@ -111,8 +110,7 @@ static void add_descendants(procs *all)
     while (has_changed) {
         has_changed = false;
         for (uint32_t i = 0; i < all->count; i++)
-            for (uint32_t j = 0; !all->item[i].is_member && j < all->count;
-                 j++)
+            for (uint32_t j = 0; !all->item[i].is_member && j < all->count; j++)
                 if (all->item[j].is_member &&
                     all->item[j].pid == all->item[i].parent)
                     has_changed = all->item[i].is_member = true;
@@ -139,11 +137,10 @@ int procs_of_container(pid_t executor, uint64_t born, const char *sandbox,
     executor = still_named(&all, executor, born);
     for (uint32_t i = 0; i < all.count; i++) {
         struct proc *proc = &all.item[i];
-        proc->is_member =
-            (executor > 0 &&
-             (proc->pid == executor || proc->group == executor ||
-              proc->session == executor)) ||
-            has_sandbox(proc->pid, sandbox, buffer);
+        proc->is_member = (executor > 0 &&
+                           (proc->pid == executor || proc->group == executor ||
+                            proc->session == executor)) ||
+                          has_sandbox(proc->pid, sandbox, buffer);
     }
     add_descendants(&all);
     for (uint32_t i = 0; i < all.count && count < max; i++)

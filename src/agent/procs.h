@@ -13,7 +13,8 @@ uint64_t proc_born(pid_t pid);
 /* Every process that belongs to the executor: its session and process group,
  * what descends from it, and what was started with this sandbox in its
  * environment (so that orphans are found after the executor's death), except
- * ourselves. `born` guards against a pid in use again. Returns how many, at most `max`. */
+ * ourselves. `born` guards against a pid in use again. Returns how many, at
+ * most `max`. */
 int procs_of_container(pid_t executor, uint64_t born, const char *sandbox,
                        pid_t *out, int max);
 /* The oldest of some processes, or 0. */

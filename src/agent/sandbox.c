@@ -92,7 +92,8 @@ void sandbox_ended(const char *path)
     (void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
-/* --- removal -------------------------------------------------------------------- */
+/* --- removal
+ * -------------------------------------------------------------------- */
 
 struct sweep {
     int64_t before_ms;
@@ -132,7 +133,7 @@ static void sweep_run(struct sweep *sweep, const char *path, const char *id)
 static void sweep_level(struct sweep *sweep, const char *path, int level)
 {
     static const char *const fixed[] = {NULL, "frameworks", NULL, "executors",
-                                        NULL, "runs", NULL};
+                                        NULL, "runs",       NULL};
     char child[PATH_LEN];
     int64_t unused;
     DIR *directory = opendir(path);

@@ -25,5 +25,4 @@ void sandbox_ended(const char *path);
 /* Remove every sandbox under work_dir that ended before, and directories left
  * empty by that; `live` container ids (NULL-terminated) stay. Slow: for a
  * child process. Returns how many were removed. */
-int sandbox_sweep(const char *work_dir, int64_t before_ms,
-                  char *const *live);
+int sandbox_sweep(const char *work_dir, int64_t before_ms, char *const *live);

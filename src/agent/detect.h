@@ -1,0 +1,13 @@
+/* What this machine has, when nobody says: all cpus, memory less 1 GB, the disk
+ * under work_dir less 5 GB, ports 31000-32000 (Mesos' rules). */
+#pragma once
+#include "base/err.h"
+#include "base/resources.h"
+
+/* `given` (may be "") wins by name; what it does not name is detected. */
+int detect_resources(const char *given, const char *work_dir,
+                     struct resources *out, struct err *err);
+/* Identity of this boot of the machine, into `out`. */
+void detect_boot(char *out, size_t size);
+/* "perigee-fetch" beside this very program; malloc'ed. */
+char *detect_neighbour(const char *name);
