@@ -87,12 +87,114 @@ local function as_c(bytes)
   return table.concat(out, '\n')
 end
 
-local dir = assert(arg[1], 'usage: embed.lua DIR')
+
+-- The schema, as the tables of src/script/schema.h. ---------------------------
+
+local function text(value)
+  if value == nil then return '0' end
+  return (('%q'):format(value):gsub('\\\n', '\\n'))
+end
+
+local function choices(list)
+  if not list then return '0' end
+  local out = {}
+  for i, choice in ipairs(list) do out[i] = text(choice) .. ',' end
+  return '(const char *const[]){' .. table.concat(out) .. '0}'
+end
+
+local function initial(value)
+  if value == nil then return 'DEFAULT_NONE,0,0' end
+  if type(value) == 'string' then
+    return ('DEFAULT_TEXT,%s,0'):format(text(value))
+  end
+  if type(value) == 'boolean' then value = value and 1 or 0 end
+  return ('DEFAULT_NUMBER,0,%d'):format(value)
+end
+
+local function field_row(field, index)
+  local of = field.of
+  if of and of ~= 'string' then
+    of = '&SCHEMA[' .. assert(index[of], of) .. ']'
+  else
+    of = '0'
+  end
+  return ('{%s,%s,%s,%s,FIELD_%s,RULE_%s,%s,%s,%d,%d,%s,%d,%d,%d},'):format(
+    text(field[1]), text(field.alias), text(field.wire or field[1]),
+    text(field.help), field[2]:upper(), (field.rule or 'none'):upper(), of,
+    choices(field.choices), field.min or 0, field.max or math.maxinteger,
+    initial(field.default), field.required and 1 or 0, field.one and 1 or 0,
+    field.always and 1 or 0)
+end
+
+-- AbcDef -> abc_def, as protoc-c names descriptors
+local function snake(name)
+  return (name:gsub('(%l)(%u)', '%1_%2'):lower())
+end
+
+local function print_objects(objects, index)
+  print('extern const struct schema_object SCHEMA[];')
+  for _, object in ipairs(objects) do
+    print(('static const struct schema_field fields_%s[] = {'):format(
+      object.name))
+    for _, field in ipairs(object) do print(field_row(field, index)) end
+    print('};')
+  end
+  print('const struct schema_object SCHEMA[] = {')
+  for _, object in ipairs(objects) do
+    print(('{%s,%s,&perigee__%s__descriptor,fields_%s,%d,%s,%s,%s},'):format(
+      text(object.name), text(object.help), snake(object.message),
+      object.name, #object, text(object.key), text(object.value),
+      text(object.short)))
+  end
+  print('{0}};')
+end
+
+local function print_names(language, index)
+  print('const struct schema_constructor SCHEMA_CONSTRUCTORS[] = {')
+  for _, row in ipairs(language.constructors) do
+    print(('{%s,&SCHEMA[%d],%s},'):format(text(row[1]),
+      assert(index[row[2]], row[2]), row.sequential and 'CONSTRUCT_SEQUENTIAL'
+      or row.service and 'CONSTRUCT_SERVICE' or '0'))
+  end
+  print('{0}};\nconst struct schema_refused SCHEMA_REFUSED[] = {')
+  for _, name in ipairs(language.refused) do print(('{0,"%s"},'):format(name)) end
+  local tables = {}
+  for name in pairs(language.refused_in) do tables[#tables + 1] = name end
+  table.sort(tables)
+  for _, within in ipairs(tables) do
+    for _, name in ipairs(language.refused_in[within]) do
+      print(('{"%s","%s"},'):format(within, name))
+    end
+  end
+  print('{0}};')
+end
+
+local function print_schema(list)
+  local objects, index, language = {}, {}, nil
+  for _, module in ipairs(list) do
+    if module.name:match('^schema%.') then
+      local value = assert(load(module.text, '@' .. module.path))()
+      if module.name == 'schema.language' then
+        language = value
+      else
+        objects[#objects + 1] = value
+        index[value.name] = #objects - 1
+      end
+    end
+  end
+  print('#include "script/schema.h"\n#include "perigee/job.pb-c.h"')
+  print_objects(objects, index)
+  print_names(assert(language, 'schema/language.lua'), index)
+end
+
+-- -----------------------------------------------------------------------------
+
+local list = modules(assert(arg[1], 'usage: embed.lua DIR'))
 local release, rows = {}, {}
 
 print('#include "script/stdlib.h"')
-for i, module in ipairs(modules(dir)) do
-  local chunk = assert(load(module.text, '@stdlib/' .. module.path, 't'))
+for i, module in ipairs(list) do
+  local chunk = assert(load(module.text, '=stdlib/' .. module.path, 't'))
   local code = string.dump(chunk)
   release[i] = ('%s %d\n%s'):format(module.path, #module.text, module.text)
   rows[i] = ('{"%s", code%d, %d},'):format(module.name, i, #code)
@@ -104,3 +206,4 @@ print(table.concat(rows, '\n'))
 print('{0, 0, 0}\n};') -- a row without a name ends the table
 print(('const char STDLIB_HASH[] = "%s";'):format(
   sha256(table.concat(release))))
+print_schema(list)

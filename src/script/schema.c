@@ -1,0 +1,314 @@
+#include "script/schema.h"
+#include "base/job_key.h"
+#include "base/text.h"
+#include <ctype.h>
+#include <string.h>
+
+const struct schema_object *schema_object(const char *name)
+{
+    for (const struct schema_object *object = SCHEMA; object->name; object++)
+        if (strcmp(object->name, name) == 0)
+            return object;
+    return NULL;
+}
+
+const struct schema_field *schema_field(const struct schema_object *object,
+                                        const char *name)
+{
+    for (size_t i = 0; i < object->field_count; i++) {
+        const struct schema_field *field = &object->field[i];
+        if (strcmp(field->name, name) == 0 ||
+            (field->alias != NULL && strcmp(field->alias, name) == 0))
+            return field;
+    }
+    return NULL;
+}
+
+const ProtobufCFieldDescriptor *schema_wire(const struct schema_object *object,
+                                            const struct schema_field *field)
+{
+    if (field->type == FIELD_REFUSED || strcmp(field->wire, "*") == 0)
+        return NULL;
+    return protobuf_c_message_descriptor_get_field_by_name(object->message,
+                                                           field->wire);
+}
+
+const char *schema_nearest(const struct schema_object *object, const char *name)
+{
+    const char *names[SCHEMA_FIELDS_MAX * 2 + 1];
+    size_t count = 0;
+    for (size_t i = 0; i < object->field_count && i < SCHEMA_FIELDS_MAX; i++) {
+        names[count++] = object->field[i].name;
+        if (object->field[i].alias != NULL)
+            names[count++] = object->field[i].alias;
+    }
+    names[count] = NULL;
+    return text_nearest(name, names);
+}
+
+/* --- what a text must look like ---------------------------------------------
+ */
+
+static bool is_hex(const char *text, size_t size)
+{
+    if (size != 64)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if (!isdigit((unsigned char)text[i]) &&
+            !(text[i] >= 'a' && text[i] <= 'f'))
+            return false;
+    return true;
+}
+
+static bool is_variable(const char *text, size_t size)
+{
+    if (size == 0 || isdigit((unsigned char)text[0]))
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if (!isalnum((unsigned char)text[i]) && text[i] != '_')
+            return false;
+    return true;
+}
+
+/* prod, devel, test, staging[0-9]* */
+static bool is_environment(const char *text)
+{
+    static const char STAGING[] = "staging";
+    if (strcmp(text, "prod") == 0 || strcmp(text, "devel") == 0 ||
+        strcmp(text, "test") == 0)
+        return true;
+    size_t size = sizeof STAGING - 1;
+    return strncmp(text, STAGING, size) == 0 &&
+           text[size + strspn(text + size, "0123456789")] == '\0';
+}
+
+static bool has_control(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return true;
+    return false;
+}
+
+static bool is_file_name(const char *text, size_t size)
+{
+    return size > 0 && text[0] != '.' && memchr(text, '/', size) == NULL &&
+           !has_control(text, size);
+}
+
+/* A path that stays below the folder of the job file. */
+static bool is_path_below(const char *text)
+{
+    if (text[0] == '/')
+        return false;
+    for (const char *part = text; part != NULL; part = strchr(part, '/')) {
+        part += *part == '/';
+        size_t size = strcspn(part, "/");
+        if (size == 0 || (size == 2 && memcmp(part, "..", 2) == 0))
+            return false;
+    }
+    return true;
+}
+
+static bool is_uri(const char *text, size_t size)
+{
+    static const char *const scheme[] = {"http://", "https://", "file:///"};
+    if (has_control(text, size))
+        return false;
+    for (size_t i = 0; i < sizeof scheme / sizeof *scheme; i++)
+        if (strncmp(text, scheme[i], strlen(scheme[i])) == 0)
+            return text[strlen(scheme[i])] != '\0';
+    return strstr(text, "://") == NULL && is_path_below(text);
+}
+
+static bool rule_holds(enum field_rule rule, const char *text, size_t size)
+{
+    switch (rule) {
+    case RULE_ATTRIBUTE:
+        return size > 0 && !has_control(text, size);
+    case RULE_ENVIRONMENT:
+        return is_environment(text) && job_key_part_ok(text);
+    case RULE_FILE_NAME:
+        return is_file_name(text, size);
+    case RULE_IDENTIFIER:
+        return job_key_part_ok(text);
+    case RULE_LITERAL:
+        return memmem(text, size, "{{", 2) == NULL;
+    case RULE_SHA256:
+        return is_hex(text, size);
+    case RULE_URI:
+        return is_uri(text, size);
+    case RULE_VARIABLE:
+        return is_variable(text, size);
+    case RULE_NONE:
+        break;
+    }
+    return true;
+}
+
+static const char *rule_text(enum field_rule rule)
+{
+    static const char *const text[] = {
+        [RULE_NONE] = "a string",
+        [RULE_ATTRIBUTE] = "text without control characters",
+        [RULE_ENVIRONMENT] = "prod, devel, test, or staging and digits",
+        [RULE_FILE_NAME] = "a name without '/' that does not begin with '.'",
+        [RULE_IDENTIFIER] = "letters, digits, '_', '.' or '-', at most 63",
+        [RULE_LITERAL] = "text without '{{': only cmdline is substituted",
+        [RULE_SHA256] = "64 lower-case hexadecimal digits",
+        [RULE_URI] = "a path below the job file's folder, or http://, "
+                     "https://, file:///",
+        [RULE_VARIABLE] = "letters, digits and '_', no digit first"};
+    return text[rule];
+}
+
+/* --- checks
+ * ------------------------------------------------------------------- */
+
+static void describe_choices(const struct schema_field *field, struct buf *out)
+{
+    for (size_t i = 0; field->choices[i] != NULL; i++) {
+        const char *between = field->choices[i + 1] == NULL ? " or " : ", ";
+        buf_addf(out, "%s'%s'", i == 0 ? "" : between, field->choices[i]);
+    }
+}
+
+static void describe_integer(const struct schema_field *field, struct buf *out)
+{
+    buf_add_text(out, "an integer");
+    if (field->max == INT64_MAX)
+        buf_addf(out, " of at least %lld", (long long)field->min);
+    else
+        buf_addf(out, " from %lld to %lld", (long long)field->min,
+                 (long long)field->max);
+}
+
+static const char *of_name(const struct schema_field *field)
+{
+    return field->of != NULL ? field->of->name : "string";
+}
+
+void schema_describe(const struct schema_field *field, struct buf *out)
+{
+    char number[32];
+    buf_add_text(out, "want ");
+    switch (field->type) {
+    case FIELD_STRING:
+        if (field->choices != NULL)
+            describe_choices(field, out);
+        else
+            buf_add_text(out, rule_text(field->rule));
+        break;
+    case FIELD_TEMPLATE:
+        buf_add_text(out, "a string");
+        break;
+    case FIELD_BOOLEAN:
+        buf_add_text(out, "true or false");
+        break;
+    case FIELD_INTEGER:
+        describe_integer(field, out);
+        break;
+    case FIELD_MILLI:
+        buf_addf(out, "a number of at least %s",
+                 text_from_milli(field->min, number, sizeof number));
+        break;
+    case FIELD_MEBIBYTES:
+        buf_add_text(out, "bytes, at least 1*MB");
+        break;
+    case FIELD_OBJECT:
+        buf_addf(out, "a %s", of_name(field));
+        break;
+    case FIELD_LIST:
+        buf_addf(out, "a list of %s", of_name(field));
+        break;
+    case FIELD_MAP:
+        buf_addf(out, "a table of names and %s",
+                 field->of->value != NULL ? "strings" : field->of->name);
+        break;
+    case FIELD_REFUSED:
+        buf_add_text(out, "nothing");
+        break;
+    }
+}
+
+static bool refuse(const struct schema_field *field, struct buf *expected)
+{
+    buf_clear(expected);
+    schema_describe(field, expected);
+    return false;
+}
+
+static bool is_choice(const struct schema_field *field, const char *text)
+{
+    for (size_t i = 0; field->choices[i] != NULL; i++)
+        if (strcmp(field->choices[i], text) == 0)
+            return true;
+    return false;
+}
+
+static bool check_bytes(const char *text, size_t size, struct buf *expected)
+{
+    if (memchr(text, '\0', size) == NULL &&
+        text_is_utf8((const uint8_t *)text, size))
+        return true;
+    buf_clear(expected);
+    buf_add_text(expected, "want UTF-8 without a zero byte");
+    return false;
+}
+
+bool schema_check_text(const struct schema_field *field, const char *text,
+                       size_t size, struct buf *expected)
+{
+    if (!check_bytes(text, size, expected))
+        return false;
+    if (field->choices != NULL && !is_choice(field, text))
+        return refuse(field, expected);
+    if (!rule_holds(field->rule, text, size))
+        return refuse(field, expected);
+    if ((int64_t)size < field->min) {
+        buf_clear(expected);
+        buf_add_text(expected, "want at least one character");
+        return false;
+    }
+    if ((int64_t)size > field->max) {
+        buf_clear(expected);
+        buf_addf(expected, "want at most %lld bytes", (long long)field->max);
+        return false;
+    }
+    return true;
+}
+
+bool schema_check_number(const struct schema_field *field, int64_t number,
+                         struct buf *expected)
+{
+    if (number >= field->min && number <= field->max)
+        return true;
+    return refuse(field, expected);
+}
+
+bool schema_check_count(const struct schema_field *field, size_t count,
+                        struct buf *expected)
+{
+    int64_t min = field->type == FIELD_LIST ? field->min : 0;
+    if ((int64_t)count >= min && (int64_t)count <= field->max)
+        return true;
+    buf_clear(expected);
+    if ((int64_t)count < min)
+        buf_add_text(expected, "want at least one");
+    else
+        buf_addf(expected, "want at most %lld", (long long)field->max);
+    return false;
+}
+
+bool schema_check_key(const struct schema_field *field, const char *text,
+                      size_t size, struct buf *expected)
+{
+    enum { KEY_MAX = 256 };
+    if (!check_bytes(text, size, expected))
+        return false;
+    if (rule_holds(field->rule, text, size) && size > 0 && size <= KEY_MAX)
+        return true;
+    buf_clear(expected);
+    buf_addf(expected, "want %s", rule_text(field->rule));
+    return false;
+}
