@@ -19,12 +19,12 @@ enum config_type {
 };
 
 struct config_option {
-    const char *name;        /* "work_dir" */
+    const char *name; /* "work_dir" */
     enum config_type type;
-    size_t offset;           /* offsetof(struct x_config, work_dir) */
-    const char *initial;     /* default as text; NULL: none */
-    const char *help;        /* one line */
-    int64_t min, max;        /* CONFIG_INT; both 0: unbounded */
+    size_t offset;       /* offsetof(struct x_config, work_dir) */
+    const char *initial; /* default as text; NULL: none */
+    const char *help;    /* one line */
+    int64_t min, max;    /* CONFIG_INT; both 0: unbounded */
     bool is_required;
 };
 

@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 struct script_limits {
-    int64_t cpu_ms;        /* 2000 */
-    int64_t memory_bytes;  /* 512 MiB */
-    int64_t bundle_bytes;  /* 4 MiB of Lua text */
-    int32_t files;         /* 256 */
-    int64_t asset_bytes;   /* 4 MiB each */
+    int64_t cpu_ms;       /* 2000 */
+    int64_t memory_bytes; /* 512 MiB */
+    int64_t bundle_bytes; /* 4 MiB of Lua text */
+    int32_t files;        /* 256 */
+    int64_t asset_bytes;  /* 4 MiB each */
 };
 extern const struct script_limits SCRIPT_LIMITS; /* the defaults above */
 

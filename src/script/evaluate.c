@@ -1,0 +1,150 @@
+#include "script/evaluate.h"
+#include "base/alloc.h"
+#include "script/stdlib.h"
+#include "script/worker_process.h"
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+const struct script_limits SCRIPT_LIMITS = {.cpu_ms = 2000,
+                                            .memory_bytes = INT64_C(512) << 20,
+                                            .bundle_bytes = 4 << 20,
+                                            .files = 256,
+                                            .asset_bytes = 4 << 20};
+
+const char *script_stdlib_hash(void)
+{
+    return STDLIB_HASH;
+}
+
+/* --- which file
+ * ------------------------------------------------------------------ */
+
+/* Make root and entry: the file below the root, or its own folder. */
+static int split_path(const char *path, const char *root, char **out_root,
+                      char **out_entry, struct err *err)
+{
+    char real[PATH_MAX], real_root[PATH_MAX];
+    if (realpath(path, real) == NULL)
+        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
+                       "job file '%s': %s", path, strerror(errno));
+    if (root == NULL) {
+        char *slash = strrchr(real, '/');
+        *out_entry = xstrdup(slash + 1);
+        *out_root = slash == real ? xstrdup("/")
+                                  : xstrndup(real, (size_t)(slash - real));
+        return 0;
+    }
+    if (realpath(root, real_root) == NULL)
+        return err_set(err, ERR_NOT_FOUND, "root '%s': %s", root,
+                       strerror(errno));
+    size_t size = strlen(real_root);
+    if (strcmp(real_root, "/") == 0)
+        size = 0;
+    if (strncmp(real, real_root, size) != 0 || real[size] != '/')
+        return err_set(err, ERR_INVALID, "job file '%s' is not below root '%s'",
+                       path, root);
+    *out_entry = xstrdup(real + size + 1);
+    *out_root = xstrdup(real_root);
+    return 0;
+}
+
+/* --- waiting
+ * ----------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Read until the child closes its end, for at most WORKER_WALL_MS. */
+static void read_answer(const struct worker_process *worker, struct buf *out)
+{
+    int64_t end_ms = now_ms() + WORKER_WALL_MS;
+    for (;;) {
+        struct pollfd ready = {.fd = worker->fd, .events = POLLIN};
+        int64_t left_ms = end_ms - now_ms();
+        if (left_ms <= 0 || out->size > WORKER_ANSWER_MAX) {
+            kill(worker->pid, SIGKILL);
+            return;
+        }
+        if (poll(&ready, 1, (int)left_ms) <= 0)
+            continue;
+        buf_reserve(out, 65536);
+        ssize_t size = read(worker->fd, out->data + out->size, 65536);
+        if (size == 0 || (size < 0 && errno != EINTR))
+            return;
+        out->size += size > 0 ? (size_t)size : 0;
+    }
+}
+
+static int64_t cpu_ms(const struct rusage *usage)
+{
+    return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000 +
+           (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
+}
+
+static int run_worker(const Perigee__WorkRequest *request,
+                      const struct script_limits *limits,
+                      Perigee__Evaluation **out, struct err *err)
+{
+    struct worker_process worker;
+    struct buf answer = {0}, packed = {0};
+    struct rusage usage = {0};
+    int status = 0;
+    int rc = worker_process_start(request, &worker, err);
+    if (rc < 0)
+        return rc;
+    read_answer(&worker, &answer);
+    close(worker.fd);
+    while (wait4(worker.pid, &status, 0, &usage) < 0 && errno == EINTR)
+        ;
+    worker_answer(buf_bytes(&answer), status, cpu_ms(&usage), limits, &packed);
+    *out = perigee__evaluation__unpack(NULL, packed.size, packed.data);
+    if (*out == NULL)
+        rc =
+            err_set(err, ERR_INTERNAL, "script worker: cannot read its answer");
+    buf_release(&answer);
+    buf_release(&packed);
+    return rc;
+}
+
+int script_evaluate_file(const char *path, const char *root,
+                         const struct script_parameter *parameter,
+                         size_t parameter_count,
+                         const struct script_limits *limits,
+                         Perigee__Evaluation **out, struct err *err)
+{
+    Perigee__WorkRequest request = PERIGEE__WORK_REQUEST__INIT;
+    if (limits == NULL)
+        limits = &SCRIPT_LIMITS;
+    int rc = split_path(path, root, &request.root, &request.entry, err);
+    if (rc < 0)
+        return rc;
+    Perigee__EnvVar *given = xcalloc(parameter_count + 1, sizeof *given);
+    Perigee__EnvVar **list = xcalloc(parameter_count + 1, sizeof *list);
+    for (size_t i = 0; i < parameter_count; i++) {
+        perigee__env_var__init(&given[i]);
+        given[i].name = (char *)parameter[i].name;
+        given[i].value = (char *)parameter[i].value;
+        list[i] = &given[i];
+    }
+    request.parameters = list;
+    request.n_parameters = parameter_count;
+    worker_request_limits(&request, limits);
+    rc = run_worker(&request, limits, out, err);
+    free(list);
+    free(given);
+    free(request.root);
+    free(request.entry);
+    return rc;
+}

@@ -1,0 +1,306 @@
+#include "script/job_build.h"
+#include "script/convert.h"
+#include "script/library.h"
+#include <assert.h>
+#include <string.h>
+
+/* --- fields by descriptor
+ * ------------------------------------------------------- */
+
+static void *member(ProtobufCMessage *message, unsigned offset)
+{
+    return (uint8_t *)message + offset;
+}
+
+static const void *member_of(const ProtobufCMessage *message, unsigned offset)
+{
+    return (const uint8_t *)message + offset;
+}
+
+static void set_has(ProtobufCMessage *message,
+                    const ProtobufCFieldDescriptor *field)
+{
+    if (field->quantifier_offset != 0)
+        *(protobuf_c_boolean *)member(message, field->quantifier_offset) = 1;
+}
+
+void build_set_text(ProtobufCMessage *message,
+                    const ProtobufCFieldDescriptor *field, char *text)
+{
+    assert(field->type == PROTOBUF_C_TYPE_STRING);
+    *(char **)member(message, field->offset) = text;
+}
+
+void build_set_number(ProtobufCMessage *message,
+                      const ProtobufCFieldDescriptor *field, int64_t number)
+{
+    void *at = member(message, field->offset);
+    set_has(message, field);
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_BOOL:
+        *(protobuf_c_boolean *)at = number != 0;
+        break;
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_ENUM:
+        *(uint32_t *)at = (uint32_t)number;
+        break;
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_UINT64:
+        *(uint64_t *)at = (uint64_t)number;
+        break;
+    default:
+        assert(!"a number in the schema, none on the wire");
+    }
+}
+
+bool build_is_set(const ProtobufCMessage *message,
+                  const ProtobufCFieldDescriptor *field)
+{
+    if (field->label == PROTOBUF_C_LABEL_REPEATED)
+        return *(const size_t *)member_of(message, field->quantifier_offset) >
+               0;
+    if (field->quantifier_offset != 0)
+        return *(const protobuf_c_boolean *)member_of(message,
+                                                      field->quantifier_offset);
+    return *(void *const *)member_of(message, field->offset) != NULL;
+}
+
+int64_t build_number(const ProtobufCMessage *message,
+                     const ProtobufCFieldDescriptor *field)
+{
+    const void *at = member_of(message, field->offset);
+    switch (field->type) {
+    case PROTOBUF_C_TYPE_BOOL:
+        return *(const protobuf_c_boolean *)at;
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_ENUM:
+        return *(const int32_t *)at;
+    case PROTOBUF_C_TYPE_UINT32:
+        return *(const uint32_t *)at;
+    case PROTOBUF_C_TYPE_UINT64:
+        return *(const uint64_t *)at > INT64_MAX
+                   ? INT64_MAX
+                   : (int64_t) * (const uint64_t *)at;
+    default:
+        return *(const int64_t *)at;
+    }
+}
+
+static ProtobufCMessage *new_message(const ProtobufCMessageDescriptor *type,
+                                     struct arena *arena)
+{
+    ProtobufCMessage *message = arena_alloc(arena, type->sizeof_message);
+    protobuf_c_message_init(type, message);
+    return message;
+}
+
+/* An array of `count` pointers as a repeated field. */
+static void **set_array(ProtobufCMessage *message,
+                        const ProtobufCFieldDescriptor *field, size_t count,
+                        struct arena *arena)
+{
+    void **array = arena_alloc(arena, (count + 1) * sizeof *array);
+    *(void ***)member(message, field->offset) = array;
+    *(size_t *)member(message, field->quantifier_offset) = count;
+    return array;
+}
+
+/* --- defaults
+ * ---------------------------------------------------------------------- */
+
+static void set_default(const struct schema_field *field,
+                        const ProtobufCFieldDescriptor *wire,
+                        ProtobufCMessage *message, struct arena *arena)
+{
+    if (field->initial == DEFAULT_TEXT) {
+        build_set_text(message, wire, arena_strdup(arena, field->initial_text));
+    } else if (field->initial == DEFAULT_NUMBER) {
+        build_set_number(message, wire, field->initial_number);
+    } else if (field->type == FIELD_OBJECT && field->is_always) {
+        ProtobufCMessage *inner = new_message(field->of->message, arena);
+        build_defaults(field->of, inner, arena);
+        *(ProtobufCMessage **)member(message, wire->offset) = inner;
+    }
+}
+
+void build_defaults(const struct schema_object *object,
+                    ProtobufCMessage *message, struct arena *arena)
+{
+    for (size_t i = 0; i < object->field_count; i++) {
+        const struct schema_field *field = &object->field[i];
+        const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
+        if (field->type == FIELD_REFUSED)
+            continue;
+        if (wire == NULL)
+            build_defaults(field->of, message, arena);
+        else if (!build_is_set(message, wire))
+            set_default(field, wire, message, arena);
+    }
+}
+
+/* --- values
+ * ----------------------------------------------------------------------- */
+
+static char *keep_text(lua_State *L, int index, struct arena *arena)
+{
+    size_t size;
+    const char *text = lua_tolstring(L, index, &size);
+    return arena_strndup(arena, text, size);
+}
+
+static void fill(lua_State *L, int index, const struct schema_object *object,
+                 ProtobufCMessage *message, struct arena *arena);
+
+static void set_list(lua_State *L, int index, const struct schema_field *field,
+                     const ProtobufCFieldDescriptor *wire,
+                     ProtobufCMessage *message, struct arena *arena)
+{
+    const struct value *list = value_at(L, index);
+    void **array = set_array(message, wire, list->count, arena);
+    size_t count = 0;
+    for (uint32_t i = 1; i <= list->count; i++) {
+        lua_getiuservalue(L, index, (int)i);
+        if (value_is_mark(L, -1))
+            ; /* was reported */
+        else if (field->of == NULL)
+            array[count++] = keep_text(L, -1, arena);
+        else
+            array[count++] = build_message(L, -1, field->of, arena);
+        lua_pop(L, 1);
+    }
+    *(size_t *)member(message, wire->quantifier_offset) = count;
+}
+
+/* One entry of a map: the element's message with its key inside. */
+static ProtobufCMessage *build_entry(lua_State *L, int value, const char *key,
+                                     const struct schema_object *of,
+                                     struct arena *arena)
+{
+    ProtobufCMessage *out;
+    if (of->value != NULL) {
+        out = new_message(of->message, arena);
+        build_set_text(out,
+                       protobuf_c_message_descriptor_get_field_by_name(
+                           of->message, of->value),
+                       keep_text(L, value, arena));
+    } else {
+        out = build_message(L, value, of, arena);
+    }
+    build_set_text(
+        out,
+        protobuf_c_message_descriptor_get_field_by_name(of->message, of->key),
+        arena_strdup(arena, key));
+    return out;
+}
+
+static void set_map(lua_State *L, int index, const struct schema_field *field,
+                    const ProtobufCFieldDescriptor *wire,
+                    ProtobufCMessage *message, struct arena *arena)
+{
+    lua_getiuservalue(L, index, 1);
+    int table = lua_gettop(L);
+    library_push_keys(L, table);
+    lua_Integer size = (lua_Integer)lua_rawlen(L, -1);
+    void **array = set_array(message, wire, (size_t)size, arena);
+    size_t count = 0;
+    for (lua_Integer i = 1; i <= size; i++) {
+        lua_rawgeti(L, table + 1, i);
+        lua_pushvalue(L, -1);
+        lua_rawget(L, table);
+        if (!value_is_mark(L, -1) && lua_type(L, -2) == LUA_TSTRING)
+            array[count++] = build_entry(L, lua_gettop(L), lua_tostring(L, -2),
+                                         field->of, arena);
+        lua_pop(L, 2);
+    }
+    *(size_t *)member(message, wire->quantifier_offset) = count;
+    lua_settop(L, table - 1);
+}
+
+static void set_template(lua_State *L, int index,
+                         const ProtobufCFieldDescriptor *wire,
+                         ProtobufCMessage *message, struct arena *arena)
+{
+    const struct value *raw = value_at(L, index);
+    const ProtobufCFieldDescriptor *flag =
+        protobuf_c_message_descriptor_get_field_by_name(message->descriptor,
+                                                        "raw");
+    if (raw != NULL)
+        lua_getiuservalue(L, index, 1);
+    else
+        lua_pushvalue(L, index);
+    build_set_text(message, wire, keep_text(L, -1, arena));
+    build_set_number(message, flag, raw != NULL);
+    lua_pop(L, 1);
+}
+
+/* The value on top of the stack into a field. */
+static void set_field(lua_State *L, const struct schema_field *field,
+                      const ProtobufCFieldDescriptor *wire,
+                      ProtobufCMessage *message, struct arena *arena)
+{
+    int index = lua_gettop(L);
+    int64_t number;
+    switch (field->type) {
+    case FIELD_STRING:
+        build_set_text(message, wire, keep_text(L, index, arena));
+        break;
+    case FIELD_TEMPLATE:
+        set_template(L, index, wire, message, arena);
+        break;
+    case FIELD_BOOLEAN:
+        build_set_number(message, wire, lua_toboolean(L, index));
+        break;
+    case FIELD_INTEGER:
+    case FIELD_MEBIBYTES:
+        build_set_number(message, wire, lua_tointeger(L, index));
+        break;
+    case FIELD_MILLI:
+        if (value_milli(L, index, &number))
+            build_set_number(message, wire, number);
+        break;
+    case FIELD_OBJECT:
+        *(ProtobufCMessage **)member(message, wire->offset) =
+            build_message(L, index, field->of, arena);
+        break;
+    case FIELD_LIST:
+        set_list(L, index, field, wire, message, arena);
+        break;
+    case FIELD_MAP:
+        set_map(L, index, field, wire, message, arena);
+        break;
+    case FIELD_REFUSED:
+        break;
+    }
+}
+
+static void fill(lua_State *L, int index, const struct schema_object *object,
+                 ProtobufCMessage *message, struct arena *arena)
+{
+    luaL_checkstack(L, 12, "job file");
+    for (size_t i = 0; i < object->field_count; i++) {
+        const struct schema_field *field = &object->field[i];
+        const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
+        if (field->type == FIELD_REFUSED)
+            continue;
+        lua_getiuservalue(L, index, (int)i + 1);
+        if (!lua_isnil(L, -1) && !value_is_mark(L, -1)) {
+            if (wire == NULL)
+                fill(L, lua_gettop(L), field->of, message, arena);
+            else
+                set_field(L, field, wire, message, arena);
+        }
+        lua_pop(L, 1);
+    }
+}
+
+ProtobufCMessage *build_message(lua_State *L, int index,
+                                const struct schema_object *object,
+                                struct arena *arena)
+{
+    ProtobufCMessage *message = new_message(object->message, arena);
+    if (index != 0)
+        fill(L, lua_absindex(L, index), object, message, arena);
+    build_defaults(object, message, arena);
+    return message;
+}

@@ -1,0 +1,342 @@
+#include "script/language.h"
+#include "script/convert.h"
+#include "script/library.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { MESSAGE_MAX = 300 };
+
+void language_problem(lua_State *L, const char *function, const char *message,
+                      const char *expected, const char *nearest)
+{
+    struct evaluation *e = evaluation_of(L);
+    struct problem_report report = {.site = evaluation_site(e, function),
+                                    .object = function,
+                                    .message = message,
+                                    .expected = expected,
+                                    .nearest = nearest};
+    (void)problem_add(e, &report);
+}
+
+/* --- constructors
+ * -------------------------------------------------------------- */
+
+/* The one table of a constructor at 1; 0 when it got something else. */
+static int check_table(lua_State *L, const char *name)
+{
+    char message[MESSAGE_MAX];
+    if (lua_gettop(L) == 1 && lua_istable(L, 1))
+        return 1;
+    if (lua_gettop(L) > 1)
+        snprintf(message, sizeof message, "%s takes one table, got %d values",
+                 name, lua_gettop(L));
+    else
+        snprintf(message, sizeof message, "%s takes one table, got %s", name,
+                 lua_isnone(L, 1) ? "nothing" : value_type_name(L, 1));
+    language_problem(L, name, message, "want name = value in { }", NULL);
+    return 0;
+}
+
+static int l_construct(lua_State *L)
+{
+    const struct schema_constructor *constructor =
+        lua_touserdata(L, lua_upvalueindex(1));
+    int given = check_table(L, constructor->name);
+    struct value *value =
+        value_push(L, constructor->object,
+                   evaluation_site(evaluation_of(L), constructor->name));
+    if (given != 0)
+        value_construct(L, given, constructor);
+    else
+        value->has_mark = true;
+    return 1;
+}
+
+/* A value of `object` from the plain table on top, in its place. */
+static void construct_plain(lua_State *L, const char *object,
+                            struct call_site site)
+{
+    int given = lua_gettop(L);
+    (void)value_push(L, schema_object(object), site);
+    value_construct(L, given, NULL);
+    lua_remove(L, given);
+}
+
+static void copy_field(lua_State *L, int from, const char *name)
+{
+    lua_getfield(L, from, name);
+    lua_setfield(L, -2, name);
+}
+
+static void push_simple_resources(lua_State *L, struct call_site site)
+{
+    static const lua_Integer GIBIBYTE = 1 << 30;
+    lua_newtable(L);
+    lua_pushinteger(L, 1);
+    lua_setfield(L, -2, "cpu");
+    lua_pushinteger(L, GIBIBYTE);
+    lua_setfield(L, -2, "ram");
+    lua_pushinteger(L, GIBIBYTE);
+    lua_setfield(L, -2, "disk");
+    construct_plain(L, "Resources", site);
+}
+
+/* The Task that the checked SimpleTask at `simple` stands for. */
+static void push_simple_task(lua_State *L, int simple, struct call_site site)
+{
+    lua_newtable(L); /* of the task */
+    lua_createtable(L, 1, 0);
+    lua_newtable(L); /* of the process */
+    copy_field(L, simple, "name");
+    copy_field(L, simple, "cmdline");
+    construct_plain(L, "Process", site);
+    lua_rawseti(L, -2, 1);
+    lua_setfield(L, -2, "processes");
+    copy_field(L, simple, "name");
+    copy_field(L, simple, "fetch");
+    copy_field(L, simple, "resources");
+    lua_getfield(L, -1, "resources");
+    if (lua_isnil(L, -1)) {
+        push_simple_resources(L, site);
+        lua_setfield(L, -3, "resources");
+    }
+    lua_pop(L, 1);
+    construct_plain(L, "Task", site);
+}
+
+/* SimpleTask { name =, cmdline =, ... } or SimpleTask(name, cmdline) */
+static int l_simple_task(lua_State *L)
+{
+    struct call_site site = evaluation_site(evaluation_of(L), "SimpleTask");
+    if (lua_gettop(L) == 2) {
+        lua_newtable(L);
+        lua_pushvalue(L, 1);
+        lua_setfield(L, -2, "name");
+        lua_pushvalue(L, 2);
+        lua_setfield(L, -2, "cmdline");
+        lua_replace(L, 1);
+        lua_settop(L, 1);
+    }
+    int given = check_table(L, "SimpleTask");
+    struct value *simple = value_push(L, schema_object("SimpleTask"), site);
+    int index = lua_gettop(L);
+    if (given != 0)
+        value_construct(L, given, NULL);
+    if (given != 0 && !simple->has_mark) {
+        push_simple_task(L, index, site);
+        return 1;
+    }
+    struct value *task = value_push(L, schema_object("Task"), site);
+    task->has_mark = true;
+    task->problem = simple->problem;
+    return 1;
+}
+
+/* Env { NAME = "value" } */
+static int l_env(lua_State *L)
+{
+    struct call_site site = evaluation_site(evaluation_of(L), "Env");
+    const struct schema_object *job = schema_object("Job");
+    int given = check_table(L, "Env");
+    if (given == 0) {
+        value_push_refused(L);
+        return 1;
+    }
+    /* A job that nobody sees stands behind the checks. */
+    struct value *holder = value_push(L, schema_object("EnvVar"), site);
+    (void)value_convert(L, holder, 1, schema_field(job, "env"), "env");
+    return 1;
+}
+
+/* --- functions that make values
+ * -------------------------------------------------- */
+
+/* All arguments, or the one list given, as a plain table on top. */
+static void push_arguments(lua_State *L)
+{
+    int count = lua_gettop(L);
+    const struct value *value = value_at(L, 1);
+    bool is_list = count == 1 && (lua_istable(L, 1) ||
+                                  (value != NULL && value->kind == VALUE_LIST));
+    if (is_list) {
+        lua_pushvalue(L, 1);
+        return;
+    }
+    lua_createtable(L, count, 0);
+    for (int i = 1; i <= count; i++) {
+        lua_pushvalue(L, i);
+        lua_rawseti(L, -2, i);
+    }
+}
+
+/* order("a", b, ...) */
+static int l_order(lua_State *L)
+{
+    struct call_site site = evaluation_site(evaluation_of(L), "order");
+    push_arguments(L);
+    lua_newtable(L);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "order");
+    construct_plain(L, "Constraint", site);
+    return 1;
+}
+
+/* one_of("a", "b"), none_of("a"); upvalue: the kind */
+static int l_of(lua_State *L)
+{
+    int kind = (int)lua_tointeger(L, lua_upvalueindex(1));
+    const char *name = kind == CONSTRAINT_ONE_OF ? "one_of" : "none_of";
+    const struct schema_object *object = schema_object("HostConstraint");
+    struct call_site site = evaluation_site(evaluation_of(L), name);
+    bool is_empty = lua_gettop(L) == 0;
+    push_arguments(L);
+    int given = lua_gettop(L);
+    if (is_empty)
+        language_problem(L, name, "no values", "want at least one", NULL);
+    struct value *holder = value_push(L, object, site);
+    bool is_good = value_convert(L, holder, given,
+                                 schema_field(object, "values"), "values");
+    if (!is_good || is_empty) {
+        value_push_refused(L); /* its problem is told */
+        return 1;
+    }
+    convert_push_constraint(L, site, kind, -1);
+    return 1;
+}
+
+/* limit(n) */
+static int l_limit(lua_State *L)
+{
+    const struct schema_object *object = schema_object("HostConstraint");
+    struct call_site site = evaluation_site(evaluation_of(L), "limit");
+    lua_settop(L, 1);
+    struct value *holder = value_push(L, object, site);
+    if (!value_convert(L, holder, 1, schema_field(object, "limit"), "limit")) {
+        value_push_refused(L);
+        return 1;
+    }
+    convert_push_constraint(L, site, CONSTRAINT_LIMIT, -1);
+    return 1;
+}
+
+/* raw [[text]] */
+static int l_raw(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TSTRING);
+    lua_settop(L, 1);
+    (void)value_wrap_raw(L);
+    return 1;
+}
+
+/* Copy the entries of the table or map at `from` into the table on top. */
+static void copy_entries(lua_State *L, int from)
+{
+    const struct value *value = value_at(L, from);
+    if (value != NULL && value->kind == VALUE_MAP)
+        lua_getiuservalue(L, from, 1);
+    else if (lua_istable(L, from))
+        lua_pushvalue(L, from);
+    else
+        luaL_error(L, "extend: want tables or maps, got a %s",
+                   value_type_name(L, from));
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        if (value_is_unset(L, -1)) {
+            lua_pop(L, 1);
+            lua_pushnil(L);
+        }
+        lua_rawset(L, -5); /* result entries key [key value] */
+    }
+    lua_pop(L, 1);
+}
+
+/* extend(map, { more }) -> a new table; `unset` takes a name away */
+static int l_extend(lua_State *L)
+{
+    int count = lua_gettop(L);
+    lua_newtable(L);
+    for (int i = 1; i <= count; i++)
+        copy_entries(L, i);
+    return 1;
+}
+
+/* --- what is refused
+ * ------------------------------------------------------------------ */
+
+static int l_refused(lua_State *L)
+{
+    char message[MESSAGE_MAX];
+    const char *name = lua_tostring(L, lua_upvalueindex(1));
+    const char *dot = strrchr(name, '.');
+    snprintf(message, sizeof message, REFUSED_TEXT("%s"), name);
+    language_problem(L, dot != NULL ? dot + 1 : name, message, NULL, NULL);
+    value_push_refused(L);
+    return 1;
+}
+
+static void push_refused(lua_State *L, const struct schema_refused *refused)
+{
+    if (refused->within != NULL)
+        lua_pushfstring(L, "%s.%s", refused->within, refused->name);
+    else
+        lua_pushstring(L, refused->name);
+    lua_pushcclosure(L, l_refused, 1);
+}
+
+static void open_refused(lua_State *L)
+{
+    int language = lua_gettop(L);
+    const struct schema_refused *refused = SCHEMA_REFUSED;
+    for (; refused->name != NULL && refused->within == NULL; refused++) {
+        push_refused(L, refused);
+        lua_setfield(L, language, refused->name);
+    }
+    while (refused->name != NULL) {
+        const char *within = refused->within;
+        lua_newtable(L);
+        for (; refused->name != NULL && strcmp(refused->within, within) == 0;
+             refused++) {
+            push_refused(L, refused);
+            lua_setfield(L, -2, refused->name);
+        }
+        library_freeze(L, within);
+        lua_setfield(L, language, within);
+    }
+}
+
+/* --- all
+ * ----------------------------------------------------------------------------------
+ */
+
+static void open_constructors(lua_State *L)
+{
+    for (const struct schema_constructor *c = SCHEMA_CONSTRUCTORS; c->name;
+         c++) {
+        lua_pushlightuserdata(L, (void *)(uintptr_t)c);
+        lua_pushcclosure(L, l_construct, 1);
+        lua_setfield(L, -2, c->name);
+    }
+}
+
+void language_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"Env", l_env},     {"SimpleTask", l_simple_task},
+        {"order", l_order}, {"limit", l_limit},
+        {"raw", l_raw},     {"extend", l_extend},
+        {NULL, NULL}};
+    value_open(L);
+    luaL_setfuncs(L, functions, 0);
+    open_constructors(L);
+    open_refused(L);
+    lua_pushinteger(L, CONSTRAINT_ONE_OF);
+    lua_pushcclosure(L, l_of, 1);
+    lua_setfield(L, -2, "one_of");
+    lua_pushinteger(L, CONSTRAINT_NONE_OF);
+    lua_pushcclosure(L, l_of, 1);
+    lua_setfield(L, -2, "none_of");
+    value_push_unset(L);
+    lua_setfield(L, -2, "unset");
+}

@@ -1,0 +1,20 @@
+/* The names a job file sees besides the libraries: constructors, functions,
+ * units, and what is understood but refused. */
+#pragma once
+#include "script/evaluation.h"
+
+/* Into the table on top of the stack. */
+void language_open(lua_State *L);
+/* require() and import(): other files, each run once (script/module.c). */
+void module_open(lua_State *L);
+/* param() (script/parameter.c). */
+void parameter_open(lua_State *L);
+/* After the run: parameters that were given and never declared. */
+void parameter_check_given(struct evaluation *e);
+
+/* Record a problem of a call that makes no value yet. */
+void language_problem(lua_State *L, const char *function, const char *message,
+                      const char *expected, const char *nearest);
+/* Push a new environment and the chunk of a file of the user. A syntax error
+ * is recorded and ends the run. */
+void module_load(lua_State *L, struct bundle_file *file);

@@ -1,0 +1,461 @@
+#include "script/locator.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- tokens
+ * ------------------------------------------------------------------- */
+
+struct scanner {
+    const uint8_t *at, *end, *begin;
+    uint32_t line;
+};
+
+/* [[, [=[, ...: the number of '=', or -1. */
+static int long_level(const struct scanner *s)
+{
+    const uint8_t *at = s->at + 1;
+    while (at < s->end && *at == '=')
+        at++;
+    return at < s->end && *at == '[' ? (int)(at - s->at - 1) : -1;
+}
+
+static void skip_long(struct scanner *s, int level)
+{
+    s->at += level + 2;
+    while (s->at < s->end) {
+        if (*s->at == '\n')
+            s->line++;
+        if (*s->at++ != ']')
+            continue;
+        int equals = 0;
+        while (s->at < s->end && *s->at == '=' && equals < level) {
+            s->at++;
+            equals++;
+        }
+        if (equals == level && s->at < s->end && *s->at == ']') {
+            s->at++;
+            return;
+        }
+    }
+}
+
+/* "...", '...': ends at its quote or, unfinished, at the line's end. */
+static void skip_string(struct scanner *s)
+{
+    uint8_t quote = *s->at++;
+    while (s->at < s->end && *s->at != quote && *s->at != '\n') {
+        if (*s->at == '\\' && s->at + 1 < s->end) {
+            s->at++;
+            if (*s->at == '\n')
+                s->line++;
+            if (*s->at == 'z') {
+                s->at++;
+                for (; s->at < s->end && isspace(*s->at); s->at++)
+                    s->line += *s->at == '\n';
+                continue;
+            }
+        }
+        s->at++;
+    }
+    if (s->at < s->end && *s->at == quote)
+        s->at++;
+}
+
+static void skip_space(struct scanner *s)
+{
+    while (s->at < s->end) {
+        if (*s->at == '\n') {
+            s->line++;
+            s->at++;
+        } else if (isspace(*s->at)) {
+            s->at++;
+        } else if (s->end - s->at >= 2 && memcmp(s->at, "--", 2) == 0) {
+            s->at += 2;
+            int level = s->at < s->end && *s->at == '[' ? long_level(s) : -1;
+            if (level >= 0)
+                skip_long(s, level);
+            else
+                while (s->at < s->end && *s->at != '\n')
+                    s->at++;
+        } else {
+            return;
+        }
+    }
+}
+
+static bool is_word(uint8_t c)
+{
+    return isalnum(c) || c == '_';
+}
+
+static struct token next_token(struct scanner *s)
+{
+    struct token token = {.at = (uint32_t)(s->at - s->begin), .line = s->line};
+    const uint8_t *start = s->at;
+    int level = *s->at == '[' ? long_level(s) : -1;
+    token.c = *s->at;
+    if (*s->at == '"' || *s->at == '\'') {
+        token.kind = TOKEN_STRING;
+        skip_string(s);
+    } else if (level >= 0) {
+        token.kind = TOKEN_STRING;
+        skip_long(s, level);
+    } else if (is_word(*s->at)) {
+        token.kind = isdigit(*s->at) ? TOKEN_NUMBER : TOKEN_NAME;
+        while (s->at < s->end && is_word(*s->at))
+            s->at++;
+    } else {
+        token.kind = TOKEN_PUNCTUATION;
+        s->at++;
+        /* "==" must not look like the "=" of a field. */
+        if (token.c == '=' && s->at < s->end && *s->at == '=') {
+            s->at++;
+            token.c = 'e';
+        }
+    }
+    token.size = (uint32_t)(s->at - start);
+    return token;
+}
+
+void locator_init(struct locator *locator, struct bytes text)
+{
+    *locator = (struct locator){.text = text};
+    if (text.size > UINT32_MAX / 2)
+        return;
+    struct scanner s = {text.data, text.data + text.size, text.data, 1};
+    if (text.size > 0 && text.data[0] == '#') /* Lua skips a first line of # */
+        while (s.at < s.end && *s.at != '\n')
+            s.at++;
+    for (skip_space(&s); s.at < s.end; skip_space(&s))
+        *vec_add(&locator->tokens) = next_token(&s);
+}
+
+void locator_release(struct locator *locator)
+{
+    vec_free(&locator->tokens);
+    *locator = (struct locator){0};
+}
+
+/* --- lines
+ * ----------------------------------------------------------------------- */
+
+static struct bytes line_text(struct bytes text, uint32_t line)
+{
+    const uint8_t *at = text.data, *end = text.data + text.size;
+    for (uint32_t i = 1; i < line && at != NULL && at < end; i++) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at == NULL ? end : at + 1;
+    }
+    if (at == NULL || at >= end)
+        return bytes_of("", 0);
+    const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
+    if (stop == NULL)
+        stop = end;
+    if (stop > at && stop[-1] == '\r')
+        stop--;
+    return bytes_of(at, (size_t)(stop - at));
+}
+
+static void only_line(const struct locator *locator, uint32_t line,
+                      struct location *out)
+{
+    *out = (struct location){.line = line,
+                             .source = line_text(locator->text, line)};
+}
+
+static void mark_token(const struct locator *locator, const struct token *token,
+                       struct location *out)
+{
+    only_line(locator, token->line, out);
+    out->mark =
+        (uint32_t)(locator->text.data + token->at - out->source.data) + 1;
+    out->mark_size = token->size;
+    if (out->mark > out->source.size) /* begins in a long string's line */
+        out->mark = out->mark_size = 0;
+    else if (out->mark + out->mark_size > out->source.size + 1)
+        out->mark_size = (uint32_t)out->source.size + 1 - out->mark;
+}
+
+static struct bytes token_text(const struct locator *locator,
+                               const struct token *token)
+{
+    return bytes_of(locator->text.data + token->at, token->size);
+}
+
+static uint32_t first_on(const struct locator *locator, uint32_t line)
+{
+    uint32_t low = 0, high = locator->tokens.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (locator->tokens.item[middle].line < line)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void locator_mark(const struct locator *locator, uint32_t line,
+                  const char *word, struct location *out)
+{
+    only_line(locator, line, out);
+    for (uint32_t i = first_on(locator, line);
+         *word != '\0' && i < locator->tokens.count; i++) {
+        const struct token *token = &locator->tokens.item[i];
+        if (token->line > line)
+            return;
+        if (bytes_equal_text(token_text(locator, token), word)) {
+            mark_token(locator, token, out);
+            return;
+        }
+    }
+}
+
+/* --- fields of a table
+ * --------------------------------------------------------------- */
+
+static bool is_punct(const struct locator *locator, uint32_t at, char c)
+{
+    return at < locator->tokens.count &&
+           locator->tokens.item[at].kind == TOKEN_PUNCTUATION &&
+           locator->tokens.item[at].c == (uint8_t)c;
+}
+
+/* Is the token at `at` where a field of a table may begin, the key of one?
+ * name = or ["name"] = ; *key is the key's token. */
+static bool is_key(const struct locator *locator, uint32_t at, uint32_t *key)
+{
+    const struct token *item = locator->tokens.item;
+    if (at >= locator->tokens.count)
+        return false;
+    *key = at;
+    if (item[at].kind == TOKEN_NAME)
+        return is_punct(locator, at + 1, '=');
+    *key = at + 1;
+    return is_punct(locator, at, '[') && at + 1 < locator->tokens.count &&
+           item[at + 1].kind == TOKEN_STRING &&
+           is_punct(locator, at + 2, ']') && is_punct(locator, at + 3, '=');
+}
+
+/* The key's text; of a short string without its quotes. */
+static struct bytes key_text(const struct locator *locator, uint32_t key)
+{
+    struct bytes text = token_text(locator, &locator->tokens.item[key]);
+    if (locator->tokens.item[key].kind != TOKEN_STRING || text.size < 2 ||
+        text.data[0] == '[')
+        return text;
+    return bytes_of(text.data + 1, text.size - 2);
+}
+
+static int depth_change(const struct token *token)
+{
+    if (token->kind != TOKEN_PUNCTUATION)
+        return 0;
+    switch (token->c) {
+    case '{':
+    case '(':
+    case '[':
+        return 1;
+    case '}':
+    case ')':
+    case ']':
+        return -1;
+    default:
+        return 0;
+    }
+}
+
+/* The token of `field` in the table that opens at `open`, or 0. */
+static uint32_t find_key(const struct locator *locator, uint32_t open,
+                         struct bytes field)
+{
+    int depth = 0;
+    for (uint32_t i = open; i < locator->tokens.count; i++) {
+        uint32_t key;
+        bool begins = i > open && depth == 1 &&
+                      (i - 1 == open || is_punct(locator, i - 1, ',') ||
+                       is_punct(locator, i - 1, ';'));
+        if (begins && is_key(locator, i, &key) &&
+            bytes_equal(key_text(locator, key), field))
+            return key;
+        depth += depth_change(&locator->tokens.item[i]);
+        if (depth <= 0)
+            break;
+    }
+    return 0;
+}
+
+/* --- calls
+ * ------------------------------------------------------------------------- */
+
+struct candidate {
+    uint32_t name;  /* token of the called name */
+    uint32_t table; /* token of its table, 0 when it has none */
+};
+
+static bool is_keyword(struct bytes word)
+{
+    static const char *const keyword[] = {
+        "and",    "do",   "else",  "elseif", "if",  "in",       "not",    "or",
+        "return", "then", "until", "while",  "end", "function", "repeat", NULL};
+    for (size_t i = 0; keyword[i] != NULL; i++)
+        if (bytes_equal_text(word, keyword[i]))
+            return true;
+    return false;
+}
+
+/* Does a call's argument open at `at`? */
+static bool is_call(const struct locator *locator, uint32_t at,
+                    struct candidate *out)
+{
+    if (at == 0 || !(is_punct(locator, at, '{') || is_punct(locator, at, '(')))
+        return false;
+    const struct token *name = &locator->tokens.item[at - 1];
+    if (name->kind != TOKEN_NAME || is_keyword(token_text(locator, name)))
+        return false;
+    out->name = at - 1;
+    out->table = is_punct(locator, at, '{')       ? at
+                 : is_punct(locator, at + 1, '{') ? at + 1
+                                                  : 0;
+    return true;
+}
+
+/* a.b.c { : where `a` stands is the line of the call. */
+static uint32_t call_line(const struct locator *locator, uint32_t name)
+{
+    while (name >= 2 &&
+           (is_punct(locator, name - 1, '.') ||
+            is_punct(locator, name - 1, ':')) &&
+           locator->tokens.item[name - 2].kind == TOKEN_NAME)
+        name -= 2;
+    return locator->tokens.item[name].line;
+}
+
+static size_t find_calls(const struct locator *locator, uint32_t line,
+                         const char *constructor,
+                         struct candidate out[LOCATOR_CANDIDATES_MAX])
+{
+    enum { LINES_BETWEEN = 3 }; /* of a name and its brace */
+    size_t count = 0;
+    for (uint32_t i = first_on(locator, line); i < locator->tokens.count; i++) {
+        struct candidate call;
+        if (locator->tokens.item[i].line > line + LINES_BETWEEN ||
+            count == LOCATOR_CANDIDATES_MAX)
+            break;
+        if (!is_call(locator, i, &call) ||
+            call_line(locator, call.name) != line)
+            continue;
+        struct bytes name =
+            token_text(locator, &locator->tokens.item[call.name]);
+        if (*constructor == '\0' || bytes_equal_text(name, constructor))
+            out[count++] = call;
+    }
+    return count;
+}
+
+void locator_find(const struct locator *locator, uint32_t line,
+                  const char *constructor, const char *field,
+                  struct location *out)
+{
+    struct candidate call[LOCATOR_CANDIDATES_MAX];
+    struct bytes first = bytes_of(field, strcspn(field, ".["));
+    size_t found = 0;
+    uint32_t key = 0;
+    size_t count = find_calls(locator, line, constructor, call);
+    if (count == 0) /* it has another name here */
+        count = find_calls(locator, line, "", call);
+    for (size_t i = 0; first.size > 0 && i < count; i++) {
+        uint32_t at =
+            call[i].table ? find_key(locator, call[i].table, first) : 0;
+        found += at != 0;
+        key = at != 0 ? at : key;
+    }
+    if (found == 1)
+        mark_token(locator, &locator->tokens.item[key], out);
+    else if (count == 1)
+        mark_token(locator, &locator->tokens.item[call[0].name], out);
+    else
+        only_line(locator, line, out);
+}
+
+/* --- keys that stand twice
+ * ------------------------------------------------------------- */
+
+struct open_table {
+    bool is_table;
+    uint32_t first; /* index of its first key in the list of keys */
+};
+
+struct seen_key {
+    struct bytes text;
+    uint32_t line;
+};
+
+struct duplicates {
+    struct open_table open[LOCATOR_DEPTH_MAX];
+    int depth;
+    VEC(struct seen_key) keys;
+};
+
+/* Linear in the keys of one table up to a bound: generated tables of thousands
+ * of names are not where people write a field twice. */
+static const struct seen_key *seen_before(const struct duplicates *d,
+                                          struct bytes text)
+{
+    enum { KEYS_COMPARED_MAX = 256 };
+    uint32_t first = d->open[d->depth - 1].first;
+    if (d->keys.count - first > KEYS_COMPARED_MAX)
+        return NULL;
+    for (uint32_t i = first; i < d->keys.count; i++)
+        if (bytes_equal(d->keys.item[i].text, text))
+            return &d->keys.item[i];
+    return NULL;
+}
+
+static bool track_depth(struct duplicates *d, const struct token *token)
+{
+    int change = depth_change(token);
+    if (change > 0) {
+        if (d->depth == LOCATOR_DEPTH_MAX)
+            return false; /* deeper than Lua itself accepts */
+        d->open[d->depth++] =
+            (struct open_table){token->c == '{', d->keys.count};
+    } else if (change < 0) {
+        if (d->depth == 0)
+            return false;
+        d->keys.count = d->open[--d->depth].first;
+    }
+    return true;
+}
+
+void locator_duplicates(const struct locator *locator, locator_twice *twice,
+                        void *context)
+{
+    struct duplicates d = {0};
+    for (uint32_t i = 0; i < locator->tokens.count; i++) {
+        uint32_t key;
+        bool begins =
+            d.depth > 0 && d.open[d.depth - 1].is_table && i > 0 &&
+            (is_punct(locator, i - 1, '{') || is_punct(locator, i - 1, ',') ||
+             is_punct(locator, i - 1, ';'));
+        if (begins && is_key(locator, i, &key)) {
+            struct bytes text = key_text(locator, key);
+            const struct seen_key *before = seen_before(&d, text);
+            if (before != NULL) {
+                char name[64];
+                struct location second;
+                snprintf(name, sizeof name, "%.*s", (int)text.size,
+                         (const char *)text.data);
+                mark_token(locator, &locator->tokens.item[key], &second);
+                twice(context, name, &second, before->line);
+            } else {
+                *vec_add(&d.keys) =
+                    (struct seen_key){text, locator->tokens.item[key].line};
+            }
+        }
+        if (!track_depth(&d, &locator->tokens.item[i]))
+            break;
+    }
+    vec_free(&d.keys);
+}

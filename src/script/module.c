@@ -1,0 +1,232 @@
+/* require "dir.name" and import "path/file.lua". Each file runs once and in an
+ * environment of its own; nothing outside the root can be reached. */
+#include "script/language.h"
+#include "script/library.h"
+#include "script/stdlib.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Registry keys: what files gave, by path; a light userdata while one runs. */
+static const char LOADED = 0, RUNNING = 0;
+
+enum { STDLIB_TEXT_MAX = 1 << 20 };
+
+/* The stack holds the chunk's environment and the chunk; leave its result. */
+static void run_chunk(lua_State *L)
+{
+    lua_call(L, 0, 1); /* environment result */
+    if (!lua_isnil(L, -1)) {
+        lua_remove(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
+    library_freeze(L, "another file's names");
+}
+
+struct twice {
+    struct evaluation *e;
+    struct bundle_file *file;
+};
+
+static void on_twice(void *context, const char *key,
+                     const struct location *second, uint32_t first_line)
+{
+    struct twice *twice = context;
+    char message[160], expected[80];
+    snprintf(message, sizeof message, "'%s' stands twice in one table", key);
+    snprintf(expected, sizeof expected, "first in line %u", first_line);
+    problem_add_at(twice->e, twice->file, second, message, expected);
+}
+
+void module_load(lua_State *L, struct bundle_file *file)
+{
+    struct evaluation *e = evaluation_of(L);
+    struct sandbox_failure failure;
+    struct twice twice = {e, file};
+    sandbox_push_environment(L);
+    if (sandbox_load(&e->sandbox, file->path, buf_text(&file->text),
+                     file->text.size, &failure) < 0) {
+        problem_add_failure(e, &failure);
+        e->is_told = true;
+        luaL_error(L, "'%s' cannot be read", file->path);
+    }
+    locator_duplicates(bundle_file_locator(file), on_twice, &twice);
+}
+
+/* What is kept under `name`; false when it must be run, and then it counts as
+ * running. */
+static bool push_loaded(lua_State *L, const char *name)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
+    lua_getfield(L, -1, name);
+    if (lua_touserdata(L, -1) == &RUNNING)
+        luaL_error(L, "'%s' needs itself", name);
+    if (!lua_isnil(L, -1)) {
+        lua_remove(L, -2);
+        return true;
+    }
+    lua_pushlightuserdata(L, (void *)(uintptr_t)&RUNNING);
+    lua_setfield(L, -3, name);
+    lua_pop(L, 2);
+    return false;
+}
+
+static void keep_loaded(lua_State *L, const char *name)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, name);
+    lua_pop(L, 1);
+}
+
+static void load_file(lua_State *L, struct bundle_file *file)
+{
+    if (push_loaded(L, file->path))
+        return;
+    module_load(L, file);
+    run_chunk(L);
+    keep_loaded(L, file->path);
+}
+
+/* --- the stdlib
+ * ------------------------------------------------------------------ */
+
+/* PERIGEE_STDLIB names a folder whose text goes before what is built in: for
+ * work on the stdlib itself. */
+static bool load_override(lua_State *L, const char *name)
+{
+    const char *folder = getenv("PERIGEE_STDLIB");
+    char path[512], chunk[300];
+    if (folder == NULL || *folder == '\0')
+        return false;
+    int used = snprintf(path, sizeof path, "%s/", folder);
+    snprintf(path + used, sizeof path - (size_t)used, "%s.lua", name);
+    for (char *c = path + used; c < path + strlen(path) - 4; c++)
+        *c = *c == '.' ? '/' : *c;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    char *text = lua_newuserdatauv(L, STDLIB_TEXT_MAX, 0);
+    size_t size = fread(text, 1, STDLIB_TEXT_MAX, file);
+    fclose(file);
+    snprintf(chunk, sizeof chunk, "=stdlib/%s.lua", name);
+    if (luaL_loadbufferx(L, text, size, chunk, "t") != LUA_OK)
+        lua_error(L);
+    lua_remove(L, -2);
+    return true;
+}
+
+static bool load_builtin(lua_State *L, const char *name)
+{
+    for (const struct stdlib_module *module = STDLIB; module->name; module++) {
+        if (strcmp(module->name, name) != 0)
+            continue;
+        if (luaL_loadbufferx(L, (const char *)module->code, module->size, name,
+                             "b") != LUA_OK)
+            lua_error(L);
+        return true;
+    }
+    return false;
+}
+
+static bool push_stdlib(lua_State *L, const char *name)
+{
+    char key[300];
+    snprintf(key, sizeof key, "stdlib:%s", name);
+    if (push_loaded(L, key))
+        return true;
+    sandbox_push_environment(L);
+    if (!load_override(L, name) && !load_builtin(L, name)) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+        keep_loaded(L, key);
+        lua_pop(L, 1);
+        return false;
+    }
+    lua_pushvalue(L, -2);
+    lua_setupvalue(L, -2, 1);
+    run_chunk(L);
+    if (lua_istable(L, -1))
+        library_freeze(L, name);
+    keep_loaded(L, key);
+    return true;
+}
+
+/* --- functions
+ * ---------------------------------------------------------------------- */
+
+/* "dir.name" -> "dir/name.lua" beside the job file */
+static struct bundle_file *find_required(struct evaluation *e, const char *name)
+{
+    char relative[BUNDLE_PATH_MAX], path[BUNDLE_PATH_MAX];
+    struct err err = {0};
+    if (snprintf(relative, sizeof relative, "%s.lua", name) >=
+        (int)sizeof relative)
+        return NULL;
+    for (char *c = relative; c < relative + strlen(name); c++)
+        *c = *c == '.' ? '/' : *c;
+    if (bundle_path_join(e->entry, relative, path, &err) < 0)
+        return NULL;
+    struct bundle_file *file = bundle_files_read(&e->files, path, false, &err);
+    if (file == NULL && err.code != ERR_NOT_FOUND)
+        luaL_error(e->sandbox.L, "require: %s", err.text);
+    return file;
+}
+
+static int l_require(lua_State *L)
+{
+    struct evaluation *e = evaluation_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    struct bundle_file *file = find_required(e, name);
+    if (file != NULL)
+        load_file(L, file);
+    else if (!push_stdlib(L, name))
+        return luaL_error(L,
+                          "require: no '%s' beside the job file or in the "
+                          "stdlib",
+                          name);
+    return 1;
+}
+
+static int l_import(lua_State *L)
+{
+    struct evaluation *e = evaluation_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    struct call_site site = evaluation_site(e, "import");
+    const char *from =
+        site.file > 0 ? e->files.list.item[site.file - 1]->path : e->entry;
+    char path[BUNDLE_PATH_MAX];
+    struct err err = {0};
+    struct bundle_file *file = NULL;
+    if (bundle_path_join(from, name, path, &err) == 0)
+        file = bundle_files_read(&e->files, path, false, &err);
+    if (file == NULL)
+        return luaL_error(L, "import: %s", err.text);
+    load_file(L, file);
+    return 1;
+}
+
+static void add_units(lua_State *L)
+{
+    int language = lua_gettop(L);
+    (void)push_stdlib(L, "units");
+    static const char *const unit[] = {"KB",   "MB",   "GB",    "TB",
+                                       "secs", "mins", "hours", "days"};
+    for (size_t i = 0; i < sizeof unit / sizeof *unit; i++) {
+        lua_getfield(L, -1, unit[i]);
+        lua_setfield(L, language, unit[i]);
+    }
+    lua_pop(L, 1);
+}
+
+void module_open(lua_State *L)
+{
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &LOADED);
+    lua_pushcfunction(L, l_require);
+    lua_setfield(L, -2, "require");
+    lua_pushcfunction(L, l_import);
+    lua_setfield(L, -2, "import");
+    add_units(L);
+}

@@ -1,0 +1,338 @@
+#include "script/worker.h"
+#include "base/alloc.h"
+#include "script/worker_process.h"
+#include "sys/process.h"
+#include "sys/sha256.h"
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Small results stay, so that a bundle sent again costs a hash. */
+enum { CACHE_ENTRIES = 32, CACHE_BYTES_MAX = 1 << 20, REAP_MS = 2 };
+
+struct job {
+    struct job *next;
+    uint64_t ticket;
+    uint8_t hash[SHA256_BYTES];
+    struct buf bundle;
+    struct buf result; /* when the cache knew it */
+};
+
+/* One child at work. */
+struct worker {
+    struct worker_pool *pool; /* borrowed */
+    struct job *job;          /* owned; NULL: idle */
+    struct worker_process process;
+    struct event *readable, *expired, *reap;
+    struct buf answer;
+};
+
+struct cached {
+    uint8_t hash[SHA256_BYTES];
+    struct buf result;
+};
+
+struct worker_pool {
+    struct event_base *base; /* borrowed */
+    struct script_limits limits;
+    worker_done *done;
+    void *context;
+    struct worker worker[WORKERS_MAX];
+    struct job *first, *last; /* waiting; owned */
+    struct job *known;        /* answered by the cache; owned */
+    uint32_t waiting;
+    struct event *tell; /* delivers `known` from the loop */
+    struct cached cache[CACHE_ENTRIES];
+    uint32_t cache_next;
+};
+
+static void job_free(struct job *job)
+{
+    if (job == NULL)
+        return;
+    buf_release(&job->bundle);
+    buf_release(&job->result);
+    free(job);
+}
+
+/* --- the cache
+ * ------------------------------------------------------------------- */
+
+static const struct cached *cache_find(const struct worker_pool *pool,
+                                       const uint8_t hash[SHA256_BYTES])
+{
+    for (int i = 0; i < CACHE_ENTRIES; i++)
+        if (pool->cache[i].result.size > 0 &&
+            memcmp(pool->cache[i].hash, hash, SHA256_BYTES) == 0)
+            return &pool->cache[i];
+    return NULL;
+}
+
+/* Results of children that died are chance: they may do better next time. */
+static void cache_add(struct worker_pool *pool, const struct job *job,
+                      struct bytes result)
+{
+    struct cached *entry = &pool->cache[pool->cache_next % CACHE_ENTRIES];
+    if (result.size == 0 || result.size > CACHE_BYTES_MAX)
+        return;
+    pool->cache_next++;
+    memcpy(entry->hash, job->hash, SHA256_BYTES);
+    buf_clear(&entry->result);
+    buf_add_bytes(&entry->result, result);
+}
+
+/* --- one worker
+ * ------------------------------------------------------------------- */
+
+static void start_next(struct worker_pool *pool);
+
+static void worker_idle(struct worker *worker)
+{
+    if (worker->process.pid != 0)
+        close(worker->process.fd);
+    worker->process = (struct worker_process){0};
+    event_del(worker->expired);
+    event_del(worker->reap);
+    if (worker->readable != NULL)
+        event_free(worker->readable);
+    worker->readable = NULL;
+    buf_release(&worker->answer);
+    worker->answer = (struct buf){0};
+    job_free(worker->job);
+    worker->job = NULL;
+}
+
+static int64_t cpu_ms(const struct rusage *usage)
+{
+    return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000 +
+           (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
+}
+
+/* The pipe is closed: the child is gone or about to be. It is asked for again
+ * and again in short steps, since whoever owns the loop may reap for itself. */
+static void on_reap(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct worker *worker = context;
+    struct worker_pool *pool = worker->pool;
+    struct rusage usage = {0};
+    struct buf result = {0};
+    struct timeval again = {0, REAP_MS * 1000};
+    int status = 0;
+    pid_t pid = wait4(worker->process.pid, &status, WNOHANG, &usage);
+    if (pid == 0 || (pid < 0 && errno == EINTR)) {
+        event_add(worker->reap, &again);
+        return;
+    }
+    struct bytes answer = buf_bytes(&worker->answer);
+    bool is_whole = status == 0 && answer.size > 0 && answer.data[0] == 'E';
+    worker_answer(answer, status, cpu_ms(&usage), &pool->limits, &result);
+    if (is_whole)
+        cache_add(pool, worker->job, buf_bytes(&result));
+    uint64_t ticket = worker->job->ticket;
+    worker_idle(worker);
+    pool->done(pool->context, ticket, buf_bytes(&result));
+    buf_release(&result);
+    start_next(pool);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+    (void)what;
+    struct worker *worker = context;
+    buf_reserve(&worker->answer, 65536);
+    ssize_t size = read(fd, worker->answer.data + worker->answer.size, 65536);
+    if (size > 0) {
+        worker->answer.size += (size_t)size;
+        if (worker->answer.size > WORKER_ANSWER_MAX)
+            kill(worker->process.pid, SIGKILL);
+        return;
+    }
+    if (size < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    event_del(worker->readable);
+    on_reap(-1, 0, worker);
+}
+
+static void on_expired(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct worker *worker = context;
+    kill(worker->process.pid, SIGKILL); /* its pipe closes next */
+}
+
+static void worker_watch(struct worker *worker)
+{
+    struct timeval end = {WORKER_WALL_MS / 1000, 0};
+    int fd = worker->process.fd;
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    worker->readable = event_new(worker->pool->base, fd, EV_READ | EV_PERSIST,
+                                 on_readable, worker);
+    event_add(worker->readable, NULL);
+    event_add(worker->expired, &end);
+}
+
+static int worker_start(struct worker *worker, struct job *job)
+{
+    Perigee__WorkRequest request = PERIGEE__WORK_REQUEST__INIT;
+    struct err err = {0};
+    request.has_bundle = true;
+    request.bundle.data = job->bundle.data;
+    request.bundle.len = job->bundle.size;
+    worker_request_limits(&request, &worker->pool->limits);
+    int rc = worker_process_start(&request, &worker->process, &err);
+    if (rc == 0) {
+        worker->job = job;
+        worker_watch(worker);
+    }
+    return rc;
+}
+
+/* --- the queue
+ * --------------------------------------------------------------------- */
+
+static struct worker *idle_worker(struct worker_pool *pool)
+{
+    for (int i = 0; i < WORKERS_MAX; i++)
+        if (pool->worker[i].job == NULL)
+            return &pool->worker[i];
+    return NULL;
+}
+
+static struct job *take_first(struct worker_pool *pool)
+{
+    struct job *job = pool->first;
+    pool->first = job->next;
+    if (pool->first == NULL)
+        pool->last = NULL;
+    pool->waiting--;
+    return job;
+}
+
+static void start_next(struct worker_pool *pool)
+{
+    struct worker *worker;
+    while (pool->first != NULL && (worker = idle_worker(pool)) != NULL) {
+        struct job *job = take_first(pool);
+        if (worker_start(worker, job) == 0)
+            continue;
+        worker_answer(bytes_of("", 0), -1, 0, &pool->limits, &job->result);
+        pool->done(pool->context, job->ticket, buf_bytes(&job->result));
+        job_free(job);
+    }
+}
+
+static void on_tell(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct worker_pool *pool = context;
+    while (pool->known != NULL) {
+        struct job *job = pool->known;
+        pool->known = job->next;
+        pool->done(pool->context, job->ticket, buf_bytes(&job->result));
+        job_free(job);
+    }
+}
+
+static bool answer_known(struct worker_pool *pool, struct job *job)
+{
+    struct timeval now = {0, 0};
+    const struct cached *cached = cache_find(pool, job->hash);
+    struct job **end = &pool->known;
+    if (cached == NULL)
+        return false;
+    buf_add_bytes(&job->result, buf_bytes(&cached->result));
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = job;
+    event_add(pool->tell, &now);
+    return true;
+}
+
+int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
+                         struct bytes bundle, struct err *err)
+{
+    if (pool->waiting >= WORKER_QUEUE_MAX)
+        return err_set(err, ERR_BUSY,
+                       "%d evaluations are waiting already: try again later",
+                       WORKER_QUEUE_MAX);
+    struct job *job = xcalloc(1, sizeof *job);
+    job->ticket = ticket;
+    sha256(bundle, job->hash);
+    if (answer_known(pool, job))
+        return 0;
+    buf_add_bytes(&job->bundle, bundle);
+    if (pool->last != NULL)
+        pool->last->next = job;
+    else
+        pool->first = job;
+    pool->last = job;
+    pool->waiting++;
+    start_next(pool);
+    return 0;
+}
+
+/* --- life
+ * ----------------------------------------------------------------------------
+ */
+
+int worker_pool_open(struct worker_pool **out, struct event_base *base,
+                     const struct script_limits *limits, worker_done *done,
+                     void *context, struct err *err)
+{
+    struct worker_pool *pool = xcalloc(1, sizeof *pool);
+    (void)err;
+    pool->base = base;
+    pool->limits = limits != NULL ? *limits : SCRIPT_LIMITS;
+    pool->done = done;
+    pool->context = context;
+    pool->tell = event_new(base, -1, 0, on_tell, pool);
+    for (int i = 0; i < WORKERS_MAX; i++) {
+        struct worker *worker = &pool->worker[i];
+        worker->pool = pool;
+        worker->expired = event_new(base, -1, 0, on_expired, worker);
+        worker->reap = event_new(base, -1, 0, on_reap, worker);
+    }
+    *out = pool;
+    return 0;
+}
+
+static void free_list(struct job *job)
+{
+    while (job != NULL) {
+        struct job *next = job->next;
+        job_free(job);
+        job = next;
+    }
+}
+
+void worker_pool_close(struct worker_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    for (int i = 0; i < WORKERS_MAX; i++) {
+        struct worker *worker = &pool->worker[i];
+        if (worker->process.pid != 0) {
+            kill(worker->process.pid, SIGKILL);
+            (void)waitpid(worker->process.pid, NULL, 0);
+        }
+        worker_idle(worker);
+        event_free(worker->expired);
+        event_free(worker->reap);
+    }
+    event_free(pool->tell);
+    free_list(pool->first);
+    free_list(pool->known);
+    for (int i = 0; i < CACHE_ENTRIES; i++)
+        buf_release(&pool->cache[i].result);
+    free(pool);
+}

@@ -1,0 +1,138 @@
+#include "script/worker_process.h"
+#include "sys/process.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+void worker_request_limits(Perigee__WorkRequest *request,
+                           const struct script_limits *limits)
+{
+    request->has_cpu_ms = request->has_memory_bytes = true;
+    request->has_bundle_bytes = request->has_files = true;
+    request->has_asset_bytes = true;
+    request->cpu_ms = limits->cpu_ms;
+    request->memory_bytes = limits->memory_bytes;
+    request->bundle_bytes = limits->bundle_bytes;
+    request->files = limits->files;
+    request->asset_bytes = limits->asset_bytes;
+}
+
+/* The request as a file in memory: whatever its size, nobody waits for it. */
+static int request_fd(const Perigee__WorkRequest *request, struct err *err)
+{
+    size_t size = perigee__work_request__get_packed_size(request);
+    int fd = memfd_create("request", MFD_CLOEXEC);
+    uint8_t *at = MAP_FAILED;
+    if (fd >= 0 && size > 0 && ftruncate(fd, (off_t)size) == 0)
+        at = mmap(NULL, size, PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) {
+        int rc = err_set(err, ERR_IO, "script worker: no memory file: %s",
+                         strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    (void)perigee__work_request__pack(request, at);
+    munmap(at, size);
+    return fd;
+}
+
+int worker_process_start(const Perigee__WorkRequest *request,
+                         struct worker_process *out, struct err *err)
+{
+    static const char *const argv[] = {"perigee-script", WORKER_ARGUMENT, NULL};
+    int pipe_fd[2];
+    int in = request_fd(request, err);
+    if (in < 0)
+        return in;
+    if (pipe2(pipe_fd, O_CLOEXEC) < 0) {
+        close(in);
+        return err_set(err, ERR_IO, "script worker: no pipe: %s",
+                       strerror(errno));
+    }
+    struct process_spec spec = {.path = "/proc/self/exe",
+                                .argv = argv,
+                                .fd = {in, pipe_fd[1], STDERR_FILENO},
+                                .fd_count = 3,
+                                .uid = -1,
+                                .gid = -1};
+    pid_t pid = 0;
+    int rc = process_spawn(&spec, &pid, err);
+    close(in);
+    close(pipe_fd[1]);
+    if (rc < 0) {
+        close(pipe_fd[0]);
+        return err_wrap(err, "script worker");
+    }
+    *out = (struct worker_process){pid, pipe_fd[0]};
+    return 0;
+}
+
+/* --- answers
+ * ------------------------------------------------------------------- */
+
+static void pack_problem(const char *message, const char *file, uint32_t line,
+                         struct buf *out)
+{
+    Perigee__Evaluation evaluation = PERIGEE__EVALUATION__INIT;
+    Perigee__Problem problem = PERIGEE__PROBLEM__INIT;
+    Perigee__Problem *problems[] = {&problem};
+    problem.message = (char *)message;
+    problem.file = *file != '\0' ? (char *)file : NULL;
+    problem.has_line = line > 0;
+    problem.line = line;
+    problem.has_runtime = problem.runtime = true;
+    problem.has_count = true;
+    problem.count = 1;
+    evaluation.problems = problems;
+    evaluation.n_problems = 1;
+    size_t size = perigee__evaluation__get_packed_size(&evaluation);
+    buf_reserve(out, size);
+    out->size += perigee__evaluation__pack(&evaluation, out->data + out->size);
+}
+
+static void time_text(const struct script_limits *limits, char *out,
+                      size_t size)
+{
+    snprintf(out, size, "runs longer than %lld ms of CPU time",
+             (long long)limits->cpu_ms);
+}
+
+static void answer_time(struct bytes answer, const struct script_limits *limits,
+                        struct buf *out)
+{
+    char message[128], text[512], file[256] = "";
+    unsigned line = 0;
+    time_text(limits, message, sizeof message);
+    snprintf(text, sizeof text, "%.*s", (int)answer.size,
+             (const char *)answer.data);
+    if (sscanf(text, "%u %255[^\n]", &line, file) < 1)
+        line = 0;
+    pack_problem(message, file, line, out);
+}
+
+void worker_answer(struct bytes answer, int wait_status, int64_t cpu_ms,
+                   const struct script_limits *limits, struct buf *out)
+{
+    char message[256], status[128];
+    bool has_ended = wait_status == 0 && answer.size > 0;
+    if (has_ended && answer.data[0] == 'E') {
+        buf_add(out, answer.data + 1, answer.size - 1);
+    } else if (has_ended && answer.data[0] == 'T') {
+        answer_time(bytes_of(answer.data + 1, answer.size - 1), limits, out);
+    } else if (cpu_ms >= limits->cpu_ms) {
+        time_text(limits, message, sizeof message);
+        pack_problem(message, "", 0, out);
+    } else {
+        process_status_text(wait_status, status, sizeof status);
+        snprintf(message, sizeof message,
+                 "the evaluation died (%s): it may need more than %lld MiB of "
+                 "memory",
+                 status, (long long)(limits->memory_bytes >> 20));
+        pack_problem(message, "", 0, out);
+    }
+}

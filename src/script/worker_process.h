@@ -1,0 +1,31 @@
+/* The child that evaluates: how it is asked and how it answers. The parent
+ * starts its own program again (argv WORKER_ARGUMENT) with a request in memory
+ * as standard input and a pipe as standard output.
+ *
+ * The answer is one letter and the rest until the end of the pipe:
+ *   'E' a packed perigee.Evaluation
+ *   'T' "LINE FILE": the time was up; written by a signal handler, from
+ *       wherever the child was */
+#pragma once
+#include "base/bytes.h"
+#include "base/err.h"
+#include "script/evaluate.h"
+#include <sys/types.h>
+
+#define WORKER_ARGUMENT "--script-worker"
+
+enum { WORKER_ANSWER_MAX = 256 << 20, WORKER_WALL_MS = 60000 };
+
+struct worker_process {
+    pid_t pid; /* 0: none */
+    int fd;    /* its answer; close-on-exec */
+};
+
+int worker_process_start(const Perigee__WorkRequest *request,
+                         struct worker_process *out, struct err *err);
+void worker_request_limits(Perigee__WorkRequest *request,
+                           const struct script_limits *limits);
+/* From the answer and the wait status: a packed perigee.Evaluation is appended
+ * to *out, made up when the child could not write one. */
+void worker_answer(struct bytes answer, int wait_status, int64_t cpu_ms,
+                   const struct script_limits *limits, struct buf *out);
