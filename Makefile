@@ -121,7 +121,9 @@ $B/bin/$1: $$(call obj,$$($1.main)) $$(call lib,$$($1.lib) $(FLOORS))
 	$(CC) $(LDFLAGS_ALL) $$($1.ldflags) -o $$@ $$^ $$(or $$($1.ldlibs),$(LDLIBS))
 endef
 # thermos is static: it runs inside images that have no library of ours.
-thermos.ldflags := $(if $(filter release debug,$V),-static -Wl,-z,norelro)
+# The C library warns that names need its shared self; we use addresses only.
+STATIC := -static -Wl,-z,norelro,--no-warnings
+thermos.ldflags := $(if $(filter release debug,$V),$(STATIC))
 perigee-fetch.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl libarchive)
 $(foreach p,perigee-master perigee-agent perigee-aurora thermos clusterctl \
   perigee-fetch perigee-sim,$(eval $(call program,$p)))

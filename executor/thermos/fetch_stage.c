@@ -48,25 +48,30 @@ static int get(const char *url, struct arena *arena, struct bytes *out,
     return rc;
 }
 
+static int read_local(const char *path, struct arena *arena, struct bytes *out,
+                      struct err *err)
+{
+    struct buf buf = {0};
+    int rc = file_read(path, FETCH_ASSET_MAX, &buf, err);
+    if (rc == 0)
+        *out = bytes_of(arena_memdup(arena, buf.data, buf.size), buf.size);
+    buf_release(&buf);
+    return rc;
+}
+
 static int read_asset(const struct task_config *config,
                       const struct fetch_config *fetch, struct arena *arena,
                       struct bytes *out, struct err *err)
 {
-    if (config->asset_dir != NULL) {
-        struct buf buf = {0};
-        const char *path =
-            arena_printf(arena, "%s/%s", config->asset_dir, fetch->uri);
-        int rc = file_read(path, FETCH_ASSET_MAX, &buf, err);
-        if (rc == 0)
-            *out = bytes_of(arena_memdup(arena, buf.data, buf.size), buf.size);
-        buf_release(&buf);
-        return rc;
-    }
+    static const char local[] = "file://";
     if (config->asset_url == NULL)
         return err_set(err, ERR_INVALID,
                        "the task names no place to get assets from");
-    return get(arena_printf(arena, "%s%s", config->asset_url, fetch->sha256),
-               arena, out, err);
+    const char *url =
+        arena_printf(arena, "%s%s", config->asset_url, fetch->sha256);
+    if (strncmp(url, local, strlen(local)) == 0)
+        return read_local(url + strlen(local), arena, out, err);
+    return get(url, arena, out, err);
 }
 
 static int put_asset(const struct fetch_config *fetch, struct bytes bytes,

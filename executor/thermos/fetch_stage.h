@@ -1,6 +1,6 @@
 /* Filling the sandbox before the first process: everything a task fetches,
  * done by one child that blocks as it likes and can be killed. Assets come by
- * HTTP from the scheduler (or lie beside the job file) and are checked by their
+ * HTTP from the scheduler, or from a directory, and are checked by their
  * SHA-256; the rest is the business of perigee-fetch. */
 #pragma once
 #include "base/err.h"

@@ -195,11 +195,9 @@ static int prepare(struct run_command *c, struct err *err)
     int rc = choose_user(c, err);
     if (rc == 0)
         rc = make_sandbox(c, err);
-    if (rc == 0)
-        rc = run_job_assign(&c->job, c->directory, err);
     if (rc == 0 && c->as_role)
         rc = user_become(&c->user, err);
-    return rc;
+    return rc == 0 ? run_job_assign(&c->job, c->directory, err) : rc;
 }
 
 static int run(struct run_command *c)
@@ -207,14 +205,14 @@ static int run(struct run_command *c)
     struct err err = {0};
     if (prepare(c, &err) != 0)
         return complain(&err, EXIT_BAD_CONFIG);
-    (void)printf("running %s/%u in %s\n", c->job.key, c->job.instance,
-                 c->directory);
+    (void)printf("%s %s/%u in %s\n",
+                 c->job.is_taken_up ? "taking up" : "running", c->job.key,
+                 c->job.instance, c->directory);
     struct runner_options options = {.task = buf_bytes(&c->job.assigned),
                                      .is_assigned = true,
                                      .sandbox = c->directory,
                                      .user = c->user.name,
                                      .home = c->user.home,
-                                     .asset_dir = c->job.asset_dir,
                                      .control = -1,
                                      .listener = on_event,
                                      .context = c};

@@ -7,8 +7,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libgen.h>
 #include <netinet/in.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,18 +16,6 @@
 #include <unistd.h>
 
 enum { TASK_FILE_MAX = 16 << 20, PORTS_MAX = 256 };
-
-static const char saved_name[] = ".thermos/task";
-
-static char *folder_of(const char *file)
-{
-    char *full = realpath(file, NULL);
-    if (full == NULL)
-        return NULL;
-    char *folder = strdup(dirname(full));
-    free(full);
-    return folder;
-}
 
 static bool is_json(const char *file)
 {
@@ -119,8 +107,7 @@ static int read_lua(struct run_job *job, bool colour, struct err *err)
 
 int run_job_read(struct run_job *job, bool colour, struct err *err)
 {
-    job->asset_dir = folder_of(job->file);
-    if (job->asset_dir == NULL)
+    if (access(job->file, R_OK) != 0)
         return err_set(err, ERR_NOT_FOUND, "'%s': %s", job->file,
                        strerror(errno));
     return is_json(job->file) ? read_json(job, err)
@@ -151,7 +138,36 @@ static int free_ports(size_t count, uint32_t *out, struct err *err)
     return rc;
 }
 
-static void pack(struct run_job *job, const uint32_t *number)
+/* Assets travel in the bundle; here they lie beside the checkpoint, by their
+ * hash, as a scheduler would serve them. */
+static int put_assets(const struct run_job *job, const char *folder,
+                      struct err *err)
+{
+    const ProtobufCBinaryData *bytes = &job->evaluation->bundle;
+    struct arena arena;
+    ProtobufCMessage *message;
+
+    arena_init(&arena);
+    int rc = dir_make(folder, 0755, err);
+    if (rc == 0)
+        rc = codec_decode(&perigee__bundle__descriptor, "Bundle",
+                          MEDIA_PROTOBUF, bytes_of(bytes->data, bytes->len),
+                          &arena, &message, err);
+    const Perigee__Bundle *bundle = rc == 0 ? (const void *)message : NULL;
+    for (size_t i = 0; rc == 0 && i < bundle->n_files; i++) {
+        const Perigee__BundleFile *file = bundle->files[i];
+        if (!file->asset || file->sha256 == NULL)
+            continue;
+        rc = file_write(arena_printf(&arena, "%s/%s", folder, file->sha256),
+                        bytes_of(file->content.data, file->content.len), 0644,
+                        false, err);
+    }
+    arena_release(&arena);
+    return rc;
+}
+
+static void pack(struct run_job *job, const char *assets,
+                 const uint32_t *number)
 {
     struct arena arena;
     Perigee__AssignedTask task = PERIGEE__ASSIGNED_TASK__INIT;
@@ -174,46 +190,76 @@ static void pack(struct run_job *job, const uint32_t *number)
     task.has_instance = 1;
     task.instance = job->instance;
     task.hostname = arena_strdup(&arena, runner_hostname());
+    task.asset_url = arena_printf(&arena, "file://%s/", assets);
     codec_encode(&task.base, MEDIA_PROTOBUF, &job->assigned);
     arena_release(&arena);
 }
 
-/* An unfinished task keeps its id and its ports. */
-static bool take_up(struct run_job *job, const char *path, struct err *err)
+static int same_job(const struct run_job *job, struct bytes saved,
+                    struct err *err)
 {
-    struct buf saved = {0};
-    if (file_read(path, TASK_FILE_MAX, &saved, NULL) != 0)
-        return false;
-    (void)err;
+    struct arena arena;
+    struct run_job other = {.key = ""};
+    ProtobufCMessage *message;
+
+    arena_init(&arena);
+    int rc = codec_decode(&perigee__assigned_task__descriptor, "AssignedTask",
+                          MEDIA_PROTOBUF, saved, &arena, &message, err);
+    if (rc == 0 && ((const Perigee__AssignedTask *)message)->job != NULL)
+        name_job(&other, ((const Perigee__AssignedTask *)message)->job);
+    arena_release(&arena);
+    if (rc != 0 || strcmp(other.key, job->key) == 0)
+        return rc;
+    rc = err_set(err, ERR_CONFLICT,
+                 "the directory holds an unfinished task of %s", other.key);
+    err_hint(err, "use another --directory, or remove its .thermos");
+    return rc;
+}
+
+static int take_up(struct run_job *job, struct bytes saved, struct err *err)
+{
+    int rc = same_job(job, saved, err);
+    if (rc != 0)
+        return rc;
     buf_clear(&job->assigned);
-    buf_add_bytes(&job->assigned, buf_bytes(&saved));
-    buf_release(&saved);
-    return true;
+    buf_add_bytes(&job->assigned, saved);
+    job->is_taken_up = true;
+    return 0;
+}
+
+static int assign(struct run_job *job, const char *path, const char *folder,
+                  struct err *err)
+{
+    uint32_t number[PORTS_MAX];
+    char assets[PATH_MAX + 16];
+    int rc = dir_make(folder, 0755, err);
+
+    (void)snprintf(assets, sizeof assets, "%s/assets", folder);
+    if (rc == 0 && job->job != NULL) {
+        rc = put_assets(job, assets, err);
+        if (rc == 0)
+            rc = free_ports(job->job->n_port_names, number, err);
+        if (rc == 0)
+            pack(job, assets, number);
+    }
+    return rc == 0
+               ? file_write(path, buf_bytes(&job->assigned), 0644, false, err)
+               : rc;
 }
 
 int run_job_assign(struct run_job *job, const char *directory, struct err *err)
 {
-    uint32_t number[PORTS_MAX];
-    struct buf path = {0};
-    int rc = 0;
+    char folder[PATH_MAX], path[PATH_MAX + 8];
+    struct buf saved = {0};
+    int rc;
 
-    buf_addf(&path, "%s/%s", directory, saved_name);
-    if (!take_up(job, buf_text(&path), err)) {
-        if (job->job != NULL) {
-            rc = free_ports(job->job->n_port_names, number, err);
-            if (rc == 0)
-                pack(job, number);
-        }
-        struct buf folder = {0};
-        buf_addf(&folder, "%s/.thermos", directory);
-        if (rc == 0)
-            rc = dir_make(buf_text(&folder), 0755, err);
-        if (rc == 0)
-            rc = file_write(buf_text(&path), buf_bytes(&job->assigned), 0644,
-                            false, err);
-        buf_release(&folder);
-    }
-    buf_release(&path);
+    (void)snprintf(folder, sizeof folder, "%s/.thermos", directory);
+    (void)snprintf(path, sizeof path, "%s/task", folder);
+    if (file_read(path, TASK_FILE_MAX, &saved, NULL) == 0)
+        rc = take_up(job, buf_bytes(&saved), err);
+    else
+        rc = assign(job, path, folder, err);
+    buf_release(&saved);
     return rc;
 }
 
@@ -221,6 +267,5 @@ void run_job_release(struct run_job *job)
 {
     if (job->evaluation != NULL)
         perigee__evaluation__free_unpacked(job->evaluation, NULL);
-    free(job->asset_dir);
     buf_release(&job->assigned);
 }

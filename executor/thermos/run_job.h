@@ -17,7 +17,7 @@ struct run_job {
     /* found */
     char key[JOB_KEY_TEXT_MAX];
     char role[JOB_KEY_PART_MAX];
-    char *asset_dir;                 /* owned */
+    bool is_taken_up;                /* of an earlier, unfinished run */
     Perigee__Evaluation *evaluation; /* owned; NULL for JSON */
     const Perigee__Job *job;         /* in the evaluation */
     struct buf assigned;             /* packed perigee.AssignedTask */
@@ -25,7 +25,8 @@ struct run_job {
 
 /* Read the file and choose. Problems of a job file are printed to stderr. */
 int run_job_read(struct run_job *job, bool colour, struct err *err);
-/* Make the assigned task, with free ports; or take up the one that `directory`
- * holds from an earlier run. */
+/* Make the assigned task, with free ports, and put its assets beside the
+ * checkpoint; or take up the unfinished one that `directory` holds, which must
+ * be of the same job. */
 int run_job_assign(struct run_job *job, const char *directory, struct err *err);
 void run_job_release(struct run_job *job);

@@ -363,7 +363,6 @@ static int read_config(struct runner *r, struct err *err)
             : task_config_from_info(options->task, &host, &r->config, err);
     if (rc != 0)
         return rc;
-    r->config.asset_dir = options->asset_dir;
     r->process = xcalloc(r->config.count, sizeof *r->process);
     for (uint32_t i = 0; i < r->config.count; i++)
         r->process[i] = (struct runner_process){.pidfd = -1, .wait_status = -1};

@@ -62,8 +62,7 @@ struct task_config {
     uint32_t order_count;
     struct fetch_config *fetch;
     uint32_t fetch_count;
-    const char *asset_url; /* prefix of assets; NULL: none */
-    const char *asset_dir; /* instead: where the job file lies */
+    const char *asset_url; /* http:// or file://, + SHA-256; NULL: none */
     Perigee__AssignedPort **port;
     size_t port_count;
     uint64_t hash; /* of the bytes it came from */

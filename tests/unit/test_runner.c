@@ -126,7 +126,6 @@ struct rig {
     char dir[64];
     struct buf task;
     bool is_assigned;
-    char *asset_dir;
     pid_t runner;
     int control;
     VEC(struct control_message) exits;
@@ -150,7 +149,6 @@ static void rig_release(struct rig *r)
     assert_int_equal(dir_remove(r->dir, NULL), 0);
     buf_release(&r->task);
     vec_free(&r->exits);
-    free(r->asset_dir);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left */
     assert_int_equal(errno, ECHILD);
 }
@@ -168,7 +166,6 @@ static void run_child(const struct rig *r, int control)
                                      .sandbox = r->dir,
                                      .user = "somebody",
                                      .home = "/nowhere",
-                                     .asset_dir = r->asset_dir,
                                      .control = 3,
                                      .executor_pid = getppid(),
                                      .take_over = r->runners > 0};
@@ -662,13 +659,15 @@ static void fetch_asset(struct rig *r, const char *hash, bool executable)
 {
     struct script script = {.name = "a", .cmdline = "./tool.sh"};
     struct bytes bytes = bytes_of_text("#!/bin/sh\necho fetched\n");
-    char path[200], right[SHA256_TEXT_MAX];
+    char url[400], path[300], right[SHA256_TEXT_MAX];
 
     rig_init(r);
     (void)snprintf(path, sizeof path, "%s/from", r->dir);
     assert_int_equal(mkdir(path, 0755), 0);
-    r->asset_dir = xstrdup(path);
-    (void)snprintf(path, sizeof path, "%s/from/tool.sh", r->dir);
+    (void)snprintf(url, sizeof url, "file://%s/", path);
+    (void)sha256_text(bytes, right);
+    hash = hash ? hash : right;
+    (void)snprintf(path, sizeof path, "%s/from/%s", r->dir, hash);
     assert_int_equal(file_write(path, bytes, 0644, false, NULL), 0);
     struct written *w = write_task(&script, 1, false);
     w->fetch.uri = (char *)(uintptr_t) "tool.sh";
@@ -676,8 +675,8 @@ static void fetch_asset(struct rig *r, const char *hash, bool executable)
     w->fetch.asset = 1;
     w->fetch.has_executable = 1;
     w->fetch.executable = executable;
-    w->fetch.sha256 =
-        hash ? (char *)(uintptr_t)hash : sha256_text(bytes, right);
+    w->fetch.sha256 = (char *)(uintptr_t)hash;
+    w->task.asset_url = url;
     w->config.fetch = w->fetch_list;
     w->config.n_fetch = 1;
     give(r, w);
