@@ -3,7 +3,6 @@
 #include "aurora/state.h"
 
 #include "base/version.h"
-#include "script/evaluate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -333,7 +332,7 @@ void api_version(struct request *r, int64_t now_ms, struct effects *fx)
 
     perigee__aurora__answer__version__init(version);
     version->version = (char *)aurora_version;
-    version->stdlib_hash = (char *)script_stdlib_hash();
+    version->stdlib_hash = (char *)r->p->options.stdlib_hash;
     version->cluster = (char *)r->p->options.cluster;
     answer->version = version;
     api_answer(r, answer, now_ms, fx);

@@ -15,6 +15,7 @@ const struct aurora_options AURORA_OPTIONS = {
     .hostname = "localhost",
     .user = "root",
     .thermos_path = "thermos",
+    .stdlib_hash = "",
     .environments = "prod|devel|test|staging\\d*",
     .tasks_per_job_max = 4000,
     .offer_hold_ms = 5 * 60 * 1000,
@@ -61,6 +62,7 @@ static void copy_options(struct aurora_program *p,
     o->user = xstrdup(options->user);
     o->thermos_path = xstrdup(options->thermos_path);
     o->environments = xstrdup(options->environments);
+    o->stdlib_hash = xstrdup(options->stdlib_hash);
     o->endpoint = NULL;
 }
 
@@ -103,6 +105,7 @@ void aurora_program_free(struct aurora_program *p)
     free((char *)p->options.user);
     free((char *)p->options.thermos_path);
     free((char *)p->options.environments);
+    free((char *)p->options.stdlib_hash);
     free(p->asset_url);
     free(p);
 }

@@ -14,6 +14,7 @@ struct aurora_options {
     const char *endpoint;     /* our "ip:port", for assets; NULL: set later */
     const char *user;         /* FrameworkInfo.user */
     const char *thermos_path; /* the executor, on the agents */
+    const char *stdlib_hash;  /* of the job library built in */
     const char *environments; /* extended regular expression; \d is a digit */
     uint32_t tasks_per_job_max;
     int64_t offer_hold_ms, offer_jitter_ms;

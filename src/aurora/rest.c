@@ -7,7 +7,6 @@
 #include "aurora/state.h"
 
 #include "base/text.h"
-#include "script/evaluate.h"
 #include "wire/json.h"
 
 #include <string.h>
@@ -197,7 +196,7 @@ static void get_version(struct aurora_program *p, exchange_id exchange,
     json_begin_object(&w);
     json_put_string(&w, "version", aurora_version);
     json_put_string(&w, "cluster", p->options.cluster);
-    json_put_string(&w, "stdlib_hash", script_stdlib_hash());
+    json_put_string(&w, "stdlib_hash", p->options.stdlib_hash);
     json_end_object(&w);
     effect_reply(fx, exchange, 200, MEDIA_JSON, buf_bytes(&out));
     buf_release(&out);
