@@ -1,0 +1,274 @@
+/* perigee-aurora: the scheduler's shell. It decides nothing. */
+#include "aurora/program.h"
+#include "base/err.h"
+#include "base/job_key.h"
+#include "base/version.h"
+#include "script/config.h"
+#include "script/evaluate.h"
+#include "script/worker.h"
+#include "sys/daemon.h"
+#include "sys/file.h"
+#include "sys/log.h"
+
+#include <limits.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+struct config {
+    char *master, *ip, *hostname, *cluster_name, *work_dir, *thermos_path;
+    char *allowed_job_environments, *user, *log_level;
+    int64_t port, max_tasks_per_job, executor_cpu_milli;
+    int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
+};
+
+#define OPTION(member) offsetof(struct config, member)
+
+static const struct config_option OPTIONS[] = {
+    {"master", CONFIG_STRING, OPTION(master), NULL,
+     "host:port of the master to subscribe to", 0, 0, true},
+    {"ip", CONFIG_STRING, OPTION(ip), "127.0.0.1", "address to listen on", 0, 0,
+     false},
+    {"port", CONFIG_INT, OPTION(port), "8081",
+     "port to listen on; 0 takes a free one", 0, 65535, false},
+    {"hostname", CONFIG_STRING, OPTION(hostname), NULL,
+     "name or address under which agents reach us; default: the ip", 0, 0,
+     false},
+    {"cluster_name", CONFIG_STRING, OPTION(cluster_name), "devcluster",
+     "first part of the keys of our jobs", 0, 0, false},
+    {"work_dir", CONFIG_STRING, OPTION(work_dir), NULL,
+     "directory of the store", 0, 0, true},
+    {"thermos_path", CONFIG_STRING, OPTION(thermos_path), NULL,
+     "the executor, as a path on the agents; default: thermos beside us", 0, 0,
+     false},
+    {"allowed_job_environments", CONFIG_STRING,
+     OPTION(allowed_job_environments), "prod|devel|test|staging\\d*",
+     "regular expression of the environments that jobs may name", 0, 0, false},
+    {"max_tasks_per_job", CONFIG_INT, OPTION(max_tasks_per_job), "4000",
+     "most instances of one job", 1, 100000, false},
+    {"min_offer_hold_time", CONFIG_DURATION, OPTION(hold_ms), "5mins",
+     "how long an offer is kept for tasks to come", 0, 0, false},
+    {"offer_hold_jitter_window", CONFIG_DURATION, OPTION(jitter_ms), "1mins",
+     "random addition to min_offer_hold_time", 0, 0, false},
+    {"thermos_executor_cpu", CONFIG_INT, OPTION(executor_cpu_milli), "10",
+     "the executor's share of each task, in thousandths of a core", 10, 64000,
+     false},
+    {"thermos_executor_ram", CONFIG_SIZE, OPTION(executor_ram), "16MB",
+     "the executor's share of each task", 0, 0, false},
+    {"framework_failover_timeout", CONFIG_DURATION, OPTION(failover_ms),
+     "21days", "how long the master keeps our tasks while we are away", 0, 0,
+     false},
+    {"heartbeat_interval", CONFIG_DURATION, OPTION(heartbeat_ms), "15secs",
+     "between heartbeats on our event streams", 0, 0, false},
+    {"framework_user", CONFIG_STRING, OPTION(user), "root",
+     "the user that the master knows us by; tasks run as their role", 0, 0,
+     false},
+    {"log_level", CONFIG_STRING, OPTION(log_level), "info",
+     "error, warn, info or debug", 0, 0, false},
+};
+
+static const struct config_schema SCHEMA = {
+    .program = "perigee-aurora",
+    .summary = "Keeps jobs running: the scheduler on top of a master.",
+    .file_option = "config",
+    .default_file = "/etc/perigee/aurora.lua",
+    .option = OPTIONS,
+    .option_count = sizeof OPTIONS / sizeof *OPTIONS,
+};
+
+/* What the shell is made of. */
+struct shell {
+    struct config config;
+    char thermos[PATH_MAX]; /* the default of thermos_path */
+    char store[PATH_MAX];
+    struct aurora_program *program;
+    struct daemon *daemon;
+    struct worker_pool *workers;
+};
+
+/* --- script workers --------------------------------------------------------*/
+
+static void tell(struct shell *shell, uint64_t ticket, bool is_busy,
+                 struct bytes result)
+{
+    struct aurora_evaluated fact = {.ticket = ticket, .is_busy = is_busy};
+
+    daemon_fact_with(shell->daemon, AURORA_FACT_EVALUATED, &fact, sizeof fact,
+                     offsetof(struct aurora_evaluated, result), result);
+}
+
+static void on_evaluated(void *context, uint64_t ticket, struct bytes result)
+{
+    tell(context, ticket, false, result);
+}
+
+static void on_act(void *context, uint32_t kind, const void *data)
+{
+    struct shell *shell = context;
+    const struct aurora_evaluate *act = data;
+    struct err err = {0};
+
+    if (kind != AURORA_ACT_EVALUATE)
+        return;
+    if (worker_pool_evaluate(shell->workers, act->ticket, act->bundle, &err) <
+        0) {
+        log_line(LOG_LEVEL_WARN, "evaluate_refused why=%s",
+                 log_value(err.text));
+        tell(shell, act->ticket, true, bytes_of("", 0));
+    }
+}
+
+/* --- configuration
+ * ------------------------------------------------------------*/
+
+static int check_environments(const char *expression, struct err *err)
+{
+    regex_t compiled;
+    char why[128];
+    /* \d is a digit to us; it cannot make an expression wrong. */
+    int rc = regcomp(&compiled, expression, REG_EXTENDED | REG_NOSUB);
+
+    if (rc == 0) {
+        regfree(&compiled);
+        return 0;
+    }
+    (void)regerror(rc, NULL, why, sizeof why);
+    return err_set(err, ERR_INVALID, "allowed_job_environments '%s': %s",
+                   expression, why);
+}
+
+/* thermos beside our own binary. */
+static void default_thermos(struct shell *shell)
+{
+    ssize_t size = readlink("/proc/self/exe", shell->thermos,
+                            sizeof shell->thermos - sizeof "thermos");
+
+    if (size < 0)
+        size = 0;
+    shell->thermos[size] = '\0';
+    char *slash = strrchr(shell->thermos, '/');
+    char *name = slash ? slash + 1 : shell->thermos;
+    memcpy(name, "thermos", sizeof "thermos");
+}
+
+static int check_config(struct shell *shell, struct err *err)
+{
+    struct config *c = &shell->config;
+    enum log_level level;
+
+    if (log_level_parse(c->log_level, &level) < 0)
+        return err_set(err, ERR_INVALID,
+                       "log_level '%s': want error, warn, info or debug",
+                       c->log_level);
+    log_open("aurora", level);
+    if (!strchr(c->master, ':'))
+        return err_set(err, ERR_INVALID, "master '%s': want host:port",
+                       c->master);
+    if (!job_key_part_ok(c->cluster_name))
+        return err_set(err, ERR_INVALID,
+                       "cluster_name '%s': want letters, digits, '_', '-', '.'",
+                       c->cluster_name);
+    if (c->heartbeat_ms <= 0 || c->hold_ms < 0 || c->jitter_ms < 0)
+        return err_set(err, ERR_INVALID, "durations: want more than 0");
+    default_thermos(shell);
+    return check_environments(c->allowed_job_environments, err);
+}
+
+static struct aurora_options options_of(struct shell *shell)
+{
+    struct config *c = &shell->config;
+    struct aurora_options options = AURORA_OPTIONS;
+
+    options.cluster = c->cluster_name;
+    options.master = c->master;
+    options.hostname = c->hostname ? c->hostname : c->ip;
+    options.user = c->user;
+    options.thermos_path = c->thermos_path ? c->thermos_path : shell->thermos;
+    options.environments = c->allowed_job_environments;
+    options.stdlib_hash = script_stdlib_hash();
+    options.tasks_per_job_max = (uint32_t)c->max_tasks_per_job;
+    options.offer_hold_ms = c->hold_ms;
+    options.offer_jitter_ms = c->jitter_ms;
+    options.executor_cpus_milli = c->executor_cpu_milli;
+    options.executor_mem_milli = c->executor_ram / (1024 * 1024) * 1000;
+    options.failover_timeout_ms = c->failover_ms;
+    options.heartbeat_ms = c->heartbeat_ms;
+    if (getrandom(&options.seed, sizeof options.seed, 0) < 0)
+        options.seed = (uint64_t)getpid();
+    return options;
+}
+
+/* --- the stages
+ * -----------------------------------------------------------------*/
+
+static int open_daemon(struct shell *shell, struct err *err)
+{
+    struct config *c = &shell->config;
+    struct aurora_options options = options_of(shell);
+    struct daemon_config config = {.ip = c->ip,
+                                   .port = (int)c->port,
+                                   .store_dir = shell->store,
+                                   .stream_bound = 4 << 20};
+    char endpoint[300];
+
+    snprintf(shell->store, sizeof shell->store, "%s/store", c->work_dir);
+    if (dir_make(c->work_dir, 0755, err) < 0)
+        return -(int)err->code;
+    shell->program = aurora_program_new(&options);
+    if (daemon_open(&shell->daemon, &config, &AURORA_PROGRAM, shell->program,
+                    err) < 0)
+        return -(int)err->code;
+    snprintf(endpoint, sizeof endpoint, "%s:%d", options.hostname,
+             daemon_port(shell->daemon));
+    aurora_program_set_endpoint(shell->program, endpoint);
+    daemon_on_act(shell->daemon, on_act, shell);
+    return worker_pool_open(&shell->workers, daemon_base(shell->daemon),
+                            &SCRIPT_LIMITS, on_evaluated, shell, err);
+}
+
+static void close_all(struct shell *shell)
+{
+    if (shell->workers)
+        worker_pool_close(shell->workers);
+    if (shell->daemon)
+        daemon_close(shell->daemon);
+    aurora_program_free(shell->program);
+    config_release(&SCHEMA, &shell->config);
+}
+
+static int report(const struct err *err)
+{
+    fprintf(stderr, "perigee-aurora: %s\n", err->text);
+    if (err->place[0])
+        fprintf(stderr, "  at %s\n", err->place);
+    if (err->hint[0])
+        fprintf(stderr, "  %s\n", err->hint);
+    return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    static struct shell shell;
+    struct err err = {0};
+    int worker = script_worker_main(argc, argv);
+
+    if (worker >= 0)
+        return worker;
+    log_open("aurora", LOG_LEVEL_INFO);
+    int rc = config_load(&SCHEMA, argc, argv, &shell.config, &err);
+    if (rc > 0)
+        return EXIT_SUCCESS;
+    if (rc < 0 || check_config(&shell, &err) < 0 ||
+        open_daemon(&shell, &err) < 0) {
+        rc = report(&err);
+    } else {
+        rc = daemon_run(shell.daemon, &err);
+        if (err.code)
+            rc = report(&err);
+    }
+    close_all(&shell);
+    return rc;
+}
