@@ -26,7 +26,6 @@ enum agent_act {
     AGENT_ACT_DESTROY, /* struct agent_destroy */
     AGENT_ACT_RECOVER, /* struct agent_recover */
     AGENT_ACT_SWEEP,   /* struct agent_sweep */
-    AGENT_ACT_READY, /* NULL: recovery is over, connected for the first time */
 };
 
 enum agent_fact {

@@ -686,8 +686,6 @@ void containers_act(void *context, uint32_t kind, const void *data)
     case AGENT_ACT_SWEEP:
         act_sweep(all, data);
         break;
-    case AGENT_ACT_READY:
-        break;
     }
 }
 

@@ -30,7 +30,6 @@ struct agent_link {
     int64_t deadline_ms; /* otherwise: silence until then breaks the link */
     int64_t ping_timeout_ms;
     uint32_t failures;       /* in a row */
-    bool was_up;             /* ever */
     VEC(struct buf) waiting; /* calls to make when one of those made answers */
     VEC(exchange_id) made;   /* calls not answered yet */
 };

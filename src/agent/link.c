@@ -258,9 +258,6 @@ static void on_subscribed(struct agent_program *p,
     }
     effect_log(fx, 2, "agent_subscribed master=%s agent=%s epoch=%llu",
                p->master, id, (unsigned long long)link->epoch);
-    if (!link->was_up)
-        effect_act(fx, AGENT_ACT_READY, NULL, 0);
-    link->was_up = true;
     agent_core_linked(p->core, now_ms, &p->core_fx);
 }
 
