@@ -72,6 +72,7 @@ thermos.main        := executor/thermos/main.c
 clusterctl.main     := src/cli/main.c
 perigee-fetch.main  := executor/fetch/main.c
 perigee-sim.main    := tests/sim/main.c
+evaluate.main       := tests/tools/evaluate.c
 perigee-master.lib := master
 perigee-agent.lib  := agent
 perigee-aurora.lib := aurora
@@ -81,6 +82,7 @@ perigee-sim.lib    := sim master agent aurora thermos
 BIN  := $(foreach p,perigee-master perigee-agent perigee-aurora thermos \
           clusterctl perigee-fetch,$(if $(wildcard $($p.main)),$B/bin/$p))
 SIM  := $(if $(wildcard tests/sim/main.c),$B/bin/perigee-sim)
+TOOLS := $B/bin/evaluate
 UNIT := $(patsubst tests/unit/%.c,$B/bin/%,$(wildcard tests/unit/test_*.c))
 BENCH := $(patsubst bench/bench_%.c,$B/bin/bench-%,$(wildcard bench/bench_*.c))
 MAN  := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
@@ -126,7 +128,7 @@ STATIC := -static -Wl,-z,norelro,--no-warnings
 thermos.ldflags := $(if $(filter release debug,$V),$(STATIC))
 perigee-fetch.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl libarchive)
 $(foreach p,perigee-master perigee-agent perigee-aurora thermos clusterctl \
-  perigee-fetch perigee-sim,$(eval $(call program,$p)))
+  perigee-fetch perigee-sim evaluate,$(eval $(call program,$p)))
 
 $B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)
@@ -141,7 +143,7 @@ build/man/%: docs/man/%.scd
 	scdoc <$< >$@
 
 # --- tests -----------------------------------------------------------------
-test: all unit-bins $(SIM) ## every fast test (five minutes at most)
+test: all unit-bins $(SIM) $(TOOLS) ## every fast test (five minutes at most)
 	tests/run.sh purity floors unit lua sim e2e
 
 test-slow: all unit-bins $(SIM) ## the long ones (forty minutes at most)
@@ -150,7 +152,7 @@ test-slow: all unit-bins $(SIM) ## the long ones (forty minutes at most)
 unit-bins: $(UNIT)
 unit: unit-bins ## C unit tests
 	tests/run.sh unit
-lua: all ## busted specs of the Lua side
+lua: all $(TOOLS) ## busted specs of the Lua side
 	tests/run.sh lua
 e2e: all ## end-to-end tests of the real programs
 	tests/run.sh e2e

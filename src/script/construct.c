@@ -27,7 +27,7 @@ bool convert_check_fetch(lua_State *L, struct value *self, const char *path,
     if (bundle_path_join(e->entry, uri, file_path, &err) == 0)
         file = bundle_files_read(&e->files, file_path, true, &err);
     if (file == NULL) {
-        snprintf(message, sizeof message, "cannot fetch %.*s", MESSAGE_MAX,
+        snprintf(message, sizeof message, "cannot fetch: %.*s", MESSAGE_MAX,
                  err.text);
         value_problem(L, self, path, message, "want a file beside the job file",
                       NULL);
@@ -141,7 +141,8 @@ static bool push_name(lua_State *L, int index)
                 (void)push_name(L, lua_gettop(L));
         }
     }
-    lua_replace(L, top + 1);
+    if (lua_gettop(L) > top + 1)
+        lua_replace(L, top + 1);
     lua_settop(L, top + 1);
     return lua_type(L, -1) == LUA_TSTRING;
 }

@@ -373,6 +373,14 @@ static Perigee__Evaluation *settle(struct evaluation *e,
     return out;
 }
 
+/* Record what ended the run; without a line it is the entry's fault. */
+static void stop_at(struct evaluation *e, struct sandbox_failure *failure)
+{
+    if (failure->file[0] == '\0')
+        snprintf(failure->file, sizeof failure->file, "%s", e->entry);
+    problem_add_failure(e, failure);
+}
+
 Perigee__Evaluation *evaluation_run(struct evaluation *e)
 {
     struct err err = {0};
@@ -395,7 +403,7 @@ Perigee__Evaluation *evaluation_run(struct evaluation *e)
     if (rc == 0)
         finish(e, out);
     else if (!e->is_told)
-        problem_add_failure(e, &failure);
+        stop_at(e, &failure);
     return settle(e, out);
 }
 
@@ -404,6 +412,6 @@ Perigee__Evaluation *evaluation_stop(struct evaluation *e, const char *why)
     struct sandbox_failure failure = {0};
     sandbox_where(e->sandbox.L, failure.file, &failure.line);
     snprintf(failure.text, sizeof failure.text, "%s", why);
-    problem_add_failure(e, &failure);
+    stop_at(e, &failure);
     return settle(e, new_result(e));
 }

@@ -140,7 +140,7 @@ void locator_release(struct locator *locator)
 /* --- lines
  * ----------------------------------------------------------------------- */
 
-static struct bytes line_text(struct bytes text, uint32_t line)
+struct bytes locator_line(struct bytes text, uint32_t line)
 {
     const uint8_t *at = text.data, *end = text.data + text.size;
     for (uint32_t i = 1; i < line && at != NULL && at < end; i++) {
@@ -161,7 +161,7 @@ static void only_line(const struct locator *locator, uint32_t line,
                       struct location *out)
 {
     *out = (struct location){.line = line,
-                             .source = line_text(locator->text, line)};
+                             .source = locator_line(locator->text, line)};
 }
 
 static void mark_token(const struct locator *locator, const struct token *token,

@@ -34,6 +34,9 @@ struct locator {
 void locator_init(struct locator *locator, struct bytes text);
 void locator_release(struct locator *locator);
 
+/* A line of a text, without its end; empty when there is no such line. */
+struct bytes locator_line(struct bytes text, uint32_t line);
+
 /* The call of `constructor` ("" for any) that begins on `line`; in its table
  * the first `field` ("" for the constructor's name itself; of a path like
  * "processes[2].name" the first part counts). Always fills *out. */

@@ -181,7 +181,8 @@ void problem_add_failure(struct evaluation *e,
         if (file->is_asset || strcmp(file->path, failure->file) != 0)
             continue;
         p.site.file = i + 1;
-        mark_quoted(file, failure->text, &p.where);
+        if (failure->line > 0)
+            mark_quoted(file, failure->text, &p.where);
     }
     p.where.source = bytes_of_text(keep_source(e, p.where.source));
     *vec_add(&e->problems) = p;
@@ -202,8 +203,8 @@ static int compare(const void *a, const void *b)
         return one->where.line < two->where.line ? -1 : 1;
     if (one->where.mark != two->where.mark)
         return one->where.mark < two->where.mark ? -1 : 1;
-    int order = strcmp(one->message, two->message);
-    return order != 0 ? order : strcmp(one->field, two->field);
+    int order = strcmp(one->field, two->field);
+    return order != 0 ? order : strcmp(one->message, two->message);
 }
 
 static char *object_text(struct evaluation *e, const struct problem *p,

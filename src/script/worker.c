@@ -74,9 +74,20 @@ static void on_time_in_lua(lua_State *L, lua_Debug *frame)
     struct evaluation *e = watch.evaluation;
     signal(SIGXCPU, SIG_IGN);
     set_timer(watch.kill_timer, 1000, 0); /* to say what was found so far */
-    snprintf(why, sizeof why, "runs longer than %lld ms of CPU time",
-             (long long)e->limits.cpu_ms);
+    worker_time_text(e->limits.cpu_ms, why, sizeof why);
     answer(evaluation_stop(e, why));
+}
+
+/* The text of a line of a file that was read; looks only at memory. */
+static struct bytes source_line(const char *path, int line)
+{
+    const struct evaluation *e = watch.evaluation;
+    for (uint32_t i = 0; i < e->files.list.count; i++) {
+        const struct bundle_file *file = e->files.list.item[i];
+        if (!file->is_asset && strcmp(file->path, path) == 0)
+            return locator_line(buf_bytes(&file->text), (uint32_t)line);
+    }
+    return bytes_of("", 0);
 }
 
 /* First ring: ask Lua. Second: it sits in C (a pattern, a long string); read
@@ -84,7 +95,7 @@ static void on_time_in_lua(lua_State *L, lua_Debug *frame)
 static void on_time(int signo)
 {
     (void)signo;
-    static char text[SANDBOX_FILE_MAX + 32];
+    static char text[SANDBOX_FILE_MAX + 512];
     char file[SANDBOX_FILE_MAX] = "";
     int line = 0;
     lua_State *L = watch.evaluation->sandbox.L;
@@ -94,7 +105,10 @@ static void on_time(int signo)
     }
     if (L != NULL)
         sandbox_where(L, file, &line);
-    int size = snprintf(text, sizeof text, "T%d %s", line, file);
+    struct bytes source = source_line(file, line);
+    int shown = source.size < 400 ? (int)source.size : 400;
+    int size = snprintf(text, sizeof text, "T%d %s\n%.*s", line, file, shown,
+                        (const char *)source.data);
     (void)!write(STDOUT_FILENO, text, (size_t)size);
     _exit(0);
 }

@@ -1,4 +1,5 @@
 #include "script/worker_process.h"
+#include "base/text.h"
 #include "sys/process.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -76,7 +77,7 @@ int worker_process_start(const Perigee__WorkRequest *request,
  * ------------------------------------------------------------------- */
 
 static void pack_problem(const char *message, const char *file, uint32_t line,
-                         struct buf *out)
+                         const char *source, struct buf *out)
 {
     Perigee__Evaluation evaluation = PERIGEE__EVALUATION__INIT;
     Perigee__Problem problem = PERIGEE__PROBLEM__INIT;
@@ -85,6 +86,7 @@ static void pack_problem(const char *message, const char *file, uint32_t line,
     problem.file = *file != '\0' ? (char *)file : NULL;
     problem.has_line = line > 0;
     problem.line = line;
+    problem.source = (char *)source;
     problem.has_runtime = problem.runtime = true;
     problem.has_count = true;
     problem.count = 1;
@@ -95,24 +97,30 @@ static void pack_problem(const char *message, const char *file, uint32_t line,
     out->size += perigee__evaluation__pack(&evaluation, out->data + out->size);
 }
 
-static void time_text(const struct script_limits *limits, char *out,
-                      size_t size)
+char *worker_time_text(int64_t cpu_ms, char *out, size_t size)
 {
-    snprintf(out, size, "runs longer than %lld ms of CPU time",
-             (long long)limits->cpu_ms);
+    bool is_whole = cpu_ms % 1000 == 0;
+    snprintf(out, size, "runs longer than %lld %s of CPU time",
+             (long long)(is_whole ? cpu_ms / 1000 : cpu_ms),
+             is_whole ? "s" : "ms");
+    return out;
 }
 
 static void answer_time(struct bytes answer, const struct script_limits *limits,
                         struct buf *out)
 {
-    char message[128], text[512], file[256] = "";
+    char message[128], text[1024], file[256] = "";
     unsigned line = 0;
-    time_text(limits, message, sizeof message);
+    worker_time_text(limits->cpu_ms, message, sizeof message);
     snprintf(text, sizeof text, "%.*s", (int)answer.size,
              (const char *)answer.data);
     if (sscanf(text, "%u %255[^\n]", &line, file) < 1)
         line = 0;
-    pack_problem(message, file, line, out);
+    const char *source = strchr(text, '\n');
+    if (source == NULL ||
+        !text_is_utf8((const uint8_t *)source, strlen(source)))
+        source = "\n";
+    pack_problem(message, file, line, source + 1, out);
 }
 
 void worker_answer(struct bytes answer, int wait_status, int64_t cpu_ms,
@@ -125,14 +133,14 @@ void worker_answer(struct bytes answer, int wait_status, int64_t cpu_ms,
     } else if (has_ended && answer.data[0] == 'T') {
         answer_time(bytes_of(answer.data + 1, answer.size - 1), limits, out);
     } else if (cpu_ms >= limits->cpu_ms) {
-        time_text(limits, message, sizeof message);
-        pack_problem(message, "", 0, out);
+        worker_time_text(limits->cpu_ms, message, sizeof message);
+        pack_problem(message, "", 0, "", out);
     } else {
         process_status_text(wait_status, status, sizeof status);
         snprintf(message, sizeof message,
                  "the evaluation died (%s): it may need more than %lld MiB of "
                  "memory",
                  status, (long long)(limits->memory_bytes >> 20));
-        pack_problem(message, "", 0, out);
+        pack_problem(message, "", 0, "", out);
     }
 }

@@ -4,7 +4,7 @@
  *
  * The answer is one letter and the rest until the end of the pipe:
  *   'E' a packed perigee.Evaluation
- *   'T' "LINE FILE": the time was up; written by a signal handler, from
+ *   'T' "LINE FILE\nSOURCE": the time was up; written by a signal handler, from
  *       wherever the child was */
 #pragma once
 #include "base/bytes.h"
@@ -23,6 +23,8 @@ struct worker_process {
 
 int worker_process_start(const Perigee__WorkRequest *request,
                          struct worker_process *out, struct err *err);
+/* "runs longer than 2 s of CPU time" */
+char *worker_time_text(int64_t cpu_ms, char *out, size_t size);
 void worker_request_limits(Perigee__WorkRequest *request,
                            const struct script_limits *limits);
 /* From the answer and the wait status: a packed perigee.Evaluation is appended
