@@ -24,9 +24,9 @@ LDFLAGS.release := -Wl,-z,relro,-z,now
 DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler \
         lua5.4 liblua5.4-dev libevent-dev libprotobuf-c-dev liblmdb-dev \
         libjansson-dev libsodium-dev libxxhash-dev libcurl4-openssl-dev \
-        libarchive-dev libzookeeper-st-dev uthash-dev scdoc curl
+        libarchive-dev libzookeeper-st-dev uthash-dev lua-socket scdoc curl
 DEPS_TEST := clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev \
-        lua-busted lua-check lua-cjson lua-socket lua-filesystem shellcheck \
+        lua-busted lua-check lua-cjson lua-filesystem shellcheck \
         mandoc prometheus zookeeperd python3-minimal procps iproute2
 
 # ------------- no need to change anything below this line -----------------

@@ -48,8 +48,7 @@ const struct locator *bundle_file_locator(struct bundle_file *file)
     return &file->locator;
 }
 
-/* --- paths -------------------------------------------------------------------
- */
+/* --- paths ------------------------------------------------------------- */
 
 static int outside(const char *path, struct err *err)
 {

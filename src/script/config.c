@@ -23,8 +23,7 @@ struct loader {
     const char *file_given; /* --config=FILE */
 };
 
-/* --- one value -------------------------------------------------------------
- */
+/* --- one value --------------------------------------------------------- */
 
 static int parse_bool(const char *text, bool *out, struct err *err)
 {
@@ -73,8 +72,7 @@ static int option_set(struct loader *loader, const struct config_option *option,
     return rc;
 }
 
-/* --- names -----------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------- */
 
 /* "--work-dir" and "work_dir" are one name. */
 static const struct config_option *option_find(const struct loader *loader,
@@ -121,8 +119,7 @@ static int unknown(const struct loader *loader, const char *place,
     return rc;
 }
 
-/* --- sources ----------------------------------------------------------------
- */
+/* --- sources ----------------------------------------------------------- */
 
 static int load_defaults(struct loader *loader, struct err *err)
 {
@@ -192,8 +189,7 @@ static int load_variables(struct loader *loader, struct err *err)
     return 0;
 }
 
-/* --- flags -------------------------------------------------------------------
- */
+/* --- flags ------------------------------------------------------------- */
 
 struct flag {
     const char *name; /* behind the dashes */

@@ -71,8 +71,7 @@ static int prepare(lua_State *L)
     return 2;
 }
 
-/* --- values as the text that a flag would have ------------------------------
- */
+/* --- values as the text that a flag would have ------------------------- */
 
 static void add_scalar(lua_State *L, int index, struct buf *out)
 {

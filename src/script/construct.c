@@ -117,9 +117,7 @@ static void finish_task(lua_State *L, struct value *self, int index)
     arena_release(&scratch);
 }
 
-/* --- job
- * ---------------------------------------------------------------------------
- */
+/* --- job --------------------------------------------------------------- */
 
 /* The name of a job is that of its task, that of a task its first process'. */
 static bool push_name(lua_State *L, int index)
@@ -181,9 +179,7 @@ static void finish_job(lua_State *L, struct value *self, int index)
     lua_pop(L, 1);
 }
 
-/* --- fields
- * ---------------------------------------------------------------------------
- */
+/* --- fields ------------------------------------------------------------ */
 
 static void unknown_field(lua_State *L, struct value *self, const char *name)
 {
@@ -288,9 +284,7 @@ void value_construct(lua_State *L, int given,
     self->name = NULL; /* from here on the field says it */
 }
 
-/* --- copies
- * ------------------------------------------------------------------------------
- */
+/* --- copies ------------------------------------------------------------ */
 
 int value_copy(lua_State *L)
 {

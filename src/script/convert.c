@@ -321,9 +321,7 @@ static bool convert_object(lua_State *L, struct value *self, int index,
     return wrong(L, self, index, field, path);
 }
 
-/* --- lists
- * ---------------------------------------------------------------------------
- */
+/* --- lists ------------------------------------------------------------- */
 
 /* What a list's elements are, as a field of its own. */
 static struct schema_field element_of(const struct schema_field *list)
@@ -433,9 +431,7 @@ static bool convert_list(lua_State *L, struct value *self, int index,
     return convert_elements(L, self, index, field, path, size);
 }
 
-/* --- maps
- * ------------------------------------------------------------------------------
- */
+/* --- maps -------------------------------------------------------------- */
 
 /* key and value are on top of the stack; leave the converted value there. */
 static bool convert_entry(lua_State *L, struct value *self,
@@ -534,8 +530,7 @@ static bool convert_map(lua_State *L, struct value *self, int index,
     return true;
 }
 
-/* ------------------------------------------------------------------------------------
- */
+/* ------------------------------------------------------------------------ */
 
 static bool convert_refused(lua_State *L, struct value *self, int index,
                             const struct schema_field *field, const char *path)

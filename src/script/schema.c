@@ -46,8 +46,7 @@ const char *schema_nearest(const struct schema_object *object, const char *name)
     return text_nearest(name, names);
 }
 
-/* --- what a text must look like ---------------------------------------------
- */
+/* --- what a text must look like ---------------------------------------- */
 
 static bool is_hex(const char *text, size_t size)
 {
