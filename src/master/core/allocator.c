@@ -751,8 +751,11 @@ void allocator_run(struct allocator *a, int64_t now_ms, struct allocations *out)
 
 struct allocator_counts allocator_counts(const struct allocator *a)
 {
-    return (struct allocator_counts){.runs = a->runs,
-                                     .filters = HASH_COUNT(a->refusals)};
+    return (struct allocator_counts){
+        .runs = a->runs,
+        .filters = HASH_COUNT(a->refusals),
+        .deadlines = a->ends.count,
+    };
 }
 
 int64_t allocator_role_share(const struct allocator *a, const char *role)

@@ -104,6 +104,7 @@ void allocator_run(struct allocator *a, int64_t now_ms,
 
 struct allocator_counts {
     uint64_t runs, filters;
+    uint64_t deadlines; /* kept for filters, also of forgiven ones */
 };
 struct allocator_counts allocator_counts(const struct allocator *a);
 /* Dominant share of a role in millionths. */
