@@ -14,6 +14,12 @@ struct reader {
     struct arena *arena;
     struct buf *problem;
     uint32_t elements;
+    /* Where the reader is: the field read at each depth, and its element
+     * (SIZE_MAX: it is not repeated). */
+    struct {
+        const char *name;
+        size_t index;
+    } place[CODEC_DEPTH_MAX + 1];
 };
 
 /* --- text -------------------------------------------------------------------
@@ -339,6 +345,7 @@ static int read_repeated(struct reader *r, ProtobufCMessage *message,
     char *list = arena_zalloc(r->arena, step * (size + 1));
 
     for (size_t i = 0; i < size; i++) {
+        r->place[depth].index = i;
         int rc = read_value(r, field, is_array ? json_array_get(json, i) : json,
                             depth, list + count * step);
         if (rc < 0)
@@ -354,6 +361,8 @@ static int read_field(struct reader *r, ProtobufCMessage *message,
                       const ProtobufCFieldDescriptor *field, json_t *json,
                       int depth)
 {
+    r->place[depth].name = field->name;
+    r->place[depth].index = SIZE_MAX;
     if (field->label == PROTOBUF_C_LABEL_REPEATED)
         return json_is_null(json)
                    ? 0
@@ -370,9 +379,23 @@ static int read_field(struct reader *r, ProtobufCMessage *message,
     return 0;
 }
 
+static int missing(struct reader *r, const char *name, int depth)
+{
+    buf_add_text(r->problem, "Missing required fields: ");
+    for (int i = 0; i < depth; i++) {
+        buf_add_text(r->problem, r->place[i].name);
+        if (r->place[i].index != SIZE_MAX)
+            buf_addf(r->problem, "[%zu]", r->place[i].index);
+        buf_add_char(r->problem, '.');
+    }
+    buf_add_text(r->problem, name);
+    return -ERR_CONFLICT;
+}
+
 /* A required number cannot show in the struct that it was not given. */
 static int check_numbers(struct reader *r,
-                         const ProtobufCMessageDescriptor *type, json_t *json)
+                         const ProtobufCMessageDescriptor *type, json_t *json,
+                         int depth)
 {
     for (unsigned i = 0; i < type->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &type->fields[i];
@@ -384,10 +407,8 @@ static int check_numbers(struct reader *r,
         if (value == NULL || json_is_null(value) ||
             (field->type == PROTOBUF_C_TYPE_ENUM && json_is_string(value) &&
              protobuf_c_enum_descriptor_get_value_by_name(
-                 field->descriptor, json_string_value(value)) == NULL)) {
-            buf_addf(r->problem, "Missing required fields: %s", field->name);
-            return -ERR_CONFLICT;
-        }
+                 field->descriptor, json_string_value(value)) == NULL))
+            return missing(r, field->name, depth);
     }
     return 0;
 }
@@ -415,7 +436,7 @@ static int read_message(struct reader *r,
             (rc = read_field(r, message, field, value, depth)) < 0)
             return rc;
     }
-    if ((rc = check_numbers(r, type, json)) < 0)
+    if ((rc = check_numbers(r, type, json, depth)) < 0)
         return rc;
     *out = message;
     return READ_VALUE;

@@ -39,7 +39,10 @@ static int decode_scalar(const Mesos__V1__Resource *in, struct resource *out,
                        "Invalid scalar resource '%s': not a number it can be",
                        in->name);
     if (out->milli < 0)
-        return err_set(err, ERR_INVALID, "Invalid scalar resource: value < 0");
+        return err_set(err, ERR_INVALID,
+                       "Resource '%s:%g' is invalid: Invalid scalar resource: "
+                       "value <= 0",
+                       in->name, in->scalar->value);
     if (out->milli == 0 && in->scalar->value > 0)
         return err_set(err, ERR_INVALID,
                        "Invalid scalar resource '%s': smaller than 0.001",

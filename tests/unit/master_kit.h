@@ -18,6 +18,12 @@ struct kit_stored {
     char *table, *key;
     struct blob *value;
 };
+struct kit_agent {
+    exchange_id stream;
+    char id[128];
+    char epoch[32];
+    int port;
+};
 struct kit {
     struct master_options options;
     struct master_program *p;
@@ -27,6 +33,9 @@ struct kit {
     VEC(struct kit_record) records;
     VEC(struct kit_stored) stored;
     VEC(exchange_id) closed;
+    VEC(struct kit_agent) agents;  /* that answer pings */
+    bool is_deaf;                  /* they do not */
+    uint32_t heard;                /* records looked at for pings */
     int status;                    /* of the last reply or stream head */
     char *body;                    /* of the last reply */
     char stream_id[64];            /* of the last stream head */
@@ -120,6 +129,8 @@ static inline void kit_run(struct kit *k)
     }
 }
 
+static inline void kit_pong(struct kit *k);
+
 /* Let time pass, deadline by deadline. */
 static inline void kit_wait(struct kit *k, int64_t ms)
 {
@@ -131,6 +142,7 @@ static inline void kit_wait(struct kit *k, int64_t ms)
         if (next_ms > k->now_ms)
             k->now_ms = next_ms;
         kit_run(k);
+        kit_pong(k);
     }
     k->now_ms = end_ms;
 }
@@ -171,6 +183,8 @@ static inline void kit_forget_records(struct kit *k)
         free(k->records.item[i].text);
     k->records.count = 0;
     k->closed.count = 0;
+    k->agents.count = 0;
+    k->heard = 0;
 }
 
 /* kill -9 and start again: only the store survives. */
@@ -189,6 +203,7 @@ static inline int kit_tear_down(void **state)
     kit_forget_records(k);
     vec_free(&k->records);
     vec_free(&k->closed);
+    vec_free(&k->agents);
     for (uint32_t i = 0; i < k->stored.count; i++) {
         free(k->stored.item[i].table);
         free(k->stored.item[i].key);
@@ -389,13 +404,6 @@ static inline void kit_call(struct kit *k, const struct kit_framework *f,
     buf_release(&body);
 }
 
-struct kit_agent {
-    exchange_id stream;
-    char id[128];
-    char epoch[32];
-    int port;
-};
-
 static inline const char *kit_resources(void)
 {
     return "[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":4}},"
@@ -427,6 +435,7 @@ static inline void kit_agent_subscribe(struct kit *k, struct kit_agent *agent,
     const char *epoch = strstr(text, "\"epoch\":") + 8;
     snprintf(agent->epoch, sizeof agent->epoch, "%.*s",
              (int)strspn(epoch, "0123456789"), epoch);
+    *vec_add(&k->agents) = *agent;
 }
 
 static inline struct kit_agent kit_new_agent(struct kit *k, int port)
@@ -445,6 +454,21 @@ static inline void kit_report(struct kit *k, const struct kit_agent *agent,
              type, agent->id, agent->epoch, rest);
     (void)kit_post(k, "/api/v1/agent", NULL, buf_text(&body));
     buf_release(&body);
+}
+
+/* Answer what came since the last time, as agents do. */
+static inline void kit_pong(struct kit *k)
+{
+    for (; k->heard < k->records.count; k->heard++) {
+        const struct kit_record *record = &k->records.item[k->heard];
+        if (k->is_deaf || strcmp(record->text, "{\"type\":\"PING\"}") != 0)
+            continue;
+        for (uint32_t i = 0; i < k->agents.count; i++) {
+            struct kit_agent agent = k->agents.item[i];
+            if (agent.stream == record->exchange)
+                kit_report(k, &agent, "PONG", "");
+        }
+    }
 }
 
 /* `uuid` is one letter, repeated to 16 bytes ("A" is "QUFB..."). */

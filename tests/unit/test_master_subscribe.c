@@ -2,12 +2,13 @@
  * failing over, tearing down. Facts from recordings of a real Mesos. */
 #include "master_kit.h"
 
-#define SUBSCRIBE                                                             \
-    "{\"type\":\"SUBSCRIBE\",\"subscribe\":{\"framework_info\":{\"user\":"    \
+#define SUBSCRIBE                                                          \
+    "{\"type\":\"SUBSCRIBE\",\"subscribe\":{\"framework_info\":{\"user\":" \
     "\"root\",\"name\":\"rec\"}}}"
 #define MULTI_ROLE ",\"capabilities\":[{\"type\":\"MULTI_ROLE\"}]"
 
-/* --- checks in front of a call --------------------------------------------------- */
+/* --- checks in front of a call
+ * --------------------------------------------------- */
 
 struct refusal_case {
     const char *method, *content_type, *accept, *body;
@@ -46,8 +47,8 @@ static const struct refusal_case REFUSED[] = {
     {"POST", "application/json", "application/json", "{\"type\":1}", 400,
      "Failed to convert JSON into Call protobuf: Not expecting a JSON number "
      "for field 'type'"},
-    {"POST", "application/json", "application/json",
-     "{\"type\":\"SUBSCRIBE\"}", 400,
+    {"POST", "application/json", "application/json", "{\"type\":\"SUBSCRIBE\"}",
+     400,
      "Failed to validate scheduler::Call: Expecting 'subscribe' to be "
      "present"},
     {"POST", "application/json", "application/json",
@@ -110,7 +111,8 @@ static void test_subscribe_brings_no_stream_id(void **state)
         "Subscribe calls should not include the 'Mesos-Stream-Id' header");
 }
 
-/* --- refused with 200, one ERROR, and the end -------------------------------------- */
+/* --- refused with 200, one ERROR, and the end
+ * -------------------------------------- */
 
 struct semantic_case {
     const char *info, *more, *message;
@@ -192,7 +194,8 @@ static void test_odd_infos_are_accepted(void **state)
     }
 }
 
-/* --- subscribing --------------------------------------------------------------------- */
+/* --- subscribing
+ * --------------------------------------------------------------------- */
 
 static void test_subscribed_says_who_we_are(void **state)
 {
@@ -207,7 +210,8 @@ static void test_subscribed_says_who_we_are(void **state)
              "\"pid\":\"master@127.0.0.1:5050\",\"hostname\":\"localhost\","
              "\"version\":\"1.12.0\",\"address\":{\"hostname\":\"localhost\","
              "\"ip\":\"127.0.0.1\",\"port\":5050},\"capabilities\":[{\"type\":"
-             "\"AGENT_UPDATE\"}]}}}", id, id);
+             "\"AGENT_UPDATE\"}]}}}",
+             id, id);
     assert_int_equal(k->status, 200);
     assert_int_equal(strlen(k->stream_id), 36);
     assert_string_equal(kit_next(k, stream, "SUBSCRIBED"), want);
@@ -232,10 +236,9 @@ static void test_both_ids_must_agree(void **state)
     for (size_t i = 0; i < sizeof BODY / sizeof *BODY; i++) {
         (void)kit_post(k, "/api/v1/scheduler", NULL, BODY[i]);
         assert_int_equal(k->status, 400);
-        assert_string_equal(k->body,
-                            "Failed to validate scheduler::Call: "
-                            "'framework_id' differs from "
-                            "'subscribe.framework_info.id'");
+        assert_string_equal(k->body, "Failed to validate scheduler::Call: "
+                                     "'framework_id' differs from "
+                                     "'subscribe.framework_info.id'");
     }
 }
 
@@ -251,8 +254,7 @@ static void test_the_second_subscription_wins(void **state)
 {
     struct kit *k = *state;
     (void)kit_new_agent(k, 5051);
-    struct kit_framework old =
-        kit_subscribe(k, ",\"failover_timeout\":60", "");
+    struct kit_framework old = kit_subscribe(k, ",\"failover_timeout\":60", "");
     kit_next(k, old.stream, "\"type\":\"OFFERS\"");
     struct kit_framework f =
         kit_resubscribe(k, &old, ",\"failover_timeout\":60");
@@ -296,8 +298,7 @@ static void test_a_changed_principal_is_refused(void **state)
         k, ",\"failover_timeout\":60,\"principal\":\"alice\"", "");
     struct kit_framework other =
         kit_resubscribe(k, &f, ",\"principal\":\"bob\"");
-    kit_next(k, other.stream,
-             "Changing framework's principal is not allowed.");
+    kit_next(k, other.stream, "Changing framework's principal is not allowed.");
     assert_true(kit_is_closed(k, other.stream));
     assert_false(kit_is_closed(k, f.stream));
 }
@@ -305,15 +306,17 @@ static void test_a_changed_principal_is_refused(void **state)
 static void test_user_and_checkpointing_stay_as_they_were(void **state)
 {
     struct kit *k = *state;
-    struct kit_framework f = kit_subscribe(
-        k, ",\"failover_timeout\":60,\"checkpoint\":true", "");
+    struct kit_framework f =
+        kit_subscribe(k, ",\"failover_timeout\":60,\"checkpoint\":true", "");
     kit_hang_up(k, f.stream);
     (void)kit_resubscribe(k, &f, ",\"checkpoint\":false");
     assert_true(master_framework(master_program_core(k->p), f.id)->flags &
                 FRAMEWORK_CHECKPOINT);
 }
 
-/* --- leaving ---------------------------------------------------------------------------- */
+/* --- leaving
+ * ----------------------------------------------------------------------------
+ */
 
 static void test_teardown_ends_the_stream_and_the_id(void **state)
 {
@@ -380,7 +383,8 @@ static void test_calls_out_of_scope_are_refused_by_name(void **state)
     char rest[512];
     snprintf(rest, sizeof rest,
              ",\"update_framework\":{\"framework_info\":{\"user\":\"root\","
-             "\"name\":\"rec\",\"id\":{\"value\":\"%s\"}}}", f.id);
+             "\"name\":\"rec\",\"id\":{\"value\":\"%s\"}}}",
+             f.id);
     kit_call(k, &f, "UPDATE_FRAMEWORK", rest);
     assert_int_equal(k->status, 501);
     assert_string_equal(k->body,
@@ -392,7 +396,7 @@ static void test_calls_out_of_scope_are_refused_by_name(void **state)
 
 int main(void)
 {
-#define TEST(name)                                                            \
+#define TEST(name) \
     cmocka_unit_test_setup_teardown(name, kit_set_up, kit_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_checks_in_front_of_a_call),

@@ -2,9 +2,9 @@
  * scheduler API. Facts from recordings of a real Mesos. */
 #include "master_kit.h"
 
-#define ROLE_DEV                                                              \
-    ",\"roles\":[\"dev\"],\"checkpoint\":true,\"failover_timeout\":60,"       \
-    "\"capabilities\":[{\"type\":\"MULTI_ROLE\"},{\"type\":"                  \
+#define ROLE_DEV                                                        \
+    ",\"roles\":[\"dev\"],\"checkpoint\":true,\"failover_timeout\":60," \
+    "\"capabilities\":[{\"type\":\"MULTI_ROLE\"},{\"type\":"            \
     "\"TASK_KILLING_STATE\"},{\"type\":\"PARTITION_AWARE\"}]"
 #define AT_ONCE ",\"filters\":{\"refuse_seconds\":0}"
 #define NOT_SOON ",\"filters\":{\"refuse_seconds\":600}"
@@ -33,10 +33,11 @@ static void launch_one(struct kit *k, struct scene *s, const char *id,
     kit_next(k, s->agent.stream, "\"type\":\"RUN\"");
 }
 
-/* --- offers ------------------------------------------------------------------------ */
+/* --- offers
+ * ------------------------------------------------------------------------ */
 
-#define PORTS                                                                 \
-    "{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":[{"        \
+#define PORTS                                                          \
+    "{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":[{" \
     "\"begin\":31000,\"end\":31999}]}"
 #define SCALAR(name, value)                                                   \
     "{\"name\":\"" name "\",\"type\":\"SCALAR\",\"scalar\":{\"value\":" value \
@@ -55,8 +56,8 @@ static void expect_resources(struct kit *k, const char *info, const char *tail,
              "\"value\":\"%s\"},\"hostname\":\"localhost\",\"url\":{"
              "\"scheme\":\"http\",\"address\":{\"hostname\":\"localhost\","
              "\"ip\":\"127.0.0.1\",\"port\":5051},\"path\":\"/slave(1)\"},"
-             "\"resources\":[" PORTS "%s}," SCALAR("cpus", "4.0") "%s},"
-             SCALAR("mem", "4096.0") "%s}," SCALAR("disk", "8192.0") "%s}]%s}]}}",
+             "\"resources\":[" PORTS "%s}," SCALAR("cpus", "4.0") "%s}," SCALAR(
+                 "mem", "4096.0") "%s}," SCALAR("disk", "8192.0") "%s}]%s}]}}",
              id, f.id, agent.id, tail, tail, tail, tail, offer_tail);
     assert_string_equal(kit_next(k, f.stream, "OFFERS"), want);
 }
@@ -101,7 +102,8 @@ static void test_suppressed_roles_get_no_offers_until_revived(void **state)
     char rest[512];
     snprintf(rest, sizeof rest,
              ",\"decline\":{\"offer_ids\":[{\"value\":\"%s\"}],\"filters\":{"
-             "\"refuse_seconds\":0}}", offer);
+             "\"refuse_seconds\":0}}",
+             offer);
     kit_call(k, &f, "DECLINE", rest);
     kit_wait(k, 5000);
     kit_nothing(k, f.stream);
@@ -147,7 +149,8 @@ static void test_a_declined_offer_comes_back_after_its_time(void **state)
     char rest[512];
     snprintf(rest, sizeof rest,
              ",\"accept\":{\"offer_ids\":[{\"value\":\"%s\"}],\"operations\":"
-             "[],\"filters\":{\"refuse_seconds\":2}}", s.offer);
+             "[],\"filters\":{\"refuse_seconds\":2}}",
+             s.offer);
     kit_call(k, &s.f, "ACCEPT", rest);
     expect_back(k, &s, 1990, 3000);
     decline(k, &s.f, s.offer, ",\"filters\":{\"refuse_seconds\":31536000}");
@@ -167,7 +170,8 @@ static void test_unanswered_offers_expire_when_asked_to(void **state)
     char want[256];
     snprintf(want, sizeof want,
              "{\"type\":\"RESCIND\",\"rescind\":{\"offer_id\":{\"value\":"
-             "\"%s\"}}}", s.offer);
+             "\"%s\"}}}",
+             s.offer);
     kit_wait(k, 2999);
     kit_nothing(k, s.f.stream);
     kit_wait(k, 1);
@@ -175,7 +179,8 @@ static void test_unanswered_offers_expire_when_asked_to(void **state)
     kit_next(k, s.f.stream, "OFFERS");
 }
 
-/* --- a task's life --------------------------------------------------------------------- */
+/* --- a task's life
+ * --------------------------------------------------------------------- */
 
 static void test_a_task_from_launch_to_acknowledged_end(void **state)
 {
@@ -184,7 +189,8 @@ static void test_a_task_from_launch_to_acknowledged_end(void **state)
     char task[1024];
     kit_launch(k, &s.f, s.offer,
                kit_task(task, sizeof task, "t1", s.agent.id,
-                        TRUE ",\"data\":\"ZGF0YQ==\""), NOT_SOON);
+                        TRUE ",\"data\":\"ZGF0YQ==\""),
+               NOT_SOON);
     const char *run = kit_next(k, s.agent.stream, "\"type\":\"RUN\"");
     assert_non_null(strstr(run, "\"data\":\"ZGF0YQ==\""));
     assert_non_null(strstr(run, "\"scalar\":{\"value\":0.1},"
@@ -227,8 +233,8 @@ static void test_the_latest_state_frees_resources_early(void **state)
     snprintf(rest, sizeof rest,
              ",\"update\":{\"framework_id\":{\"value\":\"%s\"},\"status\":{"
              "\"task_id\":{\"value\":\"t1\"},\"state\":\"TASK_RUNNING\","
-             "\"uuid\":\"%s\"},\"latest_state\":\"TASK_FINISHED\"}", s.f.id,
-             kit_uuid('a', uuid));
+             "\"uuid\":\"%s\"},\"latest_state\":\"TASK_FINISHED\"}",
+             s.f.id, kit_uuid('a', uuid));
     kit_report(k, &s.agent, "UPDATE", rest);
     kit_next(k, s.f.stream, "TASK_RUNNING");
     kit_next(k, s.f.stream, "\"scalar\":{\"value\":4.0}");
@@ -307,7 +313,8 @@ static void test_completed_tasks_are_bounded(void **state)
     assert_string_equal(f->completed->id, "t2");
 }
 
-/* --- invalid offers ------------------------------------------------------------------------ */
+/* --- invalid offers
+ * ------------------------------------------------------------------------ */
 
 static void accept_with(struct kit *k, struct scene *s, const char *offer_ids,
                         const char *id)
@@ -332,7 +339,8 @@ static void expect_lost(struct kit *k, struct scene *s, const char *id,
              "\"value\":\"%s\"},\"state\":\"%s\",\"message\":\"Task launched "
              "with invalid offers: %s\",\"source\":\"SOURCE_MASTER\","
              "\"reason\":\"REASON_INVALID_OFFERS\",\"agent_id\":{\"value\":"
-             "\"%s\"},\"timestamp\":", id, state, why, s->agent.id);
+             "\"%s\"},\"timestamp\":",
+             id, state, why, s->agent.id);
     snprintf(got, sizeof got, "%s", kit_next(k, s->f.stream, "UPDATE"));
     got[strlen(want)] = '\0';
     assert_string_equal(got, want);
@@ -385,11 +393,14 @@ static void test_offers_of_two_agents_do_not_mix(void **state)
     snprintf(ids, sizeof ids, "{\"value\":\"%s\"},{\"value\":\"%s\"}", s.offer,
              second);
     accept_with(k, &s, ids, "mixed");
-    kit_next(k, s.f.stream, "Aggregated offers must belong to one single agent");
+    kit_next(k, s.f.stream,
+             "Aggregated offers must belong to one single agent");
     kit_nothing(k, other.stream);
 }
 
-/* --- task errors ------------------------------------------------------------------------------ */
+/* --- task errors
+ * ------------------------------------------------------------------------------
+ */
 
 struct error_case {
     const char *id;
@@ -397,45 +408,52 @@ struct error_case {
     const char *message;
 };
 
-#define SMALL                                                                 \
-    "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{"      \
-    "\"value\":0.1}},{\"name\":\"mem\",\"type\":\"SCALAR\",\"scalar\":{"      \
+#define SMALL                                                            \
+    "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{" \
+    "\"value\":0.1}},{\"name\":\"mem\",\"type\":\"SCALAR\",\"scalar\":{" \
     "\"value\":32}}]"
 
 static const struct error_case ERRORS[] = {
     {"a/b", SMALL "," TRUE, "'a/b' contains invalid characters"},
-    {"both", SMALL "," TRUE ",\"executor\":{\"executor_id\":{\"value\":\"e\"},"
-                            "\"command\":{\"value\":\"true\"}}",
+    {"both",
+     SMALL "," TRUE ",\"executor\":{\"executor_id\":{\"value\":\"e\"},"
+           "\"command\":{\"value\":\"true\"}}",
      "Task should have at least one (but not both) of CommandInfo or "
      "ExecutorInfo present"},
     {"nocmd", SMALL,
      "Task should have at least one (but not both) of CommandInfo or "
      "ExecutorInfo present"},
-    {"ex", SMALL ",\"executor\":{\"type\":\"DEFAULT\",\"executor_id\":{"
-                 "\"value\":\"e\"},\"command\":{\"value\":\"true\"}}",
+    {"ex",
+     SMALL ",\"executor\":{\"type\":\"DEFAULT\",\"executor_id\":{"
+           "\"value\":\"e\"},\"command\":{\"value\":\"true\"}}",
      "'ExecutorInfo.command' must not be set for 'DEFAULT' executor"},
-    {"kp", SMALL "," TRUE ",\"kill_policy\":{\"grace_period\":{"
-                          "\"nanoseconds\":-1}}",
+    {"kp",
+     SMALL "," TRUE ",\"kill_policy\":{\"grace_period\":{"
+           "\"nanoseconds\":-1}}",
      "Task's 'kill_policy.grace_period' must be non-negative"},
     {"mc", SMALL "," TRUE ",\"max_completion_time\":{\"nanoseconds\":-1}",
      "Task's `max_completion_time` must be non-negative"},
     {"nores", "\"resources\":[]," TRUE, "Task uses no resources"},
-    {"neg", "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":"
-            "{\"value\":-1}}]," TRUE,
+    {"neg",
+     "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":"
+     "{\"value\":-1}}]," TRUE,
      "Resource 'cpus:-1' is invalid: Invalid scalar resource: value <= 0"},
-    {"big", "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":"
-            "{\"value\":100}},{\"name\":\"mem\",\"type\":\"SCALAR\","
-            "\"scalar\":{\"value\":32}}]," TRUE,
+    {"big",
+     "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":"
+     "{\"value\":100}},{\"name\":\"mem\",\"type\":\"SCALAR\","
+     "\"scalar\":{\"value\":32}}]," TRUE,
      "Total resources cpus(allocated: dev):100; mem(allocated: dev):32 "
      "required by task and its executor is more than available "},
-    {"exbig", SMALL ",\"executor\":{\"type\":\"CUSTOM\",\"executor_id\":{"
-                    "\"value\":\"e\"},\"command\":{\"value\":\"true\"},"
-                    "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\","
-                    "\"scalar\":{\"value\":100}}]}",
+    {"exbig",
+     SMALL ",\"executor\":{\"type\":\"CUSTOM\",\"executor_id\":{"
+           "\"value\":\"e\"},\"command\":{\"value\":\"true\"},"
+           "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\","
+           "\"scalar\":{\"value\":100}}]}",
      "Total resources cpus(allocated: dev):100.1; mem(allocated: dev):32 "
      "required by task and its executor is more than available "},
-    {"env", SMALL ",\"command\":{\"value\":\"true\",\"environment\":{"
-                  "\"variables\":[{\"name\":\"A\"}]}}",
+    {"env",
+     SMALL ",\"command\":{\"value\":\"true\",\"environment\":{"
+           "\"variables\":[{\"name\":\"A\"}]}}",
      "Task's `CommandInfo` is invalid: Environment variable 'A' of type "
      "'VALUE' must have a value set"},
     {"hc", SMALL "," TRUE ",\"health_check\":{\"type\":\"HTTP\"}",
@@ -533,11 +551,13 @@ static void test_groups_and_operations_are_refused_by_name(void **state)
     buf_release(&rest);
 }
 
-/* --- executors ---------------------------------------------------------------------------------- */
+/* --- executors
+ * ----------------------------------------------------------------------------------
+ */
 
-#define EXECUTOR                                                              \
-    "\"executor\":{\"type\":\"CUSTOM\",\"executor_id\":{\"value\":\"ce1\"},"  \
-    "\"command\":{\"value\":\"run\"},\"resources\":[{\"name\":\"cpus\","      \
+#define EXECUTOR                                                             \
+    "\"executor\":{\"type\":\"CUSTOM\",\"executor_id\":{\"value\":\"ce1\"}," \
+    "\"command\":{\"value\":\"run\"},\"resources\":[{\"name\":\"cpus\","     \
     "\"type\":\"SCALAR\",\"scalar\":{\"value\":1}}]}"
 
 static void test_an_executor_is_charged_once_and_until_it_exits(void **state)
@@ -559,7 +579,8 @@ static void test_an_executor_is_charged_once_and_until_it_exits(void **state)
     assert_non_null(strstr(offers, "\"executor_ids\":[{\"value\":\"ce1\"}]"));
     snprintf(rest, sizeof rest,
              ",\"message\":{\"agent_id\":{\"value\":\"%s\"},\"executor_id\":{"
-             "\"value\":\"ce1\"},\"data\":\"aGVsbG8=\"}", s.agent.id);
+             "\"value\":\"ce1\"},\"data\":\"aGVsbG8=\"}",
+             s.agent.id);
     kit_call(k, &s.f, "MESSAGE", rest);
     assert_non_null(strstr(kit_next(k, s.agent.stream, "\"type\":\"MESSAGE\""),
                            "aGVsbG8="));
@@ -572,12 +593,14 @@ static void test_an_executor_is_charged_once_and_until_it_exits(void **state)
              "\"executor_id\":{\"value\":\"ce1\"},\"data\":\"aGVsbG8=\"");
     snprintf(rest, sizeof rest,
              ",\"shutdown\":{\"agent_id\":{\"value\":\"%s\"},\"executor_id\":{"
-             "\"value\":\"ce1\"}}", s.agent.id);
+             "\"value\":\"ce1\"}}",
+             s.agent.id);
     kit_call(k, &s.f, "SHUTDOWN", rest);
     kit_next(k, s.agent.stream, "\"type\":\"SHUTDOWN_EXECUTOR\"");
     snprintf(rest, sizeof rest,
              ",\"exited_executor\":{\"framework_id\":{\"value\":\"%s\"},"
-             "\"executor_id\":{\"value\":\"ce1\"},\"status\":0}", s.f.id);
+             "\"executor_id\":{\"value\":\"ce1\"},\"status\":0}",
+             s.f.id);
     kit_report(k, &s.agent, "EXITED_EXECUTOR", rest);
     char want[512];
     snprintf(want, sizeof want,
@@ -603,11 +626,14 @@ static void test_a_different_executor_of_the_same_id_is_an_error(void **state)
                         "\"value\":\"ce1\"},\"command\":{\"value\":\"other\"}"
                         "}"),
                AT_ONCE);
-    kit_next(k, s.f.stream, "ExecutorInfo is not compatible with existing "
-                            "ExecutorInfo with same ExecutorID.");
+    kit_next(k, s.f.stream,
+             "ExecutorInfo is not compatible with existing "
+             "ExecutorInfo with same ExecutorID.");
 }
 
-/* --- kill and reconcile ---------------------------------------------------------------------------- */
+/* --- kill and reconcile
+ * ----------------------------------------------------------------------------
+ */
 
 static void expect_answer(struct kit *k, struct scene *s, const char *id,
                           const char *state, const char *text,
@@ -636,8 +662,8 @@ static void kill_task(struct kit *k, struct scene *s, const char *id,
     if (agent_id)
         snprintf(agent, sizeof agent, ",\"agent_id\":{\"value\":\"%s\"}",
                  agent_id);
-    snprintf(rest, sizeof rest,
-             ",\"kill\":{\"task_id\":{\"value\":\"%s\"}%s}", id, agent);
+    snprintf(rest, sizeof rest, ",\"kill\":{\"task_id\":{\"value\":\"%s\"}%s}",
+             id, agent);
     kit_call(k, &s->f, "KILL", rest);
     assert_int_equal(k->status, 202);
 }
@@ -676,17 +702,16 @@ static void test_reconciliation_explicit_and_implicit(void **state)
              ",\"reconcile\":{\"tasks\":[{\"task_id\":{\"value\":\"t1\"}},{"
              "\"task_id\":{\"value\":\"u1\"}},{\"task_id\":{\"value\":\"u2\"},"
              "\"agent_id\":{\"value\":\"%s\"}},{\"task_id\":{\"value\":"
-             "\"u3\"},\"agent_id\":{\"value\":\"x-S9\"}}]}", s.agent.id);
+             "\"u3\"},\"agent_id\":{\"value\":\"x-S9\"}}]}",
+             s.agent.id);
     kit_call(k, &s.f, "RECONCILE", rest);
-    expect_answer(k, &s, "t1", "TASK_RUNNING", "Latest task state",
-                  s.agent.id);
+    expect_answer(k, &s, "t1", "TASK_RUNNING", "Latest task state", s.agent.id);
     expect_answer(k, &s, "u1", "TASK_LOST", "Task is unknown", NULL);
     expect_answer(k, &s, "u2", "TASK_LOST", "Task is unknown to the agent",
                   s.agent.id);
     expect_answer(k, &s, "u3", "TASK_LOST", "Task is unknown", "x-S9");
     kit_call(k, &s.f, "RECONCILE", ",\"reconcile\":{\"tasks\":[]}");
-    expect_answer(k, &s, "t1", "TASK_RUNNING", "Latest task state",
-                  s.agent.id);
+    expect_answer(k, &s, "t1", "TASK_RUNNING", "Latest task state", s.agent.id);
     kit_call(k, &s.f, "RECONCILE", "");
     assert_int_equal(k->status, 400);
     assert_string_equal(k->body,
@@ -701,14 +726,16 @@ static void test_malformed_acknowledgements_are_refused(void **state)
     char rest[512];
     snprintf(rest, sizeof rest,
              ",\"acknowledge\":{\"agent_id\":{\"value\":\"%s\"},\"task_id\":{"
-             "\"value\":\"t1\"},\"uuid\":\"AAAA\"}", s.agent.id);
+             "\"value\":\"t1\"},\"uuid\":\"AAAA\"}",
+             s.agent.id);
     kit_call(k, &s.f, "ACKNOWLEDGE", rest);
     assert_int_equal(k->status, 400);
-    assert_string_equal(
-        k->body, "Failed to validate scheduler::Call: Not a valid UUID");
+    assert_string_equal(k->body,
+                        "Failed to validate scheduler::Call: Not a valid UUID");
     snprintf(rest, sizeof rest,
              ",\"acknowledge\":{\"agent_id\":{\"value\":\"%s\"},\"task_id\":{"
-             "\"value\":\"t1\"}}", s.agent.id);
+             "\"value\":\"t1\"}}",
+             s.agent.id);
     kit_call(k, &s.f, "ACKNOWLEDGE", rest);
     assert_int_equal(k->status, 400);
     assert_string_equal(k->body,
@@ -733,7 +760,7 @@ static void test_messages_to_nobody_are_silent(void **state)
 
 int main(void)
 {
-#define TEST(name)                                                            \
+#define TEST(name) \
     cmocka_unit_test_setup_teardown(name, kit_set_up, kit_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_offers_of_a_plain_framework_have_roles),
