@@ -7,7 +7,7 @@
 
 enum {
     BACKOFF_FIRST_MS = 100,
-    BACKOFF_LAST_MS = 15 * 1000,
+    BACKOFF_LAST_MS = 5 * 1000,
     ANSWER_MS = 30 * 1000,       /* a SUBSCRIBE or a call may take this long */
     PING_TIMEOUT_MS = 75 * 1000, /* until the master says another */
     CALLS_AT_ONCE = 16,
