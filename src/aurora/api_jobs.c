@@ -1,6 +1,7 @@
 /* Calls that change jobs. Bundles are evaluated beside the core first. */
 #include "aurora/state.h"
 
+#include "script/job_check.h"
 #include "sys/sha256.h"
 #include "wire/codec.h"
 
@@ -113,7 +114,10 @@ void api_create(struct request *r, int64_t now_ms, struct effects *fx)
         return;
     }
     if (create && create->job) {
-        store_job(r, create->job, now_ms, fx);
+        if (job_complete(create->job, &r->arena, &err) < 0)
+            api_refuse(r, &err, now_ms, fx);
+        else
+            store_job(r, create->job, now_ms, fx);
         return;
     }
     (void)err_set(&err, ERR_INVALID, "create_job: want {bundle, key} or {job}");

@@ -298,13 +298,13 @@ static void task_metrics(const struct aurora *a, struct metrics *m)
     for (int state = TASK_THROTTLED; state < TASK_DELETED; state++)
         metrics_add(
             m, METRIC_GAUGE, "aurora_tasks", NULL, "Tasks by state",
-            metric_label(m, "state", task_state_name((enum task_state)state)),
+            metric_label(m, "state", task_machine_name((enum task_state)state)),
             (double)a->counters.tasks[state]);
     for (int state = TASK_FINISHED; state <= TASK_LOST; state++)
         metrics_add(
             m, METRIC_COUNTER, "aurora_tasks_ended_total", NULL,
             "Tasks that ended, by final state",
-            metric_label(m, "state", task_state_name((enum task_state)state)),
+            metric_label(m, "state", task_machine_name((enum task_state)state)),
             (double)a->counters.tasks_ended[state]);
 }
 

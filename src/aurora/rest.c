@@ -209,7 +209,7 @@ static void put_counts(struct aurora_program *p, struct json_writer *w)
     json_key(w, "tasks");
     json_begin_object(w);
     for (int state = TASK_THROTTLED; state < TASK_DELETED; state++)
-        json_put_int(w, task_state_name((enum task_state)state),
+        json_put_int(w, task_machine_name((enum task_state)state),
                      a->counters.tasks[state]);
     json_end_object(w);
     json_put_int(w, "jobs", a->jobs.count);

@@ -218,7 +218,7 @@ static int restore_task(struct aurora_program *p, const TaskRecord *r,
     struct job *job = aurora_job(&p->core, &key);
     if (!job)
         return damaged(err, "task", id);
-    struct task *task = task_new(id, job, config, r->instance);
+    struct task *task = job_task_new(id, job, config, r->instance);
     task->state = (enum task_state)r->state;
     task->failures = r->failures;
     task->flaps = r->flaps;
@@ -228,7 +228,7 @@ static int restore_task(struct aurora_program *p, const TaskRecord *r,
     restore_history(r, task);
     int rc = aurora_restore_task(&p->core, task, err);
     if (rc < 0)
-        task_free(task);
+        job_task_free(task);
     return rc;
 }
 

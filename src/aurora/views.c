@@ -98,7 +98,7 @@ JobView *view_job(const struct job *job, struct arena *arena)
     out->has_pending = out->has_active = out->has_finished = true;
     out->has_failed = out->has_created_ms = true;
     for (const struct task *t = job->active.first; t; t = t->next)
-        if (task_state_is_assigned(t->state))
+        if (task_machine_is_assigned(t->state))
             out->active++;
         else
             out->pending++;

@@ -900,7 +900,7 @@ static const struct refusal {
     {SERVICE("0"), 400, "INVALID", "instances"},
     {SERVICE("4001"), 400, "INVALID", "4000"},
     {CREATE("\"service\":true,\"environment\":\"moon\""), 400, "INVALID",
-     "environment 'moon'"},
+     "moon"},
     {CREATE("\"role\":\"a b\""), 400, "INVALID", "role"},
     {CREATE("\"max_task_failures\":0"), 400, "INVALID", "max_task_failures"},
     {CREATE("\"constraints\":[{\"attribute\":\"rack\",\"kind\":\"LIMIT\"}]"),

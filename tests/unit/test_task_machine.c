@@ -94,7 +94,7 @@ static const char *find(const struct row *row, size_t count,
                         enum task_state from, enum task_state to)
 {
     for (size_t i = 0; i < count; i++)
-        if (row[i].from == from && has_word(row[i].to, task_state_name(to)))
+        if (row[i].from == from && has_word(row[i].to, task_machine_name(to)))
             return row[i].effects;
     return NULL;
 }
@@ -115,8 +115,8 @@ static void check_pair(enum task_state from, enum task_state to,
     struct task_change change = task_machine(from, to, facts);
     char what[80];
 
-    snprintf(what, sizeof what, "%s -> %s", task_state_name(from),
-             task_state_name(to));
+    snprintf(what, sizeof what, "%s -> %s", task_machine_name(from),
+             task_machine_name(to));
     if (from == to) {
         if (change.verdict != TASK_SAME)
             fail_msg("%s: want SAME", what);
@@ -207,11 +207,11 @@ static void test_state_sets(void **unused)
     for (int s = TASK_INIT; s < TASK_STATE_COUNT; s++) {
         enum task_state state = (enum task_state)s;
         bool ended = state >= TASK_FINISHED && state <= TASK_LOST;
-        assert_int_equal(task_state_is_terminal(state), ended);
-        assert_int_equal(task_state_is_active(state),
+        assert_int_equal(task_machine_is_terminal(state), ended);
+        assert_int_equal(task_machine_is_active(state),
                          !ended && state != TASK_INIT && state != TASK_DELETED);
-        assert_int_equal(task_state_is_assigned(state),
-                         task_state_is_active(state) &&
+        assert_int_equal(task_machine_is_assigned(state),
+                         task_machine_is_active(state) &&
                              state != TASK_THROTTLED && state != TASK_PENDING);
     }
 }

@@ -100,7 +100,7 @@ int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
 
 static void restore_place(struct aurora *a, struct task *task)
 {
-    if (!task_state_is_assigned(task->state) || !task->placement)
+    if (!task_machine_is_assigned(task->state) || !task->placement)
         return;
     struct bytes agent_id = blob_bytes(task->placement->agent_id);
     struct host *host = hosts_find(&a->hosts, agent_id);
@@ -117,11 +117,11 @@ static void restore_place(struct aurora *a, struct task *task)
 int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
 {
     struct job *job = task->job;
-    bool is_ended = task_state_is_terminal(task->state);
+    bool is_ended = task_machine_is_terminal(task->state);
 
     if (task->state <= TASK_INIT || task->state >= TASK_DELETED ||
         task->events.count == 0 ||
-        (task_state_is_assigned(task->state) && !task->placement) ||
+        (task_machine_is_assigned(task->state) && !task->placement) ||
         aurora_task(a, blob_bytes(task->id)) ||
         (!is_ended && job_active(job, task->instance)))
         return err_set(err, ERR_DAMAGED,
@@ -157,7 +157,7 @@ static void arm(struct aurora *a, struct task *task, int64_t now_ms)
 {
     int64_t since_ms = task->events.item[task->events.count - 1].at_ms;
 
-    if (task_state_is_transient(task->state))
+    if (task_machine_is_transient(task->state))
         task->deadline_ms = since_ms + TRANSIENT_TIMEOUT_MS;
     if (task->state == TASK_PARTITIONED)
         task->deadline_ms = since_ms;
@@ -208,8 +208,8 @@ static void check_job(const struct aurora *a, const struct job *job,
 
     assert(job->config->users > 0 && aurora_config(a, job->config->id));
     for (const struct task *t = job->active.first; t; t = t->next) {
-        assert(t->job == job && task_state_is_active(t->state));
-        assert(task_state_is_assigned(t->state) == (t->host != NULL));
+        assert(t->job == job && task_machine_is_active(t->state));
+        assert(task_machine_is_assigned(t->state) == (t->host != NULL));
         assert(!t->host || t->placement);
         assert(t->events.count > 0);
         instance[n++] = t->instance;
@@ -221,7 +221,7 @@ static void check_job(const struct aurora *a, const struct job *job,
         assert(instance[i] != instance[i - 1]);
     free(instance);
     for (const struct task *t = job->ended.first; t; t = t->next) {
-        assert(t->job == job && task_state_is_terminal(t->state) && !t->host);
+        assert(t->job == job && task_machine_is_terminal(t->state) && !t->host);
         by_state[t->state]++;
     }
     assert(!job->is_removed || job->active.count == 0);

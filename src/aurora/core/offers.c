@@ -75,7 +75,7 @@ void aurora_report(struct aurora *a, struct bytes task_id,
 static void reconcile_all(struct aurora *a, bool again, int64_t now_ms)
 {
     for (struct task *t = a->task_by_number; t; t = t->hh_number.next) {
-        if (!task_state_is_assigned(t->state))
+        if (!task_machine_is_assigned(t->state))
             continue;
         *vec_add(&a->work.reconcile) = (struct task_ref){
             blob_ref(t->id), blob_ref(t->placement->agent_id)};
@@ -114,7 +114,7 @@ static void on_task_deadline(struct aurora *a, uint64_t number, int64_t now_ms)
         (void)task_go(a, task, TASK_PENDING, NULL, now_ms);
     } else if (task->state == TASK_PARTITIONED) {
         (void)task_go(a, task, TASK_LOST, "its agent is unreachable", now_ms);
-    } else if (task_state_is_transient(task->state)) {
+    } else if (task_machine_is_transient(task->state)) {
         a->counters.timeouts++;
         (void)task_go(a, task, TASK_LOST, lost, now_ms);
     }

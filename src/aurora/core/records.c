@@ -180,8 +180,8 @@ struct task *records_add_task(struct aurora *a, struct job *job,
                               struct job_config *config, uint32_t instance)
 {
     char id[ID_MAX];
-    struct task *task = task_new(new_task_id(a, &job->key, instance, id), job,
-                                 config, instance);
+    struct task *task = job_task_new(new_task_id(a, &job->key, instance, id),
+                                     job, config, instance);
 
     records_put_task(a, task);
     task_list_add(&job->active, task);
@@ -198,13 +198,14 @@ void records_delete_task(struct aurora *a, struct task *task)
         task->dirty_at = 0;
     }
     mark_forgotten(a, RECORD_TASK, blob_bytes(task->id));
-    task_list_remove(
-        task_state_is_terminal(task->state) ? &job->ended : &job->active, task);
+    task_list_remove(task_machine_is_terminal(task->state) ? &job->ended
+                                                           : &job->active,
+                     task);
     HASH_DELETE(hh_id, a->task_by_id, task);
     HASH_DELETE(hh_number, a->task_by_number, task);
     records_count(a, task->state, TASK_NONE);
     task->config = NULL;
-    task_free(task);
+    job_task_free(task);
     records_unuse_config(a, config);
 }
 

@@ -137,7 +137,7 @@ static void kill_all(struct aurora *a, const struct task_numbers *numbers,
 {
     for (uint32_t i = 0; i < numbers->count; i++) {
         struct task *task = aurora_task_by_number(a, numbers->item[i]);
-        if (!task || !task_state_is_active(task->state))
+        if (!task || !task_machine_is_active(task->state))
             continue;
         *vec_add(touched) = task->instance;
         (void)task_go(a, task, TASK_KILLING, message, now_ms);

@@ -70,8 +70,8 @@ char *job_store_key(const struct job_key *key, char out[JOB_KEY_TEXT_MAX])
     return out;
 }
 
-struct task *task_new(struct bytes id, struct job *job,
-                      struct job_config *config, uint32_t instance)
+struct task *job_task_new(struct bytes id, struct job *job,
+                          struct job_config *config, uint32_t instance)
 {
     struct task *task = xcalloc(1, sizeof *task);
 
@@ -83,7 +83,7 @@ struct task *task_new(struct bytes id, struct job *job,
     return task;
 }
 
-void task_free(struct task *task)
+void job_task_free(struct task *task)
 {
     assert(task->dirty_at == 0 && !task->prev && !task->next);
     for (uint32_t i = 0; i < task->events.count; i++)

@@ -98,10 +98,10 @@ void job_free(struct job *job); /* its tasks are gone already */
 /* The key of the job's record: "role/env/name". */
 char *job_store_key(const struct job_key *key, char out[JOB_KEY_TEXT_MAX]);
 
-struct task *task_new(struct bytes id, struct job *job,
-                      struct job_config *config, uint32_t instance);
+struct task *job_task_new(struct bytes id, struct job *job,
+                          struct job_config *config, uint32_t instance);
 /* Not in any list any more. */
-void task_free(struct task *task);
+void job_task_free(struct task *task);
 /* Append to the history, keeping it compact: RUNNING and PARTITIONED in turn
  * leave only the newest pair. `message` may be NULL. */
 void task_add_event(struct task *task, enum task_state state,

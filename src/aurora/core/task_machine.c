@@ -127,28 +127,28 @@ struct task_change task_machine(enum task_state from, enum task_state to,
     return (struct task_change){TASK_ALLOWED, effects};
 }
 
-bool task_state_is_active(enum task_state state)
+bool task_machine_is_active(enum task_state state)
 {
     return state >= TASK_THROTTLED && state <= TASK_PARTITIONED;
 }
 
-bool task_state_is_assigned(enum task_state state)
+bool task_machine_is_assigned(enum task_state state)
 {
     return state >= TASK_ASSIGNED && state <= TASK_PARTITIONED;
 }
 
-bool task_state_is_terminal(enum task_state state)
+bool task_machine_is_terminal(enum task_state state)
 {
     return state >= TASK_FINISHED && state <= TASK_LOST;
 }
 
-bool task_state_is_transient(enum task_state state)
+bool task_machine_is_transient(enum task_state state)
 {
     return state == TASK_ASSIGNED ||
            (state >= TASK_PREEMPTING && state <= TASK_KILLING);
 }
 
-const char *task_state_name(enum task_state state)
+const char *task_machine_name(enum task_state state)
 {
     static const char *const name[TASK_STATE_COUNT] = {
         [TASK_NONE] = "NONE",

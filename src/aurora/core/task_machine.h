@@ -67,11 +67,11 @@ struct task_change task_machine(enum task_state from, enum task_state to,
                                 const struct task_facts *facts);
 
 /* Not ended: from THROTTLED to PARTITIONED. */
-bool task_state_is_active(enum task_state state);
+bool task_machine_is_active(enum task_state state);
 /* Active and known to an agent: ASSIGNED and everything behind it. */
-bool task_state_is_assigned(enum task_state state);
-bool task_state_is_terminal(enum task_state state);
+bool task_machine_is_assigned(enum task_state state);
+bool task_machine_is_terminal(enum task_state state);
 /* States that must not last: ASSIGNED, PREEMPTING, RESTARTING, DRAINING,
  * KILLING. */
-bool task_state_is_transient(enum task_state state);
-const char *task_state_name(enum task_state state);
+bool task_machine_is_transient(enum task_state state);
+const char *task_machine_name(enum task_state state);

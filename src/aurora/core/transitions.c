@@ -77,13 +77,13 @@ static void enter(struct aurora *a, struct task *task, enum task_state to,
     mark_task(a, task);
     if (to != TASK_THROTTLED)
         task->deadline_ms = 0;
-    if (task_state_is_transient(to))
+    if (task_machine_is_transient(to))
         set_deadline(a, task, now_ms + TRANSIENT_TIMEOUT_MS);
     else if (to == TASK_PARTITIONED)
         set_deadline(a, task, now_ms); /* the policy's delay is 0 */
     else if (to == TASK_PENDING)
         group_add(a, task);
-    else if (task_state_is_terminal(to))
+    else if (task_machine_is_terminal(to))
         end_task(a, task);
 }
 
@@ -108,7 +108,7 @@ static void apply(struct aurora *a, struct task *task, enum task_state to,
         send_kill(a, task, now_ms);
     if (effects & TASK_DELETE)
         records_delete_task(a, task);
-    if (effects & TASK_DELETE || task_state_is_terminal(to))
+    if (effects & TASK_DELETE || task_machine_is_terminal(to))
         job_settle(a, job, now_ms);
     else if (to == TASK_RUNNING)
         restart_go_on(a, job, now_ms);
