@@ -1,0 +1,96 @@
+-- The life of jobs through clusterctl, on a real cluster.
+local cluster = require 'support.cluster'
+local run = require 'support.run'
+
+describe('clusterctl', function()
+  local c
+  setup(function() c = cluster.start { agents = 2 } end)
+  teardown(function() c:stop() end)
+
+  it('runs a service, shows it, and kills it', function()
+    local key = 'devcluster/www-data/test/sleeper'
+    local file = c:file('sleeper.lua', cluster.sleeper('sleeper', 2))
+    local created = c:must { 'create', key, file }
+    assert.matches('job create succeeded: job url=http://', created, 1, true)
+    c:must { 'wait', key, '--for', 'RUNNING', '--timeout', 20 }
+    local tasks = c:tasks(key)
+    assert.equal('RUNNING', tasks[0].state)
+    assert.equal('RUNNING', tasks[1].state)
+    assert.matches(key, c:must { 'list', 'devcluster/www-data' }, 1, true)
+    assert.matches('RUNNING', c:must { 'status', key })
+    c:must { 'kill', key, '--timeout', 20 }
+    assert.same({}, c:pids('sleep 1000'))
+    assert.not_equal(0, c:cli({ 'status', key }).status)
+  end)
+
+  it('finishes a batch job and keeps its logs', function()
+    local key = 'devcluster/www-data/test/batch'
+    local file = c:file('batch.lua', [[
+return { Job { cluster = "devcluster", role = "www-data", environment = "test", name = "batch",
+  task = SimpleTask { name = "say", cmdline = "echo hello {{mesos.instance}}" } } }]])
+    c:must { 'create', key, file }
+    c:must { 'wait', key, '--for', 'FINISHED', '--timeout', 20 }
+    assert.equal('hello 0\n', c:must { 'logs', key .. '/0' })
+  end)
+
+  it('says why a task waits', function()
+    local key = 'devcluster/www-data/test/huge'
+    c:must { 'create', key, c:file('huge.lua', cluster.sleeper('huge', 1, '64')) }
+    local why = c:must { 'why', key, '--json' }
+    assert.equal(1, why.why.pending)
+    assert.matches('cpu', why.why.reasons[1].veto)
+    c:must { 'killall', key }
+  end)
+
+  it('scales up and down, restarts, adds', function()
+    local key = 'devcluster/www-data/test/web'
+    c:must { 'create', key, c:file('web.lua', cluster.sleeper('web', 1)), '--wait-until', 'RUNNING',
+      '--timeout', 20 }
+    c:must { 'scale', key, 3, '--timeout', 20 }
+    assert.equal('RUNNING', c:tasks(key)[2].state)
+    c:must { 'add', key, 1, '--timeout', 20 }
+    assert.equal('RUNNING', c:tasks(key)[3].state)
+    local before = c:tasks(key)[0].task_id
+    c:must { 'restart', key .. '/0', '--timeout', 20 }
+    run.eventually(20, 'a new task', function()
+      local task = c:tasks(key)[0]
+      return task and task.state == 'RUNNING' and task.task_id ~= before
+    end)
+    c:must { 'scale', key, 1, '--timeout', 20 }
+    run.eventually(20, 'one instance', function() return c:tasks(key)[1] == nil end)
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  it('checks and inspects files without a cluster', function()
+    local file = c:file('good.lua', cluster.sleeper('good', 1))
+    assert.matches('fine', c:must { 'check', file })
+    local job = c:must { 'inspect', 'devcluster/www-data/test/good', file, '--json' }
+    assert.equal('good', job.name)
+    assert.equal(100, job.task.resources.cpu_milli)
+  end)
+
+  it('creates from the JSON that inspect prints', function()
+    local file = c:file('copy.lua', cluster.sleeper('copy', 1))
+    local job = c:must { 'inspect', 'devcluster/www-data/test/copy', file, '--json' }
+    local answer = run.post(c.aurora .. '/api/v1', { type = 'CREATE_JOB', create_job = { job = job } })
+    assert.equal(200, answer.status, answer.body)
+    c:must { 'wait', 'devcluster/www-data/test/copy', '--timeout', 20 }
+    c:must { 'killall', 'devcluster/www-data/test/copy', '--timeout', 20 }
+  end)
+
+  for _, case in ipairs {
+    { { 'crate', 'x' }, 5, "did you mean 'create'" },
+    { { 'status', 'a/b' }, 6, 'cluster/role/env/name' },
+    { { 'status', 'devcluster/www-data/test/nothing' }, 4, 'nothing' },
+    { { 'status', 'mars/www-data/test/x' }, 6, 'mars' },
+    { { 'scale', 'devcluster/www-data/test/x', 'many' }, 6, 'many' },
+    { { 'wait', 'devcluster/www-data/test/x', '--fro', 'RUNNING' }, 6, '--for' },
+    { { 'create', 'devcluster/www-data/test/x', '/no/such/file.lua' }, 3, '/no/such/file.lua' },
+  } do
+    it('refuses ' .. table.concat(case[1], ' '), function()
+      local result = c:cli(case[1])
+      assert.equal(case[2], result.status, result.out .. result.err)
+      assert.matches(case[3], result.err, 1, true)
+    end)
+  end
+end)
