@@ -239,7 +239,10 @@ static const char *update_status_problem(
 {
     if (!update || !update->status || !update->framework_id)
         return "Expecting 'update' with framework_id and status";
-    if (!update->status->has_uuid || update->status->uuid.len != UUID_BYTES)
+    bool is_notice =
+        !update->status->has_uuid &&
+        task_state_is_terminal((enum task_state)update->status->state);
+    if (!is_notice && update->status->uuid.len != UUID_BYTES)
         return "Not a valid UUID";
     return NULL;
 }
@@ -261,7 +264,9 @@ static void take_update(struct request *r, struct agent *agent,
     };
     update.forward = status->has_data ? blob_new(pack(status, arena))
                                       : blob_ref(update.status.wire);
-    memcpy(update.uuid.byte, status->uuid.data, UUID_BYTES);
+    update.is_notice = !status->has_uuid;
+    if (!update.is_notice)
+        memcpy(update.uuid.byte, status->uuid.data, UUID_BYTES);
     master_update(r->p->core, agent, &update, r->now_ms, &r->p->outputs);
     blob_unref(update.forward);
     blob_unref(update.status.wire);

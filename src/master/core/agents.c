@@ -362,10 +362,37 @@ static void update_known(struct master *m, struct task *task,
     }
 }
 
+/* The agent does not have the task: it is over, and nobody acknowledges it. */
+static void take_notice(struct master *m, const struct agent *agent,
+                        struct framework *f, const struct update *in,
+                        int64_t now_ms, struct outputs *out)
+{
+    struct task *task = find_task(f->tasks, in->task_id);
+    if (!task || task->agent != agent) {
+        if (!find_task(f->completed, in->task_id))
+            (void)forward(f, in, out);
+        return;
+    }
+    if (!task_state_is_terminal(task->state)) {
+        (void)forward(f, in, out);
+        task->state = in->status.state;
+        m->counters.tasks_ended[task->state]++;
+        task_add_status(task, &in->status);
+    }
+    task_uncharge(m, task, now_ms);
+    task_leave_agent(task);
+    task_complete(m, task);
+}
+
 void master_update(struct master *m, struct agent *agent,
                    const struct update *in, int64_t now_ms, struct outputs *out)
 {
     struct framework *f = master_framework(m, in->framework_id);
+    if (in->is_notice) {
+        if (f)
+            take_notice(m, agent, f, in, now_ms, out);
+        return;
+    }
     if (!f) {
         /* Torn down: nobody else will ever acknowledge it. */
         m->counters.updates_invalid++;

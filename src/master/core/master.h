@@ -427,6 +427,7 @@ struct update {
     struct status status; /* borrowed; `wire` is what is kept */
     struct blob *forward; /* packed TaskStatus as it came */
     struct uuid uuid;
+    bool is_notice; /* has no uuid: about a task the agent does not have */
 };
 void master_update(struct master *m, struct agent *agent,
                    const struct update *in, int64_t now_ms,

@@ -1,0 +1,276 @@
+#include "tests/sim/checks.h"
+#include "tests/sim/cluster.h"
+#include "tests/sim/plain.h"
+
+#include "base/alloc.h"
+#include "master/core/master.h"
+#include "master/program.h"
+#include "mesos/v1/scheduler.pb-c.h"
+#include "wire/codec.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+enum { TOLD_MAX = 16 }; /* different updates of one task */
+
+struct told {
+    char key[256]; /* "plain plain-7-1" */
+    struct uuid uuid[TOLD_MAX];
+    uint32_t count;
+    int terminal; /* mesos.v1.TaskState; -1: none yet */
+    UT_hash_handle hh;
+};
+
+void checks_release(struct checks *checks)
+{
+    struct told *told, *next;
+
+    HASH_ITER(hh, checks->told, told, next)
+    {
+        HASH_DEL(checks->told, told);
+        free(told);
+    }
+}
+
+/* --- 1. resources are never promised twice -------------------------------- */
+
+/* From the master's own lists, not from its sums. */
+static void check_agent(struct cluster *c, const struct agent *agent)
+{
+    struct resources left, part;
+    struct world *w = c->w;
+
+    resources_copy(&left, &agent->total);
+    for (const struct offer *o = agent->offers; o != NULL; o = o->agent_next) {
+        resources_copy(&part, &o->resources);
+        resources_allocate(&part, "");
+        if (!resources_contain(&left, &part))
+            world_fail(w, "master: offer %llu of %s is promised twice",
+                       (unsigned long long)o->number, agent->id);
+        resources_subtract(&left, &part);
+        resources_release(&part);
+    }
+    for (const struct task *t = agent->tasks; t != NULL; t = t->agent_next) {
+        if (!t->is_charged)
+            continue;
+        resources_copy(&part, &t->resources);
+        resources_allocate(&part, "");
+        if (!resources_contain(&left, &part))
+            world_fail(w, "master: what %s has on %s is promised twice", t->id,
+                       agent->id);
+        resources_subtract(&left, &part);
+        resources_release(&part);
+    }
+    resources_release(&left);
+}
+
+static void check_master(struct cluster *c)
+{
+    const struct master *m = master_program_core(c->master.self);
+
+    for (const struct agent *a = m->agents; a != NULL; a = a->hh.next)
+        check_agent(c, a);
+}
+
+void cluster_check(struct cluster *c, struct node *node)
+{
+    if (node == &c->master)
+        check_master(c);
+}
+
+/* From what really runs: tasks that live at the same time on one machine fit
+ * into it, and share no port. */
+static void check_machine(struct cluster *c, const struct machine *m)
+{
+    struct resources left;
+
+    resources_copy(&left, &m->total);
+    for (uint32_t i = 0; i < m->runs.count; i++) {
+        const struct run *run = m->runs.item[i];
+        if (run->ended_ms != 0)
+            continue;
+        if (!resources_contain(&left, &run->resources))
+            world_fail(c->w, "%s: the tasks that live do not fit: %s",
+                       m->agent.name, run->task_id);
+        resources_subtract(&left, &run->resources);
+    }
+    resources_release(&left);
+}
+
+void cluster_on_run_begin(struct cluster *c, struct run *run)
+{
+    for (uint32_t m = 0; m < c->machine_count; m++)
+        for (uint32_t i = 0; i < c->machine[m].runs.count; i++) {
+            const struct run *other = c->machine[m].runs.item[i];
+            if (other != run && strcmp(other->task_id, run->task_id) == 0)
+                world_fail(c->w, "task %s runs a second time", run->task_id);
+        }
+    check_machine(c, run->container->machine);
+}
+
+void cluster_on_run_end(struct cluster *c, struct run *run)
+{
+    (void)c;
+    (void)run;
+}
+
+/* --- 4. updates in order, terminal states for ever ------------------------ */
+
+static bool is_terminal(int state)
+{
+    switch (state) {
+    case MESOS__V1__TASK_STATE__TASK_FINISHED:
+    case MESOS__V1__TASK_STATE__TASK_FAILED:
+    case MESOS__V1__TASK_STATE__TASK_KILLED:
+    case MESOS__V1__TASK_STATE__TASK_ERROR:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_forgotten(int state)
+{
+    switch (state) {
+    case MESOS__V1__TASK_STATE__TASK_LOST:
+    case MESOS__V1__TASK_STATE__TASK_DROPPED:
+    case MESOS__V1__TASK_STATE__TASK_GONE:
+    case MESOS__V1__TASK_STATE__TASK_GONE_BY_OPERATOR:
+    case MESOS__V1__TASK_STATE__TASK_UNKNOWN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct told *told_about(struct checks *checks, const struct node *node,
+                               const char *task_id)
+{
+    struct told *told;
+    char key[256] = "";
+
+    (void)snprintf(key, sizeof key, "%s %.200s", node->name, task_id);
+    HASH_FIND_STR(checks->told, key, told);
+    if (told == NULL) {
+        told = xcalloc(1, sizeof *told);
+        memcpy(told->key, key, sizeof key);
+        told->terminal = -1;
+        HASH_ADD_STR(checks->told, key, told);
+    }
+    return told;
+}
+
+static void check_uuid(struct cluster *c, struct told *told,
+                       const struct uuid *uuid)
+{
+    for (uint32_t i = 0; i < told->count; i++) {
+        if (!uuid_equal(&told->uuid[i], uuid))
+            continue;
+        if (i + 1 != told->count)
+            world_fail(c->w, "%s: update %u comes again after update %u",
+                       told->key, i + 1, told->count);
+        return;
+    }
+    if (told->count == TOLD_MAX)
+        world_fail(c->w, "%s: more than %d updates", told->key, TOLD_MAX);
+    told->uuid[told->count++] = *uuid;
+}
+
+static void check_update(struct cluster *c, const struct node *node,
+                         const Mesos__V1__TaskStatus *status)
+{
+    struct told *told = told_about(&c->checks, node, status->task_id->value);
+    int state = (int)status->state;
+    struct uuid uuid;
+
+    c->checks.updates++;
+    if (told->terminal >= 0 && state != told->terminal &&
+        !(is_forgotten(state) && !status->has_uuid))
+        world_fail(c->w, "%s: state %d after the terminal state %d", told->key,
+                   state, told->terminal);
+    if (!status->has_uuid || status->uuid.len != UUID_BYTES)
+        return;
+    memcpy(uuid.byte, status->uuid.data, UUID_BYTES);
+    check_uuid(c, told, &uuid);
+    if (is_terminal(state))
+        told->terminal = state;
+}
+
+void cluster_on_record(struct cluster *c, struct node *node,
+                       const struct input *input)
+{
+    struct arena arena;
+    ProtobufCMessage *message;
+    bool is_json = input->record.size > 0 && input->record.data[0] == '{';
+    struct err err = {0};
+
+    if (strcmp(input->about, "scheduler.event") != 0)
+        return;
+    arena_init(&arena);
+    if (codec_decode(&mesos__v1__scheduler__event__descriptor, "Event",
+                     is_json ? MEDIA_JSON : MEDIA_PROTOBUF, input->record,
+                     &arena, &message, &err) < 0)
+        world_fail(c->w, "%s: an event cannot be read: %s", node->name,
+                   err.text);
+    const Mesos__V1__Scheduler__Event *event = (const void *)message;
+    if (event->type == MESOS__V1__SCHEDULER__EVENT__TYPE__UPDATE)
+        check_update(c, node, event->update->status);
+    arena_release(&arena);
+}
+
+/* --- 6. the end: converged, and nothing leaks ----------------------------- */
+
+static void final_plain(struct cluster *c)
+{
+    const struct plain *p = c->plain.self;
+    char id[64];
+
+    for (uint32_t i = 0; i < plain_count(p); i++) {
+        const struct plain_task *task = plain_task(p, i);
+        if (task->state != PLAIN_ENDED)
+            world_fail(c->w, "the end: %s is %s",
+                       plain_task_id(task, id, sizeof id),
+                       task->state == PLAIN_WAITING ? "still waiting"
+                                                    : "still launched");
+    }
+}
+
+static void final_machine(struct cluster *c, const struct machine *m)
+{
+    uint32_t alive = machine_alive(m), runs = 0;
+
+    for (uint32_t i = 0; i < m->runs.count; i++)
+        runs += m->runs.item[i]->ended_ms == 0;
+    if (alive != runs)
+        world_fail(c->w, "the end: %s has %u containers for %u tasks",
+                   m->agent.name, alive, runs);
+    if (disk_count(&m->agent.disk, "tasks") != runs ||
+        disk_count(&m->agent.disk, "executors") != runs)
+        world_fail(c->w,
+                   "the end: the store of %s has %u tasks and %u "
+                   "executors, %u tasks live",
+                   m->agent.name, disk_count(&m->agent.disk, "tasks"),
+                   disk_count(&m->agent.disk, "executors"), runs);
+}
+
+static void final_master(struct cluster *c)
+{
+    const struct master *m = master_program_core(c->master.self);
+    uint32_t connected = 0;
+
+    for (const struct agent *a = m->agents; a != NULL; a = a->hh.next)
+        connected += a->state == AGENT_CONNECTED;
+    if (connected != c->machine_count)
+        world_fail(c->w, "the end: %u of %u agents are connected", connected,
+                   c->machine_count);
+}
+
+void checks_final(struct cluster *c)
+{
+    final_plain(c);
+    final_master(c);
+    for (uint32_t i = 0; i < c->machine_count; i++)
+        final_machine(c, &c->machine[i]);
+}

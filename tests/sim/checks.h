@@ -1,0 +1,35 @@
+/* The invariants that hold at every step, whatever happens (ARCHITECTURE.md),
+ * and those that hold when all has been quiet for a while. The belief of the
+ * programs is compared with what really runs (machine.h) and with what went
+ * over the wire. */
+#pragma once
+#include "base/id.h"
+#include "base/vec.h"
+#include "wire/program.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cluster;
+struct node;
+struct run;
+struct input;
+
+/* What a framework was told about one of its tasks. */
+struct told;
+
+struct checks {
+    struct told *told; /* by framework and task id */
+    uint64_t updates;
+};
+
+void checks_release(struct checks *checks);
+/* After every step of a node. */
+void cluster_check(struct cluster *c, struct node *node);
+/* A record of a stream is about to be given to its reader. */
+void cluster_on_record(struct cluster *c, struct node *node,
+                       const struct input *input);
+/* A task really begins or ended. */
+void cluster_on_run_begin(struct cluster *c, struct run *run);
+void cluster_on_run_end(struct cluster *c, struct run *run);
+/* The hour is over. */
+void checks_final(struct cluster *c);

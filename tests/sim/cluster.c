@@ -1,0 +1,140 @@
+#include "tests/sim/cluster.h"
+#include "tests/sim/plain.h"
+
+#include "base/alloc.h"
+#include "master/program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, PLAIN_TASKS = 60 };
+
+const char *cluster_master_address(const struct cluster *c)
+{
+    return c->master.address;
+}
+
+int64_t cluster_disk_ms(struct cluster *c, const struct node *node)
+{
+    if (node == c->slow_disk && c->w->now_ms < c->slow_disk_until)
+        return world_between(c->w, 50, 3 * SECOND);
+    return world_between(c->w, 1, 5);
+}
+
+static void down(struct node *node, const char *why, int status)
+{
+    (void)status;
+    cluster_on_down(node->context, node, why);
+}
+
+/* --- the master ----------------------------------------------------------- */
+
+static void *master_begin(struct node *node)
+{
+    struct master_options options;
+    struct err err = {0};
+
+    master_options_init(&options);
+    options.ip = node->host;
+    options.port = 5050;
+    options.hostname = node->host;
+    options.core.seed = node->seed + node->life;
+    if (master_options_check(&options, &err) < 0)
+        world_fail(node->w, "master: %s", err.text);
+    return master_program_new(&options);
+}
+
+static void master_end(void *self)
+{
+    master_program_free(self);
+}
+
+static const struct node_kind MASTER_KIND = {.program = &MASTER_PROGRAM,
+                                             .begin = master_begin,
+                                             .end = master_end,
+                                             .on_down = down};
+
+/* --- the plain framework -------------------------------------------------- */
+
+static void *plain_begin(struct node *node)
+{
+    const struct cluster *c = node->context;
+
+    return plain_new(
+        &(struct plain_options){.master = cluster_master_address(c),
+                                .tasks = PLAIN_TASKS,
+                                .first_ms = WALL_START_MS + 5 * SECOND,
+                                .last_ms = WALL_START_MS + FAULTS_END_MS,
+                                .speaks_json = c->plain_speaks_json,
+                                .is_partition_aware = c->plain_is_aware,
+                                .fate = c->plain_fate,
+                                .seed = node->seed + node->life});
+}
+
+static void plain_end(void *self)
+{
+    plain_free(self);
+}
+
+static const struct node_kind PLAIN_KIND = {.program = &PLAIN_PROGRAM,
+                                            .begin = plain_begin,
+                                            .end = plain_end,
+                                            .on_down = down};
+
+/* --- all of them ---------------------------------------------------------- */
+
+static void build(struct cluster *c)
+{
+    struct world *w = c->w;
+
+    w->cluster = c;
+    network_init(&c->network, w);
+    c->machine_count = (uint32_t)world_between(w, MACHINES_MIN, MACHINES_MAX);
+    c->fault_rate = (uint32_t)world_between(w, 0, 3);
+    c->plain_fate = rng_next(&w->rng);
+    c->plain_speaks_json = world_once_in(w, 4);
+    c->plain_is_aware = !world_once_in(w, 3);
+    node_init(&c->master, w, &MASTER_KIND, "master", "10.0.0.1:5050", c);
+    node_init(&c->plain, w, &PLAIN_KIND, "plain", "10.0.0.2:0", c);
+    network_listen(&c->network, &c->master);
+    for (uint32_t i = 0; i < c->machine_count; i++) {
+        machine_init(&c->machine[i], c, i,
+                     "cpus:8;mem:8192;disk:20000;ports:[31000-31049]");
+        network_listen(&c->network, &c->machine[i].agent);
+    }
+}
+
+static void start_all(struct cluster *c)
+{
+    node_start(&c->master);
+    for (uint32_t i = 0; i < c->machine_count; i++)
+        node_start(&c->machine[i].agent);
+    node_start(&c->plain);
+}
+
+static void release(struct cluster *c)
+{
+    for (uint32_t i = 0; i < c->machine_count; i++)
+        machine_release(&c->machine[i]);
+    node_release(&c->plain);
+    node_release(&c->master);
+    checks_release(&c->checks);
+}
+
+void cluster_run(struct world *w)
+{
+    struct cluster *c = xcalloc(1, sizeof *c);
+
+    c->w = w;
+    build(c);
+    faults_begin(c);
+    start_all(c);
+    while (world_step(w, WORLD_END_MS))
+        ;
+    checks_final(c);
+    release(c);
+    world_release(w);
+    network_release(&c->network);
+    free(c);
+}

@@ -1,0 +1,42 @@
+/* Everybody in the simulated world: one master, some machines, a plain
+ * framework, the aurora scheduler and a user of it. Faults happen to them for
+ * FAULTS_END_MS; then it is quiet, and by WORLD_END_MS all must be well. */
+#pragma once
+#include "tests/sim/checks.h"
+#include "tests/sim/machine.h"
+#include "tests/sim/network.h"
+#include "tests/sim/node.h"
+
+enum {
+    MACHINES_MIN = 3,
+    MACHINES_MAX = 5,
+    FAULTS_END_MS = 45 * 60 * 1000,
+    WORLD_END_MS = 60 * 60 * 1000
+};
+
+struct cluster {
+    struct world *w;
+    struct network network;
+    struct checks checks;
+    struct node master, plain;
+    struct machine machine[MACHINES_MAX];
+    uint32_t machine_count;
+    uint64_t plain_fate; /* seeds what the plain framework wants */
+    bool plain_speaks_json, plain_is_aware;
+    uint32_t fault_rate;     /* of this seed: 0 (calm) to 3 (storm) */
+    int64_t slow_disk_until; /* of the node below */
+    const struct node *slow_disk;
+};
+
+/* Build it, let everybody start, run the hour, check; fails the world when an
+ * invariant does not hold. */
+void cluster_run(struct world *w);
+
+const char *cluster_master_address(const struct cluster *c);
+/* How long the disk takes for a batch that is written now. */
+int64_t cluster_disk_ms(struct cluster *c, const struct node *node);
+/* A node went down: it will be started again. */
+void cluster_on_down(struct cluster *c, struct node *node, const char *why);
+
+/* faults.c: plan the first fault and the weather. */
+void faults_begin(struct cluster *c);

@@ -1,0 +1,201 @@
+/* What goes wrong, when, and how everybody comes back. */
+#include "tests/sim/cluster.h"
+
+#include "base/alloc.h"
+
+#include <string.h>
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND };
+
+struct fault_event {
+    struct event event;
+    struct cluster *c;
+    struct node *node;
+};
+
+static void fault_at(struct cluster *c, int64_t delay_ms, struct node *node,
+                     void (*run)(struct world *, struct event *))
+{
+    struct fault_event *e = xcalloc(1, sizeof *e);
+
+    *e = (struct fault_event){{run, NULL}, c, node};
+    world_at(c->w, c->w->now_ms + delay_ms, &e->event);
+}
+
+/* --- back again ----------------------------------------------------------- */
+
+static void on_restart(struct world *w, struct event *event)
+{
+    struct fault_event *e = (struct fault_event *)event;
+
+    (void)w;
+    if (e->node->self == NULL)
+        node_start(e->node);
+}
+
+/* Mostly soon, as a supervisor would; sometimes so late that others give up. */
+static int64_t downtime_ms(struct world *w)
+{
+    if (w->is_quiet)
+        return world_between(w, 100, 2 * SECOND);
+    switch (world_between(w, 0, 9)) {
+    case 0:
+        return world_between(w, 1, 20);
+    case 1:
+        return world_between(w, 1 * MINUTE, 4 * MINUTE);
+    case 2:
+    case 3:
+        return world_between(w, 5 * SECOND, 1 * MINUTE);
+    default:
+        return world_between(w, 100, 5 * SECOND);
+    }
+}
+
+void cluster_on_down(struct cluster *c, struct node *node, const char *why)
+{
+    (void)why;
+    fault_at(c, downtime_ms(c->w), node, on_restart);
+}
+
+/* --- going wrong ---------------------------------------------------------- */
+
+static struct machine *some_machine(struct cluster *c)
+{
+    return &c->machine[rng_below(&c->w->rng, c->machine_count)];
+}
+
+static struct node *some_daemon(struct cluster *c)
+{
+    switch (world_between(c->w, 0, 4)) {
+    case 0:
+    case 1:
+        return &c->master;
+    case 2:
+        return &c->plain;
+    default:
+        return &some_machine(c)->agent;
+    }
+}
+
+/* A client of the master. */
+static struct node *some_client(struct cluster *c)
+{
+    return world_once_in(c->w, 3) ? &c->plain : &some_machine(c)->agent;
+}
+
+static void crash_all(struct cluster *c)
+{
+    node_crash(&c->master, "crash");
+    node_crash(&c->plain, "crash");
+    for (uint32_t i = 0; i < c->machine_count; i++)
+        node_crash(&c->machine[i].agent, "crash");
+}
+
+static int64_t cut_ms(struct world *w)
+{
+    return world_once_in(w, 4) ? world_between(w, 1 * MINUTE, 5 * MINUTE)
+                               : world_between(w, 100, 40 * SECOND);
+}
+
+static int64_t jump_ms(struct world *w)
+{
+    return world_once_in(w, 6) ? world_between(w, 0, 2 * MINUTE)
+                               : world_between(w, -5 * SECOND, 5 * SECOND);
+}
+
+static void something_happens(struct cluster *c)
+{
+    struct world *w = c->w;
+
+    switch (world_between(w, 0, 20)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+        node_crash(some_daemon(c), "crash");
+        break;
+    case 5:
+        node_crash(some_daemon(c), "disk");
+        break;
+    case 6:
+    case 7:
+    case 8:
+        machine_crash_executor(some_machine(c));
+        break;
+    case 9:
+    case 10:
+    case 11:
+        machine_crash_runner(some_machine(c));
+        break;
+    case 12:
+        if (world_once_in(w, 3))
+            machine_reboot(some_machine(c));
+        break;
+    case 13:
+        if (world_once_in(w, 4))
+            crash_all(c);
+        break;
+    case 14:
+    case 15:
+    case 16:
+    case 17:
+        network_partition(&c->network, some_client(c), &c->master, cut_ms(w));
+        break;
+    case 18:
+        c->slow_disk = some_daemon(c);
+        c->slow_disk_until = w->now_ms + world_between(w, 0, 1 * MINUTE);
+        break;
+    default:
+        node_clock_jump(some_daemon(c), jump_ms(w));
+        break;
+    }
+}
+
+static void on_fault(struct world *w, struct event *event)
+{
+    struct cluster *c = ((struct fault_event *)event)->c;
+    static const int64_t apart_ms[] = {5 * MINUTE, 80 * SECOND, 30 * SECOND,
+                                       10 * SECOND};
+
+    if (w->is_quiet)
+        return;
+    something_happens(c);
+    fault_at(c, world_between(w, 0, 2 * apart_ms[c->fault_rate]), NULL,
+             on_fault);
+}
+
+static void on_weather(struct world *w, struct event *event)
+{
+    struct cluster *c = ((struct fault_event *)event)->c;
+    static const uint32_t worst[] = {1, 4, 10, 30}; /* by fault rate */
+
+    if (w->is_quiet)
+        return;
+    c->network.weather = (struct weather){0};
+    if (!world_once_in(w, 3))
+        c->network.weather = (struct weather){
+            .loss = (uint32_t)world_between(w, 0, worst[c->fault_rate]),
+            .slow = (uint32_t)world_between(w, 0, 100),
+            .slow_ms = world_between(w, 10, 3 * SECOND)};
+    fault_at(c, world_between(w, 20 * SECOND, 5 * MINUTE), NULL, on_weather);
+}
+
+static void on_quiet(struct world *w, struct event *event)
+{
+    struct cluster *c = ((struct fault_event *)event)->c;
+
+    w->is_quiet = true;
+    c->network.weather = (struct weather){0};
+    for (int i = 0; i < PARTITIONS_MAX; i++)
+        c->network.partition[i].until_ms = w->now_ms;
+    world_note(w, "world", "quiet", 0, bytes_of_text(""), "%s",
+               "no more faults");
+}
+
+void faults_begin(struct cluster *c)
+{
+    fault_at(c, 10 * SECOND, NULL, on_weather);
+    fault_at(c, world_between(c->w, 10 * SECOND, 1 * MINUTE), NULL, on_fault);
+    fault_at(c, FAULTS_END_MS, NULL, on_quiet);
+}

@@ -1,0 +1,103 @@
+/* perigee-sim: whole clusters in virtual time, one seeded history after the
+ * other. See docs/simulator.md. */
+#include "tests/sim/cluster.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SEED_MAX = 1000000000, EXIT_USAGE = 2 };
+
+static const char USAGE[] =
+    "usage: perigee-sim --seeds N [--first M]\n"
+    "       perigee-sim --seed N [--trace]\n"
+    "\n"
+    "  --seeds N  run N seeds, each in a process of its own\n"
+    "  --first M  begin with seed M instead of 1\n"
+    "  --seed N   replay one seed in this process\n"
+    "  --trace    print every event of it\n"
+    "\n"
+    "Prints \"seed N hash <16 hex> ok\" for each. A seed that fails prints "
+    "what\n"
+    "was violated, the last events, and the command that replays it; the exit\n"
+    "status is then 1.\n";
+
+static void run_seed(uint64_t seed, bool is_traced)
+{
+    struct world w;
+
+    world_init(&w, seed, is_traced);
+    world_guard(&w);
+    cluster_run(&w);
+    world_guard(NULL);
+    printf("seed %llu hash %016llx ok\n", (unsigned long long)seed,
+           (unsigned long long)w.hash);
+    fflush(stdout);
+}
+
+/* A process of its own: one seed's crash must not end the others. */
+static int run_apart(uint64_t seed)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        run_seed(seed, false);
+        exit(EXIT_SUCCESS);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+        perror("perigee-sim");
+        exit(EXIT_USAGE);
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) > EXIT_FAILURE)
+        printf("seed %llu FAILED: a sanitizer ended it\nreplay: make sim "
+               "SEED=%llu\n",
+               (unsigned long long)seed, (unsigned long long)seed);
+    fflush(stdout);
+    return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int usage(const char *problem)
+{
+    fprintf(stderr, "perigee-sim: %s\n%s", problem, USAGE);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    int64_t seeds = 0, first = 1, seed = -1;
+    bool is_traced = false;
+    int status = EXIT_SUCCESS;
+
+    for (int i = 1; i < argc; i++) {
+        int64_t *number = strcmp(argv[i], "--seeds") == 0   ? &seeds
+                          : strcmp(argv[i], "--first") == 0 ? &first
+                          : strcmp(argv[i], "--seed") == 0  ? &seed
+                                                            : NULL;
+        if (strcmp(argv[i], "--trace") == 0) {
+            is_traced = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(USAGE, stdout);
+            return EXIT_SUCCESS;
+        }
+        if (number == NULL || ++i == argc ||
+            text_int(argv[i], 0, SEED_MAX, number, NULL) < 0)
+            return usage("want a number after --seeds, --first or --seed");
+    }
+    if (seed >= 0) {
+        run_seed((uint64_t)seed, is_traced);
+        return EXIT_SUCCESS;
+    }
+    if (seeds == 0)
+        return usage("nothing to do");
+    for (int64_t i = first; i < first + seeds; i++)
+        if (run_apart((uint64_t)i) != EXIT_SUCCESS)
+            status = EXIT_FAILURE;
+    return status;
+}
