@@ -72,7 +72,9 @@ int store_batch_decode(struct bytes batch, store_batch_visit *visit,
         bool is_put = head.data[0] == KIND_PUT;
         if ((!is_put && head.data[0] != KIND_DELETE) || table_size == 0 ||
             table_size > STORE_TABLE_MAX || k == 0 || k > STORE_KEY_MAX ||
-            v > STORE_VALUE_MAX || batch.size < table_size + k + v)
+            v > STORE_VALUE_MAX || (!is_put && v > 0) ||
+            batch.size < table_size + k + v ||
+            memchr(batch.data, 0, table_size) != NULL)
             return err_set(err, ERR_DAMAGED, "a batch of the log is malformed");
         memcpy(table, take(&batch, table_size).data, table_size);
         table[table_size] = 0;
