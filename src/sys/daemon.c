@@ -9,6 +9,7 @@
 #include "sys/log.h"
 #include "sys/process.h"
 #include "sys/store.h"
+#include "sys/trace.h"
 #include "sys/turn.h"
 #include <assert.h>
 #include <errno.h>
@@ -214,6 +215,7 @@ static void feed_all(struct daemon *d, struct effects *fx)
 
     for (int i = 0; i < TURN_INPUTS_MAX && (input = inbox_take(&d->inbox));
          i++) {
+        trace_input(input);
         feed(d, input, fx);
         input_free(input);
         check(d);
@@ -257,6 +259,7 @@ static void perform_served(struct daemon *d, const struct effect *effect)
 
 static void perform(struct daemon *d, const struct effect *effect)
 {
+    trace_effect(effect);
     switch (effect->kind) {
     case EFFECT_PERSIST:
         break; /* that was step 3 */

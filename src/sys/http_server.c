@@ -760,7 +760,13 @@ void http_server_drain(struct http_server *server)
 
 uint32_t http_server_unsent(const struct http_server *server)
 {
-    return server->unsent;
+    uint32_t count = server->unsent;
+
+    for (struct exchange *e = server->exchange; e != NULL; e = e->hh.next)
+        if (e->state == EXCHANGE_STREAMING &&
+            evbuffer_get_length(bufferevent_get_output(e->bev)) > 0)
+            count++;
+    return count;
 }
 
 uint32_t http_server_streams(const struct http_server *server)

@@ -54,6 +54,6 @@ void http_server_end(struct http_server *server, exchange_id exchange);
 
 /* For an orderly end: no new connections; answers say "Connection: close". */
 void http_server_drain(struct http_server *server);
-/* Answers written by the program but not yet by the kernel. */
+/* Answers and streams of which the kernel has not taken all. */
 uint32_t http_server_unsent(const struct http_server *server);
 uint32_t http_server_streams(const struct http_server *server);

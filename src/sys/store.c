@@ -460,6 +460,9 @@ int store_open(struct store **out, const char *dir, struct err *err)
                  "restore a backup into '%s', or move that directory "
                  "away to begin empty",
                  dir);
+    if ((failed.code == ERR_IO || failed.code == ERR_DENIED) &&
+        failed.hint[0] == 0)
+        err_hint(&failed, "name a directory that this user may write");
     store->is_broken = true;
     store_close(store);
     if (err != NULL)

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -665,6 +666,38 @@ static void test_http_1_0_streams_end_with_the_connection(void **state)
     close(stream);
 }
 
+static void test_a_full_disk_stops_the_daemon_in_words(void **state)
+{
+    struct fixture *f = *state;
+    struct rlimit before, small = {0, 0};
+    struct http_response r = {0};
+    char url[128];
+    int status;
+
+    /* A file that may not grow stands for a disk that is full. */
+    stop(f, SIGTERM);
+    getrlimit(RLIMIT_FSIZE, &before);
+    small = (struct rlimit){3 << 20, before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &small);
+    start(f);
+    setrlimit(RLIMIT_FSIZE, &before);
+    expect(f, "/put/a", "one", 202, "");
+    char *big = xcalloc(1, 4 << 20);
+    snprintf(url, sizeof url, "%s/put/big", f->root);
+    assert_int_equal(client_call(f->client, HTTP_POST, url, NULL, 0,
+                                 bytes_of(big, 4 << 20), WAIT_MS, &f->arena, &r,
+                                 NULL),
+                     -ERR_NETWORK); /* not acknowledged */
+    free(big);
+    assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
+    f->pid = 0;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILURE);
+    start(f);
+    expect(f, "/get/a", "", 200, "one");
+    expect(f, "/get/big", "", 404, "none");
+}
+
 static void test_a_port_in_use_is_named(void **state)
 {
     struct fixture *f = *state;
@@ -713,6 +746,7 @@ int main(void)
         TEST(test_who_leaves_is_noticed),
         TEST(test_a_slow_reader_is_dropped),
         TEST(test_http_1_0_streams_end_with_the_connection),
+        TEST(test_a_full_disk_stops_the_daemon_in_words),
         TEST(test_a_port_in_use_is_named),
         TEST(test_a_store_in_use_is_named),
     };
