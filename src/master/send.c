@@ -385,7 +385,7 @@ static void send_to_agent(struct sending *s, const struct output *o)
         send_reconcile(s, o);
         break;
     default:
-        assert(!"not an output for an agent");
+        assert(false && "not an output for an agent");
     }
 }
 

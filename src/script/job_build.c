@@ -50,7 +50,7 @@ void build_set_number(ProtobufCMessage *message,
         *(uint64_t *)at = (uint64_t)number;
         break;
     default:
-        assert(!"a number in the schema, none on the wire");
+        assert(false && "a number in the schema, none on the wire");
     }
 }
 

@@ -494,7 +494,6 @@ static void agent_act(struct node *node, uint32_t kind, const void *data)
         break;
     }
     case AGENT_ACT_SWEEP:
-    case AGENT_ACT_READY:
         break;
     }
 }

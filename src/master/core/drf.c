@@ -63,7 +63,7 @@ void drf_remove(struct drf_list *list, const struct drf_client *client)
             return;
         }
     }
-    assert(!"client is not in the list");
+    assert(false && "client is not in the list");
 }
 
 void drf_charge(struct drf_list *list, struct drf_client *client,
