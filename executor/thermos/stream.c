@@ -12,6 +12,8 @@
 
 enum {
     FRAME_HEAD = 8,
+    SEARCH_MAX = 1 << 20,        /* bytes searched behind a broken frame */
+    SEARCH_RECORD_MAX = 1 << 16, /* for records of at most so many */
     LOCK_TRIES = 200, /* a killed writer's lock goes with its last child */
     LOCK_PAUSE_NS = 10 * 1000 * 1000
 };
@@ -42,39 +44,45 @@ void stream_frame(struct bytes record, struct buf *out)
     buf_add_bytes(out, record);
 }
 
-/* Blocks that a crash left unwritten read as zeroes. */
-static bool is_zero(struct bytes rest)
+/* A whole frame that begins at `at`? */
+static bool read_frame(struct bytes file, size_t at, struct bytes *out)
 {
-    for (size_t i = 0; i < rest.size; i++)
-        if (rest.data[i] != 0)
-            return false;
-    return true;
+    if (file.size - at < FRAME_HEAD)
+        return false;
+    uint32_t size = read_u32(file.data + at);
+    if (size == 0 || size > STREAM_RECORD_MAX ||
+        size > file.size - at - FRAME_HEAD)
+        return false;
+    *out = bytes_of(file.data + at + FRAME_HEAD, size);
+    return check_of(*out) == read_u32(file.data + at + 4);
+}
+
+/* Looking for life behind a broken frame: its size may be what is broken. */
+static bool is_frame_behind(struct bytes file, size_t at)
+{
+    size_t end = file.size - at > SEARCH_MAX ? at + SEARCH_MAX : file.size;
+    struct bytes record;
+    while (++at < end)
+        if (file.size - at >= FRAME_HEAD &&
+            read_u32(file.data + at) <= SEARCH_RECORD_MAX &&
+            read_frame(file, at, &record))
+            return true;
+    return false;
 }
 
 int stream_frame_next(struct bytes file, size_t *at, struct bytes *out,
                       struct err *err)
 {
-    struct bytes rest = bytes_of(file.data + *at, file.size - *at);
-    if (rest.size < FRAME_HEAD || is_zero(rest))
-        return 0;
-    uint32_t size = read_u32(rest.data);
-    if (size == 0 || size > STREAM_RECORD_MAX)
-        return err_set(err, ERR_DAMAGED,
-                       "checkpoint: byte %zu: a record of %u bytes cannot be",
-                       *at, size);
-    if (size > rest.size - FRAME_HEAD)
-        return 0;
-    struct bytes record = bytes_of(rest.data + FRAME_HEAD, size);
-    if (check_of(record) != read_u32(rest.data + 4)) {
-        if (FRAME_HEAD + size == rest.size)
-            return 0;
-        return err_set(err, ERR_DAMAGED,
-                       "checkpoint: byte %zu: the checksum does not match",
-                       *at);
+    if (read_frame(file, *at, out)) {
+        *at += FRAME_HEAD + out->size;
+        return 1;
     }
-    *out = record;
-    *at += FRAME_HEAD + size;
-    return 1;
+    if (!is_frame_behind(file, *at))
+        return 0; /* the end, or a torn tail */
+    return err_set(err, ERR_DAMAGED,
+                   "checkpoint: byte %zu: a damaged record with others behind "
+                   "it",
+                   *at);
 }
 
 /* The number of a record, NULL when it has none. */
