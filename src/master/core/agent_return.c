@@ -142,6 +142,8 @@ static void take_task(struct master *m, struct agent *agent,
     if (!task && lost && strcmp(lost->agent_id, agent->id) == 0) {
         task_set_reachable(lost);
         lost->state = report->state;
+        if (report->status_count > 0)
+            task_add_status(lost, &report->status[report->status_count - 1]);
         tell_reachable(lost, out);
         task = lost;
     }
