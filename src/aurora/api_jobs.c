@@ -2,7 +2,6 @@
 #include "aurora/state.h"
 
 #include "script/job_check.h"
-#include "sys/sha256.h"
 #include "wire/codec.h"
 
 #include <stdlib.h>
@@ -307,7 +306,6 @@ static void create_from(struct request *r,
     const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
     struct job_key key;
     struct err err = {0};
-    char sha[SHA256_TEXT_MAX];
 
     if (key_decode(r->p, create->key, &key, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
@@ -323,8 +321,7 @@ static void create_from(struct request *r,
         refuse_difference(r, job, evaluation->stdlib_hash, now_ms, fx);
         return;
     }
-    if (bundle_put(r->p, r->canonical, sha256_text(r->canonical, sha), now_ms,
-                   fx, &err) < 0) {
+    if (bundle_put(r->p, r->canonical, now_ms, fx, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

@@ -100,13 +100,29 @@ void bundle_restore(struct aurora_program *p, const char *sha256,
                     bundle);
 }
 
-int bundle_put(struct aurora_program *p, struct bytes canonical,
-               const char *sha256, int64_t now_ms, struct effects *fx,
-               struct err *err)
+/* Stored under the hash of what is stored: that is the bundle_hash of its jobs,
+ * which does not depend on whether assets travelled with it. */
+static void store_bundle(struct aurora_program *p,
+                         const Perigee__Bundle *bundle, int64_t now_ms,
+                         struct effects *fx)
+{
+    char sha256[SHA256_TEXT_MAX];
+    struct buf out = {0};
+
+    pack_bundle(bundle, &out);
+    (void)sha256_text(buf_bytes(&out), sha256);
+    if (!bundle_find(p, sha256)) {
+        bundle_restore(p, sha256, buf_bytes(&out), now_ms);
+        effect_persist(fx, "bundle", bytes_of_text(sha256), buf_bytes(&out));
+    }
+    buf_release(&out);
+}
+
+int bundle_put(struct aurora_program *p, struct bytes canonical, int64_t now_ms,
+               struct effects *fx, struct err *err)
 {
     Perigee__Bundle *bundle =
         perigee__bundle__unpack(NULL, canonical.size, canonical.data);
-    struct buf out = {0};
     int rc = 0;
 
     if (!bundle)
@@ -119,12 +135,8 @@ int bundle_put(struct aurora_program *p, struct bytes canonical,
                        file->sha256, now_ms, fx, err);
         file->has_content = false; /* the memory stays the message's */
     }
-    if (rc == 0 && !bundle_find(p, sha256)) {
-        pack_bundle(bundle, &out);
-        bundle_restore(p, sha256, buf_bytes(&out), now_ms);
-        effect_persist(fx, "bundle", bytes_of_text(sha256), buf_bytes(&out));
-        buf_release(&out);
-    }
+    if (rc == 0)
+        store_bundle(p, bundle, now_ms, fx);
     for (size_t i = 0; i < bundle->n_files; i++)
         bundle->files[i]->has_content = true;
     perigee__bundle__free_unpacked(bundle, NULL);

@@ -110,7 +110,7 @@ struct asset {
     UT_hash_handle hh;
 };
 
-/* A bundle without the contents of its assets. */
+/* A bundle without the contents of its assets, by the hash of these bytes. */
 struct bundle {
     char *sha256; /* owned */
     struct blob *bytes;
@@ -291,9 +291,8 @@ void asset_restore(struct aurora_program *p, const char *sha256,
 void bundle_restore(struct aurora_program *p, const char *sha256,
                     struct bytes bytes, int64_t now_ms);
 /* Keep the bundle that a job came from, its assets apart. */
-int bundle_put(struct aurora_program *p, struct bytes canonical,
-               const char *sha256, int64_t now_ms, struct effects *fx,
-               struct err *err);
+int bundle_put(struct aurora_program *p, struct bytes canonical, int64_t now_ms,
+               struct effects *fx, struct err *err);
 /* The bundle with the contents of its assets filled in from what is here;
  * ERR_NOT_FOUND names an asset that is missing. */
 int bundle_fill(struct aurora_program *p, struct bytes bytes,
