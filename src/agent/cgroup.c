@@ -166,22 +166,35 @@ static void delegate(const char *directory)
         (void)write_value(path, enable[i]); /* what is missing stays so */
 }
 
-static int make_root(struct cgroups *c, const char *root, struct err *err)
+/* "perigee/agent-0" is made level by level below the mount point. */
+static int make_path(struct cgroups *c, char *base, const char *root,
+                     struct err *err)
 {
-    for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
-        char *base = c->base[i];
-        size_t size = strlen(base);
-        if (size == 0)
-            continue;
+    const char *rest = root;
+
+    while (*rest != '\0') {
+        size_t size = strlen(base), level = strcspn(rest, "/");
         if (c->version == 2)
             delegate(base);
-        snprintf(base + size, CGROUP_PATH_MAX - size, "/%s", root);
+        snprintf(base + size, CGROUP_PATH_MAX - size, "/%.*s", (int)level,
+                 rest);
         if (mkdir(base, 0755) < 0 && errno != EEXIST)
             return err_set(err, ERR_UNSUPPORTED,
                            "control group '%s': cannot make: %s", base,
                            strerror(errno));
-        if (c->version == 2)
-            delegate(base);
+        rest += level + strspn(rest + level, "/");
+    }
+    if (c->version == 2)
+        delegate(base);
+    return 0;
+}
+
+static int make_root(struct cgroups *c, const char *root, struct err *err)
+{
+    for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+        int rc = c->base[i][0] != '\0' ? make_path(c, c->base[i], root, err) : 0;
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }

@@ -44,17 +44,17 @@ static int make_folders(struct cli *cli, const struct dev_cluster *c,
     return 0;
 }
 
-/* Start what does not run. Strangers on our ports are found before anything is
- * started, so that a refusal changes nothing. */
-static int start_dead(struct cli *cli, const struct dev_cluster *c,
-                      uint32_t *started, struct err *err)
+/* Start what does not run; ours[i] says that this run started daemon i.
+ * Strangers on our ports are found before anything is started, so that a
+ * refusal changes nothing. */
+static int start_dead(struct cli *cli, const struct dev_cluster *c, bool *ours,
+                      struct err *err)
 {
-    bool *dead = arena_zalloc(&cli->arena, c->daemon_count);
 
     for (uint32_t i = 0; i < c->daemon_count; i++) {
         const struct dev_daemon *d = &c->daemon[i];
-        dead[i] = dev_daemon_pid(cli, c, d) == 0;
-        if (dead[i] && !dev_port_is_free(d->port)) {
+        ours[i] = dev_daemon_pid(cli, c, d) == 0;
+        if (ours[i] && !dev_port_is_free(d->port)) {
             (void)err_set(err, ERR_CONFLICT,
                           "port %d, wanted by %s, is in use by another program",
                           d->port, d->name);
@@ -65,12 +65,9 @@ static int start_dead(struct cli *cli, const struct dev_cluster *c,
     int rc = make_folders(cli, c, err);
     if (rc == 0)
         rc = dev_cluster_save(cli, c, err);
-    for (uint32_t i = 0; rc == 0 && i < c->daemon_count; i++) {
-        if (!dead[i])
-            continue;
-        rc = dev_daemon_start(cli, c, &c->daemon[i], err);
-        *started += rc == 0;
-    }
+    for (uint32_t i = 0; rc == 0 && i < c->daemon_count; i++)
+        if (ours[i])
+            rc = dev_daemon_start(cli, c, &c->daemon[i], err);
     return rc;
 }
 
@@ -136,16 +133,34 @@ static int died(struct cli *cli, const struct dev_cluster *c,
     return -ERR_IO;
 }
 
-static int wait_ready(struct cli *cli, const struct dev_cluster *c,
+/* A daemon that we started and that ended is a failure to report; one that was
+ * on its way out when we looked first is started now. */
+static int mind_dead(struct cli *cli, const struct dev_cluster *c, bool *ours,
+                     struct err *err)
+{
+    for (uint32_t i = 0; i < c->daemon_count; i++) {
+        if (dev_daemon_pid(cli, c, &c->daemon[i]) != 0)
+            continue;
+        if (ours[i])
+            return died(cli, c, &c->daemon[i], err);
+        ours[i] = true;
+        int rc = dev_daemon_start(cli, c, &c->daemon[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int wait_ready(struct cli *cli, const struct dev_cluster *c, bool *ours,
                       struct err *err)
 {
     int64_t begin = now_ms();
 
     while (!is_ready(cli, c)) {
         int64_t waited = now_ms() - begin;
-        for (uint32_t i = 0; i < c->daemon_count; i++)
-            if (dev_daemon_pid(cli, c, &c->daemon[i]) == 0)
-                return died(cli, c, &c->daemon[i], err);
+        int rc = mind_dead(cli, c, ours, err);
+        if (rc < 0)
+            return rc;
         if (waited > READY_WAIT_MS) {
             (void)err_set(err, ERR_TIMEOUT,
                           "the cluster is not ready after %d s",
@@ -200,8 +215,12 @@ static int bring_up(struct cli *cli, struct dev_cluster *c, uint32_t *started)
 
     if (dev_cluster_load(cli, false, c, &err) < 0)
         return cli_fail(cli, cli_exit_code(&err), &err);
-    if (start_dead(cli, c, started, &err) < 0 || wait_ready(cli, c, &err) < 0)
+    bool *ours = arena_zalloc(&cli->arena, c->daemon_count);
+    if (start_dead(cli, c, ours, &err) < 0 ||
+        wait_ready(cli, c, ours, &err) < 0)
         return cli_fail(cli, cli_exit_code(&err), &err);
+    for (uint32_t i = 0; i < c->daemon_count; i++)
+        *started += ours[i];
     return EXIT_OK;
 }
 

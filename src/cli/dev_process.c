@@ -26,23 +26,30 @@ enum {
     POLL_MS = 5
 };
 
-/* Field 22 of /proc/PID/stat: when it started, in clock ticks since boot. */
-static long long start_time(pid_t pid)
+/* A process as /proc/PID/stat tells it. */
+struct life {
+    char state;      /* 'Z': it has ended and nobody asked yet */
+    long long start; /* field 22: clock ticks since boot */
+};
+
+static struct life life_of(pid_t pid)
 {
     char path[64];
     struct buf text = {0};
-    long long start = -1;
+    struct life life = {.state = 'Z', .start = -1};
 
     (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     if (file_read(path, PROC_BYTES_MAX, &text, NULL) == 0) {
         char *at = strrchr(buf_text(&text), ')'); /* the name may hold spaces */
+        if (at != NULL && strlen(at) > 2)
+            life.state = at[2];
         for (int field = 2; at != NULL && field < 22; field++)
             at = strchr(at + 1, ' ');
         if (at != NULL)
-            start = strtoll(at, NULL, 10);
+            life.start = strtoll(at, NULL, 10);
     }
     buf_release(&text);
-    return start;
+    return life;
 }
 
 /* Does /proc/PID/<file> hold the text anywhere? */
@@ -76,8 +83,16 @@ pid_t dev_daemon_pid(struct cli *cli, const struct dev_cluster *c,
         sscanf(buf_text(&text), "%d %lld", &pid, &start) == 2;
 
     buf_release(&text);
-    return known && pid > 1 && start_time(pid) == start &&
-                   proc_holds(pid, "cmdline", c->dir)
+    if (!known || pid <= 1)
+        return 0;
+    /* A start time is not given out twice in this boot; D in the command line
+     * says that it is no pid of an earlier boot. One that has only just been
+     * spawned shows no command line yet. */
+    struct life life = life_of(pid);
+    if (life.start != start || life.state == 'Z')
+        return 0;
+    return proc_holds(pid, "cmdline", c->dir) ||
+                   !proc_holds(pid, "cmdline", "/")
                ? pid
                : 0;
 }
@@ -141,7 +156,7 @@ int dev_daemon_start(struct cli *cli, const struct dev_cluster *c,
     if (rc < 0)
         return rc;
     int size =
-        snprintf(text, sizeof text, "%d %lld\n", (int)pid, start_time(pid));
+        snprintf(text, sizeof text, "%d %lld\n", (int)pid, life_of(pid).start);
     return file_write(pid_path(cli, c, daemon->name),
                       bytes_of(text, (size_t)size), 0644, false, err);
 }
