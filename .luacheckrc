@@ -1,5 +1,6 @@
 std = "lua54"
 max_line_length = 100
+exclude_files = { "tests/lua/cases" } -- full of mistakes, on purpose
 files["tests/**/*_spec.lua"] = { std = "lua54+busted" }
 -- Job files and daemon configurations see names of their own.
 local job_file = {

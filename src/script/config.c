@@ -273,8 +273,7 @@ static int load_flags(struct loader *loader, int argc, char **argv,
     return 0;
 }
 
-/* --- help
- * ---------------------------------------------------------------------- */
+/* --- help -------------------------------------------------------------- */
 
 static const char *type_text(enum config_type type)
 {
@@ -338,8 +337,7 @@ static bool print_asked(const struct config_schema *schema, int argc,
     return false;
 }
 
-/* --- all
- * ---------------------------------------------------------------------- */
+/* --- all --------------------------------------------------------------- */
 
 static int check_required(const struct loader *loader, struct err *err)
 {

@@ -160,8 +160,7 @@ static int print_value(lua_State *L)
     return 0;
 }
 
-/* --- running
- * ------------------------------------------------------------------ */
+/* --- running ----------------------------------------------------------- */
 
 static int fail(struct err *err, const char *path,
                 const struct sandbox_failure *failure)

@@ -12,8 +12,7 @@ static int slot(const struct schema_object *object, const char *name)
     return 1 + (int)(schema_field(object, name) - object->field);
 }
 
-/* --- fetch
- * ---------------------------------------------------------------------- */
+/* --- fetch ------------------------------------------------------------- */
 
 bool convert_check_fetch(lua_State *L, struct value *self, const char *path,
                          const char *uri, const char *sha256)
@@ -52,8 +51,7 @@ static void finish_fetch(lua_State *L, struct value *self, int index)
     lua_pop(L, 2);
 }
 
-/* --- task
- * ------------------------------------------------------------------------ */
+/* --- task -------------------------------------------------------------- */
 
 struct told {
     lua_State *L;

@@ -83,8 +83,7 @@ static bool refuse(lua_State *L, struct value *self, const char *path,
     return false;
 }
 
-/* --- plain values
- * ------------------------------------------------------------- */
+/* --- plain values ------------------------------------------------------ */
 
 static bool convert_string(lua_State *L, struct value *self, int index,
                            const struct schema_field *field, const char *path)
@@ -199,8 +198,7 @@ static bool convert_milli(lua_State *L, struct value *self, int index,
     return true;
 }
 
-/* --- host constraints in Aurora's spelling
- * -------------------------------------- */
+/* --- host constraints in Aurora's spelling ----------------------------- */
 
 void convert_push_constraint(lua_State *L, struct call_site site, int kind,
                              int operand)
@@ -270,8 +268,7 @@ static bool parse_constraint(lua_State *L, struct value *self, int index,
     return true;
 }
 
-/* --- objects
- * ----------------------------------------------------------------------- */
+/* --- objects ----------------------------------------------------------- */
 
 static bool is_element(const struct schema_field *field, const char *object)
 {
@@ -394,6 +391,8 @@ static bool convert_elements(lua_State *L, struct value *self, int index,
             list->has_mark |= !convert_name(L, self, given, &element, inner);
         else
             list->has_mark |= !value_convert(L, self, given, &element, inner);
+        const struct value *one = value_at(L, -1);
+        list->has_mark |= one != NULL && one->has_mark;
         lua_setiuservalue(L, at, (int)i);
         lua_settop(L, at);
     }

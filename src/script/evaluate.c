@@ -24,8 +24,7 @@ const char *script_stdlib_hash(void)
     return STDLIB_HASH;
 }
 
-/* --- which file
- * ------------------------------------------------------------------ */
+/* --- which file -------------------------------------------------------- */
 
 /* Make root and entry: the file below the root, or its own folder. */
 static int split_path(const char *path, const char *root, char **out_root,
@@ -56,8 +55,7 @@ static int split_path(const char *path, const char *root, char **out_root,
     return 0;
 }
 
-/* --- waiting
- * ----------------------------------------------------------------------- */
+/* --- waiting ----------------------------------------------------------- */
 
 static int64_t now_ms(void)
 {

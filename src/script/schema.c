@@ -161,8 +161,7 @@ static const char *rule_text(enum field_rule rule)
     return text[rule];
 }
 
-/* --- checks
- * ------------------------------------------------------------------- */
+/* --- checks ------------------------------------------------------------ */
 
 static void describe_choices(const struct schema_field *field, struct buf *out)
 {
