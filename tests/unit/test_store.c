@@ -225,6 +225,49 @@ static void test_a_crash_behind_checkpoints(void **state)
     store_close(store);
 }
 
+/* Commit 1, 2, 3, ... as fast as possible and tell each number once it is
+ * durable. */
+static void count_for_ever(const struct fixture *f, int told)
+{
+    struct store *store = must_open(f);
+    char key[16], value[1500];
+
+    memset(value, 'v', sizeof value);
+    for (int i = 1;; i++) {
+        snprintf(key, sizeof key, "%08d", i);
+        struct store_op op = op_put("t", key, "");
+        op.value = bytes_of(value, (size_t)(i * 37) % sizeof value + 1);
+        if (store_commit(store, &op, 1, NULL) < 0 ||
+            write(told, &i, sizeof i) != sizeof i)
+            _exit(1);
+    }
+}
+
+static void test_kill_at_any_moment_loses_nothing_told(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int round = 1; round <= 15; round++) {
+        int ends[2], last = 0, records = 0;
+        assert_int_equal(pipe(ends), 0);
+        pid_t pid = fork();
+        if (pid == 0)
+            count_for_ever(f, ends[1]);
+        close(ends[1]);
+        while (last < round * 61)
+            assert_int_equal(read(ends[0], &last, sizeof last), sizeof last);
+        kill(pid, SIGKILL);
+        while (read(ends[0], &last, sizeof last) == sizeof last)
+            ;
+        close(ends[0]);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        struct store *store = must_open(f);
+        assert_int_equal(store_each(store, count, &records, NULL), 0);
+        assert_true(records >= last);
+        store_close(store);
+    }
+}
+
 static void test_a_torn_tail_is_dropped(void **state)
 {
     char path[256];
@@ -470,6 +513,7 @@ int main(void)
         TEST(test_a_crash_loses_no_commit),
         TEST(test_crash_after_crash),
         TEST(test_a_crash_behind_checkpoints),
+        TEST(test_kill_at_any_moment_loses_nothing_told),
         TEST(test_a_torn_tail_is_dropped),
         TEST(test_a_damaged_middle_is_refused),
         TEST(test_a_damaged_checkpoint_is_refused_not_crashed_on),
