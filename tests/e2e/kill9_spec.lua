@@ -49,12 +49,19 @@ describe('kill -9', function()
     end)
   end
 
-  it('of an executor loses no instance', function()
-    settled()
+  it('of an executor replaces its task and no other', function()
+    local before = ids(settled())
     c.kill(c:pids('thermos executor')[1])
+    local function changed()
+      local now, count = all_running(), 0
+      for i = 0, COUNT - 1 do
+        count = count + (now and now[i].task_id ~= before[i] and 1 or 0)
+      end
+      return count
+    end
+    run.eventually(30, 'one new task', function() return changed() == 1 end)
     exactly_once()
-    settled()
-    exactly_once()
+    assert.equal(1, changed())
   end)
 
   it('of a runner keeps the process and the task id', function()
