@@ -1,0 +1,176 @@
+-- `thermos run`: a job file becomes running processes without any cluster.
+local run = require 'support.run'
+local socket = require 'socket'
+
+local THERMOS = run.bin .. '/thermos'
+
+local HEAD = [[
+local function job(task, more)
+  return { Job { cluster = "devcluster", role = "www-data", environment = "test", name = "job",
+    task = task } }
+end
+local small = Resources { cpu = 0.1, ram = 16*MB, disk = 16*MB }
+]]
+
+describe('thermos run', function()
+  local dir, box
+
+  before_each(function()
+    dir = run.temp()
+    box = dir .. '/box'
+  end)
+  after_each(function() run.remove(dir) end)
+
+  local function file(text, name)
+    return run.write(dir .. '/' .. (name or 'job.lua'), HEAD .. text)
+  end
+
+  local function thermos(...)
+    return run.run({ THERMOS, 'run', ... }, { timeout = 25 })
+  end
+
+  local function log(process, number, stream)
+    return run.read(('%s/.logs/%s/%d/%s'):format(box, process, number or 0, stream or 'stdout'))
+  end
+
+  -- Start in the background; what it says goes to dir/out.
+  local function background(path)
+    os.execute(("sh -c 'echo $$ >%s/pid; exec %s run %s --directory %s' >%s/out 2>&1 &"):format(
+      dir, THERMOS, path, box, dir))
+  end
+
+  local function signal(name)
+    os.execute('kill -' .. name .. ' ' .. run.read(dir .. '/pid'))
+  end
+
+  local function until_said(words, where)
+    return run.eventually(20, words, function()
+      local text = run.read(dir .. '/' .. (where or 'out')) or ''
+      return text:find(words) and text
+    end)
+  end
+
+  it('runs the example hello_world until it is told to stop', function()
+    background(run.root .. '/configs/examples/hello_world.lua')
+    until_said('hello_world: started')
+    assert.equal('0\n', log('fetch_package'))
+    signal('TERM')
+    local out = until_said('task killed')
+    assert.matches('running devcluster/www%-data/devel/hello_world/0', out)
+    assert.is_string(run.read(box .. '/hello_world.sh'))
+  end)
+
+  it('brings the files beside the job file', function()
+    run.write(dir .. '/tool.sh', '#!/bin/sh\necho from a file\n')
+    local path = file [[
+return job(SequentialTask { resources = small, fetch = { "tool.sh" }, processes = {
+  Process { name = "a", cmdline = "sh ./tool.sh" } } })]]
+    assert.equal(0, thermos(path, '--directory', box).status)
+    assert.equal('from a file\n', log('a'))
+  end)
+
+  it('gives named ports, the instance and the environment', function()
+    local path = file [[
+return job(Task { resources = small, processes = {
+  Process { name = "show", cmdline = "echo {{mesos.instance}} {{thermos.ports[http]}} $PWD $USER" } } })]]
+    local result = thermos(path, '--directory', box, '--instance', '7')
+    assert.equal(0, result.status, result.out .. result.err)
+    local instance, port, cwd = log('show'):match('^(%d+) (%d+) (%S+) %S+\n$')
+    assert.equal('7', instance)
+    assert.is_true(tonumber(port) > 1023)
+    assert.equal(box, cwd)
+  end)
+
+  it('takes parameters', function()
+    local path = file [[
+local word = param("word", { type = "string", default = "none" })
+return job(SimpleTask { name = "say", cmdline = "echo " .. word })]]
+    assert.equal(0, thermos(path, '--directory', box, '-p', 'word=given').status)
+    assert.equal('given\n', log('say'))
+  end)
+
+  it('fails with 4, the reason and the sandbox kept', function()
+    local path = file [[
+return job(Task { resources = small, processes = {
+  Process { name = "web", cmdline = "echo cannot bind >&2; exit 9" } } })]]
+    local result = thermos(path)
+    assert.equal(4, result.status)
+    assert.matches("task failed: process 'web' failed: it exited with status 9; "
+      .. 'the end of its stderr:\ncannot bind\n', result.out)
+    local kept = result.out:match('sandbox: (%S+)')
+    assert.equal('cannot bind\n', run.read(kept .. '/.logs/web/0/stderr'))
+    run.remove(kept)
+  end)
+
+  it('removes its own sandbox after success, unless told to keep it', function()
+    local path = file 'return job(SimpleTask { name = "a", cmdline = "true" })'
+    local result = thermos(path)
+    local used = result.out:match('in (/%S+)\n')
+    assert.is_nil(run.read(used .. '/.thermos/stream.old'))
+    result = thermos(path, '--keep')
+    local kept = result.out:match('sandbox: (%S+)')
+    assert.is_string(run.read(kept .. '/.thermos/stream.old'))
+    run.remove(kept)
+  end)
+
+  it('refuses what is wrong with 3 or 5 and says what', function()
+    local rows = {
+      { { '/no/such/file.lua' }, 3, '/no/such/file.lua.*No such file' },
+      { { file('return job(Tsk {})', 'bad.lua') }, 3, 'Tsk' },
+      { { file('return {}', 'none.lua') }, 3, '0 jobs' },
+      { { file 'return job(SimpleTask { name = "a", cmdline = "true" })', 'a/b/test/c' }, 3,
+        "no job 'a/b/test/c'.*devcluster/www%-data/test/job" },
+      { {}, 5, 'want: thermos run FILE' },
+      { { 'x.lua', '--nonsense' }, 5, 'nonsense' },
+      { { 'x.lua', '--instance', 'many' }, 5, 'instance' },
+      { { 'x.lua', '-p', 'novalue' }, 5, 'NAME=VALUE' },
+    }
+    for _, row in ipairs(rows) do
+      local result = thermos(table.unpack(row[1]))
+      assert.equal(row[2], result.status, result.out .. result.err)
+      assert.matches(row[3], result.err)
+    end
+  end)
+
+  it('ends in good order when interrupted', function()
+    local path = file [[
+return job(Task { resources = small, finalization_wait = 5, processes = {
+  Process { name = "a", cmdline = "touch up; exec sleep 1000" },
+  Process { name = "bye", cmdline = "touch finalized", final = true } } })]]
+    background(path)
+    run.eventually(20, 'the process runs', function() return run.read(box .. '/up') end)
+    signal('TERM')
+    until_said('task killed')
+    assert.is_string(run.read(box .. '/finalized'))
+  end)
+
+  it('takes up an unfinished task after kill -9', function()
+    local path = file [[
+return job(SequentialTask { resources = small, processes = {
+  Process { name = "one", cmdline = "echo x >>one" },
+  Process { name = "two", cmdline = "echo x >>two; while ! test -e go; do sleep 0.05; done" },
+  Process { name = "three", cmdline = "echo x >>three" } } })]]
+    background(path)
+    run.eventually(20, 'the second runs', function() return run.read(box .. '/two') end)
+    signal('KILL')
+    os.execute(('(%s run %s --directory %s; echo status $?) >%s/again 2>&1 &'):format(
+      THERMOS, path, box, dir))
+    until_said('two: still running', 'again')
+    run.write(box .. '/go', '')
+    local again = until_said('status %d', 'again')
+    -- Nobody saw the exit status of "two": it runs again, the others do not.
+    assert.matches('two: lost', again)
+    assert.matches('status 0', again)
+    assert.equal('x\n', run.read(box .. '/one'))
+    assert.equal('x\nx\n', run.read(box .. '/two'))
+    assert.equal('x\n', run.read(box .. '/three'))
+  end)
+
+  it('does not wait for what it left running in the background', function()
+    local path = file [[
+return job(SimpleTask { name = "a", cmdline = "(setsid sleep 1000 &) ; sleep 0.05" })]]
+    local before = socket.gettime()
+    assert.equal(0, thermos(path, '--directory', box).status)
+    assert.is_true(socket.gettime() - before < 10)
+  end)
+end)
