@@ -5,13 +5,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=${1:-$(mktemp -d)/debian}
-mirror=${MIRROR:-$(grep -rhoE 'https?://[^ ]+' /etc/apt/sources.list \
-  /etc/apt/sources.list.d 2>/dev/null | grep -v security | head -1)}
+mirror=${MIRROR:-$(apt-get indextargets --format "\$(REPO_URI)" \
+  'Codename: bookworm' | sed -n 1p)}
 [ -e "$root/etc/debian_version" ] ||
   debootstrap --variant=minbase --include=ca-certificates,git,make \
     bookworm "$root" "$mirror"
 cp /etc/resolv.conf "$root/etc/"
-cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
 rm -rf "$root/perigee"
 git clone -q . "$root/perigee"
 unmount() {
