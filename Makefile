@@ -37,7 +37,7 @@ SHELL := /bin/bash
 
 # Deprecated fields of Mesos are ours to read and write: no attribute on them.
 CPPFLAGS_ALL := -std=c11 -D_GNU_SOURCE -DPROTOBUF_C__NO_DEPRECATED -Isrc -I. -I$G
-ifeq ($(MAKECMDGOALS),$(filter-out deps deps-test help clean,$(MAKECMDGOALS)))
+ifeq ($(MAKECMDGOALS),$(filter-out deps deps-test demo help clean,$(MAKECMDGOALS)))
 CPPFLAGS_ALL += $(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')
 LDLIBS       := $(shell pkg-config --libs $(PKGS)) -lm -lpthread
 endif
