@@ -158,6 +158,41 @@ static int check_touched(const struct job_key *key, uint32_t count,
     return -ERR_NOT_FOUND;
 }
 
+/* Active tasks that nobody is killing yet. */
+static uint32_t count_living(const struct job *job)
+{
+    uint32_t count = 0;
+
+    for (const struct task *t = job->active.first; t; t = t->next)
+        count += t->state != TASK_KILLING;
+    return count;
+}
+
+/* Those that are being killed already were counted when that began. */
+static uint32_t count_doomed(const struct aurora *a,
+                             const struct task_numbers *numbers)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < numbers->count; i++)
+        count +=
+            aurora_task_by_number(a, numbers->item[i])->state != TASK_KILLING;
+    return count;
+}
+
+/* Fewer instances are wanted, or none at all. */
+static void note_kill(struct aurora *a, struct job *job,
+                      const struct instances *instances,
+                      const struct task_numbers *numbers)
+{
+    uint32_t doomed = count_doomed(a, numbers);
+
+    if (is_all(instances) || doomed == count_living(job))
+        job->is_killed = true;
+    else
+        job->instances -= doomed < job->instances ? doomed : job->instances;
+}
+
 int aurora_kill(struct aurora *a, const struct job_key *key,
                 const struct instances *instances, const char *message,
                 int64_t now_ms, struct instance_list *touched,
@@ -173,11 +208,7 @@ int aurora_kill(struct aurora *a, const struct job_key *key,
     if (!is_all(instances))
         rc = check_touched(key, numbers.count, err);
     if (rc == 0) {
-        if (is_all(instances) || numbers.count == job->active.count)
-            job->is_killed = true;
-        else
-            job->instances -=
-                numbers.count < job->instances ? numbers.count : job->instances;
+        note_kill(a, job, instances, &numbers);
         records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
         *sequence = a->events.next - 1;
         kill_all(a, &numbers, message && *message ? message : "killed", now_ms,
@@ -267,13 +298,7 @@ static void kill_highest(struct aurora *a, struct job *job, uint32_t less,
 
 static uint32_t instances_now(const struct job *job)
 {
-    uint32_t count = 0;
-
-    if (!job->config->is_service)
-        return job->instances;
-    for (const struct task *t = job->active.first; t; t = t->next)
-        count += t->state != TASK_KILLING;
-    return count;
+    return job->config->is_service ? count_living(job) : job->instances;
 }
 
 int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
