@@ -72,7 +72,7 @@ static void serve_bare(int port_fd)
     struct evhttp *http = evhttp_new(base);
     struct evhttp_bound_socket *bound =
         evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
-    struct sockaddr_in at;
+    struct sockaddr_in at = {0};
     socklen_t size = sizeof at;
 
     evhttp_set_gencb(http, answer_bare, NULL);
@@ -90,8 +90,8 @@ struct server {
 
 static struct server start(void (*serve)(int port_fd))
 {
-    struct server server;
-    int ends[2];
+    struct server server = {0};
+    int ends[2] = {-1, -1};
 
     if (pipe(ends) < 0)
         bench_fail("no pipe: %s", strerror(errno));
@@ -128,7 +128,7 @@ static int dial(int port)
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
         bench_fail("cannot connect: %s", strerror(errno));
     return fd;
 }

@@ -125,7 +125,7 @@ static void grouped(struct store *store, int commits)
     int64_t began = bench_ns();
     for (int i = 0; i < commits; i++) {
         if (i >= WINDOW &&
-            committer_wait(committer, (uint64_t)(i - WINDOW + 1), &err) < 0)
+            committer_wait(committer, (uint64_t)i - WINDOW + 1, &err) < 0)
             bench_fail("%s", err.text);
         slot[i % WINDOW].op = make_op(slot[i % WINDOW].key, i);
         (void)committer_push(committer, &slot[i % WINDOW].op, 1);

@@ -157,6 +157,7 @@ int client_call(struct client *client, enum http_method method, const char *url,
     return run(client, &call, 0, arena, out, err);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): what one call needs to know */
 int client_follow(struct client *client, const char *url,
                   const struct http_header *header, uint32_t header_count,
                   struct bytes body, int64_t timeout_ms, client_record *record,

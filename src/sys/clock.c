@@ -14,3 +14,18 @@ int64_t clock_monotonic_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+const char *clock_http_date(void)
+{
+    static char text[32];
+    static time_t at; /* the second that the text stands for */
+    time_t now = (time_t)(clock_wall_ms() / 1000);
+    struct tm utc;
+
+    if (now != at) {
+        gmtime_r(&now, &utc);
+        strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+        at = now;
+    }
+    return text;
+}

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "sys/address.h"
 #include "sys/http_reader.h"
+#include "sys/id_map.h"
 #include "wire/recordio.h"
 #include <assert.h>
 #include <errno.h>
@@ -16,7 +17,6 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <uthash.h>
 
 enum {
     HOST_PORT_MAX = ADDRESS_HOST_MAX + 10,
@@ -39,7 +39,6 @@ struct call {
     struct buf body; /* of the answer */
     struct recordio records;
     TAILQ_ENTRY(call) next;
-    UT_hash_handle hh;
 };
 
 /* One connection, serving one exchange at a time. */
@@ -57,23 +56,24 @@ struct host {
     struct link *link;        /* owned; NULL when there is none */
     TAILQ_HEAD(, call) waiting;
     uint32_t waiting_count;
-    UT_hash_handle hh;
+    struct host *next;
 };
 
 struct http_client {
     struct event_base *base;
     struct http_client_config config;
-    struct host *host; /* by name; owned, kept for ever: they are few */
-    struct call *call; /* by id; owned */
+    struct host *host;  /* a list, kept for ever: they are few; owned */
+    struct id_map call; /* by exchange; owned */
     uint32_t pending;
 };
 
 static void host_advance(struct host *host);
 
-static void link_free(struct link *link)
+/* `host` is the link's; NULL for a stream's. */
+static void link_free(struct host *host, struct link *link)
 {
-    if (link->host != NULL)
-        link->host->link = NULL;
+    if (host != NULL)
+        host->link = NULL;
     bufferevent_free(link->bev);
     http_reader_release(&link->reader);
     free(link);
@@ -92,7 +92,7 @@ static void call_free(struct call *call)
     }
     if (!call->is_stream)
         client->pending--;
-    HASH_DEL(client->call, call);
+    (void)id_map_remove(&client->call, call->id);
     if (call->timer != NULL)
         event_free(call->timer);
     buf_release(&call->text);
@@ -111,7 +111,7 @@ static void call_break(struct call *call, const char *why)
 
     call_free(call);
     if (link != NULL)
-        link_free(link);
+        link_free(host, link);
     client->config.on_broken(client->config.context, id, why);
     if (host != NULL)
         host_advance(host);
@@ -145,7 +145,7 @@ static void call_finish(struct call *call)
     client->config.on_answer(client->config.context, id, &response);
     buf_release(&body);
     if (host == NULL || !link->reader.is_keep_alive)
-        link_free(link);
+        link_free(host, link);
     else
         link_idle(link);
     if (host != NULL)
@@ -210,7 +210,7 @@ static bool take_input(struct link *link)
 
     while ((size = evbuffer_get_length(in)) > 0) {
         if (link->call == NULL) { /* nobody asked: not a server to trust */
-            link_free(link);
+            link_free(link->host, link);
             return false;
         }
         if (size > READ_VIEW_MAX)
@@ -257,7 +257,7 @@ static void on_end(struct link *link, const char *why)
 
     if (link->call == NULL) {
         struct host *host = link->host;
-        link_free(link);
+        link_free(host, link);
         host_advance(host);
         return;
     }
@@ -354,7 +354,8 @@ static int call_send(struct call *call, struct link *link)
 }
 
 /* As call_send, but a failure ends the exchange. */
-static void call_send_or_break(struct call *call, struct link *link)
+static void call_send_or_break(struct host *host, struct call *call,
+                               struct link *link)
 {
     struct http_client *client = call->client;
     exchange_id id = call->id;
@@ -364,7 +365,7 @@ static void call_send_or_break(struct call *call, struct link *link)
         return;
     snprintf(why, sizeof why, "cannot connect: %s", connect_reason(errno));
     call_free(call);
-    link_free(link);
+    link_free(host, link);
     client->config.on_broken(client->config.context, id, why);
 }
 
@@ -377,7 +378,7 @@ static void host_advance(struct host *host)
            (call = TAILQ_FIRST(&host->waiting)) != NULL) {
         TAILQ_REMOVE(&host->waiting, call, next);
         host->waiting_count--;
-        call_send_or_break(call,
+        call_send_or_break(host, call,
                            host->link != NULL ? host->link : link_open(call));
     }
 }
@@ -388,13 +389,14 @@ static struct host *host_of(struct http_client *client, const struct url *url)
     struct host *host;
 
     snprintf(name, sizeof name, "%s:%d", url->host, url->port);
-    HASH_FIND_STR(client->host, name, host);
-    if (host == NULL) {
-        host = xcalloc(1, sizeof *host);
-        memcpy(host->name, name, sizeof name);
-        TAILQ_INIT(&host->waiting);
-        HASH_ADD_STR(client->host, name, host);
-    }
+    for (host = client->host; host != NULL; host = host->next)
+        if (strcmp(host->name, name) == 0)
+            return host;
+    host = xcalloc(1, sizeof *host);
+    memcpy(host->name, name, sizeof name);
+    TAILQ_INIT(&host->waiting);
+    host->next = client->host;
+    client->host = host;
     return host;
 }
 
@@ -449,7 +451,7 @@ static struct call *call_new(struct http_client *client,
     evtimer_add(call->timer, &timeout);
     if (!call->is_stream)
         client->pending++;
-    HASH_ADD(hh, client->call, id, sizeof call->id, call);
+    id_map_put(&client->call, call->id, call);
     return call;
 }
 
@@ -476,7 +478,7 @@ void http_client_begin(struct http_client *client, const struct http_call *in)
     call->address = address;
     call->address_size = address_size;
     if (in->is_stream) {
-        call_send_or_break(call, link_open(call));
+        call_send_or_break(NULL, call, link_open(call));
         return;
     }
     call->host = host;
@@ -491,8 +493,7 @@ broken:
 
 void http_client_hangup(struct http_client *client, exchange_id exchange)
 {
-    struct call *call;
-    HASH_FIND(hh, client->call, &exchange, sizeof exchange, call);
+    struct call *call = id_map_get(&client->call, exchange);
 
     if (call == NULL)
         return;
@@ -500,7 +501,7 @@ void http_client_hangup(struct http_client *client, exchange_id exchange)
     struct link *link = call->link;
     call_free(call);
     if (link != NULL)
-        link_free(link);
+        link_free(host, link);
     if (host != NULL)
         host_advance(host);
 }
@@ -517,23 +518,25 @@ struct http_client *http_client_open(struct event_base *base,
 
 void http_client_close(struct http_client *client)
 {
-    struct call *call, *next_call;
-    struct host *host, *next_host;
+    struct call *call;
+    struct host *host;
+    uint32_t at = 0;
 
     if (client == NULL)
         return;
-    HASH_ITER(hh, client->call, call, next_call)
-    {
+    while ((call = id_map_next(&client->call, &at)) != NULL) {
         struct link *link = call->link;
+        struct host *its_host = call->host;
         call_free(call);
         if (link != NULL)
-            link_free(link);
+            link_free(its_host, link);
+        at = 0; /* freeing moved the entries */
     }
-    HASH_ITER(hh, client->host, host, next_host)
-    {
+    id_map_release(&client->call);
+    while ((host = client->host) != NULL) {
+        client->host = host->next;
         if (host->link != NULL)
-            link_free(host->link);
-        HASH_DEL(client->host, host);
+            link_free(host, host->link);
         free(host);
     }
     free(client);

@@ -1,8 +1,10 @@
 #include "sys/http_server.h"
 #include "base/alloc.h"
-#include "base/arena.h"
 #include "sys/address.h"
 #include "sys/clock.h"
+#include "sys/http_refusal.h"
+#include "sys/http_request.h"
+#include "sys/id_map.h"
 #include "sys/log.h"
 #include "wire/recordio.h"
 #include <assert.h>
@@ -12,18 +14,14 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
-#include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
-#include <uthash.h>
 
 enum {
     LISTEN_BACKLOG = 1024,
@@ -43,17 +41,14 @@ struct exchange {
     struct evhttp_request *request; /* evhttp's, except when it came loose */
     struct bufferevent *bev;        /* evhttp's */
     struct http_server *server;
-    UT_hash_handle hh;
 };
-
-struct foreign;
 
 struct http_server {
     struct http_server_config config;
     struct evhttp *http;
     struct evconnlistener *listener; /* evhttp's once bound */
     struct event *accept_again;      /* owned */
-    struct exchange *exchange;       /* by id; owned */
+    struct id_map exchange;          /* by id; owned */
     struct evbuffer *scratch;        /* empty between calls; owned */
     struct buf frame;                /* one framed record; owned */
     exchange_id last_id;
@@ -61,22 +56,12 @@ struct http_server {
     uint32_t unsent;
     int port;
     bool is_draining;
-    bool is_writing;          /* what goes out now is ours */
-    struct foreign *foreign;  /* pages to replace; owned */
-    struct event *on_foreign; /* owned */
-    struct http_server *next; /* in `servers` */
-    time_t date_at;           /* the second that date[] stands for */
-    char date[32];
+    struct http_refusal refusal;
 };
-
-/* All servers of this process: what evhttp makes names only the evhttp. */
-static struct http_server *servers;
 
 static struct exchange *find(struct http_server *server, exchange_id id)
 {
-    struct exchange *found;
-    HASH_FIND(hh, server->exchange, &id, sizeof id, found);
-    return found;
+    return id_map_get(&server->exchange, id);
 }
 
 static void forget(struct exchange *exchange)
@@ -87,7 +72,7 @@ static void forget(struct exchange *exchange)
         server->streams--;
     if (exchange->state == EXCHANGE_SENT)
         server->unsent--;
-    HASH_DEL(server->exchange, exchange);
+    (void)id_map_remove(&server->exchange, exchange->id);
     free(exchange);
 }
 
@@ -151,27 +136,13 @@ static struct exchange *exchange_new(struct http_server *server,
     exchange->request = request;
     exchange->server = server;
     exchange->bev = evhttp_connection_get_bufferevent(connection);
-    HASH_ADD(hh, server->exchange, id, sizeof exchange->id, exchange);
+    id_map_put(&server->exchange, exchange->id, exchange);
     evhttp_connection_set_closecb(connection, on_closed, exchange);
     evhttp_request_set_on_complete_cb(request, on_complete, exchange);
     return exchange;
 }
 
 /* --- answering ------------------------------------------------------------ */
-
-static const char *date_now(struct http_server *server)
-{
-    time_t now = (time_t)(clock_wall_ms() / 1000);
-    struct tm utc;
-
-    if (now != server->date_at) {
-        gmtime_r(&now, &utc);
-        strftime(server->date, sizeof server->date, "%a, %d %b %Y %H:%M:%S GMT",
-                 &utc);
-        server->date_at = now;
-    }
-    return server->date;
-}
 
 static bool may_have_body(int status)
 {
@@ -187,7 +158,7 @@ static void put_head(struct exchange *exchange,
         evhttp_request_get_output_headers(exchange->request);
     char text[24];
 
-    evhttp_add_header(out, "Date", date_now(server));
+    evhttp_add_header(out, "Date", clock_http_date());
     if (length >= 0 && may_have_body(response->status)) {
         snprintf(text, sizeof text, "%lld", (long long)length);
         evhttp_add_header(out, "Content-Length", text);
@@ -221,10 +192,10 @@ static void send_whole(struct exchange *exchange,
     if (!is_head && may_have_body(response->status))
         evbuffer_add(body, response->body.data, response->body.size);
     mark_sent(exchange);
-    exchange->server->is_writing = true;
+    exchange->server->refusal.is_ours = true;
     evhttp_send_reply(exchange->request, response->status,
                       http_status_text(response->status), body);
-    exchange->server->is_writing = false;
+    exchange->server->refusal.is_ours = false;
     assert(evbuffer_get_length(body) == 0);
 }
 
@@ -239,10 +210,10 @@ void http_server_reply(struct http_server *server, exchange_id id,
 
 static void send_head(struct exchange *exchange, int status)
 {
-    exchange->server->is_writing = true;
+    exchange->server->refusal.is_ours = true;
     evhttp_send_reply_start(exchange->request, status,
                             http_status_text(status));
-    exchange->server->is_writing = false;
+    exchange->server->refusal.is_ours = false;
 }
 
 void http_server_reply_file(struct http_server *server, exchange_id id, int fd,
@@ -349,272 +320,20 @@ static void refuse(struct exchange *exchange, int status, const char *why)
                          });
 }
 
-static enum http_method method_of(enum evhttp_cmd_type command)
-{
-    switch (command) {
-    case EVHTTP_REQ_GET:
-        return HTTP_GET;
-    case EVHTTP_REQ_POST:
-        return HTTP_POST;
-    case EVHTTP_REQ_PUT:
-        return HTTP_PUT;
-    case EVHTTP_REQ_DELETE:
-        return HTTP_DELETE;
-    case EVHTTP_REQ_HEAD:
-        return HTTP_HEAD;
-    case EVHTTP_REQ_OPTIONS:
-        return HTTP_OPTIONS;
-    default:
-        return HTTP_OTHER;
-    }
-}
-
-static const char *method_name_of(enum evhttp_cmd_type command)
-{
-    switch (command) {
-    case EVHTTP_REQ_PATCH:
-        return "PATCH";
-    case EVHTTP_REQ_TRACE:
-        return "TRACE";
-    case EVHTTP_REQ_CONNECT:
-        return "CONNECT";
-    default:
-        return http_method_name(method_of(command));
-    }
-}
-
-/* Copy the header list; NULL or what is wrong with it. Two lengths, or a
- * length beside chunks, are how one request is smuggled behind another. */
-static const char *read_headers(const struct evkeyvalq *in,
-                                struct http_header *out, uint32_t *count)
-{
-    const struct evkeyval *header;
-    int lengths = 0, encodings = 0;
-
-    for (header = in->tqh_first; header; header = header->next.tqe_next) {
-        if (*count == HTTP_HEADERS_MAX)
-            return "too many header lines";
-        if (strcasecmp(header->key, "Content-Length") == 0) {
-            lengths++;
-            if (strspn(header->value, "0123456789") != strlen(header->value))
-                return "Content-Length: want a decimal number";
-        }
-        if (strcasecmp(header->key, "Transfer-Encoding") == 0) {
-            encodings++;
-            if (strcasecmp(header->value, "chunked") != 0)
-                return "Transfer-Encoding: want chunked";
-        }
-        out[(*count)++] = (struct http_header){header->key, header->value};
-    }
-    if (lengths > 1)
-        return "Content-Length: given more than once";
-    if (lengths + encodings > 1)
-        return "Content-Length: not together with Transfer-Encoding";
-    return NULL;
-}
-
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* Decode %XX of a path in place of evhttp's own, which stops at nothing. */
-static const char *decode_path(const char *raw, size_t size, char *out)
-{
-    for (size_t i = 0; i < size; i++) {
-        char c = raw[i];
-        if (c == '%') {
-            if (i + 2 >= size || hex(raw[i + 1]) < 0 || hex(raw[i + 2]) < 0)
-                return "path: want two hexadecimal digits behind '%'";
-            c = (char)(hex(raw[i + 1]) << 4 | hex(raw[i + 2]));
-            i += 2;
-            if (c == 0)
-                return "path: a zero byte is not allowed";
-        }
-        *out++ = c;
-    }
-    *out = 0;
-    return NULL;
-}
-
-/* "/p?q", "http://host/p?q" and "*" as path and query. */
-static const char *read_target(const char *uri, char path[HTTP_PATH_MAX],
-                               const char **query)
-{
-    if (strncasecmp(uri, "http://", 7) == 0) {
-        uri += 7;
-        uri += strcspn(uri, "/?#");
-    }
-    size_t size = strcspn(uri, "?#");
-    *query = uri[size] == '?' ? uri + size + 1 : "";
-    if (size == 0 || strcmp(uri, "*") == 0) {
-        strcpy(path, "/");
-        return NULL;
-    }
-    if (*uri != '/')
-        return "request target: want a path that starts with '/'";
-    return decode_path(uri, size, path);
-}
-
-static struct bytes read_body(struct evhttp_request *request)
-{
-    struct evbuffer *in = evhttp_request_get_input_buffer(request);
-    size_t size = evbuffer_get_length(in);
-
-    if (size == 0)
-        return bytes_of("", 0);
-    return bytes_of(evbuffer_pullup(in, -1), size);
-}
-
 static void on_request(struct evhttp_request *request, void *arg)
 {
     struct http_server *server = arg;
     struct exchange *exchange = exchange_new(server, request);
-    struct http_header header[HTTP_HEADERS_MAX];
-    char path[HTTP_PATH_MAX], peer[64];
-    const char *uri = evhttp_request_get_uri(request), *wrong;
-    struct http_request in = {.header = header, .path = path, .peer = peer};
-    char *address;
-    ev_uint16_t port;
+    struct http_request_room room;
+    struct http_request in;
+    const char *why;
 
     watch_for_close(exchange);
-    if (strlen(uri) >= sizeof path) {
-        refuse(exchange, 414, "request target: longer than 4095 bytes\n");
-        return;
-    }
-    wrong = read_headers(evhttp_request_get_input_headers(request), header,
-                         &in.header_count);
-    if (wrong == NULL)
-        wrong = read_target(uri, path, &in.query);
-    if (wrong != NULL) {
-        refuse(exchange, in.header_count == HTTP_HEADERS_MAX ? 431 : 400,
-               wrong);
-        return;
-    }
-    in.method = method_of(evhttp_request_get_command(request));
-    in.method_name = method_name_of(evhttp_request_get_command(request));
-    in.body = read_body(request);
-    evhttp_connection_get_peer(evhttp_request_get_connection(request), &address,
-                               &port);
-    snprintf(peer, sizeof peer, strchr(address, ':') ? "[%s]:%u" : "%s:%u",
-             address, port);
-    server->config.on_request(server->config.context, exchange->id, &in);
-}
-
-/* --- refusals of evhttp's own --------------------------------------------- */
-
-/* evhttp answers what it cannot parse, and a body that is too long, by itself,
- * with a page for browsers. There is no hook for that in 2.1, so we watch what
- * is put into a connection's output: a status line that is not ours is such a
- * page, and gives way to a plain text before the loop can write it. */
-struct foreign {
-    struct foreign *next;
-    struct bufferevent *bev; /* a reference of our own */
-};
-
-static const char *refusal_text(int status)
-{
-    switch (status) {
-    case 413:
-        return "request body: too long, want at most 8388608 bytes\n";
-    case 417:
-        return "Expect: want 100-continue\n";
-    case 501:
-        return "request method: want GET, HEAD, POST, PUT, DELETE or "
-               "OPTIONS\n";
-    default:
-        return "request: want well-formed HTTP/1.1, with at most 65536 bytes "
-               "of header lines\n";
-    }
-}
-static_assert(HTTP_BODY_MAX == 8388608 && HTTP_HEADERS_BYTES_MAX == 65536,
-              "the limits in the texts above");
-
-static void replace_page(struct http_server *server, struct evbuffer *out)
-{
-    char line[16] = "";
-    int status = 0;
-
-    (void)evbuffer_copyout(out, line, sizeof line - 1);
-    if (sscanf(line, "HTTP/%*u.%*u %d", &status) != 1)
-        return; /* the connection ended meanwhile */
-    const char *text = refusal_text(status);
-    evbuffer_unfreeze(out, 1);
-    evbuffer_drain(out, evbuffer_get_length(out));
-    evbuffer_freeze(out, 1);
-    evbuffer_add_printf(out,
-                        "HTTP/1.1 %d %s\r\nDate: %s\r\n"
-                        "Content-Length: %zu\r\nConnection: close\r\n"
-                        "Content-Type: %s\r\n\r\n%s",
-                        status, http_status_text(status), date_now(server),
-                        strlen(text), media_type_name(MEDIA_TEXT), text);
-}
-
-static void on_foreign(evutil_socket_t fd, short what, void *arg)
-{
-    struct http_server *server = arg;
-    struct foreign *foreign;
-
-    (void)fd;
-    (void)what;
-    while ((foreign = server->foreign) != NULL) {
-        server->foreign = foreign->next;
-        if (bufferevent_getfd(foreign->bev) >= 0)
-            replace_page(server, bufferevent_get_output(foreign->bev));
-        bufferevent_decref(foreign->bev);
-        free(foreign);
-    }
-}
-
-/* A connection's server. evhttp hands no context of ours through. */
-static struct http_server *server_of(struct bufferevent *bev)
-{
-    struct evhttp_connection *connection = NULL;
-    struct http_server *server;
-
-    bufferevent_getcb(bev, NULL, NULL, NULL, (void **)&connection);
-    if (connection == NULL)
-        return NULL;
-    for (server = servers; server != NULL; server = server->next)
-        if (server->http == evhttp_connection_get_server(connection))
-            break;
-    return server;
-}
-
-static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info,
-                      void *arg)
-{
-    struct bufferevent *bev = arg;
-    struct http_server *server;
-    struct foreign *foreign;
-    char line[12];
-
-    if (info->orig_size > 0 || info->n_added < sizeof line ||
-        evbuffer_copyout(out, line, sizeof line) < (ev_ssize_t)sizeof line ||
-        strncmp(line + 8, " 100", 4) == 0)
-        return;
-    server = server_of(bev);
-    if (server == NULL || server->is_writing)
-        return;
-    foreign = xmalloc(sizeof *foreign);
-    *foreign = (struct foreign){server->foreign, bev};
-    server->foreign = foreign;
-    bufferevent_incref(bev);
-    event_active(server->on_foreign, EV_TIMEOUT, 1);
-}
-
-static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
-{
-    struct bufferevent *bev =
-        bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-
-    (void)arg;
-    assert(bev != NULL);
-    evbuffer_add_cb(bufferevent_get_output(bev), on_output, bev);
-    return bev;
+    int status = http_request_read(request, &room, &in, &why);
+    if (status != 0)
+        refuse(exchange, status, why);
+    else
+        server->config.on_request(server->config.context, exchange->id, &in);
 }
 
 /* --- listening ------------------------------------------------------------ */
@@ -643,22 +362,25 @@ static void on_accept_failed(struct evconnlistener *listener, void *arg)
 
 static int bound_port(int fd)
 {
-    struct sockaddr_storage address;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address = {0};
     socklen_t size = sizeof address;
 
-    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+    if (getsockname(fd, &address.any, &size) < 0)
         return -1;
-    if (address.ss_family == AF_INET6)
-        return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-    return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port
+                                                   : address.v4.sin_port);
 }
 
 static int listen_at(struct http_server *server, struct event_base *base,
                      struct err *err)
 {
     const struct http_server_config *config = &server->config;
-    struct sockaddr_storage address;
-    socklen_t size;
+    struct sockaddr_storage address = {0};
+    socklen_t size = 0;
     int one = 1, status;
 
     status = address_parse(config->ip, config->port, &address, &size, err);
@@ -700,18 +422,14 @@ int http_server_open(struct http_server **out, struct event_base *base,
     server->http = evhttp_new(base);
     server->scratch = evbuffer_new();
     server->accept_again = evtimer_new(base, on_accept_again, server);
-    server->on_foreign = event_new(base, -1, 0, on_foreign, server);
-    assert(server->http && server->scratch && server->accept_again &&
-           server->on_foreign);
-    server->next = servers;
-    servers = server;
+    assert(server->http && server->scratch && server->accept_again);
+    http_refusal_init(&server->refusal, base, server->http);
     evhttp_set_allowed_methods(server->http, METHODS_ALL);
     evhttp_set_default_content_type(server->http, NULL);
     evhttp_set_max_headers_size(server->http, HTTP_HEADERS_BYTES_MAX);
     evhttp_set_max_body_size(server->http, HTTP_BODY_MAX);
     evhttp_set_timeout(server->http, HTTP_IDLE_SECONDS_MAX);
     evhttp_set_gencb(server->http, on_request, server);
-    evhttp_set_bevcb(server->http, make_bufferevent, server);
     evhttp_bind_listener(server->http, server->listener);
     evconnlistener_set_error_cb(server->listener, on_accept_failed);
     *out = server;
@@ -720,25 +438,18 @@ int http_server_open(struct http_server **out, struct event_base *base,
 
 void http_server_close(struct http_server *server)
 {
-    struct exchange *exchange, *next;
+    struct exchange *exchange;
 
     if (server == NULL)
         return;
     /* evhttp frees connections with their requests; nobody is told. */
-    HASH_ITER(hh, server->exchange, exchange, next)
-    {
+    while ((exchange = id_map_take(&server->exchange)) != NULL) {
         evhttp_connection_set_closecb(
             evhttp_request_get_connection(exchange->request), NULL, NULL);
-        HASH_DEL(server->exchange, exchange);
         free(exchange);
     }
-    on_foreign(-1, 0, server); /* let go of the references */
-    for (struct http_server **at = &servers; *at != NULL; at = &(*at)->next)
-        if (*at == server) {
-            *at = server->next;
-            break;
-        }
-    event_free(server->on_foreign);
+    id_map_release(&server->exchange);
+    http_refusal_release(&server->refusal);
     event_free(server->accept_again);
     evhttp_free(server->http);
     evbuffer_free(server->scratch);
@@ -760,11 +471,12 @@ void http_server_drain(struct http_server *server)
 
 uint32_t http_server_unsent(const struct http_server *server)
 {
-    uint32_t count = server->unsent;
+    const struct exchange *exchange;
+    uint32_t count = server->unsent, at = 0;
 
-    for (struct exchange *e = server->exchange; e != NULL; e = e->hh.next)
-        if (e->state == EXCHANGE_STREAMING &&
-            evbuffer_get_length(bufferevent_get_output(e->bev)) > 0)
+    while ((exchange = id_map_next(&server->exchange, &at)) != NULL)
+        if (exchange->state == EXCHANGE_STREAMING &&
+            evbuffer_get_length(bufferevent_get_output(exchange->bev)) > 0)
             count++;
     return count;
 }

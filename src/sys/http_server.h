@@ -17,7 +17,6 @@ struct event_base;
 struct http_server;
 
 enum {
-    HTTP_HEADERS_BYTES_MAX = 64 << 10, /* all header lines of one request */
     HTTP_IDLE_SECONDS_MAX = 120, /* without a byte: a request half sent, an
                                     answer nobody reads, a kept connection */
     HTTP_PIPELINE_BYTES_MAX = 64 << 10 /* read ahead while we answer */

@@ -107,7 +107,7 @@ const char *log_value(const char *text)
     if (text == NULL)
         return "null";
     if (!needs_quotes(text) && strlen(text) < VALUE_MAX)
-        return strcpy(out, text);
+        return memcpy(out, text, strlen(text) + 1);
     out[size++] = '"';
     for (const char *c = text; *c; c++) {
         if (size + 4 + sizeof "...\"" > VALUE_MAX) {

@@ -3,6 +3,7 @@
  * stack of its own; a failure comes back through the shared memory. */
 #include "sys/process.h"
 #include "base/alloc.h"
+#include "sys/id_map.h"
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -16,7 +17,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <uthash.h>
 
 enum {
     FDS_MAX = 8,
@@ -227,16 +227,14 @@ int process_spawn(const struct process_spec *spec, pid_t *out, struct err *err)
 }
 
 struct watched {
-    pid_t pid;
     process_exited *exited;
     void *context;
-    UT_hash_handle hh;
 };
 
 struct process_watch {
-    struct event *signal;   /* owned */
-    struct watched *by_pid; /* owned */
-    process_exited *other;  /* for children nobody asked for; may be NULL */
+    struct event *signal;  /* owned */
+    struct id_map by_pid;  /* of struct watched; owned */
+    process_exited *other; /* for children nobody asked for; may be NULL */
     void *context;
 };
 
@@ -250,10 +248,8 @@ static void on_child(evutil_socket_t fd, short what, void *arg)
     (void)what;
     /* Signals merge: reap until there is none. */
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct watched *found;
-        HASH_FIND(hh, watch->by_pid, &pid, sizeof pid, found);
+        struct watched *found = id_map_remove(&watch->by_pid, (uint64_t)pid);
         if (found != NULL) {
-            HASH_DEL(watch->by_pid, found);
             found->exited(found->context, pid, status);
             free(found);
         } else if (watch->other != NULL) {
@@ -279,16 +275,14 @@ struct process_watch *process_watch_open(struct event_base *base,
 
 void process_watch_close(struct process_watch *watch)
 {
-    struct watched *watched, *next;
+    struct watched *watched;
 
     if (watch == NULL)
         return;
     event_free(watch->signal);
-    HASH_ITER(hh, watch->by_pid, watched, next)
-    {
-        HASH_DEL(watch->by_pid, watched);
+    while ((watched = id_map_take(&watch->by_pid)) != NULL)
         free(watched);
-    }
+    id_map_release(&watch->by_pid);
     free(watch);
 }
 
@@ -297,10 +291,9 @@ void process_watch_add(struct process_watch *watch, pid_t pid,
 {
     struct watched *watched = xcalloc(1, sizeof *watched);
 
-    watched->pid = pid;
     watched->exited = exited;
     watched->context = context;
-    HASH_ADD(hh, watch->by_pid, pid, sizeof pid, watched);
+    id_map_put(&watch->by_pid, (uint64_t)pid, watched);
 }
 
 const char *process_status_text(int wait_status, char *out, size_t size)

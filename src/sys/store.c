@@ -136,7 +136,7 @@ static int forget(struct store *store, MDB_dbi dbi, struct bytes key,
 static int apply_op(void *context, const struct store_op *op, struct err *err)
 {
     struct store *store = context;
-    MDB_dbi dbi;
+    MDB_dbi dbi = 0;
     int status = table_open(store, op->table, &dbi, err);
 
     if (status < 0)
@@ -165,7 +165,7 @@ int store_apply(struct store *store, struct err *err)
 /* The checkpoint's transaction, with the position, synced by LMDB's commit. */
 static int flush(struct store *store, struct err *err)
 {
-    MDB_dbi dbi;
+    MDB_dbi dbi = 0;
     int status = begin(store, err);
 
     if (status == 0)
@@ -387,7 +387,7 @@ static int read_applied(struct store *store, struct err *err)
     struct bytes key = bytes_of_text(META_APPLIED), value;
     MDB_val mdb_value;
     MDB_val mdb_key = {sizeof META_APPLIED - 1, META_APPLIED};
-    MDB_dbi dbi;
+    MDB_dbi dbi = 0;
     int status = begin(store, err);
 
     if (status == 0)

@@ -156,7 +156,7 @@ struct replay {
 static int replay_segment(struct replay *replay, struct bytes segment,
                           struct err *err)
 {
-    struct bytes payload;
+    struct bytes payload = {0};
     size_t offset = 0;
     int status;
     uint64_t first = store_log_first(segment);
