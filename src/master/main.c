@@ -163,40 +163,23 @@ static void core_options(const struct config *c, struct master_config *out)
     };
 }
 
-static int make_program(const struct config *config, const char *ip,
-                        const char *hostname, struct master_program **out,
-                        struct err *err)
+/* From options that were checked. */
+static struct master_program *make_program(const struct config *config,
+                                           struct master_options *options)
 {
     struct master_flag flag[sizeof OPTION / sizeof *OPTION];
-    struct master_options options;
-    master_options_init(&options);
-    core_options(config, &options.core);
-    if (getrandom(&options.core.seed, sizeof options.core.seed, 0) !=
-        (ssize_t)sizeof options.core.seed)
-        return err_set(err, ERR_IO, "cannot read random bytes");
-    options.ip = ip;
-    options.port = (int)config->port;
-    options.hostname = hostname;
-    options.cluster = config->cluster;
-    int rc = master_options_check(&options, err);
-    if (rc < 0)
-        return rc;
-    options.flag = flag;
-    options.flag_count = flags_make(config, flag);
-    *out = master_program_new(&options);
-    for (uint32_t i = 0; i < options.flag_count; i++)
+    options->flag = flag;
+    options->flag_count = flags_make(config, flag);
+    struct master_program *program = master_program_new(options);
+    for (uint32_t i = 0; i < options->flag_count; i++)
         free((char *)flag[i].value);
-    return 0;
+    return program;
 }
 
-static int run(const struct config *config, struct err *err)
+static int serve(const struct config *config, struct master_program *program,
+                 struct err *err)
 {
-    char *hostname = config->hostname && config->hostname[0]
-                         ? xstrdup(config->hostname)
-                         : own_hostname(config->ip);
-    char *ip = told_ip(config->ip, hostname);
-    struct master_program *program = NULL;
-    struct daemon *daemon = NULL;
+    struct daemon *daemon;
     struct daemon_config daemon_config = {
         .ip = config->ip,
         .port = (int)config->port,
@@ -204,48 +187,83 @@ static int run(const struct config *config, struct err *err)
         .stream_bound = 16 << 20,
         .ready_text = "master_ready",
     };
-    int rc = make_program(config, ip, hostname, &program, err);
-    if (rc == 0)
-        rc = dir_make(config->work_dir, 0700, err);
+    int rc = dir_make(config->work_dir, 0700, err);
     if (rc == 0)
         rc =
             daemon_open(&daemon, &daemon_config, &MASTER_PROGRAM, program, err);
+    if (rc < 0)
+        return rc;
+    master_program_set_port(program, daemon_port(daemon));
+    rc = daemon_run(daemon, err);
+    daemon_close(daemon);
+    return rc;
+}
+
+static int run(const struct config *config, struct master_options *options,
+               struct err *err)
+{
+    char *hostname = config->hostname && config->hostname[0]
+                         ? xstrdup(config->hostname)
+                         : own_hostname(config->ip);
+    char *ip = told_ip(config->ip, hostname);
+    options->ip = ip;
+    options->hostname = hostname;
+    options->port = (int)config->port;
+    options->cluster = config->cluster;
+    int rc = 0;
+    if (getrandom(&options->core.seed, sizeof options->core.seed, 0) !=
+        (ssize_t)sizeof options->core.seed)
+        rc = err_set(err, ERR_IO, "cannot read random bytes");
     if (rc == 0) {
-        master_program_set_port(program, daemon_port(daemon));
-        rc = daemon_run(daemon, err);
-        daemon_close(daemon);
+        struct master_program *program = make_program(config, options);
+        rc = serve(config, program, err);
+        master_program_free(program);
     }
-    master_program_free(program);
     free(ip);
     free(hostname);
     return rc;
 }
 
-static int complain(const struct err *err)
+/* 1: --help or --version was answered. */
+static int configure(int argc, char **argv, struct config *config,
+                     struct master_options *options, struct err *err)
+{
+    enum log_level level;
+    int rc = config_load(&SCHEMA, argc, argv, config, err);
+    if (rc != 0)
+        return rc;
+    if (log_level_parse(config->log_level, &level) < 0)
+        return err_set(err, ERR_INVALID,
+                       "log_level '%s': want error, warn, info or debug",
+                       config->log_level);
+    log_open("master", level);
+    master_options_init(options);
+    core_options(config, &options->core);
+    return master_options_check(options, err);
+}
+
+enum { EXIT_FAILED = 1, EXIT_BAD_CONFIG = 3 };
+
+static int complain(const struct err *err, int status)
 {
     fprintf(stderr, "perigee-master: %s%s%s\n", err->place[0] ? err->place : "",
             err->place[0] ? ": " : "", err->text);
     if (err->hint[0])
         fprintf(stderr, "  %s\n", err->hint);
-    return 1;
+    return status;
 }
 
 int main(int argc, char **argv)
 {
     struct config config = {0};
+    struct master_options options;
     struct err err = {0};
-    enum log_level level = LOG_LEVEL_INFO;
-    int rc = config_load(&SCHEMA, argc, argv, &config, &err);
-    if (rc > 0)
-        return 0;
-    if (rc == 0 && log_level_parse(config.log_level, &level) < 0)
-        rc = err_set(&err, ERR_INVALID,
-                     "log_level '%s': want error, warn, info or debug",
-                     config.log_level);
-    if (rc == 0) {
-        log_open("master", level);
-        rc = run(&config, &err);
-    }
+    int status = 0;
+    int rc = configure(argc, argv, &config, &options, &err);
+    if (rc < 0)
+        status = complain(&err, EXIT_BAD_CONFIG);
+    else if (rc == 0 && (rc = run(&config, &options, &err)) != 0)
+        status = rc < 0 ? complain(&err, EXIT_FAILED) : rc;
     config_release(&SCHEMA, &config);
-    return rc < 0 ? complain(&err) : rc;
+    return status;
 }
