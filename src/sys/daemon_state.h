@@ -1,0 +1,46 @@
+/* The inside of a daemon, for daemon.c (opening, running, ending) and
+ * daemon_turn.c (one turn). */
+#pragma once
+#include "sys/daemon.h"
+#include "sys/inbox.h"
+#include "sys/turn.h"
+
+enum { DAEMON_ROUTES_MAX = 16 };
+
+struct route {
+    const char *prefix; /* borrowed */
+    daemon_route *serve;
+    void *context;
+};
+
+struct daemon {
+    const struct program *program;
+    void *self;
+    struct daemon_config config;
+    struct event_base *base;
+    struct event *on_term, *on_int, *on_wake, *on_alarm;
+    int wake_fd;  /* eventfd: the committer made progress */
+    int alarm_fd; /* timerfd on the wall clock */
+    int64_t alarm_ms;
+    struct store *store;
+    struct committer *committer;
+    struct http_server *server; /* NULL: does not listen */
+    struct http_client *client;
+    struct inbox inbox;
+    struct turns turns;
+    uint64_t last_batch; /* number of the newest batch; 0: none */
+    daemon_act *act;
+    void *act_context;
+    struct route route[DAEMON_ROUTES_MAX];
+    uint32_t route_count;
+    struct daemon_figures figures;
+    int64_t now_ms;
+    bool is_checked; /* verify the program after every step */
+    bool is_stopping;
+    int status;
+};
+
+/* One turn, as daemon.h lists it. The failure of the store comes back. */
+int daemon_turn(struct daemon *d, bool is_first, struct err *err);
+/* Step 4: perform, in order, the effects of all turns that are durable. */
+int daemon_release(struct daemon *d, struct err *err);
