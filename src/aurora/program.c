@@ -122,6 +122,56 @@ void aurora_program_set_endpoint(struct aurora_program *p, const char *endpoint)
 /* --- the end of every input
  * -----------------------------------------------------*/
 
+/* A task's message on one line, within quotes. */
+static char *one_line(struct blob *message, struct arena *arena)
+{
+    enum { SHOWN_MAX = 200 };
+    struct bytes bytes = blob_bytes(message);
+    size_t size = bytes.size < SHOWN_MAX ? bytes.size : SHOWN_MAX;
+    char *text = arena_strndup(arena, (const char *)bytes.data, size);
+
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127 || *c == '"')
+            *c = *c == '"' ? '\'' : ' ';
+    return text;
+}
+
+/* Jobs that come and go, and tasks that end other than they should; every
+ * change of a task with log_level debug. */
+static void log_event(const struct event *event, struct effects *fx)
+{
+    static const char *const what[] = {
+        [EVENT_JOB_CREATED] = "job_created",
+        [EVENT_JOB_CHANGED] = "job_changed",
+        [EVENT_JOB_REMOVED] = "job_removed",
+    };
+    struct bytes key = blob_bytes(event->key_text);
+
+    if (event->kind != EVENT_TASK_CHANGED) {
+        effect_log(fx, 2, "%s job=%.*s instances=%u", what[event->kind],
+                   (int)key.size, (const char *)key.data, event->instances);
+        return;
+    }
+    effect_log(fx,
+               event->state == TASK_FAILED || event->state == TASK_LOST ? 2 : 3,
+               "task_changed task=%.*s state=%s message=\"%s\"",
+               (int)event->task_id->size, (const char *)event->task_id->data,
+               task_machine_name(event->state),
+               event->message ? one_line(event->message, &fx->arena) : "");
+}
+
+static void log_events(struct aurora_program *p, struct effects *fx)
+{
+    const struct event_log *log = &p->core.events;
+    uint64_t at = p->logged + 1;
+
+    if (at < event_log_first(log))
+        at = event_log_first(log);
+    for (; at < log->next; at++)
+        log_event(event_log_get(log, at), fx);
+    p->logged = log->next - 1;
+}
+
 static void finish(struct aurora_program *p, struct effects *fx)
 {
     aurora_reserve_sequence(&p->core);
@@ -130,6 +180,7 @@ static void finish(struct aurora_program *p, struct effects *fx)
     calls_send(p, fx);
     if (!stream_send(p, fx))
         p->streams_late = true;
+    log_events(p, fx);
     aurora_work_clear(&p->core);
 }
 

@@ -134,9 +134,10 @@ struct aurora_program {
     struct bundle *bundles;
     uint64_t asset_bytes;
     int64_t heartbeat_at_ms, sweep_at_ms;
-    bool streams_late;              /* a subscriber has more to get */
-    uint64_t ceiling;               /* restored */
-    int64_t now_ms;                 /* of the input being worked on */
+    bool streams_late; /* a subscriber has more to get */
+    uint64_t ceiling;  /* restored */
+    uint64_t logged;   /* sequence of the last event in the text log */
+    int64_t now_ms;    /* of the input being worked on */
     VEC(struct blob *) stored_jobs; /* records read before on_start */
     VEC(struct blob *) stored_tasks;
     uint64_t requests, refusals;
