@@ -43,7 +43,7 @@ static int get(const char *url, struct arena *arena, struct bytes *out,
         rc = get_once(url, arena, out, err);
         if (rc != -ERR_NETWORK && rc != -ERR_TIMEOUT)
             return rc;
-        (void)usleep(PAUSE_US << i);
+        (void)usleep((useconds_t)PAUSE_US << i);
     }
     return rc;
 }
@@ -166,7 +166,7 @@ static int fetch_one(const struct task_config *config,
                      const struct fetch_config *fetch, struct err *err)
 {
     struct arena arena;
-    struct bytes bytes;
+    struct bytes bytes = {0};
     int rc;
 
     if (!fetch->is_asset)

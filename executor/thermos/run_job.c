@@ -230,7 +230,7 @@ static int take_up(struct run_job *job, struct bytes saved, struct err *err)
 static int assign(struct run_job *job, const char *path, const char *folder,
                   struct err *err)
 {
-    uint32_t number[PORTS_MAX];
+    uint32_t number[PORTS_MAX] = {0};
     char assets[PATH_MAX + 16];
     int rc = dir_make(folder, 0755, err);
 

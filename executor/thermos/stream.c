@@ -127,7 +127,7 @@ static int visit_one(struct stream *stream, struct bytes bytes,
 static int replay(struct stream *stream, const struct buf *file,
                   stream_visit *visit, void *context, struct err *err)
 {
-    struct bytes all = buf_bytes(file), record;
+    struct bytes all = buf_bytes(file), record = {0};
     size_t at = 0;
     int rc;
 

@@ -242,6 +242,7 @@ static int build_process(struct builder *b, uint32_t at, struct err *err)
     struct process_config *process = &b->config->process[at];
     struct environment env;
     const char *cmdline = from->cmdline ? from->cmdline : "";
+    bool is_raw = from->has_raw && from->raw;
     int rc;
 
     process->name = from->name ? from->name : "";
@@ -255,11 +256,9 @@ static int build_process(struct builder *b, uint32_t at, struct err *err)
     bind_env(b, from);
     if ((rc = check_name(b->config, at, err)) != 0)
         return rc;
-    if (!(from->has_raw && from->raw) &&
-        (rc = substituted(b, cmdline, &cmdline, err)) != 0)
-        return err_wrap(err, "process '%s'", process->name);
-    if ((rc = build_environment(b, from, &env, err)) != 0 ||
-        (rc = build_log(from->logger, &process->log, err)) != 0)
+    if ((!is_raw && substituted(b, cmdline, &cmdline, err) != 0) ||
+        build_environment(b, from, &env, err) != 0 ||
+        build_log(from->logger, &process->log, err) != 0)
         return err_wrap(err, "process '%s'", process->name);
     const char **argv = arena_zalloc(&b->config->arena, 4 * sizeof *argv);
     argv[0] = b->host->shell;

@@ -25,8 +25,7 @@ static int split(char *line, char *field[FIELDS])
     return n;
 }
 
-static bool read_user(FILE *file, const char *name, const uid_t *uid,
-                      struct user *out)
+static bool read_user(FILE *file, const char *name, uid_t uid, struct user *out)
 {
     char line[LINE_MAX_BYTES], *field[FIELDS];
 
@@ -34,7 +33,7 @@ static bool read_user(FILE *file, const char *name, const uid_t *uid,
         if (split(line, field) < 6)
             continue;
         uid_t id = (uid_t)strtoul(field[2], NULL, 10);
-        if (name != NULL ? strcmp(field[0], name) != 0 : id != *uid)
+        if (name != NULL ? strcmp(field[0], name) != 0 : id != uid)
             continue;
         *out =
             (struct user){.uid = id, .gid = (gid_t)strtoul(field[3], NULL, 10)};
@@ -45,8 +44,7 @@ static bool read_user(FILE *file, const char *name, const uid_t *uid,
     return false;
 }
 
-static int find(const char *name, const uid_t *uid, struct user *out,
-                struct err *err)
+static int find(const char *name, uid_t uid, struct user *out, struct err *err)
 {
     FILE *file = fopen("/etc/passwd", "re");
     if (file == NULL)
@@ -57,7 +55,7 @@ static int find(const char *name, const uid_t *uid, struct user *out,
         return 0;
     if (name == NULL)
         return err_set(err, ERR_NOT_FOUND, "user %u: not in /etc/passwd",
-                       (unsigned)*uid);
+                       (unsigned)uid);
     int rc = err_set(err, ERR_NOT_FOUND,
                      "user '%.60s' does not exist on this machine", name);
     err_hint(err, "create it (useradd %.60s) or choose another role", name);
@@ -66,12 +64,12 @@ static int find(const char *name, const uid_t *uid, struct user *out,
 
 int user_by_name(const char *name, struct user *out, struct err *err)
 {
-    return find(name, NULL, out, err);
+    return find(name, 0, out, err);
 }
 
 int user_by_id(uid_t uid, struct user *out, struct err *err)
 {
-    return find(NULL, &uid, out, err);
+    return find(NULL, uid, out, err);
 }
 
 static bool is_listed(char *list, const char *name)

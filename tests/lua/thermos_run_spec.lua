@@ -35,8 +35,8 @@ describe('thermos run', function()
 
   -- Start in the background; what it says goes to dir/out.
   local function background(path)
-    os.execute(("sh -c 'echo $$ >%s/pid; exec %s run %s --directory %s' >%s/out 2>&1 &"):format(
-      dir, THERMOS, path, box, dir))
+    os.execute(("sh -c 'echo $$ >%s/pid; exec %s run %s --directory %s' >%s/out 2>&1 &"):format(dir,
+      THERMOS, path, box, dir))
   end
 
   local function signal(name)
@@ -72,7 +72,8 @@ return job(SequentialTask { resources = small, fetch = { "tool.sh" }, processes 
   it('gives named ports, the instance and the environment', function()
     local path = file [[
 return job(Task { resources = small, processes = {
-  Process { name = "show", cmdline = "echo {{mesos.instance}} {{thermos.ports[http]}} $PWD $USER" } } })]]
+  Process { name = "show",
+    cmdline = "echo {{mesos.instance}} {{thermos.ports[http]}} $PWD $USER" } } })]]
     local result = thermos(path, '--directory', box, '--instance', '7')
     assert.equal(0, result.status, result.out .. result.err)
     local instance, port, cwd = log('show'):match('^(%d+) (%d+) (%S+) %S+\n$')

@@ -103,7 +103,7 @@ static void test_a_very_long_name_is_refused(void **unused)
     struct buf out = {0};
     struct err err = {0};
     memset(text + 2, 'n', 300);
-    strcpy(text + 302, "}}");
+    memcpy(text + 302, "}}", 3);
     assert_int_equal(substitute(text, &all, &out, &err), -ERR_INVALID);
     assert_non_null(strstr(err.text, "too long"));
     buf_release(&out);

@@ -18,7 +18,7 @@
 #include "executor/thermos/core/task_planner.h"
 
 enum {
-    TASK_RUN_NONE = UINT32_MAX, /* no process */
+    TASK_RUN_NONE = INT32_MAX, /* no process */
     TASK_RUN_ENDING_MS = 5000   /* how long SIGKILL may take to work */
 };
 
