@@ -263,8 +263,12 @@ static int follow_once(struct follower *f, const Perigee__Cluster *cluster,
         header, 2, buf_bytes(&body), timeout_ms, on_record, f, &f->cli->arena,
         &response, err);
     buf_release(&body);
-    if (rc == 0 && response.status >= 400 && response.status != 503 &&
-        response.status != 429) {
+    /* Those events are gone (the scheduler began a new life): the caller looks
+     * at the present state instead. */
+    if (rc == 0 && response.status == 410)
+        f->satisfied = true;
+    else if (rc == 0 && response.status >= 400 && response.status != 503 &&
+             response.status != 429) {
         Perigee__Aurora__Answer *answer;
         f->refused = true;
         f->code = decode_answer(f->cli, &response, &answer);
