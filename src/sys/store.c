@@ -162,6 +162,15 @@ int store_apply(struct store *store, struct err *err)
     return status;
 }
 
+/* Pages that were looked at stay mapped; the page cache has them anyway. */
+static void let_go(struct store *store)
+{
+    MDB_envinfo info;
+
+    if (mdb_env_info(store->env, &info) == 0 && info.me_mapaddr != NULL)
+        (void)madvise(info.me_mapaddr, info.me_mapsize, MADV_DONTNEED);
+}
+
 /* The checkpoint's transaction, with the position, synced by LMDB's commit. */
 static int flush(struct store *store, struct err *err)
 {
@@ -179,6 +188,7 @@ static int flush(struct store *store, struct err *err)
     store->txn = NULL; /* commit frees it, also when it fails */
     if (rc != 0)
         return lmdb_error(store, rc, err);
+    let_go(store);
     store->records = 0;
     store->due_ns = INT64_MAX;
     return 0;
@@ -294,7 +304,6 @@ static int each_table(struct store *store, MDB_txn *txn, store_visit *visit,
 int store_each(struct store *store, store_visit *visit, void *context,
                struct err *err)
 {
-    MDB_envinfo info;
     MDB_txn *txn;
     int status = store_checkpoint(store, false, err);
 
@@ -305,9 +314,7 @@ int store_each(struct store *store, store_visit *visit, void *context,
         return lmdb_error(store, rc, err);
     status = each_table(store, txn, visit, context, err);
     mdb_txn_abort(txn);
-    /* It was read once; let it not stay resident. */
-    if (mdb_env_info(store->env, &info) == 0 && info.me_mapaddr != NULL)
-        (void)madvise(info.me_mapaddr, info.me_mapsize, MADV_DONTNEED);
+    let_go(store);
     return status;
 }
 
