@@ -126,6 +126,18 @@ local function field_row(field, index)
     field.always and 1 or 0)
 end
 
+-- How many fields hold something: those that are refused stand last.
+local function stored(object)
+  local count = 0
+  for i, field in ipairs(object) do
+    if field[2] ~= 'refused' then
+      assert(count == i - 1, object.name .. ': refused fields come last')
+      count = i
+    end
+  end
+  return count
+end
+
 -- AbcDef -> abc_def, as protoc-c names descriptors
 local function snake(name)
   return (name:gsub('(%l)(%u)', '%1_%2'):lower())
@@ -141,10 +153,10 @@ local function print_objects(objects, index)
   end
   print('const struct schema_object SCHEMA[] = {')
   for _, object in ipairs(objects) do
-    print(('{%s,%s,&perigee__%s__descriptor,fields_%s,%d,%s,%s,%s},'):format(
-      text(object.name), text(object.help), snake(object.message),
-      object.name, #object, text(object.key), text(object.value),
-      text(object.short)))
+    print(('{%s,%s,&perigee__%s__descriptor,fields_%s,%d,%d,CHECK_%s,%s,%s,%s},')
+      :format(text(object.name), text(object.help), snake(object.message),
+        object.name, #object, stored(object), (object.check or 'none'):upper(),
+        text(object.key), text(object.value), text(object.short)))
   end
   print('{0}};')
 end

@@ -105,14 +105,13 @@ static void make_sequential(lua_State *L, struct value *self, int index)
 
 static void finish_task(lua_State *L, struct value *self, int index)
 {
-    struct arena scratch;
+    struct arena *scratch = &evaluation_of(L)->scratch;
     struct told told = {L, self};
     if (self->has_mark)
         return; /* names or orders are missing: every word would be noise */
-    arena_init(&scratch);
-    ProtobufCMessage *message = build_message(L, index, self->object, &scratch);
+    arena_clear(scratch);
+    ProtobufCMessage *message = build_message(L, index, self->object, scratch);
     task_check((const Perigee__TaskConfig *)message, on_problem, &told);
-    arena_release(&scratch);
 }
 
 /* --- job --------------------------------------------------------------- */
@@ -210,7 +209,8 @@ static void set_field(lua_State *L, struct value *self, int index)
         const char *path = lua_tostring(L, given - 1);
         (void)value_convert(L, self, given, &self->object->field[at], path);
     }
-    lua_setiuservalue(L, index, at + 1);
+    if ((size_t)at < self->object->stored_count)
+        lua_setiuservalue(L, index, at + 1);
 }
 
 static void set_name(lua_State *L, struct value *self, int given)
@@ -225,7 +225,7 @@ static void set_name(lua_State *L, struct value *self, int given)
 static void check_required(lua_State *L, struct value *self, int index)
 {
     const struct schema_object *object = self->object;
-    for (size_t i = 0; i < object->field_count; i++) {
+    for (size_t i = 0; i < object->stored_count; i++) {
         const struct schema_field *field = &object->field[i];
         if (!field->is_required)
             continue;
@@ -246,12 +246,19 @@ static void check_required(lua_State *L, struct value *self, int index)
 
 static void check_whole(lua_State *L, struct value *self, int index)
 {
-    if (strcmp(self->object->name, "Fetch") == 0)
+    switch (self->object->check) {
+    case CHECK_FETCH:
         finish_fetch(L, self, index);
-    else if (strcmp(self->object->name, "Task") == 0)
+        break;
+    case CHECK_TASK:
         finish_task(L, self, index);
-    else if (strcmp(self->object->name, "Job") == 0)
+        break;
+    case CHECK_JOB:
         finish_job(L, self, index);
+        break;
+    case CHECK_NONE:
+        break;
+    }
 }
 
 void value_construct(lua_State *L, int given,
@@ -296,7 +303,7 @@ int value_copy(lua_State *L)
         value_push(L, from->object, evaluation_site(evaluation_of(L), ""));
     copy->has_mark = from->has_mark;
     copy->problem = from->problem;
-    for (size_t i = 0; i < from->object->field_count; i++) {
+    for (size_t i = 0; i < from->object->stored_count; i++) {
         lua_getiuservalue(L, 1, (int)i + 1);
         lua_setiuservalue(L, 3, (int)i + 1);
     }

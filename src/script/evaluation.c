@@ -17,11 +17,19 @@ struct evaluation *evaluation_of(lua_State *L)
     return sandbox_of(L)->owner;
 }
 
+void evaluation_init(struct evaluation *e)
+{
+    *e = (struct evaluation){0};
+    arena_init(&e->arena);
+    arena_init(&e->scratch);
+}
+
 void evaluation_release(struct evaluation *e)
 {
     sandbox_close(&e->sandbox);
     bundle_files_release(&e->files);
     arena_release(&e->arena);
+    arena_release(&e->scratch);
     vec_free(&e->problems);
     vec_free(&e->declared);
     free(e->problem_index);
@@ -125,7 +133,7 @@ static void find_paths(lua_State *L, struct evaluation *e, const char *path)
     if (value->kind == VALUE_OBJECT)
         set_path(e, value, path);
     for (size_t i = 0;
-         value->kind == VALUE_OBJECT && i < value->object->field_count; i++) {
+         value->kind == VALUE_OBJECT && i < value->object->stored_count; i++) {
         lua_getiuservalue(L, -1, (int)i + 1);
         snprintf(inner, sizeof inner, "%.200s.%s", path,
                  value->object->field[i].name);

@@ -57,7 +57,8 @@ struct evaluation {
     size_t parameter_count;
     VEC(struct parameter_use) declared;
 
-    struct arena arena; /* problems, then the jobs */
+    struct arena arena;   /* problems, then the jobs */
+    struct arena scratch; /* of one check */
     VEC(struct problem) problems;
     uint32_t *problem_index; /* hash of (site, field, message) to problem + 1 */
     uint64_t problems_dropped;
@@ -71,6 +72,7 @@ struct evaluation {
  * parameters) and give the result; e->arena owns it. Never fails: what goes
  * wrong is a problem in it. */
 Perigee__Evaluation *evaluation_run(struct evaluation *e);
+void evaluation_init(struct evaluation *e);
 /* What is known when the time is up: called instead of going on. */
 Perigee__Evaluation *evaluation_stop(struct evaluation *e, const char *why);
 void evaluation_release(struct evaluation *e);

@@ -112,7 +112,7 @@ static void set_default(const struct schema_field *field,
                         ProtobufCMessage *message, struct arena *arena)
 {
     if (field->initial == DEFAULT_TEXT) {
-        build_set_text(message, wire, arena_strdup(arena, field->initial_text));
+        build_set_text(message, wire, (char *)(uintptr_t)field->initial_text);
     } else if (field->initial == DEFAULT_NUMBER) {
         build_set_number(message, wire, field->initial_number);
     } else if (field->type == FIELD_OBJECT && field->is_always) {
@@ -125,11 +125,9 @@ static void set_default(const struct schema_field *field,
 void build_defaults(const struct schema_object *object,
                     ProtobufCMessage *message, struct arena *arena)
 {
-    for (size_t i = 0; i < object->field_count; i++) {
+    for (size_t i = 0; i < object->stored_count; i++) {
         const struct schema_field *field = &object->field[i];
         const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
-        if (field->type == FIELD_REFUSED)
-            continue;
         if (wire == NULL)
             build_defaults(field->of, message, arena);
         else if (!build_is_set(message, wire))
@@ -275,11 +273,9 @@ static void fill(lua_State *L, int index, const struct schema_object *object,
                  ProtobufCMessage *message, struct arena *arena)
 {
     luaL_checkstack(L, 12, "job file");
-    for (size_t i = 0; i < object->field_count; i++) {
+    for (size_t i = 0; i < object->stored_count; i++) {
         const struct schema_field *field = &object->field[i];
         const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
-        if (field->type == FIELD_REFUSED)
-            continue;
         lua_getiuservalue(L, index, (int)i + 1);
         if (!lua_isnil(L, -1) && !value_is_mark(L, -1)) {
             if (wire == NULL)

@@ -237,12 +237,10 @@ static void check_message(const struct check *c,
                           const struct schema_object *object, const char *path,
                           const ProtobufCMessage *message)
 {
-    for (size_t i = 0; i < object->field_count; i++) {
+    for (size_t i = 0; i < object->stored_count; i++) {
         const struct schema_field *field = &object->field[i];
         const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
         char inner[PATH_TEXT_MAX];
-        if (field->type == FIELD_REFUSED)
-            continue;
         if (wire == NULL) {
             check_message(c, field->of, path, message);
             continue;

@@ -1,6 +1,7 @@
 #include "script/schema.h"
 #include "base/job_key.h"
 #include "base/text.h"
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -24,13 +25,31 @@ const struct schema_field *schema_field(const struct schema_object *object,
     return NULL;
 }
 
+/* Looked up once: it is asked for every field of every job. */
+static struct {
+    bool is_filled;
+    const ProtobufCFieldDescriptor *field[SCHEMA_FIELDS_MAX];
+} wires[SCHEMA_OBJECTS_MAX];
+
+static void fill_wires(const struct schema_object *object)
+{
+    size_t at = (size_t)(object - SCHEMA);
+    assert(at < SCHEMA_OBJECTS_MAX && object->field_count <= SCHEMA_FIELDS_MAX);
+    for (size_t i = 0; i < object->stored_count; i++)
+        if (strcmp(object->field[i].wire, "*") != 0)
+            wires[at].field[i] =
+                protobuf_c_message_descriptor_get_field_by_name(
+                    object->message, object->field[i].wire);
+    wires[at].is_filled = true;
+}
+
 const ProtobufCFieldDescriptor *schema_wire(const struct schema_object *object,
                                             const struct schema_field *field)
 {
-    if (field->type == FIELD_REFUSED || strcmp(field->wire, "*") == 0)
-        return NULL;
-    return protobuf_c_message_descriptor_get_field_by_name(object->message,
-                                                           field->wire);
+    size_t at = (size_t)(object - SCHEMA);
+    if (!wires[at].is_filled)
+        fill_wires(object);
+    return wires[at].field[field - object->field];
 }
 
 const char *schema_nearest(const struct schema_object *object, const char *name)

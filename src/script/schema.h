@@ -55,13 +55,18 @@ struct schema_field {
     bool is_always; /* OBJECT: unset means one of defaults */
 };
 
-enum { SCHEMA_FIELDS_MAX = 64 };
+enum { SCHEMA_FIELDS_MAX = 64, SCHEMA_OBJECTS_MAX = 32 };
+
+/* What is checked when all fields are in. */
+enum schema_check { CHECK_NONE, CHECK_FETCH, CHECK_TASK, CHECK_JOB };
 
 struct schema_object {
     const char *name, *help;
     const ProtobufCMessageDescriptor *message;
     const struct schema_field *field;
     size_t field_count;
+    size_t stored_count; /* the fields behind are refused, and never held */
+    enum schema_check check;
     const char *key, *value; /* wire names, when it is the element of a map;
                                 value: the map's values are plain texts */
     const char *shorthand;   /* a text alone stands for this field */

@@ -55,7 +55,7 @@ static struct value *push(lua_State *L, enum value_kind kind, size_t count)
 struct value *value_push(lua_State *L, const struct schema_object *object,
                          struct call_site site)
 {
-    struct value *value = push(L, VALUE_OBJECT, object->field_count);
+    struct value *value = push(L, VALUE_OBJECT, object->stored_count);
     value->object = object;
     value->site = site;
     return value;
@@ -129,6 +129,8 @@ static int index_object(lua_State *L, const struct value *value)
     int field = value_field(L, value->object, 2);
     if (field < 0)
         return unknown_name(L, value);
+    if ((size_t)field >= value->object->stored_count)
+        return 0;
     lua_getiuservalue(L, 1, field + 1);
     if (value_is_mark(L, -1))
         lua_pushnil(L);
@@ -224,7 +226,7 @@ static int on_pairs(lua_State *L)
         lua_replace(L, table);
     }
     for (size_t i = 0;
-         value->kind == VALUE_OBJECT && i < value->object->field_count; i++) {
+         value->kind == VALUE_OBJECT && i < value->object->stored_count; i++) {
         lua_getiuservalue(L, 1, (int)i + 1);
         if (value_is_mark(L, -1) || lua_isnil(L, -1))
             lua_pop(L, 1);

@@ -228,10 +228,10 @@ int script_worker_main(int argc, char **argv)
     Perigee__WorkRequest *request = read_request(&size);
     if (request == NULL)
         return 1;
+    evaluation_init(e);
     e->limits = (struct script_limits){request->cpu_ms, request->memory_bytes,
                                        request->bundle_bytes, request->files,
                                        request->asset_bytes};
-    arena_init(&e->arena);
     set_limits(&e->limits, size);
     start_clock(e);
     answer(run(e, request));

@@ -1,5 +1,5 @@
 return {
-  name = 'Fetch', message = 'Fetch', short = 'uri',
+  name = 'Fetch', message = 'Fetch', check = 'fetch', short = 'uri',
   help = 'what is in the sandbox before the first process starts',
   { 'uri', 'string', required = true, rule = 'uri', min = 1, max = 4096,
     help = 'a file beside the job file, or http://, https://, file://' },

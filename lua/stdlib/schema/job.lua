@@ -1,5 +1,5 @@
 return {
-  name = 'Job', message = 'Job',
+  name = 'Job', message = 'Job', check = 'job',
   help = 'instances of a task in a cluster',
   { 'cluster', 'string', required = true, rule = 'identifier',
     help = 'where it runs' },

@@ -1,5 +1,5 @@
 return {
-  name = 'Task', message = 'TaskConfig',
+  name = 'Task', message = 'TaskConfig', check = 'task',
   help = 'processes that run together in one sandbox',
   { 'name', 'string', rule = 'file_name', max = 128,
     help = 'that of the first process, unless given' },
