@@ -245,8 +245,25 @@ static struct bytes key_text(const struct locator *locator, uint32_t key)
     return bytes_of(text.data + 1, text.size - 2);
 }
 
-static int depth_change(const struct token *token)
+/* Blocks nest as brackets do: inside one, `a = 1` is a statement. */
+static int block_change(struct bytes word)
 {
+    static const char *const opens[] = {"do", "function", "if", "repeat"};
+    if (word.size > 8)
+        return 0;
+    for (size_t i = 0; i < sizeof opens / sizeof *opens; i++)
+        if (bytes_equal_text(word, opens[i]))
+            return 1;
+    if (bytes_equal_text(word, "end") || bytes_equal_text(word, "until"))
+        return -1;
+    return 0;
+}
+
+static int depth_change(const struct locator *locator,
+                        const struct token *token)
+{
+    if (token->kind == TOKEN_NAME)
+        return block_change(token_text(locator, token));
     if (token->kind != TOKEN_PUNCTUATION)
         return 0;
     switch (token->c) {
@@ -276,7 +293,7 @@ static uint32_t find_key(const struct locator *locator, uint32_t open,
         if (begins && is_key(locator, i, &key) &&
             bytes_equal(key_text(locator, key), field))
             return key;
-        depth += depth_change(&locator->tokens.item[i]);
+        depth += depth_change(locator, &locator->tokens.item[i]);
         if (depth <= 0)
             break;
     }
@@ -408,14 +425,15 @@ static const struct seen_key *seen_before(const struct duplicates *d,
     return NULL;
 }
 
-static bool track_depth(struct duplicates *d, const struct token *token)
+static bool track_depth(struct duplicates *d, const struct locator *locator,
+                        const struct token *token)
 {
-    int change = depth_change(token);
+    int change = depth_change(locator, token);
     if (change > 0) {
         if (d->depth == LOCATOR_DEPTH_MAX)
-            return false; /* deeper than Lua itself accepts */
-        d->open[d->depth++] =
-            (struct open_table){token->c == '{', d->keys.count};
+            return false; /* deeper than anybody writes */
+        d->open[d->depth++] = (struct open_table){
+            token->kind == TOKEN_PUNCTUATION && token->c == '{', d->keys.count};
     } else if (change < 0) {
         if (d->depth == 0)
             return false;
@@ -449,7 +467,7 @@ void locator_duplicates(const struct locator *locator, locator_twice *twice,
                     (struct seen_key){text, locator->tokens.item[key].line};
             }
         }
-        if (!track_depth(&d, &locator->tokens.item[i]))
+        if (!track_depth(&d, locator, &locator->tokens.item[i]))
             break;
     }
     vec_free(&d.keys);
