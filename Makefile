@@ -19,6 +19,8 @@ CFLAGS.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS.clang   := $(CFLAGS.release)
 CFLAGS.asan    := -O1 -g -fsanitize=address,undefined \
                   -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
+                  -fno-sanitize-recover=all
 LDFLAGS.release := -Wl,-z,relro,-z,now
 
 DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler \
@@ -84,6 +86,7 @@ BIN  := $(foreach p,perigee-master perigee-agent perigee-aurora thermos \
 SIM  := $(if $(wildcard tests/sim/main.c),$B/bin/perigee-sim)
 TOOLS := $B/bin/evaluate
 UNIT := $(patsubst tests/unit/%.c,$B/bin/%,$(wildcard tests/unit/test_*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$B/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst bench/bench_%.c,$B/bin/bench-%,$(wildcard bench/bench_*.c))
 MAN  := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 
@@ -134,6 +137,10 @@ $B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LDLIBS)
 
+$B/bin/fuzz_%: $B/obj/tests/fuzz/fuzz_%.o $(call lib,$(PROGRAMS) $(FLOORS))
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
 $B/bin/bench-%: $B/obj/bench/bench_%.o $(wildcard bench/kit.c) $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(filter-out bench/kit.h,$^) $(LDLIBS)
@@ -163,6 +170,7 @@ sim-mutants: ## plant bugs; the simulator must find each
 asan: ## unit tests and simulator under ASan and UBSan
 	$(MAKE) V=asan unit-bins build/asan/bin/perigee-sim
 	V=asan tests/run.sh unit sim
+fuzz-bins: $(FUZZ)
 fuzz: ## every fuzz target for FUZZ_SECONDS=20 (needs clang)
 	tests/fuzz/run.sh
 purity: ## cores call nothing outside an allow-list
@@ -194,6 +202,6 @@ help: ## this list
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: all test test-slow unit unit-bins lua e2e sim sim-mutants asan fuzz \
+.PHONY: all test test-slow unit unit-bins fuzz-bins lua e2e sim sim-mutants asan fuzz \
   purity floors lint fmt bench demo deps deps-test install help clean
 -include $(shell find build -name '*.d' 2>/dev/null)

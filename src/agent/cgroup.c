@@ -192,7 +192,8 @@ static int make_path(struct cgroups *c, char *base, const char *root,
 static int make_root(struct cgroups *c, const char *root, struct err *err)
 {
     for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
-        int rc = c->base[i][0] != '\0' ? make_path(c, c->base[i], root, err) : 0;
+        int rc =
+            c->base[i][0] != '\0' ? make_path(c, c->base[i], root, err) : 0;
         if (rc < 0)
             return rc;
     }
@@ -229,7 +230,8 @@ int cgroup_make(const struct cgroups *c, const char *id, struct err *err)
 {
     char path[CGROUP_PATH_MAX];
     for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
-        if (c->base[i][0] == '\0' || !file_of(c, i, id, "", path))
+        if (c->base[i][0] == '\0' ||
+            !file_of(c, (enum cgroup_controller)i, id, "", path))
             continue;
         if (mkdir(path, 0755) < 0 && errno != EEXIST) {
             err_set(err, ERR_IO, "control group '%s': cannot make: %s", path,
@@ -281,7 +283,8 @@ void cgroup_join_files(const struct cgroups *c, const char *id,
     int count = 0;
     for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
         bool is_again = false; /* cpu and cpuacct are often one mount */
-        if (c->base[i][0] == '\0' || !file_of(c, i, id, name, path[i]))
+        if (c->base[i][0] == '\0' ||
+            !file_of(c, (enum cgroup_controller)i, id, name, path[i]))
             continue;
         for (int j = 0; j < count; j++)
             is_again |= strcmp(file[j], path[i]) == 0;
@@ -296,7 +299,8 @@ int cgroup_remove(const struct cgroups *c, const char *id)
     char path[CGROUP_PATH_MAX];
     int rc = 0;
     for (int i = 0; i < CGROUP_CONTROLLERS; i++)
-        if (c->base[i][0] != '\0' && file_of(c, i, id, "", path) &&
+        if (c->base[i][0] != '\0' &&
+            file_of(c, (enum cgroup_controller)i, id, "", path) &&
             rmdir(path) < 0 && errno != ENOENT)
             rc = -ERR_BUSY;
     return rc;

@@ -174,8 +174,7 @@ static const char *rule_text(enum field_rule rule)
         [RULE_IDENTIFIER] = "letters, digits, '_', '.' or '-', at most 63",
         [RULE_LITERAL] = "text without '{{': only cmdline is substituted",
         [RULE_SHA256] = "64 lower-case hexadecimal digits",
-        [RULE_URI] = "a path below the job file's folder, or http://, "
-                     "https://, file:///",
+        [RULE_URI] = "a path below the folder, http://, https:// or file:///",
         [RULE_VARIABLE] = "letters, digits and '_', no digit first"};
     return text[rule];
 }

@@ -105,6 +105,10 @@ void effect_reply(struct effects *fx, exchange_id exchange, int status,
 /* printf into the arena; the text's length without the NUL is in the bytes. */
 static struct bytes keep_format(struct effects *fx, const char *format,
                                 va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static struct bytes keep_format(struct effects *fx, const char *format,
+                                va_list args)
 {
     char small[512] = "";
     va_list again;

@@ -464,6 +464,9 @@ static void touch(struct stage *stage, const char *name)
 }
 
 static int resolve(struct stage *stage, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int resolve(struct stage *stage, const char *format, ...)
 {
     char path[1024];
     va_list args;
