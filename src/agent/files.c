@@ -293,7 +293,7 @@ static void read_part(struct files *files, exchange_id exchange,
     json_init(&w, &body, 0);
     json_begin_object(&w);
     json_key(&w, "data");
-    json_string_n(&w, (struct bytes){data, size});
+    json_text_n(&w, (struct bytes){data, size});
     json_put_int(&w, "offset", offset);
     json_end_object(&w);
     reply_json(files, exchange, &body);

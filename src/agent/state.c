@@ -179,9 +179,9 @@ static void put_roles(struct json_writer *w,
     json_key(w, "roles");
     json_begin_array(w);
     if (info->n_roles == 0)
-        json_string(w, info->role ? info->role : "*");
+        json_text(w, info->role ? info->role : "*");
     for (size_t i = 0; i < info->n_roles; i++)
-        json_string(w, info->roles[i]);
+        json_text(w, info->roles[i]);
     json_end_array(w);
 }
 
@@ -281,9 +281,9 @@ static void put_self(const struct agent_program *p, struct json_writer *w)
     json_put_string(w, "hostname", p->hostname);
     json_key(w, "capabilities");
     json_begin_array(w);
-    json_string(w, "MULTI_ROLE");
-    json_string(w, "HIERARCHICAL_ROLE");
-    json_string(w, "RESERVATION_REFINEMENT");
+    json_text(w, "MULTI_ROLE");
+    json_text(w, "HIERARCHICAL_ROLE");
+    json_text(w, "RESERVATION_REFINEMENT");
     json_end_array(w);
     put_resources(w, "resources", &p->resources);
     put_resources(w, "unreserved_resources", &p->resources);

@@ -202,7 +202,7 @@ static void print_json(struct cli *cli, const struct dev_cluster *c)
     json_key(&w, "agents");
     json_begin_array(&w);
     for (size_t i = 0; i < entry->n_agents; i++)
-        json_string(&w, entry->agents[i]);
+        json_text(&w, entry->agents[i]);
     json_end_array(&w);
     json_put_string(&w, "dir", entry->dir);
     json_end_object(&w);

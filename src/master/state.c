@@ -32,7 +32,7 @@ static void put_strings(struct json_writer *w, const char *key,
     json_key(w, key);
     json_begin_array(w);
     for (uint32_t i = 0; i < count; i++)
-        json_string(w, item[i]);
+        json_text(w, item[i]);
     json_end_array(w);
 }
 
@@ -243,7 +243,7 @@ static void put_capabilities(struct json_writer *w,
             &mesos__v1__framework_info__capability__type__descriptor,
             (int)info->capabilities[i]->type);
         if (value)
-            json_string(w, value->name);
+            json_text(w, value->name);
     }
     json_end_array(w);
 }

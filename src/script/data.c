@@ -59,7 +59,7 @@ static void write_value(lua_State *L, int index, struct json_writer *w,
         luaL_error(L, "tables nested more than %d deep", DATA_DEPTH_MAX);
     switch (lua_type(L, index)) {
     case LUA_TSTRING:
-        json_string(w, lua_tostring(L, index));
+        json_text(w, lua_tostring(L, index));
         break;
     case LUA_TBOOLEAN:
         json_bool(w, lua_toboolean(L, index));

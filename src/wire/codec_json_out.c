@@ -43,7 +43,7 @@ static void write_bytes(struct json_writer *w, const ProtobufCBinaryData *data)
     struct buf text = {0};
 
     base64_encode((struct bytes){data->data, data->len}, &text);
-    json_string_n(w, buf_bytes(&text));
+    json_text_n(w, buf_bytes(&text));
     buf_release(&text);
 }
 
@@ -80,10 +80,10 @@ static void write_value(struct json_writer *w,
         json_bool(w, *(const protobuf_c_boolean *)place);
         break;
     case PROTOBUF_C_TYPE_ENUM:
-        json_string(w, enum_name(field, *(const int *)place));
+        json_text(w, enum_name(field, *(const int *)place));
         break;
     case PROTOBUF_C_TYPE_STRING:
-        json_string(w, *(const char *const *)place);
+        json_text(w, *(const char *const *)place);
         break;
     case PROTOBUF_C_TYPE_BYTES:
         write_bytes(w, place);
@@ -105,7 +105,7 @@ static void write_map(struct json_writer *w, ProtobufCMessage *const *entry,
         if (codec_is_set(entry[i], &field[1]))
             write_value(w, &field[1], codec_place(entry[i], &field[1]));
         else
-            json_null(w);
+            json_nothing(w);
     }
     json_end_object(w);
 }
@@ -143,7 +143,7 @@ static void write_default(struct json_writer *w,
         return;
     json_key(w, field->name);
     if (field->type == PROTOBUF_C_TYPE_STRING)
-        json_string(w, field->default_value);
+        json_text(w, field->default_value);
     else
         write_value(w, field, field->default_value);
 }

@@ -187,18 +187,18 @@ void json_key(struct json_writer *w, const char *key)
         buf_add_char(w->out, ' ');
 }
 
-void json_string_n(struct json_writer *w, struct bytes value)
+void json_text_n(struct json_writer *w, struct bytes value)
 {
     before_value(w);
     add_quoted(w->out, value);
 }
 
-void json_string(struct json_writer *w, const char *value)
+void json_text(struct json_writer *w, const char *value)
 {
     if (value)
-        json_string_n(w, bytes_of_text(value));
+        json_text_n(w, bytes_of_text(value));
     else
-        json_null(w);
+        json_nothing(w);
 }
 
 static void add_uint(struct buf *out, uint64_t value)
@@ -280,7 +280,7 @@ void json_bool(struct json_writer *w, bool value)
     buf_add_text(w->out, value ? "true" : "false");
 }
 
-void json_null(struct json_writer *w)
+void json_nothing(struct json_writer *w)
 {
     before_value(w);
     buf_add_text(w->out, "null");
@@ -295,7 +295,7 @@ void json_raw(struct json_writer *w, struct bytes json)
 void json_put_string(struct json_writer *w, const char *key, const char *value)
 {
     json_key(w, key);
-    json_string(w, value);
+    json_text(w, value);
 }
 
 void json_put_int(struct json_writer *w, const char *key, int64_t value)

@@ -22,18 +22,16 @@ void json_end_object(struct json_writer *w);
 void json_begin_array(struct json_writer *w);
 void json_end_array(struct json_writer *w);
 void json_key(struct json_writer *w, const char *key);
-/* Two of these names are jansson's as well, and a linker would take ours for
- * its calls: ours go by another name there. */
-void json_string(struct json_writer *w, const char *value) /* NULL: null */
-    __asm__("json_writer_string");
-void json_string_n(struct json_writer *w, struct bytes value);
+/* (jansson owns the names json_string and json_null.) */
+void json_text(struct json_writer *w, const char *value); /* NULL: null */
+void json_text_n(struct json_writer *w, struct bytes value);
 void json_int(struct json_writer *w, int64_t value);
 void json_uint(struct json_writer *w, uint64_t value);
 /* A scalar of thousandths with a fraction always shown: 4.0, 0.1 (Mesos). */
 void json_milli(struct json_writer *w, int64_t milli);
 void json_double(struct json_writer *w, double value);
 void json_bool(struct json_writer *w, bool value);
-void json_null(struct json_writer *w) __asm__("json_writer_null");
+void json_nothing(struct json_writer *w);                /* null */
 void json_raw(struct json_writer *w, struct bytes json); /* well-formed */
 /* key and value in one call */
 void json_put_string(struct json_writer *w, const char *key, const char *value);
