@@ -515,7 +515,7 @@ static void test_only_sandboxes_can_be_read(void **state)
                              stage->work_dir),
                      -ENOENT);
     assert_int_equal(resolve(stage, "/etc/passwd"), -ENOENT);
-    assert_int_equal(resolve(stage, ""), -ENOENT);
+    assert_int_equal(resolve(stage, "%s", ""), -ENOENT);
 }
 
 static void test_v2_groups_are_plain_files_too(void **state)
