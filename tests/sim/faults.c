@@ -103,6 +103,24 @@ static int64_t jump_ms(struct world *w)
                                : world_between(w, -5 * SECOND, 5 * SECOND);
 }
 
+/* Chance is drawn in statements of their own: the order in which arguments are
+ * evaluated is the compiler's. */
+static void cut_somebody(struct cluster *c)
+{
+    struct node *client = some_client(c);
+    int64_t for_ms = cut_ms(c->w);
+
+    network_partition(&c->network, client, &c->master, for_ms);
+}
+
+static void jump_somewhere(struct cluster *c)
+{
+    struct node *node = some_daemon(c);
+    int64_t by_ms = jump_ms(c->w);
+
+    node_clock_jump(node, by_ms);
+}
+
 static void something_happens(struct cluster *c)
 {
     struct world *w = c->w;
@@ -140,14 +158,14 @@ static void something_happens(struct cluster *c)
     case 15:
     case 16:
     case 17:
-        network_partition(&c->network, some_client(c), &c->master, cut_ms(w));
+        cut_somebody(c);
         break;
     case 18:
         c->slow_disk = some_daemon(c);
         c->slow_disk_until = w->now_ms + world_between(w, 0, 1 * MINUTE);
         break;
     default:
-        node_clock_jump(some_daemon(c), jump_ms(w));
+        jump_somewhere(c);
         break;
     }
 }
@@ -173,11 +191,12 @@ static void on_weather(struct world *w, struct event *event)
     if (w->is_quiet)
         return;
     c->network.weather = (struct weather){0};
-    if (!world_once_in(w, 3))
-        c->network.weather = (struct weather){
-            .loss = (uint32_t)world_between(w, 0, worst[c->fault_rate]),
-            .slow = (uint32_t)world_between(w, 0, 100),
-            .slow_ms = world_between(w, 10, 3 * SECOND)};
+    if (!world_once_in(w, 3)) {
+        struct weather *weather = &c->network.weather;
+        weather->loss = (uint32_t)world_between(w, 0, worst[c->fault_rate]);
+        weather->slow = (uint32_t)world_between(w, 0, 100);
+        weather->slow_ms = world_between(w, 10, 3 * SECOND);
+    }
     fault_at(c, world_between(w, 20 * SECOND, 5 * MINUTE), NULL, on_weather);
 }
 
