@@ -1,6 +1,7 @@
 #include "tests/sim/checks.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/plain.h"
+#include "tests/sim/user.h"
 
 #include "base/alloc.h"
 #include "master/core/master.h"
@@ -20,6 +21,7 @@ struct told {
     struct uuid uuid[TOLD_MAX];
     uint32_t count;
     int terminal; /* mesos.v1.TaskState; -1: none yet */
+    bool is_over; /* told that it ended, is lost, or cannot be reached */
     UT_hash_handle hh;
 };
 
@@ -78,6 +80,8 @@ void cluster_check(struct cluster *c, struct node *node)
 {
     if (node == &c->master)
         check_master(c);
+    else if (node == &c->user && user_problem(c->user.self)[0] != '\0')
+        world_fail(c->w, "%s", user_problem(c->user.self));
 }
 
 /* From what really runs: tasks that live at the same time on one machine fit
@@ -97,17 +101,6 @@ static void check_machine(struct cluster *c, const struct machine *m)
         resources_subtract(&left, &run->resources);
     }
     resources_release(&left);
-}
-
-void cluster_on_run_begin(struct cluster *c, struct run *run)
-{
-    for (uint32_t m = 0; m < c->machine_count; m++)
-        for (uint32_t i = 0; i < c->machine[m].runs.count; i++) {
-            const struct run *other = c->machine[m].runs.item[i];
-            if (other != run && strcmp(other->task_id, run->task_id) == 0)
-                world_fail(c->w, "task %s runs a second time", run->task_id);
-        }
-    check_machine(c, run->container->machine);
 }
 
 void cluster_on_run_end(struct cluster *c, struct run *run)
@@ -162,6 +155,35 @@ static struct told *told_about(struct checks *checks, const struct node *node,
     return told;
 }
 
+/* --- 3. one live task per instance ---------------------------------------- */
+
+enum { ASSIGNED_MS = 5 * 60 * 1000 }; /* aurora's patience with a launch */
+
+/* Two may live at once only when the scheduler was told that the other is lost
+ * or out of reach, or heard nothing of it for so long that it gave it up. */
+static void check_pair(struct cluster *c, const struct run *old,
+                       const struct run *run)
+{
+    if (strcmp(old->task_id, run->task_id) == 0)
+        world_fail(c->w, "task %s runs a second time", run->task_id);
+    if (run->instance[0] == '\0' || old->ended_ms != 0 ||
+        strcmp(old->instance, run->instance) != 0)
+        return;
+    const struct told *told = told_about(&c->checks, &c->aurora, old->task_id);
+    if (!told->is_over && c->w->now_ms < old->started_ms + ASSIGNED_MS)
+        world_fail(c->w, "%s lives twice: %s and %s", run->instance,
+                   old->task_id, run->task_id);
+}
+
+void cluster_on_run_begin(struct cluster *c, struct run *run)
+{
+    for (uint32_t m = 0; m < c->machine_count; m++)
+        for (uint32_t i = 0; i < c->machine[m].runs.count; i++)
+            if (c->machine[m].runs.item[i] != run)
+                check_pair(c, c->machine[m].runs.item[i], run);
+    check_machine(c, run->container->machine);
+}
+
 static void check_uuid(struct cluster *c, struct told *told,
                        const struct uuid *uuid)
 {
@@ -186,6 +208,8 @@ static void check_update(struct cluster *c, const struct node *node,
     struct uuid uuid;
 
     c->checks.updates++;
+    told->is_over |= is_terminal(state) || is_forgotten(state) ||
+                     state == MESOS__V1__TASK_STATE__TASK_UNREACHABLE;
     if (told->terminal >= 0 && state != told->terminal &&
         !(is_forgotten(state) && !status->has_uuid))
         world_fail(c->w, "%s: state %d after the terminal state %d", told->key,
@@ -237,6 +261,74 @@ static void final_plain(struct cluster *c)
     }
 }
 
+static const struct run *run_at(const struct cluster *c, uint32_t *machine,
+                                uint32_t *at)
+{
+    while (*machine < c->machine_count &&
+           *at == c->machine[*machine].runs.count) {
+        ++*machine;
+        *at = 0;
+    }
+    return *machine < c->machine_count ? c->machine[*machine].runs.item[(*at)++]
+                                       : NULL;
+}
+
+static uint32_t count_alive(const struct cluster *c, const struct user_job *job,
+                            uint32_t instance)
+{
+    uint32_t machine = 0, at = 0, alive = 0;
+    const struct run *run;
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "%s/%s/%s/%u", job->role, job->env,
+                   job->name, instance);
+    while ((run = run_at(c, &machine, &at)) != NULL)
+        alive += run->ended_ms == 0 && strcmp(run->instance, name) == 0;
+    return alive;
+}
+
+/* Was aurora told of an end of this instance, whatever end it was? */
+static bool has_ended(const struct cluster *c, const struct user_job *job,
+                      uint32_t instance)
+{
+    char prefix[96];
+    int size =
+        snprintf(prefix, sizeof prefix, "%s %s-%s-%s-%u-", c->aurora.name,
+                 job->role, job->env, job->name, instance);
+
+    for (const struct told *t = c->checks.told; t != NULL; t = t->hh.next)
+        if (t->terminal >= 0 && strncmp(t->key, prefix, (size_t)size) == 0)
+            return true;
+    return false;
+}
+
+static void final_instance(struct cluster *c, const struct user_job *job,
+                           uint32_t instance)
+{
+    bool is_wanted = job->is_service && (job->wanted >> instance & 1) != 0;
+    uint32_t alive = count_alive(c, job, instance);
+
+    if (job->flaps ? alive > is_wanted : alive != is_wanted)
+        world_fail(c->w, "the end: %u of %s/%s/%s/%u live", alive, job->role,
+                   job->env, job->name, instance);
+    if (!job->is_service && instance < job->created &&
+        !has_ended(c, job, instance))
+        world_fail(c->w, "the end: %s/%s/%s/%u has not ended", job->role,
+                   job->env, job->name, instance);
+}
+
+static void final_jobs(struct cluster *c)
+{
+    for (uint32_t i = 0; i < USER_JOBS; i++) {
+        const struct user_job *job = user_job(c->user.self, i);
+        if (job->done != job->steps)
+            world_fail(c->w, "the end: step %u of %s/%s/%s is not answered",
+                       job->done, job->role, job->env, job->name);
+        for (uint32_t j = 0; j < USER_INSTANCES_MAX; j++)
+            final_instance(c, job, j);
+    }
+}
+
 static void final_machine(struct cluster *c, const struct machine *m)
 {
     uint32_t alive = machine_alive(m), runs = 0;
@@ -271,6 +363,7 @@ void checks_final(struct cluster *c)
 {
     final_plain(c);
     final_master(c);
+    final_jobs(c);
     for (uint32_t i = 0; i < c->machine_count; i++)
         final_machine(c, &c->machine[i]);
 }

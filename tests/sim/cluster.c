@@ -1,9 +1,12 @@
 #include "tests/sim/cluster.h"
 #include "tests/sim/plain.h"
+#include "tests/sim/user.h"
 
+#include "aurora/program.h"
 #include "base/alloc.h"
 #include "master/program.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +85,73 @@ static const struct node_kind PLAIN_KIND = {.program = &PLAIN_PROGRAM,
                                             .end = plain_end,
                                             .on_down = down};
 
+/* --- aurora, and its script workers -----------------------------------------
+ */
+
+static void *aurora_begin(struct node *node)
+{
+    const struct cluster *c = node->context;
+    struct aurora_options options = AURORA_OPTIONS;
+
+    options.master = cluster_master_address(c);
+    options.hostname = node->host;
+    options.endpoint = node->address;
+    options.seed = node->seed + node->life;
+    return aurora_program_new(&options);
+}
+
+static void aurora_end(void *self)
+{
+    aurora_program_free(self);
+}
+
+/* A worker's verdict; now and then they are all busy. */
+static void aurora_act(struct node *node, uint32_t kind, const void *data)
+{
+    const struct aurora_evaluate *act = data;
+    struct aurora_evaluated fact = {.ticket = act->ticket};
+    struct buf result = {0};
+
+    (void)kind;
+    fact.is_busy = world_once_in(node->w, 10);
+    if (!fact.is_busy)
+        user_evaluate(act->bundle, &result);
+    fact.result = buf_bytes(&result);
+    node_fact_with(node, world_between(node->w, 1, 2 * SECOND),
+                   AURORA_FACT_EVALUATED, &fact, sizeof fact,
+                   offsetof(struct aurora_evaluated, result), "EVALUATED");
+    buf_release(&result);
+}
+
+static const struct node_kind AURORA_KIND = {.program = &AURORA_PROGRAM,
+                                             .begin = aurora_begin,
+                                             .end = aurora_end,
+                                             .act = aurora_act,
+                                             .on_down = down};
+
+/* --- the user ------------------------------------------------------------- */
+
+static void *user_begin(struct node *node)
+{
+    const struct cluster *c = node->context;
+
+    return user_new(
+        &(struct user_options){.aurora = c->aurora.address,
+                               .cluster = AURORA_OPTIONS.cluster,
+                               .speaks_json = c->user_speaks_json,
+                               .first_ms = WALL_START_MS + 5 * SECOND,
+                               .last_ms = WALL_START_MS + FAULTS_END_MS,
+                               .fate = c->user_fate});
+}
+
+static void user_end(void *self)
+{
+    user_free(self);
+}
+
+static const struct node_kind USER_KIND = {
+    .program = &USER_PROGRAM, .begin = user_begin, .end = user_end};
+
 /* --- all of them ---------------------------------------------------------- */
 
 static void build(struct cluster *c)
@@ -95,9 +165,14 @@ static void build(struct cluster *c)
     c->plain_fate = rng_next(&w->rng);
     c->plain_speaks_json = world_once_in(w, 4);
     c->plain_is_aware = !world_once_in(w, 3);
+    c->user_fate = rng_next(&w->rng);
+    c->user_speaks_json = world_once_in(w, 4);
     node_init(&c->master, w, &MASTER_KIND, "master", "10.0.0.1:5050", c);
     node_init(&c->plain, w, &PLAIN_KIND, "plain", "10.0.0.2:0", c);
+    node_init(&c->aurora, w, &AURORA_KIND, "aurora", "10.0.0.3:8081", c);
+    node_init(&c->user, w, &USER_KIND, "user", "10.0.0.4:0", c);
     network_listen(&c->network, &c->master);
+    network_listen(&c->network, &c->aurora);
     for (uint32_t i = 0; i < c->machine_count; i++) {
         machine_init(&c->machine[i], c, i,
                      "cpus:8;mem:8192;disk:20000;ports:[31000-31049]");
@@ -111,12 +186,16 @@ static void start_all(struct cluster *c)
     for (uint32_t i = 0; i < c->machine_count; i++)
         node_start(&c->machine[i].agent);
     node_start(&c->plain);
+    node_start(&c->aurora);
+    node_start(&c->user);
 }
 
 static void release(struct cluster *c)
 {
     for (uint32_t i = 0; i < c->machine_count; i++)
         machine_release(&c->machine[i]);
+    node_release(&c->user);
+    node_release(&c->aurora);
     node_release(&c->plain);
     node_release(&c->master);
     checks_release(&c->checks);

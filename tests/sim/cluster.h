@@ -18,11 +18,12 @@ struct cluster {
     struct world *w;
     struct network network;
     struct checks checks;
-    struct node master, plain;
+    struct node master, plain, aurora, user;
     struct machine machine[MACHINES_MAX];
     uint32_t machine_count;
     uint64_t plain_fate; /* seeds what the plain framework wants */
-    bool plain_speaks_json, plain_is_aware;
+    uint64_t user_fate;  /* and what the user wants */
+    bool plain_speaks_json, plain_is_aware, user_speaks_json;
     uint32_t fault_rate;     /* of this seed: 0 (calm) to 3 (storm) */
     int64_t slow_disk_until; /* of the node below */
     const struct node *slow_disk;

@@ -66,12 +66,15 @@ static struct machine *some_machine(struct cluster *c)
 
 static struct node *some_daemon(struct cluster *c)
 {
-    switch (world_between(c->w, 0, 4)) {
+    switch (world_between(c->w, 0, 7)) {
     case 0:
     case 1:
         return &c->master;
     case 2:
         return &c->plain;
+    case 3:
+    case 4:
+        return &c->aurora;
     default:
         return &some_machine(c)->agent;
     }
@@ -80,13 +83,21 @@ static struct node *some_daemon(struct cluster *c)
 /* A client of the master. */
 static struct node *some_client(struct cluster *c)
 {
-    return world_once_in(c->w, 3) ? &c->plain : &some_machine(c)->agent;
+    switch (world_between(c->w, 0, 4)) {
+    case 0:
+        return &c->plain;
+    case 1:
+        return &c->aurora;
+    default:
+        return &some_machine(c)->agent;
+    }
 }
 
 static void crash_all(struct cluster *c)
 {
     node_crash(&c->master, "crash");
     node_crash(&c->plain, "crash");
+    node_crash(&c->aurora, "crash");
     for (uint32_t i = 0; i < c->machine_count; i++)
         node_crash(&c->machine[i].agent, "crash");
 }
@@ -110,7 +121,10 @@ static void cut_somebody(struct cluster *c)
     struct node *client = some_client(c);
     int64_t for_ms = cut_ms(c->w);
 
-    network_partition(&c->network, client, &c->master, for_ms);
+    if (world_once_in(c->w, 8))
+        network_partition(&c->network, &c->user, &c->aurora, for_ms);
+    else
+        network_partition(&c->network, client, &c->master, for_ms);
 }
 
 static void jump_somewhere(struct cluster *c)

@@ -129,6 +129,17 @@ void node_fact_later(struct node *node, int64_t delay_ms, uint32_t kind,
             fact_input(kind, data, size, about), run_fact);
 }
 
+void node_fact_with(struct node *node, int64_t delay_ms, uint32_t kind,
+                    const void *data, size_t size, size_t at, const char *about)
+{
+    struct input *input = fact_input(kind, data, size, about);
+    struct bytes *bytes = (void *)((uint8_t *)input->fact + at);
+
+    *bytes = bytes_of(arena_memdup(&input->arena, bytes->data, bytes->size),
+                      bytes->size);
+    node_at(node, node->w->now_ms + delay_ms, 0, input, run_fact);
+}
+
 static void feed(struct node *node, const struct input *input,
                  struct effects *fx)
 {

@@ -106,5 +106,9 @@ void node_fact(struct node *node, uint32_t kind, const void *data, size_t size,
 /* The same in delay_ms, unless the life is over then. */
 void node_fact_later(struct node *node, int64_t delay_ms, uint32_t kind,
                      const void *data, size_t size, const char *about);
+/* The same, with the bytes that the struct bytes at offset `at` points to. */
+void node_fact_with(struct node *node, int64_t delay_ms, uint32_t kind,
+                    const void *data, size_t size, size_t at,
+                    const char *about);
 /* The host's wall clock jumps. */
 void node_clock_jump(struct node *node, int64_t by_ms);

@@ -1,0 +1,564 @@
+#include "tests/sim/user.h"
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "perigee/aurora.pb-c.h"
+#include "perigee/script.pb-c.h"
+#include "wire/codec.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SECOND = 1000,
+    MINUTE = 60 * SECOND,
+    CALL_MS = 10 * SECOND,
+    READ_MS = 15 * SECOND /* between two reads */
+};
+
+typedef Perigee__Aurora__Call Call;
+typedef Perigee__Aurora__Answer Answer;
+
+struct user {
+    struct user_options options;
+    char *url; /* owned */
+    struct rng rng;
+    struct user_job job[USER_JOBS];
+    exchange_id next_exchange;
+    exchange_id read; /* under way; 0: none */
+    uint32_t read_job;
+    bool read_is_clear; /* no step of that job was under way meanwhile */
+    int64_t read_at_ms;
+    char problem[300];
+};
+
+/* --- what is wanted ------------------------------------------------------- */
+
+static int compare_steps(const void *a, const void *b)
+{
+    const struct user_step *x = a, *y = b;
+
+    return (x->at_ms > y->at_ms) - (x->at_ms < y->at_ms);
+}
+
+static void make_service_steps(struct user_job *job, struct rng *rng,
+                               const struct user_options *o)
+{
+    static const enum user_verb verbs[] = {USER_SCALE, USER_ADD, USER_RESTART,
+                                           USER_KILL_ONE};
+    uint32_t more = (uint32_t)rng_below(rng, USER_STEPS_MAX - 1);
+    int64_t from_ms = job->step[0].at_ms;
+    bool ends = rng_below(rng, 3) == 0;
+
+    for (uint32_t i = 0; i < more; i++) {
+        struct user_step *step = &job->step[job->steps++];
+        step->verb = verbs[rng_below(rng, 4)];
+        step->argument =
+            (uint32_t)rng_below(rng, step->verb == USER_ADD ? 2 : 5) +
+            (step->verb != USER_RESTART);
+        step->at_ms = from_ms + (int64_t)rng_below(
+                                    rng, (uint64_t)(o->last_ms - from_ms) + 1);
+    }
+    qsort(job->step + 1, job->steps - 1, sizeof *job->step, compare_steps);
+    if (ends && job->steps > 1) {
+        job->step[job->steps - 1].verb = USER_KILL;
+        job->step[job->steps - 1].argument = 0;
+    }
+}
+
+static void make_job(struct user_job *job, struct rng *rng,
+                     const struct user_options *o)
+{
+    static const char *const roles[] = {"web", "db", "ci"};
+    static const char *const envs[] = {"prod", "devel", "test"};
+    int64_t span_ms = o->last_ms - o->first_ms;
+
+    (void)snprintf(job->role, sizeof job->role, "%s", roles[rng_below(rng, 3)]);
+    (void)snprintf(job->env, sizeof job->env, "%s", envs[rng_below(rng, 3)]);
+    (void)snprintf(job->name, sizeof job->name, "job-%u", job->number);
+    job->is_service = rng_below(rng, 2) == 0;
+    job->flaps = job->is_service && rng_below(rng, 6) == 0;
+    job->length_ms = job->is_service && !job->flaps
+                         ? -1
+                         : 1000 + (int64_t)rng_below(rng, 2 * MINUTE);
+    job->status = !job->is_service && rng_below(rng, 5) == 0;
+    job->cpu_milli = 50 + 50 * (uint32_t)rng_below(rng, 4);
+    job->ram_mib = 16 << rng_below(rng, 3);
+    job->limit = rng_below(rng, 5) == 0 ? 2 : 0;
+    job->wants_port = rng_below(rng, 4) == 0;
+    job->steps = 1;
+    job->step[0].verb =
+        rng_below(rng, 4) == 0 ? USER_CREATE_BUNDLE : USER_CREATE;
+    job->step[0].argument = 1 + (uint32_t)rng_below(rng, 4);
+    job->step[0].at_ms =
+        o->first_ms + (int64_t)rng_below(rng, (uint64_t)span_ms);
+    if (job->is_service)
+        make_service_steps(job, rng, o);
+    job->retry_ms = job->step[0].at_ms;
+}
+
+struct user *user_new(const struct user_options *options)
+{
+    struct user *u = xcalloc(1, sizeof *u);
+    struct buf url = {0};
+
+    u->options = *options;
+    buf_addf(&url, "http://%s/api/v1", options->aurora);
+    u->url = buf_take(&url);
+    rng_seed(&u->rng, options->fate);
+    for (uint32_t i = 0; i < USER_JOBS; i++) {
+        u->job[i].number = i;
+        make_job(&u->job[i], &u->rng, options);
+    }
+    u->read_at_ms = options->first_ms;
+    return u;
+}
+
+void user_free(struct user *u)
+{
+    free(u->url);
+    free(u);
+}
+
+const char *user_problem(const struct user *u)
+{
+    return u->problem;
+}
+
+const struct user_job *user_job(const struct user *u, uint32_t at)
+{
+    return &u->job[at];
+}
+
+/* --- messages ------------------------------------------------------------- */
+
+#define NEW(arena, type, name, initial)            \
+    type *name = arena_alloc(arena, sizeof *name); \
+    *name = (type)initial
+
+static void *list_of(struct arena *arena, void *one)
+{
+    return arena_memdup(arena, &one, sizeof one);
+}
+
+static Perigee__TaskConfig *task_message(const struct user_job *job,
+                                         struct arena *arena)
+{
+    NEW(arena, Perigee__TaskConfig, task, PERIGEE__TASK_CONFIG__INIT);
+    NEW(arena, Perigee__Process, process, PERIGEE__PROCESS__INIT);
+    NEW(arena, Perigee__ResourceAmounts, amounts,
+        PERIGEE__RESOURCE_AMOUNTS__INIT);
+
+    process->name = (char *)"main";
+    process->cmdline = arena_printf(
+        arena, "sim %lld %d%s", (long long)job->length_ms, job->status,
+        job->wants_port ? " {{thermos.ports[http]}}" : "");
+    amounts->has_cpu_milli = amounts->has_ram_bytes = 1;
+    amounts->has_disk_bytes = 1;
+    amounts->cpu_milli = job->cpu_milli;
+    amounts->ram_bytes = (uint64_t)job->ram_mib << 20;
+    amounts->disk_bytes = 16 << 20;
+    task->name = (char *)job->name;
+    task->n_processes = 1;
+    task->processes = list_of(arena, process);
+    task->resources = amounts;
+    return task;
+}
+
+static Perigee__Job *job_message(const struct user *u,
+                                 const struct user_job *job,
+                                 struct arena *arena)
+{
+    NEW(arena, Perigee__Job, message, PERIGEE__JOB__INIT);
+
+    message->cluster = (char *)u->options.cluster;
+    message->role = (char *)job->role;
+    message->environment = (char *)job->env;
+    message->name = (char *)job->name;
+    message->has_instances = 1;
+    message->instances = job->step[0].argument;
+    message->has_service = 1;
+    message->service = job->is_service;
+    message->task = task_message(job, arena);
+    if (job->limit > 0) {
+        NEW(arena, Perigee__HostConstraint, limit,
+            PERIGEE__HOST_CONSTRAINT__INIT);
+        limit->attribute = (char *)"host";
+        limit->has_kind = limit->has_limit = 1;
+        limit->kind = PERIGEE__HOST_CONSTRAINT__KIND__LIMIT;
+        limit->limit = job->limit;
+        message->n_constraints = 1;
+        message->constraints = list_of(arena, limit);
+    }
+    if (job->wants_port) {
+        message->n_port_names = 1;
+        message->port_names = list_of(arena, (void *)"http");
+    }
+    return message;
+}
+
+/* A bundle whose job file is the evaluated job itself. */
+static void set_bundle(const struct user *u, const struct user_job *job,
+                       struct arena *arena,
+                       Perigee__Aurora__Call__CreateJob *create)
+{
+    Perigee__Bundle bundle = PERIGEE__BUNDLE__INIT;
+    Perigee__BundleFile file = PERIGEE__BUNDLE_FILE__INIT;
+    Perigee__BundleFile *files[] = {&file};
+    struct buf packed = {0};
+
+    codec_encode(&job_message(u, job, arena)->base, MEDIA_PROTOBUF, &packed);
+    file.path = bundle.entry = (char *)"job.lua";
+    file.has_content = 1;
+    file.content.data = packed.data;
+    file.content.len = packed.size;
+    bundle.has_format = 1;
+    bundle.format = 1;
+    bundle.n_files = 1;
+    bundle.files = files;
+    create->has_bundle = 1;
+    create->bundle.len = perigee__bundle__get_packed_size(&bundle);
+    create->bundle.data = arena_alloc(arena, create->bundle.len);
+    perigee__bundle__pack(&bundle, create->bundle.data);
+    buf_release(&packed);
+}
+
+void user_evaluate(struct bytes bytes, struct buf *out)
+{
+    Perigee__Bundle *bundle =
+        perigee__bundle__unpack(NULL, bytes.size, bytes.data);
+    Perigee__Evaluation evaluation = PERIGEE__EVALUATION__INIT;
+
+    assert(bundle != NULL && bundle->n_files == 1);
+    Perigee__Job *job = perigee__job__unpack(
+        NULL, bundle->files[0]->content.len, bundle->files[0]->content.data);
+    assert(job != NULL);
+    evaluation.n_jobs = 1;
+    evaluation.jobs = &job;
+    codec_encode(&evaluation.base, MEDIA_PROTOBUF, out);
+    perigee__job__free_unpacked(job, NULL);
+    perigee__bundle__free_unpacked(bundle, NULL);
+}
+
+static Perigee__Aurora__JobKey *key_message(const struct user *u,
+                                            const struct user_job *job,
+                                            struct arena *arena)
+{
+    NEW(arena, Perigee__Aurora__JobKey, key, PERIGEE__AURORA__JOB_KEY__INIT);
+
+    key->cluster = (char *)u->options.cluster;
+    key->role = (char *)job->role;
+    key->environment = (char *)job->env;
+    key->name = (char *)job->name;
+    return key;
+}
+
+static uint32_t lowest(uint32_t set)
+{
+    return (uint32_t)__builtin_ctz(set);
+}
+
+static void set_target(const struct user *u, const struct user_job *job,
+                       const struct user_step *step, struct arena *arena,
+                       Call *call)
+{
+    NEW(arena, Perigee__Aurora__Call__Target, target,
+        PERIGEE__AURORA__CALL__TARGET__INIT);
+
+    target->key = key_message(u, job, arena);
+    if (step->verb == USER_RESTART) {
+        target->has_batch_size = 1;
+        target->batch_size = step->argument;
+    }
+    if (step->verb == USER_KILL_ONE) {
+        NEW(arena, Perigee__Aurora__InstanceRange, range,
+            PERIGEE__AURORA__INSTANCE_RANGE__INIT);
+        range->has_first = range->has_last = 1;
+        range->first = range->last = lowest(job->wanted);
+        target->n_instances = 1;
+        target->instances = list_of(arena, range);
+    }
+    call->target = target;
+    call->type = step->verb == USER_RESTART
+                     ? PERIGEE__AURORA__CALL__TYPE__RESTART_JOB
+                     : PERIGEE__AURORA__CALL__TYPE__KILL_JOB;
+}
+
+static void set_create(const struct user *u, const struct user_job *job,
+                       const struct user_step *step, struct arena *arena,
+                       Call *call)
+{
+    NEW(arena, Perigee__Aurora__Call__CreateJob, create,
+        PERIGEE__AURORA__CALL__CREATE_JOB__INIT);
+
+    if (step->verb == USER_CREATE_BUNDLE) {
+        create->key = key_message(u, job, arena);
+        set_bundle(u, job, arena, create);
+    } else {
+        create->job = job_message(u, job, arena);
+    }
+    call->create_job = create;
+    call->type = PERIGEE__AURORA__CALL__TYPE__CREATE_JOB;
+}
+
+static void set_scale(const struct user *u, const struct user_job *job,
+                      const struct user_step *step, struct arena *arena,
+                      Call *call)
+{
+    NEW(arena, Perigee__Aurora__Call__Scale, scale,
+        PERIGEE__AURORA__CALL__SCALE__INIT);
+
+    scale->key = key_message(u, job, arena);
+    scale->has_instances = 1;
+    scale->instances = step->argument;
+    call->scale = scale;
+    call->type = step->verb == USER_SCALE
+                     ? PERIGEE__AURORA__CALL__TYPE__SCALE_JOB
+                     : PERIGEE__AURORA__CALL__TYPE__ADD_INSTANCES;
+}
+
+static exchange_id post(struct user *u, const Call *call, const char *key,
+                        struct effects *fx)
+{
+    enum media_type media =
+        u->options.speaks_json ? MEDIA_JSON : MEDIA_PROTOBUF;
+    struct http_header header[] = {{"Content-Type", media_type_name(media)},
+                                   {"Accept", media_type_name(media)},
+                                   {"Idempotency-Key", key}};
+    struct buf body = {0};
+
+    codec_encode(&call->base, media, &body);
+    effect_call(fx, ++u->next_exchange, u->url, header, key != NULL ? 3 : 2,
+                buf_bytes(&body), CALL_MS);
+    buf_release(&body);
+    return u->next_exchange;
+}
+
+/* --- steps ---------------------------------------------------------------- */
+
+static int64_t next_step_ms(const struct user_job *job)
+{
+    return job->done < job->steps ? job->step[job->done].at_ms : INT64_MAX;
+}
+
+static void step_done(struct user_job *job)
+{
+    job->done++;
+    job->exchange = 0;
+    job->retry_ms = next_step_ms(job);
+}
+
+static void begin_step(struct user *u, struct user_job *job, struct effects *fx)
+{
+    const struct user_step *step = &job->step[job->done];
+    struct arena arena;
+    Call call = PERIGEE__AURORA__CALL__INIT;
+    char key[48];
+
+    if (step->verb == USER_KILL_ONE && __builtin_popcount(job->wanted) < 2) {
+        step_done(job);
+        return;
+    }
+    arena_init(&arena);
+    call.has_type = 1;
+    if (step->verb == USER_CREATE || step->verb == USER_CREATE_BUNDLE)
+        set_create(u, job, step, &arena, &call);
+    else if (step->verb == USER_SCALE || step->verb == USER_ADD)
+        set_scale(u, job, step, &arena, &call);
+    else
+        set_target(u, job, step, &arena, &call);
+    (void)snprintf(key, sizeof key, "%s-%u", job->name, job->done);
+    job->exchange = post(u, &call, key, fx);
+    job->retry_ms = INT64_MAX;
+    u->read_is_clear &= u->read_job != job->number;
+    arena_release(&arena);
+}
+
+static void again(struct user *u, struct user_job *job, int64_t now_ms)
+{
+    job->exchange = 0;
+    job->retry_ms = now_ms + 500 + (int64_t)rng_below(&u->rng, 3 * SECOND);
+}
+
+static void complain(struct user *u, const struct user_job *job, int status,
+                     const char *what)
+{
+    (void)snprintf(u->problem, sizeof u->problem,
+                   "user: %s/%s/%s step %u: %d %.180s", job->role, job->env,
+                   job->name, job->done, status, what);
+}
+
+/* What was touched and was there is gone now; what was not is there. */
+static void apply(struct user *u, struct user_job *job, const Answer *answer)
+{
+    const struct user_step *step = &job->step[job->done];
+
+    switch (step->verb) {
+    case USER_CREATE:
+    case USER_CREATE_BUNDLE:
+        job->is_created = true;
+        job->created = step->argument;
+        job->wanted = (1u << step->argument) - 1;
+        break;
+    case USER_RESTART:
+        break;
+    case USER_KILL:
+        job->is_killed = true;
+        job->wanted = 0;
+        break;
+    case USER_SCALE:
+    case USER_ADD:
+    case USER_KILL_ONE:
+        for (size_t i = 0; i < answer->n_instances; i++) {
+            if (answer->instances[i] >= USER_INSTANCES_MAX) {
+                complain(u, job, 200, "an instance out of range");
+                return;
+            }
+            job->wanted ^= 1u << answer->instances[i];
+        }
+        if (step->verb == USER_SCALE &&
+            __builtin_popcount(job->wanted) != (int)step->argument)
+            complain(u, job, 200, "scaled to another number");
+        break;
+    }
+}
+
+static bool is_later(int status)
+{
+    return status == 429 || status == 503;
+}
+
+static void on_step_answer(struct user *u, struct user_job *job,
+                           const struct http_response *response,
+                           const Answer *answer, int64_t now_ms)
+{
+    const char *message =
+        answer != NULL && answer->error != NULL ? answer->error->message : "";
+
+    if (is_later(response->status)) {
+        again(u, job, now_ms);
+        return;
+    }
+    if (response->status == 200 && answer != NULL) {
+        apply(u, job, answer);
+        step_done(job);
+    } else if (job->step[job->done].verb == USER_RESTART &&
+               response->status == 409) {
+        step_done(job); /* one is under way already */
+    } else {
+        complain(u, job, response->status, message);
+    }
+}
+
+/* --- reads ---------------------------------------------------------------- */
+
+static void begin_read(struct user *u, int64_t now_ms, struct effects *fx)
+{
+    uint32_t at = (uint32_t)rng_below(&u->rng, USER_JOBS);
+    struct user_job *job = &u->job[at];
+    struct arena arena;
+    Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__Tasks tasks = PERIGEE__AURORA__CALL__TASKS__INIT;
+
+    u->read_at_ms = now_ms + READ_MS;
+    if (job->exchange != 0 || !job->is_created)
+        return;
+    arena_init(&arena);
+    tasks.key = key_message(u, job, &arena);
+    call.has_type = 1;
+    call.type = PERIGEE__AURORA__CALL__TYPE__GET_JOB;
+    call.tasks = &tasks;
+    u->read_job = at;
+    u->read_is_clear = true;
+    u->read = post(u, &call, NULL, fx);
+    arena_release(&arena);
+}
+
+static void on_read_answer(struct user *u, int status, const Answer *answer)
+{
+    const struct user_job *job = &u->job[u->read_job];
+
+    u->read = 0;
+    if (!u->read_is_clear || is_later(status))
+        return;
+    if (job->is_service && !job->is_killed &&
+        (status != 200 || answer == NULL || answer->n_jobs != 1))
+        complain(u, job, status, "a job that was acknowledged is not there");
+}
+
+/* --- the program ---------------------------------------------------------- */
+
+static struct user_job *job_of_exchange(struct user *u, exchange_id exchange)
+{
+    for (uint32_t i = 0; i < USER_JOBS; i++)
+        if (u->job[i].exchange == exchange)
+            return &u->job[i];
+    return NULL;
+}
+
+static void on_answer(void *self, exchange_id exchange,
+                      const struct http_response *response, int64_t now_ms,
+                      struct effects *fx)
+{
+    struct user *u = self;
+    struct user_job *job = job_of_exchange(u, exchange);
+    struct arena arena;
+    ProtobufCMessage *message = NULL;
+
+    (void)fx;
+    arena_init(&arena);
+    (void)codec_decode(&perigee__aurora__answer__descriptor, "Answer",
+                       response->type, response->body, &arena, &message, NULL);
+    if (job != NULL)
+        on_step_answer(u, job, response, (const Answer *)message, now_ms);
+    else if (exchange == u->read)
+        on_read_answer(u, response->status, (const Answer *)message);
+    arena_release(&arena);
+}
+
+static void on_broken(void *self, exchange_id exchange, const char *why,
+                      int64_t now_ms, struct effects *fx)
+{
+    struct user *u = self;
+    struct user_job *job = job_of_exchange(u, exchange);
+
+    (void)why;
+    (void)fx;
+    if (job != NULL)
+        again(u, job, now_ms);
+    else if (exchange == u->read)
+        u->read = 0;
+}
+
+static int64_t next_ms(const void *self)
+{
+    const struct user *u = self;
+    int64_t at_ms = u->read == 0 ? u->read_at_ms : INT64_MAX;
+
+    for (uint32_t i = 0; i < USER_JOBS; i++)
+        if (u->job[i].exchange == 0 && u->job[i].retry_ms < at_ms)
+            at_ms = u->job[i].retry_ms;
+    return at_ms;
+}
+
+static void on_time(void *self, int64_t now_ms, struct effects *fx)
+{
+    struct user *u = self;
+
+    for (uint32_t i = 0; i < USER_JOBS; i++) {
+        struct user_job *job = &u->job[i];
+        if (job->exchange == 0 && job->done < job->steps &&
+            now_ms >= job->retry_ms)
+            begin_step(u, job, fx);
+    }
+    if (u->read == 0 && now_ms >= u->read_at_ms)
+        begin_read(u, now_ms, fx);
+}
+
+const struct program USER_PROGRAM = {.name = "user",
+                                     .on_answer = on_answer,
+                                     .on_broken = on_broken,
+                                     .next_ms = next_ms,
+                                     .on_time = on_time};

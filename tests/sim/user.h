@@ -1,0 +1,64 @@
+/* A user of aurora: fifty jobs that are created, scaled, restarted and killed
+ * over the API at seeded times. Every change carries an Idempotency-Key and is
+ * repeated until it is answered; what was acknowledged is remembered, held
+ * against every later answer, and against the truth at the end. The user never
+ * crashes: it is who remembers. */
+#pragma once
+#include "base/job_key.h"
+#include "tests/sim/node.h"
+
+enum { USER_JOBS = 50, USER_STEPS_MAX = 5, USER_INSTANCES_MAX = 32 };
+
+enum user_verb {
+    USER_CREATE,        /* argument: instances */
+    USER_CREATE_BUNDLE, /* the same, evaluated by a script worker */
+    USER_SCALE,         /* argument: wanted */
+    USER_ADD,           /* argument: more */
+    USER_RESTART,       /* argument: batch size */
+    USER_KILL_ONE,      /* the lowest instance, when there are two */
+    USER_KILL
+};
+
+struct user_step {
+    enum user_verb verb;
+    uint32_t argument;
+    int64_t at_ms; /* wall time, not before */
+};
+
+struct user_job {
+    uint32_t number;
+    char role[16], env[16], name[16];
+    bool is_service;
+    bool flaps; /* a service that ends by itself now and then */
+    int64_t length_ms;
+    int status;
+    uint32_t cpu_milli, ram_mib, limit; /* limit 0: no constraint */
+    bool wants_port;
+    struct user_step step[USER_STEPS_MAX];
+    uint32_t steps, done;
+    exchange_id exchange; /* of the step under way; 0: none */
+    int64_t retry_ms;     /* when to begin or repeat it */
+    /* acknowledged: */
+    bool is_created, is_killed;
+    uint32_t wanted;  /* instances, as a set of bits */
+    uint32_t created; /* instances of the creation */
+};
+
+struct user_options {
+    const char *aurora; /* "host:port" */
+    const char *cluster;
+    bool speaks_json;
+    int64_t first_ms, last_ms; /* wall times of all steps */
+    uint64_t fate;
+};
+
+struct user;
+struct user *user_new(const struct user_options *options);
+void user_free(struct user *u);
+extern const struct program USER_PROGRAM;
+
+/* What is wrong with an answer; "" when nothing is. */
+const char *user_problem(const struct user *u);
+const struct user_job *user_job(const struct user *u, uint32_t at);
+/* What a script worker would say of a bundle of ours; packed Evaluation. */
+void user_evaluate(struct bytes bundle, struct buf *out);
