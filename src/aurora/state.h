@@ -33,7 +33,9 @@ enum program_times {
     HEARTBEATS_MISSED_MAX = 5,
     HEARTBEAT_DEFAULT_MS = 15000,
     RECONCILE_EXPLICIT_MS = 60 * 60 * 1000,
-    RECONCILE_IMPLICIT_OFFSET_MS = 30 * 60 * 1000,
+    /* Soon after a subscription: tasks that we gave up may have come back with
+     * their agent while nobody could tell us. */
+    RECONCILE_IMPLICIT_OFFSET_MS = 60 * 1000,
     RECONCILE_RETRY_MS = 2000
 };
 

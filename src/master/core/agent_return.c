@@ -128,7 +128,8 @@ static bool is_refused(struct framework *f, const struct agent *agent,
 }
 
 static void take_task(struct master *m, struct agent *agent,
-                      const struct task_report *report, struct outputs *out)
+                      const struct task_report *report, bool was_unreachable,
+                      struct outputs *out)
 {
     struct framework *f = master_framework(m, report->framework_id);
     if (!f) /* shut down already */
@@ -147,8 +148,12 @@ static void take_task(struct master *m, struct agent *agent,
         tell_reachable(lost, out);
         task = lost;
     }
-    if (!task)
+    if (!task) {
         task = learn_task(f, agent, report);
+        /* Told to be unreachable before this master began. */
+        if (was_unreachable && (f->flags & FRAMEWORK_PARTITION_AWARE))
+            tell_reachable(task, out);
+    }
     if (!task_state_is_terminal(task->state))
         task->state = report->state;
     task_join_agent(task, agent);
@@ -300,8 +305,8 @@ static void step_out(struct master *m, struct agent *agent, int64_t now_ms,
 }
 
 static void reconcile(struct master *m, struct agent *agent,
-                      const struct agent_subscribe *in, int64_t now_ms,
-                      struct outputs *out)
+                      const struct agent_subscribe *in, bool was_unreachable,
+                      int64_t now_ms, struct outputs *out)
 {
     take_frameworks(m, agent, in, now_ms, out);
     /* Executors and reported tasks first: they really use the machine. */
@@ -316,7 +321,7 @@ static void reconcile(struct master *m, struct agent *agent,
             *vec_add(&missing) = task;
     }
     for (uint32_t i = 0; i < in->task_count; i++)
-        take_task(m, agent, &in->task[i], out);
+        take_task(m, agent, &in->task[i], was_unreachable, out);
     for (uint32_t i = 0; i < missing.count; i++)
         ask_for(m, agent, missing.item[i], now_ms, out);
     vec_free(&missing);
@@ -366,7 +371,7 @@ struct agent *master_agent_subscribe(struct master *m,
     agent_set_state(m, agent, AGENT_CONNECTED);
     output_add(out, OUTPUT_PERSIST_AGENT)->agent = agent;
     allocator_add_agent(m->allocator, agent->number, &agent->total);
-    reconcile(m, agent, in, now_ms, out);
+    reconcile(m, agent, in, was_unreachable, now_ms, out);
     if (was_unreachable)
         end_missing(m, agent, now_ms, out);
     agent_start_pinging(m, agent, now_ms, out);
