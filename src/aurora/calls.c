@@ -442,6 +442,10 @@ static void on_ordered_done(struct aurora_program *p, int status,
             ask_after(p, &call);
         else if (link->explicit_ms > p->now_ms + RECONCILE_RETRY_MS)
             link->explicit_ms = p->now_ms + RECONCILE_RETRY_MS;
+        /* A lost KILL may be of a task that we gave up: only a report of
+         * everything shows it again. */
+        if (link->implicit_ms > p->now_ms + RECONCILE_IMPLICIT_OFFSET_MS)
+            link->implicit_ms = p->now_ms + RECONCILE_IMPLICIT_OFFSET_MS;
     }
     call_release(&call);
     if (stream_is_stale(status, text))

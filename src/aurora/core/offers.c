@@ -65,7 +65,7 @@ void aurora_report(struct aurora *a, struct bytes task_id,
     }
     struct task_facts nobody = {0};
     struct task_change change = task_machine(TASK_NONE, state, &nobody);
-    if (!(change.effects & TASK_KILL))
+    if (!(change.effects & TASK_KILL) || state == TASK_PARTITIONED)
         return;
     a->counters.illegal_changes++;
     *vec_add(&a->work.kills) = (struct task_ref){

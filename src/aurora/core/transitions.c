@@ -124,7 +124,9 @@ bool task_go(struct aurora *a, struct task *task, enum task_state to,
         return true;
     if (change.verdict == TASK_ILLEGAL) {
         a->counters.illegal_changes++;
-        if (change.effects & TASK_KILL)
+        /* What cannot be reached cannot be killed either: asking would only
+         * bring the same report again. It is killed when it comes back. */
+        if ((change.effects & TASK_KILL) && to != TASK_PARTITIONED)
             send_kill(a, task, now_ms);
         return false;
     }
