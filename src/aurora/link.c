@@ -172,7 +172,7 @@ void link_time(struct aurora_program *p, int64_t now_ms, struct effects *fx)
     }
     if (now_ms >= link->implicit_ms) {
         calls_reconcile_implicitly(p);
-        link->implicit_ms = now_ms + RECONCILE_EXPLICIT_MS;
+        link->implicit_ms = now_ms + RECONCILE_IMPLICIT_MS;
     }
 }
 

@@ -36,6 +36,7 @@ enum program_times {
     /* Soon after a subscription: tasks that we gave up may have come back with
      * their agent while nobody could tell us. */
     RECONCILE_IMPLICIT_OFFSET_MS = 60 * 1000,
+    RECONCILE_IMPLICIT_MS = 10 * 60 * 1000,
     RECONCILE_RETRY_MS = 2000
 };
 

@@ -20,8 +20,9 @@ struct told {
     char key[256]; /* "plain plain-7-1" */
     struct uuid uuid[TOLD_MAX];
     uint32_t count;
-    int terminal; /* mesos.v1.TaskState; -1: none yet */
-    bool is_over; /* told that it ended, is lost, or cannot be reached */
+    int terminal;   /* mesos.v1.TaskState; -1: none yet */
+    bool has_ended; /* told so, also by an answer to RECONCILE */
+    bool is_over;   /* told that it ended, is lost, or cannot be reached */
     UT_hash_handle hh;
 };
 
@@ -208,6 +209,7 @@ static void check_update(struct cluster *c, const struct node *node,
     struct uuid uuid;
 
     c->checks.updates++;
+    told->has_ended |= is_terminal(state);
     told->is_over |= is_terminal(state) || is_forgotten(state) ||
                      state == MESOS__V1__TASK_STATE__TASK_UNREACHABLE;
     if (told->terminal >= 0 && state != told->terminal &&
@@ -297,7 +299,7 @@ static bool has_ended(const struct cluster *c, const struct user_job *job,
                  job->role, job->env, job->name, instance);
 
     for (const struct told *t = c->checks.told; t != NULL; t = t->hh.next)
-        if (t->terminal >= 0 && strncmp(t->key, prefix, (size_t)size) == 0)
+        if (t->has_ended && strncmp(t->key, prefix, (size_t)size) == 0)
             return true;
     return false;
 }
