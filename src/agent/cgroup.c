@@ -1,5 +1,5 @@
 #include "agent/cgroup.h"
-#include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,20 +9,21 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     SHARES_PER_CPU = 1024, /* version 1 */
     WEIGHT_PER_CPU = 100,  /* version 2 */
     PROCESSES_MAX = 32768,
-    VALUE_MAX = 4096
+    VALUE_MAX = 4096,
+    TIDY_AGE_S = 600
 };
 
 static const char *const NAME[CGROUP_CONTROLLERS] = {"memory", "cpu", "pids",
                                                      "freezer", "cpuacct"};
 
-/* --- files
- * ------------------------------------------------------------------------ */
+/* --- files --------------------------------------------------------------- */
 
 static bool file_of(const struct cgroups *c, enum cgroup_controller controller,
                     const char *id, const char *name, char *out)
@@ -99,8 +100,7 @@ static int64_t line_value(const char *text, const char *key)
     return 0;
 }
 
-/* --- finding the mounts
- * ------------------------------------------------------------ */
+/* --- finding the mounts -------------------------------------------------- */
 
 static bool has_word(const char *list, const char *word, char separator)
 {
@@ -223,8 +223,26 @@ int cgroups_open(struct cgroups *out, const char *mounts, const char *root,
     return rc;
 }
 
-/* --- one container
- * ------------------------------------------------------------------ */
+void cgroups_tidy(const struct cgroups *c)
+{
+    time_t before = time(NULL) - TIDY_AGE_S;
+    for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+        char path[CGROUP_PATH_MAX];
+        struct stat st;
+        DIR *directory = c->base[i][0] != '\0' ? opendir(c->base[i]) : NULL;
+        if (directory == NULL)
+            continue;
+        for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+            if (entry->d_name[0] != '.' &&
+                file_of(c, i, entry->d_name, "", path) &&
+                lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+                st.st_mtime < before)
+                (void)rmdir(path); /* refused while a process is inside */
+        closedir(directory);
+    }
+}
+
+/* --- one container ------------------------------------------------------- */
 
 int cgroup_make(const struct cgroups *c, const char *id, struct err *err)
 {
@@ -347,9 +365,7 @@ void cgroup_kill(const struct cgroups *c, const char *id)
         freezer(c, id, "THAWED");
 }
 
-/* --- memory
- * ---------------------------------------------------------------------------
- */
+/* --- memory -------------------------------------------------------------- */
 
 static int watch_v1(const struct cgroups *c, const char *id)
 {

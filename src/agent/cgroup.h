@@ -34,6 +34,11 @@ struct cgroups {
 int cgroups_open(struct cgroups *out, const char *mounts, const char *root,
                  struct err *err);
 
+/* Remove empty groups that are older than ten minutes: left behind by agents
+ * that never came back. Those of other agents on this machine are either in
+ * use or younger. */
+void cgroups_tidy(const struct cgroups *c);
+
 /* Make the container's group; limits follow with cgroup_limit. */
 int cgroup_make(const struct cgroups *c, const char *id, struct err *err);
 bool cgroup_exists(const struct cgroups *c, const char *id);

@@ -68,8 +68,7 @@ struct containers {
     pid_t sweeper;               /* 0: none runs */
 };
 
-/* --- making and ending the record
- * ------------------------------------------------ */
+/* --- making and ending the record ---------------------------------------- */
 
 static struct container *find(struct containers *all, const char *id)
 {
@@ -135,8 +134,7 @@ static void finish(struct container *container)
     forget(container);
 }
 
-/* --- destroying
- * -------------------------------------------------------------------- */
+/* --- destroying ---------------------------------------------------------- */
 
 /* Kill what is there; true when nothing was. */
 static bool kill_by_group(struct container *container)
@@ -210,8 +208,7 @@ static void fail(struct container *container, const char *text)
     destroy(container);
 }
 
-/* --- watching
- * ---------------------------------------------------------------------- */
+/* --- watching ------------------------------------------------------------ */
 
 static bool is_trusted_end(const struct container *container)
 {
@@ -278,8 +275,7 @@ static void watch_memory(struct container *container)
     event_add(container->memory_event, NULL);
 }
 
-/* --- launching
- * ----------------------------------------------------------------------- */
+/* --- launching ----------------------------------------------------------- */
 
 static const char *const *copy_list(struct arena *arena,
                                     const char *const *list)
@@ -432,8 +428,7 @@ static void start_executor(struct container *container)
     daemon_fact(all->daemon, AGENT_FACT_STARTED, &fact, sizeof fact);
 }
 
-/* --- fetching
- * ------------------------------------------------------------------------- */
+/* --- fetching ------------------------------------------------------------ */
 
 static void fetch_next(struct container *container);
 
@@ -510,9 +505,7 @@ static void fetch_next(struct container *container)
     process_watch_add(all->watch, pid, on_fetcher_exit, container);
 }
 
-/* --- the acts
- * ---------------------------------------------------------------------------
- */
+/* --- the acts ------------------------------------------------------------ */
 
 static int prepare(struct container *container, struct err *err)
 {
@@ -708,6 +701,8 @@ int containers_open(struct containers **out, struct daemon *daemon,
         free(all);
         return err_set(err, ERR_IO, "cannot watch children");
     }
+    if (config->cgroups != NULL)
+        cgroups_tidy(config->cgroups);
     *out = all;
     return 0;
 }

@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- to an executor
- * --------------------------------------------------------------- */
+/* --- to an executor ------------------------------------------------------ */
 
 static void send_event(struct agent_program *p,
                        const struct agent_executor *executor,
@@ -123,8 +122,7 @@ static void send_plain(struct agent_program *p,
     send_event(p, executor, &event, fx);
 }
 
-/* --- to the master
- * ---------------------------------------------------------------- */
+/* --- to the master ------------------------------------------------------- */
 
 static void call_update(struct agent_program *p, const char *framework_id,
                         Mesos__V1__TaskStatus *status,
@@ -189,8 +187,7 @@ static void call_exited(struct agent_program *p,
     agent_link_call(p, &call, fx);
 }
 
-/* --- containers
- * --------------------------------------------------------------------- */
+/* --- containers ---------------------------------------------------------- */
 
 static void act_limit(const struct agent_executor *executor, struct effects *fx)
 {
@@ -222,8 +219,7 @@ static void act_recover(struct agent_program *p,
     effect_act(fx, AGENT_ACT_RECOVER, &recover, sizeof recover);
 }
 
-/* --- all of them
- * ---------------------------------------------------------------------- */
+/* --- all of them --------------------------------------------------------- */
 
 static void log_update(struct agent_program *p,
                        const struct agent_update *update, struct effects *fx)
@@ -231,33 +227,43 @@ static void log_update(struct agent_program *p,
     const struct agent_task *task = update->task;
     if (agent_task_state_is_terminal(update->state))
         p->count.tasks_ended[update->state]++;
-    effect_log(fx, 2, "task_update task=%s framework=%s state=%d", task->id,
-               task->executor->framework->id, (int)update->state);
+    effect_log(fx, 2, "task_update task=%s framework=%s state=%s",
+               agent_shown(&p->arena, task->id),
+               agent_shown(&p->arena, task->executor->framework->id),
+               agent_state_name((int)update->state));
+}
+
+static void log_executor(struct agent_program *p, const char *event,
+                         const struct agent_executor *executor,
+                         const char *more, struct effects *fx)
+{
+    effect_log(fx, 2, "%s container=%s framework=%s executor=%s%s", event,
+               executor->container_id,
+               agent_shown(&p->arena, executor->framework->id),
+               agent_shown(&p->arena, executor->id), more);
 }
 
 static void log_effect(struct agent_program *p,
                        const struct agent_effect *effect, struct effects *fx)
 {
+    const struct agent_executor *executor = effect->executor;
     switch (effect->kind) {
     case AGENT_START:
         p->count.launches++;
-        effect_log(fx, 2,
-                   "container_launch container=%s framework=%s "
-                   "executor=%s",
-                   effect->executor->container_id,
-                   effect->executor->framework->id, effect->executor->id);
+        log_executor(p, "container_launch", executor, "", fx);
         break;
     case AGENT_DESTROY:
-        effect_log(
-            fx, 2, "container_destroy container=%s executor=%s why=\"%s\"",
-            effect->executor->container_id, effect->executor->id,
-            effect->executor->cause.message ? effect->executor->cause.message
-                                            : "asked for");
+        log_executor(
+            p, "container_destroy", executor,
+            arena_printf(&p->arena, " why=%s",
+                         agent_shown(&p->arena, executor->cause.message
+                                                    ? executor->cause.message
+                                                    : "asked for")),
+            fx);
         break;
     case AGENT_EXITED:
-        effect_log(fx, 2, "container_exited container=%s executor=%s status=%d",
-                   effect->executor->container_id, effect->executor->id,
-                   effect->status);
+        log_executor(p, "container_exited", executor,
+                     arena_printf(&p->arena, " status=%d", effect->status), fx);
         break;
     case AGENT_SAVE_UPDATE:
         if (!effect->update->is_acknowledged)

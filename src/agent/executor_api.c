@@ -68,6 +68,9 @@ static const char *update_problem(const Mesos__V1__Executor__Call *call,
                             "Received Call from executor %s of framework %s "
                             "with invalid source, expecting 'SOURCE_EXECUTOR'",
                             executor_id, framework_id);
+    if (protobuf_c_enum_descriptor_get_value(&mesos__v1__task_state__descriptor,
+                                             (int)status->state) == NULL)
+        return "Expecting 'state' to be known";
     if (status->state == MESOS__V1__TASK_STATE__TASK_STAGING)
         return arena_printf(arena,
                             "Received TASK_STAGING from executor %s of "
@@ -183,7 +186,9 @@ static void subscribe(struct agent_program *p, exchange_id exchange,
     effect_log(fx, 2,
                "executor_subscribed executor=%s framework=%s "
                "container=%s",
-               executor->id, executor->framework->id, executor->container_id);
+               agent_shown(arena, executor->id),
+               agent_shown(arena, executor->framework->id),
+               executor->container_id);
     agent_core_subscribe(p->core, &subscribe, now_ms, &p->core_fx);
 }
 

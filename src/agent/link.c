@@ -53,12 +53,12 @@ static void link_down(struct agent_program *p, const char *why, int64_t now_ms,
     link->retry_at_ms =
         now_ms + base / 2 + (int64_t)rng_below(&p->rng, (uint64_t)base / 2);
     agent_core_unlinked(p->core);
-    effect_log(fx, 1, "master_link_down master=%s why=\"%s\" retry_ms=%lld",
-               p->master, why, (long long)(link->retry_at_ms - now_ms));
+    effect_log(fx, 1, "master_link_down master=%s why=%s retry_ms=%lld",
+               p->master, agent_shown(&p->arena, why),
+               (long long)(link->retry_at_ms - now_ms));
 }
 
-/* --- SUBSCRIBE
- * --------------------------------------------------------------------- */
+/* --- SUBSCRIBE ----------------------------------------------------------- */
 
 static Mesos__V1__ExecutorInfo *executor_info(
     struct agent_program *p, const struct agent_executor *executor)
@@ -130,8 +130,7 @@ void agent_link_open(struct agent_program *p, int64_t now_ms,
         subscribe(p, now_ms, fx);
 }
 
-/* --- calls
- * -------------------------------------------------------------------------- */
+/* --- calls --------------------------------------------------------------- */
 
 static void make_call(struct agent_program *p, struct bytes body,
                       struct effects *fx)
@@ -198,7 +197,7 @@ void agent_link_answer(struct agent_program *p, exchange_id exchange,
         return;
     p->count.refused_calls++;
     if (status == 400 || status == 413) /* this call only; it is told later */
-        effect_log(fx, 1, "call_refused why=\"%s\"", why);
+        effect_log(fx, 1, "call_refused why=%s", agent_shown(&p->arena, why));
     else
         link_down(p, why, now_ms, fx);
 }
@@ -228,9 +227,7 @@ int64_t agent_link_next_ms(const struct agent_program *p)
     return p->is_recovered ? p->link.retry_at_ms : INT64_MAX;
 }
 
-/* --- orders
- * ---------------------------------------------------------------------------
- */
+/* --- orders -------------------------------------------------------------- */
 
 static void on_subscribed(struct agent_program *p,
                           const Perigee__Agent__Event__Subscribed *subscribed,

@@ -145,8 +145,7 @@ static int complain(const struct err *err, int status)
 }
 
 /* --- "perigee-agent sweep WORK_DIR BEFORE_MS [CONTAINER...]": the agent's own
- *     child that removes old sandboxes
- * ---------------------------------------------- */
+ * child that removes old sandboxes  */
 
 static int sweep(int argc, char **argv)
 {
@@ -164,8 +163,7 @@ static int sweep(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
-/* --- configuration
- * --------------------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------- */
 
 static void set_default(char **value, char *fallback)
 {
@@ -255,8 +253,7 @@ static int settle_isolation(const struct agent_config *config,
     return 0;
 }
 
-/* --- the daemon
- * -------------------------------------------------------------------------- */
+/* --- the daemon ---------------------------------------------------------- */
 
 static uint32_t flags_of(const struct agent_config *config,
                          struct agent_flag *flag, char text[][32])

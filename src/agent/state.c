@@ -41,13 +41,6 @@ static void put_message(struct json_writer *w, const ProtobufCMessage *message)
     buf_release(&json);
 }
 
-static const char *state_name(int state)
-{
-    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
-        &mesos__v1__task_state__descriptor, state);
-    return value ? value->name : "TASK_UNKNOWN";
-}
-
 static const char *role_of(Mesos__V1__Resource *const *resource, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -75,7 +68,7 @@ static void put_statuses(struct json_writer *w, const Mesos__V1__Task *task)
     for (size_t i = 0; i < task->n_statuses; i++) {
         const Mesos__V1__TaskStatus *status = task->statuses[i];
         json_begin_object(w);
-        json_put_string(w, "state", state_name((int)status->state));
+        json_put_string(w, "state", agent_state_name((int)status->state));
         json_key(w, "timestamp");
         json_double(w, status->timestamp);
         if (status->container_status != NULL) {
@@ -105,7 +98,7 @@ static void put_task(const struct agent_program *p, struct json_writer *w,
     json_put_string(w, "executor_id",
                     message->executor_id ? message->executor_id->value : "");
     json_put_string(w, "slave_id", p->agent_id);
-    json_put_string(w, "state", state_name((int)message->state));
+    json_put_string(w, "state", agent_state_name((int)message->state));
     put_resources(w, "resources", &task->resources);
     json_put_string(w, "role",
                     role_of(message->resources, message->n_resources));

@@ -78,8 +78,7 @@ Mesos__V1__AgentInfo *agent_info(const struct agent_program *p,
     return info;
 }
 
-/* --- statuses ---------------------------------------------------------------
- */
+/* --- statuses ------------------------------------------------------------ */
 
 static Mesos__V1__TaskResourceLimitation *limitation(int64_t mem_bytes,
                                                      struct arena *arena)
@@ -198,4 +197,32 @@ void agent_framework_decode(const Mesos__V1__FrameworkInfo *info,
             info->capabilities[i]->type ==
                 MESOS__V1__FRAMEWORK_INFO__CAPABILITY__TYPE__PARTITION_AWARE)
             out->is_partition_aware = true;
+}
+
+enum { SHOWN_MAX = 200 };
+
+const char *agent_shown(struct arena *arena, const char *text)
+{
+    size_t size = strcspn(text, "\r\n");
+    if (size > SHOWN_MAX)
+        size = SHOWN_MAX;
+    if (size > 0 && strcspn(text, " =\"\\\t") >= size)
+        return arena_strndup(arena, text, size);
+    char *out = arena_alloc(arena, 2 * size + 3), *at = out;
+    *at++ = '"';
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '"' || text[i] == '\\')
+            *at++ = '\\';
+        *at++ = text[i];
+    }
+    *at++ = '"';
+    *at = '\0';
+    return out;
+}
+
+const char *agent_state_name(int state)
+{
+    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+        &mesos__v1__task_state__descriptor, state);
+    return value ? value->name : "TASK_UNKNOWN";
 }

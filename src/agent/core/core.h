@@ -222,8 +222,7 @@ void agent_core_start(struct agent_core *core, int64_t now_ms,
 void agent_core_alive(struct agent_core *core, const char *container_id,
                       int64_t pid, uint64_t born, struct agent_effects *fx);
 
-/* --- time ------------------------------------------------------------------
- */
+/* --- time ---------------------------------------------------------------- */
 
 int64_t agent_core_next_ms(const struct agent_core *core);
 void agent_core_tick(struct agent_core *core, int64_t now_ms,

@@ -144,8 +144,7 @@ void agent_core_failed(struct agent_core *core, const char *container_id,
 }
 
 void agent_core_exited(struct agent_core *core, const char *container_id,
-                       int32_t status, int64_t now_ms,
-                       struct agent_effects *fx)
+                       int32_t status, int64_t now_ms, struct agent_effects *fx)
 {
     agent_core_clear_graves(core);
     struct agent_executor *executor = agent_core_container(core, container_id);
@@ -186,18 +185,17 @@ void agent_core_started(struct agent_core *core, const char *container_id,
               executor->serial);
 }
 
-/* --- the executor's own calls ----------------------------------------------
- */
+/* --- the executor's own calls -------------------------------------------- */
 
 /* The kernel kills a process of a container that is out of memory, which its
- * executor tells as a signal. The agent knows better and tells it at the end. */
+ * executor tells as a signal. The agent knows better and tells it at the end.
+ */
 static bool is_overruled(const struct agent_executor *executor,
                          enum agent_task_state state)
 {
     return executor->cause.message != NULL &&
            executor->cause.reason == AGENT_REASON_MEMORY &&
-           agent_task_state_is_terminal(state) &&
-           state != AGENT_TASK_FINISHED;
+           agent_task_state_is_terminal(state) && state != AGENT_TASK_FINISHED;
 }
 
 int agent_core_update(struct agent_core *core, struct agent_executor *executor,
@@ -325,8 +323,7 @@ void agent_core_stream_gone(struct agent_core *core, uint64_t stream,
     }
 }
 
-/* --- shutting down -----------------------------------------------------------
- */
+/* --- shutting down ------------------------------------------------------- */
 
 static void shut_down(struct agent_core *core, struct agent_executor *executor,
                       int64_t now_ms, struct agent_effects *fx)
@@ -399,8 +396,7 @@ void agent_core_shutdown_all(struct agent_core *core, int64_t now_ms,
     shut_down_framework(core, framework, now_ms, fx);
 }
 
-/* --- time --------------------------------------------------------------------
- */
+/* --- time ---------------------------------------------------------------- */
 
 static void silent(struct agent_core *core, struct agent_executor *executor,
                    struct agent_effects *fx)
