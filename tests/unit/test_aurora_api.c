@@ -512,6 +512,7 @@ static void test_an_unused_offer_goes_back_after_a_while(void **unused)
     offer(w, "m-S0", 4);
     pass(w, 60 * 1000);
     assert_int_equal(count_calls(w, CALL(DECLINE)), 0);
+    accept_calls(w); /* it asked after its tasks */
     /* Heartbeats keep the link alive meanwhile. */
     for (int i = 0; i < 10; i++) {
         MasterEvent event = MESOS__V1__SCHEDULER__EVENT__INIT;
