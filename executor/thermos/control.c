@@ -1,31 +1,87 @@
 #include "executor/thermos/control.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
-bool control_send(int fd, const struct control_message *message)
+union fd_space { /* aligned as the kernel wants it */
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
+};
+
+static size_t size_of(const struct control_message *message)
 {
-    size_t size = offsetof(struct control_message, text) +
-                  strnlen(message->text, sizeof message->text - 1) + 1;
-    ssize_t n;
-    do
-        n = send(fd, message, size, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    return n == (ssize_t)size;
+    return offsetof(struct control_message, text) +
+           strnlen(message->text, sizeof message->text - 1) + 1;
 }
 
-int control_receive(int fd, struct control_message *out)
+static void attach(struct msghdr *head, union fd_space *space, const int *fds,
+                   size_t count)
 {
+    if (count == 0)
+        return;
+    memset(space, 0, sizeof *space);
+    head->msg_control = space->bytes;
+    head->msg_controllen = CMSG_SPACE(count * sizeof *fds);
+    struct cmsghdr *control = CMSG_FIRSTHDR(head);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(count * sizeof *fds);
+    memcpy(CMSG_DATA(control), fds, count * sizeof *fds);
+}
+
+bool control_send_fds(int fd, const struct control_message *message,
+                      const int *fds, size_t count)
+{
+    union fd_space space;
+    struct iovec part = {(void *)(uintptr_t)message, size_of(message)};
+    struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t n;
+
+    attach(&head, &space, fds, count);
     do
-        n = recv(fd, out, sizeof *out, MSG_DONTWAIT);
+        n = sendmsg(fd, &head, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n == (ssize_t)part.iov_len;
+}
+
+bool control_send(int fd, const struct control_message *message)
+{
+    return control_send_fds(fd, message, NULL, 0);
+}
+
+static void detach(struct msghdr *head, int fds[CONTROL_FDS_MAX])
+{
+    struct cmsghdr *control = CMSG_FIRSTHDR(head);
+    for (int i = 0; i < CONTROL_FDS_MAX; i++)
+        fds[i] = -1;
+    if (control == NULL || control->cmsg_level != SOL_SOCKET ||
+        control->cmsg_type != SCM_RIGHTS)
+        return;
+    size_t size = control->cmsg_len - CMSG_LEN(0);
+    if (size <= CONTROL_FDS_MAX * sizeof *fds)
+        memcpy(fds, CMSG_DATA(control), size);
+}
+
+int control_receive(int fd, struct control_message *out,
+                    int fds[CONTROL_FDS_MAX])
+{
+    union fd_space space;
+    struct iovec part = {out, sizeof *out};
+    struct msghdr head = {.msg_iov = &part,
+                          .msg_iovlen = 1,
+                          .msg_control = space.bytes,
+                          .msg_controllen = sizeof space.bytes};
+    ssize_t n;
+
+    do
+        n = recvmsg(fd, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 0;
     if (n <= (ssize_t)offsetof(struct control_message, text))
         return -1;
     ((char *)out)[n - 1] = '\0';
+    detach(&head, fds);
     return 1;
 }

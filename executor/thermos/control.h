@@ -1,8 +1,11 @@
 /* The line between an executor and its runner: a socket pair of sequential
- * packets. Both ends are one binary, so a packet is a plain struct. */
+ * packets. Both ends are one binary, so a packet is a plain struct. A packet
+ * may carry descriptors: the executor holds the reading ends of the logs'
+ * FIFOs, so that what was written outlives both the writer and the runner. */
 #pragma once
 #include "executor/thermos/core/thermos.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum control_kind {
@@ -14,8 +17,12 @@ enum control_kind {
     /* runner -> executor */
     CONTROL_RUNNING, /* the first process runs, or all were adopted; number:
                         the task's finalization_wait in milliseconds */
-    CONTROL_ENDED    /* state, text */
+    CONTROL_ENDED,   /* state, text */
+    CONTROL_HOLD,    /* number: a key; with descriptors to keep open */
+    CONTROL_RELEASE  /* number: the key; they are not needed any more */
 };
+
+enum { CONTROL_FDS_MAX = 2 };
 
 struct control_message {
     uint32_t kind;
@@ -27,5 +34,9 @@ struct control_message {
 
 /* True when the packet went out; false: the other side is gone or choked. */
 bool control_send(int fd, const struct control_message *message);
-/* 1: a message; 0: nothing now; -1: the other side is gone. */
-int control_receive(int fd, struct control_message *out);
+bool control_send_fds(int fd, const struct control_message *message,
+                      const int *fds, size_t count);
+/* 1: a message; 0: nothing now; -1: the other side is gone. Descriptors that
+ * came with it are the caller's; unused places of fds are -1. */
+int control_receive(int fd, struct control_message *out,
+                    int fds[CONTROL_FDS_MAX]);

@@ -31,6 +31,11 @@ struct told_exit {
     int status;
 };
 
+struct held_log { /* reading ends of the FIFOs of one run */
+    int64_t key;
+    int fd[CONTROL_FDS_MAX];
+};
+
 struct executor {
     struct executor_options options;
     const char *sandbox;
@@ -41,15 +46,45 @@ struct executor {
     int control;                 /* to the runner; -1 */
     struct event *readable;      /* of control */
     VEC(struct told_exit) exits; /* of children that were not the runner */
+    VEC(struct held_log) held;
     bool is_destroying;
 };
 
 /* --- what the runner tells ------------------------------------------------ */
 
-static void on_message(struct executor *x,
-                       const struct control_message *message)
+static void close_held(struct held_log *held)
 {
-    if (message->kind == CONTROL_RUNNING) {
+    for (int i = 0; i < CONTROL_FDS_MAX; i++)
+        if (held->fd[i] >= 0)
+            (void)close(held->fd[i]);
+}
+
+static void release_log(struct executor *x, int64_t key)
+{
+    for (uint32_t i = 0; i < x->held.count; i++)
+        if (x->held.item[i].key == key) {
+            close_held(&x->held.item[i]);
+            vec_remove(&x->held, i);
+            return;
+        }
+}
+
+static void hold_log(struct executor *x, int64_t key, const int *fds)
+{
+    struct held_log held = {.key = key};
+    memcpy(held.fd, fds, sizeof held.fd);
+    release_log(x, key);
+    *vec_add(&x->held) = held;
+}
+
+static void on_message(struct executor *x,
+                       const struct control_message *message, const int *fds)
+{
+    if (message->kind == CONTROL_HOLD)
+        hold_log(x, message->number, fds);
+    else if (message->kind == CONTROL_RELEASE)
+        release_log(x, message->number);
+    else if (message->kind == CONTROL_RUNNING) {
         struct executor_running running = {message->number};
         daemon_fact(x->daemon, EXECUTOR_FACT_RUNNING, &running, sizeof running);
     } else if (message->kind == CONTROL_ENDED) {
@@ -64,9 +99,10 @@ static void on_message(struct executor *x,
 static void read_control(struct executor *x)
 {
     struct control_message message;
-    int rc = 0;
-    while (x->control >= 0 && (rc = control_receive(x->control, &message)) > 0)
-        on_message(x, &message);
+    int fds[CONTROL_FDS_MAX], rc = 0;
+    while (x->control >= 0 &&
+           (rc = control_receive(x->control, &message, fds)) > 0)
+        on_message(x, &message, fds);
     if (rc < 0)
         (void)event_del(x->readable); /* its exit follows */
 }
@@ -316,6 +352,9 @@ static int run(struct executor *x, struct err *err)
     }
     executor_program_free(program);
     vec_free(&x->exits);
+    for (uint32_t i = 0; i < x->held.count; i++)
+        close_held(&x->held.item[i]);
+    vec_free(&x->held);
     return rc;
 }
 

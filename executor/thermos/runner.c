@@ -232,8 +232,8 @@ static void on_message(struct runner *r, const struct control_message *message)
 static void on_control(struct runner *r)
 {
     struct control_message message;
-    int rc;
-    while ((rc = control_receive(r->control, &message)) == 1)
+    int none[CONTROL_FDS_MAX], rc;
+    while ((rc = control_receive(r->control, &message, none)) == 1)
         on_message(r, &message);
     if (rc < 0)
         on_executor_gone(r);
@@ -287,10 +287,8 @@ static void on_logs(struct runner *r)
         if (!is_due(r, log->log.fifo))
             continue;
         (void)task_log_pump(&log->log);
-        if (log->log.fifo >= 0)
-            continue;
-        task_log_close(&log->log);
-        vec_remove(&r->logs, i);
+        if (log->log.fifo < 0)
+            runner_log_ended(r, i);
     }
 }
 

@@ -12,6 +12,48 @@ enum { EXIT_UNRUNNABLE = 127 };
 
 /* --- processes ------------------------------------------------------------ */
 
+/* Names the FIFOs of one run to the executor. */
+static int64_t log_key(uint32_t process, uint32_t run)
+{
+    return (int64_t)process << 32 | run;
+}
+
+static bool has_log(const struct runner *r, uint32_t process, uint32_t run)
+{
+    for (uint32_t i = 0; i < r->logs.count; i++)
+        if (r->logs.item[i].process == process && r->logs.item[i].run == run)
+            return true;
+    return false;
+}
+
+void runner_log_ended(struct runner *r, uint32_t at)
+{
+    struct runner_log log = r->logs.item[at];
+    task_log_close(&log.log);
+    vec_remove(&r->logs, at);
+    if (r->control >= 0 && !has_log(r, log.process, log.run))
+        (void)control_send(
+            r->control,
+            &(struct control_message){.kind = CONTROL_RELEASE,
+                                      .number = log_key(log.process, log.run)});
+}
+
+/* Should this runner die, the executor still has what the process wrote. */
+static void hold_logs(const struct runner *r, uint32_t process, uint32_t run)
+{
+    int fds[CONTROL_FDS_MAX];
+    size_t count = 0;
+    for (uint32_t i = 0; i < r->logs.count && count < CONTROL_FDS_MAX; i++)
+        if (r->logs.item[i].process == process && r->logs.item[i].run == run)
+            fds[count++] = r->logs.item[i].log.fifo;
+    if (r->control >= 0 && count > 0)
+        (void)control_send_fds(
+            r->control,
+            &(struct control_message){.kind = CONTROL_HOLD,
+                                      .number = log_key(process, run)},
+            fds, count);
+}
+
 static void drop_logs(struct runner *r, uint32_t process, uint32_t run)
 {
     for (uint32_t i = r->logs.count; i-- > 0;) {
@@ -19,10 +61,9 @@ static void drop_logs(struct runner *r, uint32_t process, uint32_t run)
         if (log->process != process || log->run != run)
             continue;
         task_log_drain(&log->log);
-        if (log->log.fifo >= 0)
-            continue; /* a child of it still writes */
-        task_log_close(&log->log);
-        vec_remove(&r->logs, i);
+        if (log->log.fifo < 0)
+            runner_log_ended(r, i);
+        /* else a child of it still writes */
     }
 }
 
@@ -39,13 +80,14 @@ void runner_process_ended(struct runner *r, uint32_t at, int wait_status,
         is_lost ? RUN_LOST : runner_outcome(r, wait_status);
     uint32_t run = r->run.process[at].run;
 
+    /* Logs first: once the end is recorded nobody looks for them. */
+    drop_logs(r, at, run);
     runner_record_process(r, at, states[outcome], is_lost ? -1 : wait_status,
                           now_ms);
     if (process->pidfd >= 0)
         (void)close(process->pidfd);
     *process = (struct runner_process){
         .pidfd = -1, .wait_status = is_lost ? -1 : wait_status};
-    drop_logs(r, at, run);
     task_run_ended(&r->run, at, outcome, now_ms);
     runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_ENDED,
                                          .process = r->config.process[at].name,
@@ -69,6 +111,7 @@ static int open_logs(struct runner *r, uint32_t at, int writer[3],
         if (rc == 0 && log.fifo >= 0)
             *vec_add(&r->logs) = (struct runner_log){log, at, run};
     }
+    hold_logs(r, at, run);
     return rc;
 }
 

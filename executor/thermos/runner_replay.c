@@ -6,8 +6,10 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -275,16 +277,40 @@ int runner_open_stream(struct runner *r, struct err *err)
 
 /* --- adoption ------------------------------------------------------------- */
 
-static void reopen_logs(struct runner *r, uint32_t at)
+/* A FIFO of an earlier runner: "<process>.<run>.stdout". The process may be
+ * gone while children of it still write. */
+static void reopen_log(struct runner *r, const char *name)
 {
-    const struct process_config *config = &r->config.process[at];
-    for (int stream = 1; stream <= 2; stream++) {
-        struct runner_log *log = vec_add(&r->logs);
-        log->process = at;
-        log->run = r->run.process[at].run;
-        task_log_reopen(&log->log, &config->log, config->name, log->run,
-                        stream);
+    const char *dot = strrchr(name, '.');
+    int stream = dot == NULL                   ? 0
+                 : strcmp(dot, ".stdout") == 0 ? 1
+                 : strcmp(dot, ".stderr") == 0 ? 2
+                                               : 0;
+    for (uint32_t i = 0; stream != 0 && i < r->config.count; i++) {
+        const struct process_config *config = &r->config.process[i];
+        size_t size = strlen(config->name);
+        char *end = NULL;
+        if (strncmp(name, config->name, size) != 0 || name[size] != '.')
+            continue;
+        unsigned long run = strtoul(name + size + 1, &end, 10);
+        if (end != dot || end == name + size + 1 || run >= PLAN_RUNS_MAX)
+            continue;
+        struct runner_log log = {.process = i, .run = (uint32_t)run};
+        task_log_reopen(&log.log, &config->log, config->name, log.run, stream);
+        if (log.log.fifo >= 0)
+            *vec_add(&r->logs) = log;
+        return;
     }
+}
+
+static void reopen_logs(struct runner *r)
+{
+    DIR *dir = opendir(".thermos");
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        reopen_log(r, entry->d_name);
+    if (dir != NULL)
+        (void)closedir(dir);
 }
 
 static int watch(pid_t pid)
@@ -298,7 +324,6 @@ static void adopt_one(struct runner *r, uint32_t at, int64_t now_ms)
     bool is_same = process->start_ticks != 0 &&
                    tree_start_ticks(process->pid) == process->start_ticks;
 
-    reopen_logs(r, at);
     if (!is_same) {
         /* Without an executor nobody will ever tell. */
         process->suspect_ms = r->control >= 0 ? now_ms + DOUBT_MS : now_ms;
@@ -316,7 +341,6 @@ static bool is_told_gone(struct runner *r, uint32_t at, int64_t now_ms)
 {
     for (uint32_t i = 0; i < r->early.count; i++)
         if (r->early.item[i].pid == r->process[at].pid) {
-            reopen_logs(r, at);
             runner_process_ended(r, at, r->early.item[i].status, false, now_ms);
             return true;
         }
@@ -325,6 +349,8 @@ static bool is_told_gone(struct runner *r, uint32_t at, int64_t now_ms)
 
 void runner_adopt(struct runner *r, int64_t now_ms)
 {
+    if (r->is_replayed)
+        reopen_logs(r);
     for (uint32_t i = 0; i < r->config.count; i++)
         if (r->process[i].pid != 0 && !is_told_gone(r, i, now_ms))
             adopt_one(r, i, now_ms);

@@ -64,6 +64,8 @@ void runner_tell_running(struct runner *r); /* once */
 /* runner_processes.c */
 /* What could not be started, or not be recorded, did not run: LOST. */
 void runner_start(struct runner *r, uint32_t process, int64_t now_ms);
+/* A log whose FIFO is at its end: close and forget it. */
+void runner_log_ended(struct runner *r, uint32_t at);
 /* Whoever lost his parent is a child of ours, or of the executor when an
  * earlier runner died: signal them and tell the core how many there are. */
 void runner_sweep(struct runner *r, int signal);

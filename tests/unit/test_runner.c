@@ -129,6 +129,7 @@ struct rig {
     pid_t runner;
     int control;
     VEC(struct control_message) exits;
+    VEC(int) held; /* reading ends, for ever */
     bool is_running, is_over;
     enum thermos_state state;
     char text[THERMOS_MESSAGE_MAX + 1];
@@ -149,6 +150,9 @@ static void rig_release(struct rig *r)
     assert_int_equal(dir_remove(r->dir, NULL), 0);
     buf_release(&r->task);
     vec_free(&r->exits);
+    for (uint32_t i = 0; i < r->held.count; i++)
+        (void)close(r->held.item[i]);
+    vec_free(&r->held);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left */
     assert_int_equal(errno, ECHILD);
 }
@@ -203,7 +207,11 @@ static void start(struct rig *r)
 static void hear(struct rig *r)
 {
     struct control_message message;
-    while (control_receive(r->control, &message) == 1) {
+    int fds[CONTROL_FDS_MAX];
+    while (control_receive(r->control, &message, fds) == 1) {
+        for (int i = 0; i < CONTROL_FDS_MAX; i++)
+            if (fds[i] >= 0)
+                *vec_add(&r->held) = fds[i];
         if (message.kind == CONTROL_RUNNING)
             r->is_running = true;
         if (message.kind == CONTROL_ENDED && !r->is_over) {
