@@ -160,6 +160,9 @@ static int open_loop(struct daemon *d, struct err *err)
 
     event_set_log_callback(on_libevent_log);
     (void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    /* Changes of interest are told to the kernel once per turn, and only what
+     * is left of them: bufferevents change their mind a lot. */
+    (void)event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
     d->base = event_base_new_with_config(config);
     event_config_free(config);
     d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
