@@ -178,7 +178,7 @@ static int open_below(const char *root, const char *name, struct stat *status,
 static int read_disk(const struct bundle_files *files, struct bundle_file *file,
                      struct err *err)
 {
-    struct stat status;
+    struct stat status = {0};
     size_t max = size_max(files, file->is_asset);
     int fd = open_below(files->root, file->path, &status, err);
     if (fd < 0)

@@ -1,6 +1,7 @@
 #include "script/job_check.h"
 #include "script/job_build.h"
 #include "script/template.h"
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +262,7 @@ static bool is_asset(const char *uri)
 static void check_details(const struct check *c, const Perigee__Job *job)
 {
     const Perigee__TaskConfig *task = job->task;
+    assert(task != NULL); /* required by the schema, checked before */
     const char *tier = job_tier_problem(job->production, job->tier);
     if (tier != NULL)
         c->problem(c->context, "tier", tier, "want one of them", NULL);

@@ -57,7 +57,7 @@ static const char *keep_source(struct evaluation *e, struct bytes source)
         source.size < SOURCE_SHOWN_MAX ? source.size : SOURCE_SHOWN_MAX;
     while (size < source.size && size > 0 && (source.data[size] & 0xc0) == 0x80)
         size--;
-    if (!text_is_utf8(source.data, size))
+    if (size == 0 || !text_is_utf8(source.data, size))
         return "";
     char *copy = arena_strndup(&e->arena, (const char *)source.data, size);
     for (char *c = copy; *c != '\0'; c++)

@@ -14,6 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The address sanitizer reserves terabytes of addresses. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { HAS_SHADOW = 1 };
+#else
+enum { HAS_SHADOW = 0 };
+#endif
+
 enum {
     STEP_MS = 20, /* between asking Lua to stop and stopping in its stead */
     KILL_MS = 50, /* and the end without a word */
@@ -148,9 +155,8 @@ static void set_limits(const struct script_limits *limits, size_t request)
     limit(RLIMIT_FSIZE, 0);
     limit(RLIMIT_NOFILE, FILES_MAX);
     limit(RLIMIT_NPROC, 0);
-#if !defined(__SANITIZE_ADDRESS__)
-    limit(RLIMIT_AS, limits->memory_bytes + AROUND + 2 * (int64_t)request);
-#endif
+    if (!HAS_SHADOW)
+        limit(RLIMIT_AS, limits->memory_bytes + AROUND + 2 * (int64_t)request);
 }
 
 /* --- one request ------------------------------------------------------- */
@@ -195,10 +201,11 @@ static Perigee__Evaluation *run_bundle(struct evaluation *e,
     struct err err = {0};
     Perigee__Bundle *bundle = perigee__bundle__unpack(NULL, request->bundle.len,
                                                       request->bundle.data);
-    int rc = bundle == NULL
-                 ? err_set(&err, ERR_INVALID, "bundle: not a perigee.Bundle")
-                 : bundle_check(bundle, &e->limits, &err);
-    if (rc < 0)
+    if (bundle == NULL) {
+        err_set(&err, ERR_INVALID, "bundle: not a perigee.Bundle");
+        return refuse(e, &err);
+    }
+    if (bundle_check(bundle, &e->limits, &err) < 0)
         return refuse(e, &err);
     e->files.bundle = bundle;
     snprintf(e->entry, sizeof e->entry, "%s", bundle->entry);
