@@ -168,10 +168,13 @@ static struct master_program *make_program(const struct config *config,
                                            struct master_options *options)
 {
     struct master_flag flag[sizeof OPTION / sizeof *OPTION];
+    uint32_t count = flags_make(config, flag);
     options->flag = flag;
-    options->flag_count = flags_make(config, flag);
+    options->flag_count = count;
     struct master_program *program = master_program_new(options);
-    for (uint32_t i = 0; i < options->flag_count; i++)
+    options->flag = NULL;
+    options->flag_count = 0;
+    for (uint32_t i = 0; i < count; i++)
         free((char *)flag[i].value);
     return program;
 }
@@ -179,7 +182,7 @@ static struct master_program *make_program(const struct config *config,
 static int serve(const struct config *config, struct master_program *program,
                  struct err *err)
 {
-    struct daemon *daemon;
+    struct daemon *daemon = NULL;
     struct daemon_config daemon_config = {
         .ip = config->ip,
         .port = (int)config->port,
@@ -256,7 +259,7 @@ static int complain(const struct err *err, int status)
 int main(int argc, char **argv)
 {
     struct config config = {0};
-    struct master_options options;
+    struct master_options options = {0};
     struct err err = {0};
     int status = 0;
     int rc = configure(argc, argv, &config, &options, &err);

@@ -16,12 +16,15 @@ local Master = {}
 Master.__index = Master
 
 function Master.start(dir, port)
-  local self = setmetatable({ dir = dir or run.temp(), port = port or free_port() }, Master)
+  local self = { dir = dir or run.temp(), port = port or free_port() }
+  setmetatable(self, Master)
   self.url = 'http://127.0.0.1:' .. self.port
   local pipe = io.popen(('%s/perigee-master --port=%d --work_dir=%s/master 2>>%s/log & echo $!')
     :format(run.bin, self.port, self.dir, self.dir))
   self.pid = tonumber(pipe:read('l'))
-  run.eventually(10, 'master ready', function() return run.get(self.url .. '/health').status == 200 end)
+  run.eventually(10, 'master ready', function()
+    return run.get(self.url .. '/health').status == 200
+  end)
   return self
 end
 
@@ -46,7 +49,8 @@ function Stream.open(master, body)
   s:settimeout(10)
   s:send(('POST /api/v1/scheduler HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n' ..
     'Content-Length: %d\r\n\r\n%s'):format(#body, body))
-  local self = setmetatable({ socket = s, status = tonumber(s:receive('*l'):match(' (%d+)')) }, Stream)
+  local status = tonumber(s:receive('*l'):match(' (%d+)'))
+  local self = setmetatable({ socket = s, status = status }, Stream)
   for line in function() return s:receive('*l') end do
     if line == '' then break end
     self.id = line:match('^[Mm]esos%-[Ss]tream%-[Ii]d: (.*)') or self.id
@@ -125,7 +129,8 @@ describe('perigee-master', function()
     ['is nested 10,000 deep'] = { ('{"subscribe":'):rep(10000), 400, 'Failed to' },
     ['has arrays nested 10,000 deep'] = { ('['):rep(10000), 400, 'Failed to' },
     ['is empty'] = { '', 400, 'Failed to parse body into JSON' },
-    ['lacks a required field'] = { '{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u"}}}', 400,
+    ['lacks a required field'] = {
+      '{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u"}}}', 400,
       'Missing required fields: subscribe.framework_info.name' },
   } do
     it('a body that ' .. name .. ' is ' .. case[2] .. ' and changes nothing', function()

@@ -340,8 +340,10 @@ static inline char *kit_pick(const char *text, const char *before, char *out,
                              size_t size)
 {
     const char *at = strstr(text, before);
-    if (!at)
+    if (!at) {
         fail_msg("no %s in\n  %s", before, text);
+        return out;
+    }
     at += strlen(before);
     snprintf(out, size, "%.*s", (int)strcspn(at, "\""), at);
     return out;

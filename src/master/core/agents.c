@@ -9,15 +9,21 @@ struct agent *master_agent(const struct master *m, const char *id)
     return agent;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
+static void index_agent(struct master *m, struct agent *agent)
+{
+    HASH_ADD_KEYPTR(hh, m->agents, agent->id, strlen(agent->id), agent);
+    HASH_ADD(by_number, m->agents_by_number, number, sizeof agent->number,
+             agent);
+}
+
 struct agent *agent_new(struct master *m, const char *id)
 {
     struct agent *agent = xcalloc(1, sizeof *agent);
     agent->number = ++m->next_number;
     agent->id = xstrdup(id);
     agent->state = AGENT_UNREACHABLE; /* until told otherwise */
-    HASH_ADD_KEYPTR(hh, m->agents, agent->id, strlen(agent->id), agent);
-    HASH_ADD(by_number, m->agents_by_number, number, sizeof agent->number,
-             agent);
+    index_agent(m, agent);
     return agent;
 }
 

@@ -57,6 +57,13 @@ static void tell_allocator(struct master *m, const struct framework *f,
     allocator_set_framework(m->allocator, &wanted);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
+static void index_framework(struct master *m, struct framework *f)
+{
+    HASH_ADD_KEYPTR(hh, m->frameworks, f->id, strlen(f->id), f);
+    HASH_ADD(by_number, m->frameworks_by_number, number, sizeof f->number, f);
+}
+
 struct framework *framework_new(struct master *m,
                                 const struct framework_head *head)
 {
@@ -64,8 +71,7 @@ struct framework *framework_new(struct master *m,
     f->number = ++m->next_number;
     f->id = xstrdup(head->id);
     set_head(f, head);
-    HASH_ADD_KEYPTR(hh, m->frameworks, f->id, strlen(f->id), f);
-    HASH_ADD(by_number, m->frameworks_by_number, number, sizeof f->number, f);
+    index_framework(m, f);
     tell_allocator(m, f, NULL, 0);
     return f;
 }
@@ -276,36 +282,49 @@ static void end_tasks(struct master *m, struct framework *f,
     assert(!f->tasks || tasks != &f->tasks);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
+static void move_to_completed(struct master *m, struct framework *f)
+{
+    HASH_DELETE(by_number, m->frameworks_by_number, f);
+    HASH_DEL(m->frameworks, f);
+    HASH_ADD_KEYPTR(hh, m->completed, f->id, strlen(f->id), f);
+}
+
+static void forget_completed(struct master *m, struct framework *f,
+                             struct outputs *out)
+{
+    HASH_DEL(m->completed, f);
+    for (uint32_t i = 0; out && i < out->count; i++)
+        if (out->item[i].framework == f &&
+            out->item[i].kind == OUTPUT_PERSIST_COMPLETED)
+            out->item[i].framework = NULL; /* asked for a moment ago */
+    if (out)
+        output_add(out, OUTPUT_FORGET_COMPLETED)->framework_id =
+            output_text(out, f->id);
+    framework_free(f);
+}
+
 /* Keep what /state shows of a removed framework, and refuse its id. `out` is
  * NULL while restoring. */
 void master_complete_framework(struct master *m, struct framework *f,
                                int64_t now_ms, struct outputs *out)
 {
     allocator_remove_framework(m->allocator, f->number);
-    HASH_DELETE(by_number, m->frameworks_by_number, f);
-    HASH_DEL(m->frameworks, f);
+    move_to_completed(m, f);
     f->unregistered_ms = now_ms;
     f->failover_at_ms = 0;
-    HASH_ADD_KEYPTR(hh, m->completed, f->id, strlen(f->id), f);
     if (out) {
         struct output *forget = output_add(out, OUTPUT_FORGET_FRAMEWORK);
         forget->framework_id = output_text(out, f->id);
         output_add(out, OUTPUT_PERSIST_COMPLETED)->framework = f;
     }
-    while ((int64_t)HASH_COUNT(m->completed) >
-           m->config.max_completed_frameworks) {
-        struct framework *oldest = m->completed;
-        HASH_DEL(m->completed, oldest);
-        if (out) {
-            /* The record of `f` itself may just have been asked for. */
-            struct output *forget = output_add(out, OUTPUT_FORGET_COMPLETED);
-            forget->framework_id = output_text(out, oldest->id);
-            for (uint32_t i = 0; i < out->count; i++)
-                if (out->item[i].framework == oldest &&
-                    out->item[i].kind == OUTPUT_PERSIST_COMPLETED)
-                    out->item[i].framework = NULL;
-        }
-        framework_free(oldest);
+    struct framework *oldest, *next;
+    HASH_ITER(hh, m->completed, oldest, next)
+    {
+        if ((int64_t)HASH_COUNT(m->completed) <=
+            m->config.max_completed_frameworks)
+            break;
+        forget_completed(m, oldest, out);
     }
 }
 

@@ -282,33 +282,49 @@ void master_on_time(struct master *m, int64_t now_ms, struct outputs *out)
 /* --- ending -----------------------------------------------------------------
  */
 
-void master_free(struct master *m)
+static void free_frameworks(struct master *m)
 {
-    if (!m)
-        return;
-    while (m->offers)
-        offer_forget(m, m->offers);
-    struct framework *f, *next_framework;
-    HASH_ITER(hh, m->frameworks, f, next_framework)
+    struct framework *f, *next;
+    HASH_CLEAR(by_number, m->frameworks_by_number);
+    HASH_ITER(hh, m->frameworks, f, next)
     {
-        HASH_DELETE(by_number, m->frameworks_by_number, f);
         HASH_DEL(m->frameworks, f);
         framework_free(f);
     }
-    HASH_ITER(hh, m->completed, f, next_framework)
+    HASH_ITER(hh, m->completed, f, next)
     {
         HASH_DEL(m->completed, f);
         framework_free(f);
     }
-    struct agent *agent, *next_agent;
-    HASH_ITER(hh, m->agents, agent, next_agent)
+}
+
+static void free_agents(struct master *m)
+{
+    struct agent *agent, *next;
+    HASH_CLEAR(by_number, m->agents_by_number);
+    HASH_ITER(hh, m->agents, agent, next)
     {
-        HASH_DELETE(by_number, m->agents_by_number, agent);
         HASH_DEL(m->agents, agent);
         agent_free(agent);
     }
-    while (m->links)
-        link_remove(m, m->links->stream);
+}
+
+void master_free(struct master *m)
+{
+    if (!m)
+        return;
+    struct offer *offer, *next;
+    HASH_ITER(hh, m->offers, offer, next)
+    {
+        offer_forget(m, offer);
+    }
+    free_frameworks(m);
+    free_agents(m); /* after the tasks that are on them */
+    struct link *link, *next_link;
+    HASH_ITER(hh, m->links, link, next_link)
+    {
+        link_remove(m, link->stream);
+    }
     heap_release(&m->timers);
     allocator_free(m->allocator);
     free(m->min_allocatable);

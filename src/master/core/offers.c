@@ -40,6 +40,12 @@ struct offer *master_offer(const struct master *m, const char *id)
     return offer;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
+static void index_offer(struct master *m, struct offer *offer)
+{
+    HASH_ADD(hh, m->offers, number, sizeof offer->number, offer);
+}
+
 static struct offer *offer_new(struct master *m, struct framework *f,
                                struct agent *agent,
                                struct allocation *allocation, int64_t now_ms)
@@ -53,7 +59,7 @@ static struct offer *offer_new(struct master *m, struct framework *f,
     resources_allocate(&offer->resources, offer->role);
     DL_APPEND2(f->offers, offer, framework_prev, framework_next);
     DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
-    HASH_ADD(hh, m->offers, number, sizeof offer->number, offer);
+    index_offer(m, offer);
     m->counters.offers_made++;
     if (m->config.offer_timeout_ms > 0)
         heap_push(&m->timers, now_ms + m->config.offer_timeout_ms, TIMER_OFFER,

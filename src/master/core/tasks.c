@@ -16,12 +16,18 @@ struct task *framework_task(const struct framework *f, const char *id)
     return find_task(f->tasks, id);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
+static void put_task(struct task **tasks, struct task *task)
+{
+    HASH_ADD_KEYPTR(hh, *tasks, task->id, strlen(task->id), task);
+}
+
 struct task *task_new(struct framework *f, const char *id)
 {
     struct task *task = xcalloc(1, sizeof *task);
     task->id = xstrdup(id);
     task->framework = f;
-    HASH_ADD_KEYPTR(hh, f->tasks, task->id, strlen(task->id), task);
+    put_task(&f->tasks, task);
     return task;
 }
 
@@ -96,8 +102,11 @@ void task_add_status(struct task *task, const struct status *status)
 
 static void drop_oldest(struct task **tasks, int64_t max)
 {
-    while ((int64_t)HASH_COUNT(*tasks) > max) {
-        struct task *oldest = *tasks;
+    struct task *oldest, *next;
+    HASH_ITER(hh, *tasks, oldest, next)
+    {
+        if ((int64_t)HASH_COUNT(*tasks) <= max)
+            break;
         HASH_DEL(*tasks, oldest);
         task_free(oldest);
     }
@@ -123,7 +132,7 @@ void task_complete(struct master *m, struct task *task)
         HASH_DEL(f->completed, older);
         task_free(older);
     }
-    HASH_ADD_KEYPTR(hh, f->completed, task->id, strlen(task->id), task);
+    put_task(&f->completed, task);
     drop_oldest(&f->completed, m->config.max_completed_tasks_per_framework);
 }
 
@@ -133,7 +142,7 @@ void task_set_unreachable(struct master *m, struct task *task)
     assert(!task->is_charged);
     task_leave_agent(task);
     HASH_DEL(f->tasks, task);
-    HASH_ADD_KEYPTR(hh, f->unreachable, task->id, strlen(task->id), task);
+    put_task(&f->unreachable, task);
     drop_oldest(&f->unreachable, m->config.max_unreachable_tasks_per_framework);
 }
 
@@ -141,7 +150,7 @@ void task_set_reachable(struct task *task)
 {
     struct framework *f = task->framework;
     HASH_DEL(f->unreachable, task);
-    HASH_ADD_KEYPTR(hh, f->tasks, task->id, strlen(task->id), task);
+    put_task(&f->tasks, task);
     task->unreachable_ms = 0;
 }
 
@@ -309,6 +318,13 @@ struct executor *executor_find(const struct agent *agent,
     return executor;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
+static void index_executor(struct agent *agent, struct executor *executor)
+{
+    HASH_ADD_KEYPTR(hh, agent->executors, executor->key, strlen(executor->key),
+                    executor);
+}
+
 struct executor *executor_add(struct agent *agent, struct framework *f,
                               const char *id, const char *role,
                               const struct resources *resources,
@@ -322,8 +338,7 @@ struct executor *executor_add(struct agent *agent, struct framework *f,
     executor->role = xstrdup(role);
     executor->info = blob_new(info);
     resources_copy(&executor->resources, resources);
-    HASH_ADD_KEYPTR(hh, agent->executors, executor->key, strlen(executor->key),
-                    executor);
+    index_executor(agent, executor);
     DL_APPEND(f->executors, executor);
     return executor;
 }
