@@ -398,6 +398,8 @@ static int begin(struct runner *r, struct err *err)
 static void take_over(struct runner *r)
 {
     int64_t until_ms = clock_wall_ms() + READY_WAIT_MS;
+    if (r->is_replayed)
+        runner_reopen_logs(r); /* before the first end can be told */
     while (r->control >= 0 && !r->is_ready && clock_wall_ms() < until_ms)
         wait_and_see(r, until_ms);
     r->is_ready = true;

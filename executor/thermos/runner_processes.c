@@ -96,6 +96,14 @@ void runner_process_ended(struct runner *r, uint32_t at, int wait_status,
                                          .wait_status = process->wait_status});
 }
 
+/* FIFOs of a run that an earlier runner prepared and nobody began. */
+static void forget_logs(struct runner *r, uint32_t process, uint32_t run)
+{
+    for (uint32_t i = r->logs.count; i-- > 0;)
+        if (r->logs.item[i].process == process && r->logs.item[i].run == run)
+            runner_log_ended(r, i);
+}
+
 static int open_logs(struct runner *r, uint32_t at, int writer[3],
                      struct err *err)
 {
@@ -104,6 +112,7 @@ static int open_logs(struct runner *r, uint32_t at, int writer[3],
     int rc = 0;
 
     writer[1] = writer[2] = LOG_WRITER_NULL;
+    forget_logs(r, at, run);
     for (int stream = 1; stream <= 2 && rc == 0; stream++) {
         struct task_log log;
         rc = task_log_open(&log, &config->log, config->name, run, stream,

@@ -303,7 +303,7 @@ static void reopen_log(struct runner *r, const char *name)
     }
 }
 
-static void reopen_logs(struct runner *r)
+void runner_reopen_logs(struct runner *r)
 {
     DIR *dir = opendir(".thermos");
     const struct dirent *entry;
@@ -349,8 +349,6 @@ static bool is_told_gone(struct runner *r, uint32_t at, int64_t now_ms)
 
 void runner_adopt(struct runner *r, int64_t now_ms)
 {
-    if (r->is_replayed)
-        reopen_logs(r);
     for (uint32_t i = 0; i < r->config.count; i++)
         if (r->process[i].pid != 0 && !is_told_gone(r, i, now_ms))
             adopt_one(r, i, now_ms);

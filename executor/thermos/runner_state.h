@@ -82,6 +82,8 @@ int runner_record_start(struct runner *r, uint32_t process, int64_t now_ms,
 void runner_record_state(struct runner *r, enum task_run_state state,
                          int64_t now_ms);
 void runner_record_kill(struct runner *r, int64_t now_ms);
+/* The FIFOs that an earlier runner left. */
+void runner_reopen_logs(struct runner *r);
 /* Of the processes that the stream says run: adopt, or doubt. */
 void runner_adopt(struct runner *r, int64_t now_ms);
 /* The executor is gone: watch what it adopted ourselves. */

@@ -291,7 +291,8 @@ static char *content(const struct rig *r, const char *name)
     (void)snprintf(path, sizeof path, "%s/%s", r->dir, name);
     if (file_read(path, 1 << 20, &out, NULL) != 0)
         return xstrdup("(no such file)");
-    return out.size ? buf_take(&out) : xstrdup("");
+    buf_reserve(&out, 1);
+    return buf_take(&out);
 }
 
 static void assert_content(const struct rig *r, const char *name,
