@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "master/core/master.h"
 #include "master/program.h"
+#include "mesos/v1/executor.pb-c.h"
 #include "mesos/v1/scheduler.pb-c.h"
 #include "wire/codec.h"
 
@@ -20,15 +21,33 @@ struct told {
     char key[256]; /* "plain plain-7-1" */
     struct uuid uuid[TOLD_MAX];
     uint32_t count;
-    int terminal;   /* mesos.v1.TaskState; -1: none yet */
-    bool has_ended; /* told so, also by an answer to RECONCILE */
-    bool is_over;   /* told that it ended, is lost, or cannot be reached */
+    int terminal;     /* mesos.v1.TaskState; -1: none yet */
+    bool has_ended;   /* told so, also by an answer to RECONCILE */
+    bool is_given_up; /* told that it is lost: nothing more is owed */
+    bool is_over;     /* told that it ended, is lost, or cannot be reached */
+    UT_hash_handle hh;
+};
+
+/* An update whose executor was told that the agent keeps it: now the framework
+ * must hear of it, whatever happens. */
+struct owed {
+    struct uuid uuid;
+    char *task_id; /* owned */
+    bool is_told;
     UT_hash_handle hh;
 };
 
 void checks_release(struct checks *checks)
 {
     struct told *told, *next;
+    struct owed *owed, *next_owed;
+
+    HASH_ITER(hh, checks->owed, owed, next_owed)
+    {
+        HASH_DEL(checks->owed, owed);
+        free(owed->task_id);
+        free(owed);
+    }
 
     HASH_ITER(hh, checks->told, told, next)
     {
@@ -201,6 +220,32 @@ static void check_uuid(struct cluster *c, struct told *told,
     told->uuid[told->count++] = *uuid;
 }
 
+static struct owed *owed_about(struct checks *checks, const struct uuid *uuid)
+{
+    struct owed *owed;
+
+    HASH_FIND(hh, checks->owed, uuid, sizeof *uuid, owed);
+    if (owed == NULL) {
+        owed = xcalloc(1, sizeof *owed);
+        owed->uuid = *uuid;
+        HASH_ADD(hh, checks->owed, uuid, sizeof *uuid, owed);
+    }
+    return owed;
+}
+
+static void note_kept(struct cluster *c,
+                      const Mesos__V1__Executor__Event__Acknowledged *kept)
+{
+    struct uuid uuid;
+
+    if (kept->uuid.len != UUID_BYTES)
+        return;
+    memcpy(uuid.byte, kept->uuid.data, UUID_BYTES);
+    struct owed *owed = owed_about(&c->checks, &uuid);
+    if (owed->task_id == NULL)
+        owed->task_id = xstrdup(kept->task_id->value);
+}
+
 static void check_update(struct cluster *c, const struct node *node,
                          const Mesos__V1__TaskStatus *status)
 {
@@ -209,6 +254,7 @@ static void check_update(struct cluster *c, const struct node *node,
     struct uuid uuid;
 
     c->checks.updates++;
+    told->is_given_up |= is_forgotten(state);
     told->has_ended |= is_terminal(state);
     told->is_over |= is_terminal(state) || is_forgotten(state) ||
                      state == MESOS__V1__TASK_STATE__TASK_UNREACHABLE;
@@ -220,29 +266,44 @@ static void check_update(struct cluster *c, const struct node *node,
         return;
     memcpy(uuid.byte, status->uuid.data, UUID_BYTES);
     check_uuid(c, told, &uuid);
+    owed_about(&c->checks, &uuid)->is_told = true;
     if (is_terminal(state))
         told->terminal = state;
+}
+
+static const void *decode(struct cluster *c, const struct node *node,
+                          const struct input *input,
+                          const ProtobufCMessageDescriptor *type,
+                          struct arena *arena)
+{
+    bool is_json = input->record.size > 0 && input->record.data[0] == '{';
+    ProtobufCMessage *message;
+    struct err err = {0};
+
+    if (codec_decode(type, "Event", is_json ? MEDIA_JSON : MEDIA_PROTOBUF,
+                     input->record, arena, &message, &err) < 0)
+        world_fail(c->w, "%s: an event cannot be read: %s", node->name,
+                   err.text);
+    return message;
 }
 
 void cluster_on_record(struct cluster *c, struct node *node,
                        const struct input *input)
 {
     struct arena arena;
-    ProtobufCMessage *message;
-    bool is_json = input->record.size > 0 && input->record.data[0] == '{';
-    struct err err = {0};
 
-    if (strcmp(input->about, "scheduler.event") != 0)
-        return;
     arena_init(&arena);
-    if (codec_decode(&mesos__v1__scheduler__event__descriptor, "Event",
-                     is_json ? MEDIA_JSON : MEDIA_PROTOBUF, input->record,
-                     &arena, &message, &err) < 0)
-        world_fail(c->w, "%s: an event cannot be read: %s", node->name,
-                   err.text);
-    const Mesos__V1__Scheduler__Event *event = (const void *)message;
-    if (event->type == MESOS__V1__SCHEDULER__EVENT__TYPE__UPDATE)
-        check_update(c, node, event->update->status);
+    if (strcmp(input->about, "scheduler.event") == 0) {
+        const Mesos__V1__Scheduler__Event *event = decode(
+            c, node, input, &mesos__v1__scheduler__event__descriptor, &arena);
+        if (event->type == MESOS__V1__SCHEDULER__EVENT__TYPE__UPDATE)
+            check_update(c, node, event->update->status);
+    } else if (strcmp(input->about, "executor.event") == 0) {
+        const Mesos__V1__Executor__Event *event = decode(
+            c, node, input, &mesos__v1__executor__event__descriptor, &arena);
+        if (event->type == MESOS__V1__EXECUTOR__EVENT__TYPE__ACKNOWLEDGED)
+            note_kept(c, event->acknowledged);
+    }
     arena_release(&arena);
 }
 
@@ -349,6 +410,20 @@ static void final_machine(struct cluster *c, const struct machine *m)
                    disk_count(&m->agent.disk, "executors"), runs);
 }
 
+static void final_updates(struct cluster *c)
+{
+    for (const struct owed *o = c->checks.owed; o != NULL; o = o->hh.next) {
+        if (o->is_told || o->task_id == NULL)
+            continue;
+        bool is_plain = strncmp(o->task_id, "plain-", 6) == 0;
+        if (!told_about(&c->checks, is_plain ? &c->plain : &c->aurora,
+                        o->task_id)
+                 ->is_given_up)
+            world_fail(c->w, "the end: an update of %s was never delivered",
+                       o->task_id);
+    }
+}
+
 static void final_master(struct cluster *c)
 {
     const struct master *m = master_program_core(c->master.self);
@@ -366,6 +441,7 @@ void checks_final(struct cluster *c)
     final_plain(c);
     final_master(c);
     final_jobs(c);
+    final_updates(c);
     for (uint32_t i = 0; i < c->machine_count; i++)
         final_machine(c, &c->machine[i]);
 }

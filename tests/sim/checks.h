@@ -16,9 +16,11 @@ struct input;
 
 /* What a framework was told about one of its tasks. */
 struct told;
+struct owed;
 
 struct checks {
     struct told *told; /* by framework and task id */
+    struct owed *owed; /* updates, by uuid */
     uint64_t updates;
 };
 
