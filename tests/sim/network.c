@@ -27,7 +27,9 @@ struct link {
     struct input *request; /* owned until it is on its way */
     bool is_stream, has_head;
     bool is_client_open, is_server_open;
-    bool is_broken;                     /* nothing passes any more */
+    bool is_broken; /* nothing passes any more */
+    bool is_unsent; /* it was hung up before it could leave */
+    int64_t started_ms;
     int64_t to_client_ms, to_server_ms; /* order within each direction */
     struct lane *lane;                  /* of a call; NULL: out of it */
     TAILQ_ENTRY(link) next;
@@ -311,6 +313,8 @@ static void reach_server(struct world *w, struct event *event)
     struct link *link = d->link;
     struct node *server = link->server;
 
+    if (link->is_unsent)
+        return;
     if (!node_is_up(server)) {
         link->is_broken = true;
         break_client(link, w->now_ms + latency_ms(link->net, true),
@@ -335,6 +339,7 @@ static void link_start(struct link *link)
     struct network *net = link->net;
     struct world *w = net->w;
 
+    link->started_ms = w->now_ms;
     link->server = listener(net, link->address);
     if (link->server == NULL || !node_is_up(link->server)) {
         link->is_broken = true;
@@ -516,6 +521,9 @@ void network_hangup(struct network *net, struct node *client,
     if (link->server != NULL)
         at_ms += network_cut_until(net, client, link->server) - net->w->now_ms;
     link->is_broken = true;
+    /* A call that got its turn only because the one before it was hung up has
+     * no connection yet to leave by. */
+    link->is_unsent = link->started_ms == net->w->now_ms;
     break_server(link, at_ms);
     close_client_side(link);
 }

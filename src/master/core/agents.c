@@ -322,15 +322,22 @@ static bool forward(const struct framework *f, const struct update *in,
     return true;
 }
 
-/* A task the framework is done with. What it acknowledged already is taken off
- * the agent's hands; what contradicts the end it was told is swallowed, and
- * the task, which may live, is killed. */
-static void update_completed(const struct agent *agent, const struct task *task,
+/* A task that is listed as completed. What the framework acknowledged already
+ * is taken off the agent's hands; what contradicts the end it was told is
+ * swallowed, and the task, which may live, is killed. An end that was only
+ * reported, and then its agent was lost, is still to be acknowledged. */
+static void update_completed(const struct agent *agent, struct task *task,
                              const struct update *in, struct outputs *out)
 {
-    acknowledge(agent, in, out);
-    if (task->has_update && uuid_equal(&task->update_uuid, &in->uuid))
+    if (!task->is_told_end && !task->is_acknowledged) {
+        if (!forward(task->framework, in, out))
+            return;
+        task->has_update = true;
+        task->update_state = in->status.state;
+        task->update_uuid = in->uuid;
         return;
+    }
+    acknowledge(agent, in, out);
     if (task_state_is_terminal(in->latest_state))
         return;
     struct output *kill = agent_output(out, agent, OUTPUT_KILL);

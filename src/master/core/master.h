@@ -85,6 +85,8 @@ struct task {
     int64_t unreachable_ms;      /* since when; 0: is not */
     bool is_charged;             /* its resources are charged */
     bool is_kill_wanted;         /* KILL came while the agent was away */
+    bool is_told_end;            /* its end was made here, not by its agent */
+    bool is_acknowledged;        /* the framework acknowledged its end */
     struct blob *kill_policy;    /* packed, of that KILL; may be NULL */
     struct task *agent_prev, *agent_next;
     UT_hash_handle hh; /* by id: tasks, unreachable or completed */

@@ -197,6 +197,7 @@ void task_end(struct master *m, struct task *task, enum task_state state,
     assert(task_state_is_terminal(state));
     if (!task_state_is_terminal(task->state)) {
         task->state = state;
+        task->is_told_end = true;
         m->counters.tasks_ended[state]++;
         task_add_status(task, &(struct status){.state = state,
                                                .reason = reason,
@@ -261,9 +262,16 @@ void master_acknowledge(struct master *m, struct framework *f,
     ack->task_id = output_text(out, task_id);
     ack->uuid = *uuid;
     struct task *task = framework_task(f, task_id);
-    if (!task || !task->has_update || task->agent != agent ||
-        !uuid_equal(&task->update_uuid, uuid) ||
+    bool is_listed = task != NULL;
+    if (!is_listed)
+        task = find_task(f->completed, task_id);
+    if (!task || !task->has_update || !uuid_equal(&task->update_uuid, uuid) ||
         !task_state_is_terminal(task->update_state))
+        return;
+    if (is_listed && task->agent != agent)
+        return;
+    task->is_acknowledged = true;
+    if (!is_listed)
         return;
     assert(!task->is_charged);
     task_leave_agent(task);
