@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_MAX = 300, SHOWN_MAX = 60 };
+enum { MESSAGE_MAX = 300, SHOWN_MAX = 60, BUILT_BYTES_MAX = 128 << 20 };
 
 static int slot(const struct schema_object *object, const char *name)
 {
@@ -105,13 +105,19 @@ static void make_sequential(lua_State *L, struct value *self, int index)
 
 static void finish_task(lua_State *L, struct value *self, int index)
 {
-    struct arena *scratch = &evaluation_of(L)->scratch;
+    struct evaluation *e = evaluation_of(L);
     struct told told = {L, self};
     if (self->has_mark)
         return; /* names or orders are missing: every word would be noise */
-    arena_clear(scratch);
-    ProtobufCMessage *message = build_message(L, index, self->object, scratch);
+    /* The jobs will need this message too, unless thousands of tasks are made
+     * that no job needs. */
+    bool is_kept = e->arena.total < BUILT_BYTES_MAX;
+    struct arena *arena = is_kept ? &e->arena : &e->scratch;
+    arena_clear(&e->scratch);
+    ProtobufCMessage *message = build_message(L, index, self->object, arena);
     task_check((const Perigee__TaskConfig *)message, on_problem, &told);
+    if (is_kept && !self->has_mark)
+        self->built = message;
 }
 
 /* --- job --------------------------------------------------------------- */

@@ -384,15 +384,21 @@ static bool convert_elements(lua_State *L, struct value *self, int index,
     int at = lua_gettop(L);
     for (lua_Integer i = 1; i <= size; i++) {
         char inner[PATH_TEXT_MAX];
-        snprintf(inner, sizeof inner, "%s[%lld]", path, (long long)i);
         lua_geti(L, index, i);
         int given = lua_gettop(L);
+        const struct value *good = value_of(L, given, element.of);
+        if (good != NULL && element.of != NULL) { /* no path is needed */
+            self->has_mark |= good->has_mark;
+            list->has_mark |= good->has_mark;
+            lua_setiuservalue(L, at, (int)i);
+            continue;
+        }
+        snprintf(inner, sizeof inner, "%s[%lld]", path, (long long)i);
         if (element.type == FIELD_STRING)
             list->has_mark |= !convert_name(L, self, given, &element, inner);
         else
             list->has_mark |= !value_convert(L, self, given, &element, inner);
-        const struct value *one = value_at(L, -1);
-        list->has_mark |= one != NULL && one->has_mark;
+
         lua_setiuservalue(L, at, (int)i);
         lua_settop(L, at);
     }

@@ -127,6 +127,8 @@ void build_defaults(const struct schema_object *object,
 {
     for (size_t i = 0; i < object->stored_count; i++) {
         const struct schema_field *field = &object->field[i];
+        if (field->initial == DEFAULT_NONE && !field->is_always)
+            continue;
         const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
         if (wire == NULL)
             build_defaults(field->of, message, arena);
@@ -275,9 +277,9 @@ static void fill(lua_State *L, int index, const struct schema_object *object,
     luaL_checkstack(L, 12, "job file");
     for (size_t i = 0; i < object->stored_count; i++) {
         const struct schema_field *field = &object->field[i];
-        const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
-        lua_getiuservalue(L, index, (int)i + 1);
-        if (!lua_isnil(L, -1) && !value_is_mark(L, -1)) {
+        bool is_set = lua_getiuservalue(L, index, (int)i + 1) != LUA_TNIL;
+        if (is_set && !value_is_mark(L, -1)) {
+            const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
             if (wire == NULL)
                 fill(L, lua_gettop(L), field->of, message, arena);
             else
@@ -291,6 +293,9 @@ ProtobufCMessage *build_message(lua_State *L, int index,
                                 const struct schema_object *object,
                                 struct arena *arena)
 {
+    const struct value *value = index != 0 ? value_at(L, index) : NULL;
+    if (value != NULL && value->built != NULL)
+        return value->built;
     ProtobufCMessage *message = new_message(object->message, arena);
     if (index != 0)
         fill(L, lua_absindex(L, index), object, message, arena);

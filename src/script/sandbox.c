@@ -165,8 +165,8 @@ int sandbox_open(struct sandbox *s, size_t max_bytes, struct err *err)
     memcpy(lua_getextraspace(L), &s, sizeof(void *));
     lua_atpanic(L, on_panic);
     s->L = L;
-    /* What runs here ends soon: collect when memory grew fivefold. */
-    lua_gc(L, LUA_GCINC, 500, 200, 0);
+    /* What runs here ends soon: collect when memory grew tenfold. */
+    lua_gc(L, LUA_GCINC, 1000, 400, 0);
     lua_pushcfunction(L, set_up);
     struct sandbox_failure failure;
     if (sandbox_call(s, 0, 0, &failure) < 0) {

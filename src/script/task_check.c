@@ -209,12 +209,19 @@ static void check_fetch(const struct graph *g)
 void task_check(const Perigee__TaskConfig *task, job_problem *problem,
                 void *context)
 {
-    struct graph g = {.task = task, .problem = problem, .context = context};
+    struct graph g;
     bool gone[PROCESSES_MAX] = {0};
+    g.task = task;
+    g.problem = problem;
+    g.context = context;
     check_fetch(&g);
     if (task->n_processes > PROCESSES_MAX)
         return; /* its own problem, by the schema */
     check_names(&g);
+    if (task->n_constraints == 0)
+        return; /* the usual case, and the graph is large */
+    memset(g.after, 0, sizeof g.after);
+    memset(g.waits, 0, sizeof g.waits);
     for (size_t i = 0; i < task->n_constraints; i++)
         add_chain(&g, i);
     if (reduce(&g, gone) > 0)

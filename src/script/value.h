@@ -25,6 +25,7 @@ struct value {
     const char *name;                   /* its field `name`, or NULL */
     uint32_t problem;                   /* last one of its own, + 1, or 0 */
     bool has_mark;                      /* here or further inside */
+    ProtobufCMessage *built;            /* its message, once it was needed */
 };
 
 enum { LIST_MAX = 10000 };
