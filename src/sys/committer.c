@@ -116,13 +116,13 @@ static int commit_group(struct committer *committer, const struct group *group,
         return status;
     note_durable(committer, group, clock_monotonic_ns() - began);
     status = store_apply(committer->store, err);
-    return status < 0 ? status : store_checkpoint(committer->store, true, err);
+    return status < 0 ? status : store_save_if_due(committer->store, err);
 }
 
 /* Wait for work, the end, or the time of the next checkpoint. Locked. */
 static void wait_for_work(struct committer *committer)
 {
-    int64_t due = store_checkpoint_due_ns(committer->store);
+    int64_t due = store_save_due_ns(committer->store);
     struct timespec at = {due / 1000000000, due % 1000000000};
 
     if (due == INT64_MAX)
@@ -144,7 +144,7 @@ static int run(struct committer *committer, struct group *group,
         pthread_mutex_unlock(&committer->mutex);
         int status = group->batches > 0
                          ? commit_group(committer, group, err)
-                         : store_checkpoint(committer->store, true, err);
+                         : store_save_if_due(committer->store, err);
         if (status < 0)
             return status;
         if (is_ending && group->batches == 0)

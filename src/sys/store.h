@@ -1,11 +1,10 @@
-/* What survives. The log is the truth, LMDB is its checkpoint: a commit appends
- * one framed, checksummed batch to the log (sys/store_log.h) and syncs once;
- * batches are applied to one open LMDB transaction, which costs no disk; that
- * transaction is committed and synced every 64 MiB of log, 4096 records or 10 s
- * with the log's position in it; opening replays the tail. (LMDB's own NOSYNC
- * would let a power cut leave a meta page that points to pages which were never
- * written.) Every LMDB value carries a checksum of itself and its key. The
- * directory holds: store.lock, log/NNNNNNNNNN.log, data.mdb, version.
+/* What survives. The log (sys/store_log.h) is the truth, an LMDB file
+ * (sys/store_checkpoint.h) is its checkpoint: a commit appends one framed,
+ * checksummed batch to the log and syncs once. Batches are applied to the
+ * checkpoint in memory, which is saved beside every 64 MiB of log, 4096 records
+ * or 10 s; opening replays the tail. Every stored value carries a checksum of
+ * itself and its key. The directory holds: store.lock, log/NNNNNNNNNN.log,
+ * data.mdb, version.
  *
  * Once a committer (sys/committer.h) runs, its thread owns the store.
  * LMDB's own rules: never across fork(), never opened twice, no long readers,
@@ -22,9 +21,9 @@ enum {
     STORE_TABLE_MAX = 64, /* bytes of a name */
     STORE_TABLES_MAX = 64,
     STORE_VALUE_MAX = 16 << 20,
-    STORE_CHECKPOINT_BYTES = 64 << 20,
-    STORE_CHECKPOINT_RECORDS = 4096, /* bounds the transaction's memory */
-    STORE_CHECKPOINT_MS = 10000
+    STORE_SAVE_BYTES = 64 << 20,
+    STORE_SAVE_RECORDS = 4096, /* bounds the transaction's memory */
+    STORE_SAVE_MS = 10000
 };
 
 struct store;
@@ -39,7 +38,7 @@ struct store_op {
  * with what to do next; ERR_UNSUPPORTED for a newer version. A helper process
  * scans the checkpoint first, so damage cannot crash the daemon. */
 int store_open(struct store **out, const char *dir, struct err *err);
-void store_close(struct store *store); /* checkpoints; accepts NULL */
+void store_close(struct store *store); /* saves; accepts NULL */
 typedef int store_visit(void *context, const char *table, struct bytes key,
                         struct bytes value, struct err *err);
 /* Every record, by table then key, in byte order. */
@@ -52,11 +51,11 @@ int store_commit(struct store *store, const struct store_op *op, size_t count,
 
 /* The same in steps, for who wants to tell others as early as possible: after
  * store_append the batch is durable and `op` is not needed any more;
- * store_apply brings that batch into the checkpoint's transaction;
- * store_checkpoint writes that out when it is due (or in any case). */
+ * store_apply brings that batch into the checkpoint; store_save_if_due begins
+ * to save it, or takes note of a save that ended. */
 int store_append(struct store *store, const struct store_op *op, size_t count,
                  struct err *err);
 int store_apply(struct store *store, struct err *err);
-int store_checkpoint(struct store *store, bool only_if_due, struct err *err);
-/* When the next checkpoint is due (clock_monotonic_ns), INT64_MAX for never. */
-int64_t store_checkpoint_due_ns(const struct store *store);
+int store_save_if_due(struct store *store, struct err *err);
+/* When the next save is due (clock_monotonic_ns), INT64_MAX for never. */
+int64_t store_save_due_ns(const struct store *store);

@@ -161,8 +161,9 @@ static int replay_segment(struct replay *replay, struct bytes segment,
     int status;
     uint64_t first = store_log_first(segment);
 
-    /* The oldest segment may begin before the checkpoint ends. */
-    if (!replay->has_begun && first != 0 && first <= replay->applied)
+    /* What the checkpoint holds may begin and be missing anywhere. */
+    if (first != 0 && first <= replay->applied + 1 &&
+        (!replay->has_begun || first > replay->last))
         replay->last = first - 1;
     replay->has_begun = true;
     for (;;) {
@@ -233,6 +234,7 @@ struct store_log {
     int dir_fd;        /* to sync names */
     int fd;            /* the segment */
     uint64_t number;   /* of the segment */
+    uint64_t spare;    /* number of the segment to write over next; 0: none */
     uint64_t sequence; /* of the last frame */
     size_t offset;     /* where the next frame goes */
     size_t written;    /* bytes of the segment that were ever written */
@@ -342,10 +344,13 @@ static int open_segment(struct store_log *log, struct err *err)
     log->offset = 0;
     if (fsync(log->dir_fd) < 0)
         return log_error(log, "sync the directory of", err);
+    if (log->written == 0 && extend(log, 1) < 0)
+        return log_error(log, "extend", err);
     return 0;
 }
 
-/* Rename the newest superfluous segment to be the next one, drop the rest. */
+/* All segments there are hold nothing that is needed: the newest becomes the
+ * next one, the one before it the spare, the rest goes. */
 static int recycle(struct store_log *log, struct err *err)
 {
     struct numbers segments = {0};
@@ -354,8 +359,10 @@ static int recycle(struct store_log *log, struct err *err)
 
     for (uint32_t i = 0; i < segments.count && status >= 0; i++) {
         segment_path(from, sizeof from, log->dir, segments.item[i]);
-        if (i + 1 < segments.count) {
+        if (i + 2 < segments.count) {
             status = unlink(from);
+        } else if (i + 1 < segments.count) {
+            log->spare = segments.item[i];
         } else {
             log->number = segments.item[i] + 1;
             segment_path(to, sizeof to, log->dir, log->number);
@@ -382,8 +389,6 @@ int store_log_open(struct store_log **out, const char *dir, uint64_t last,
     status = log->dir_fd < 0 ? log_error(log, "open", err) : recycle(log, err);
     if (status >= 0)
         status = open_segment(log, err);
-    if (status >= 0 && log->written == 0 && extend(log, 1) < 0)
-        status = log_error(log, "extend", err);
     if (status < 0) {
         store_log_close(log);
         return status;
@@ -405,17 +410,19 @@ void store_log_close(struct store_log *log)
     free(log);
 }
 
-int store_log_rotate(struct store_log *log, struct err *err)
+int store_log_switch(struct store_log *log, struct err *err)
 {
     char from[PATH_MAX], to[PATH_MAX];
+    uint64_t full = log->number;
 
-    segment_path(from, sizeof from, log->dir, log->number);
-    segment_path(to, sizeof to, log->dir, log->number + 1);
-    if (rename(from, to) < 0 || fsync(log->dir_fd) < 0)
+    segment_path(from, sizeof from, log->dir, log->spare);
+    segment_path(to, sizeof to, log->dir, full + 1);
+    if (log->spare != 0 && rename(from, to) < 0)
         return log_error(log, "recycle", err);
-    log->number++;
-    log->offset = 0;
-    return 0;
+    close(log->fd);
+    log->number = full + 1;
+    log->spare = full;
+    return open_segment(log, err);
 }
 
 uint64_t store_log_sequence(const struct store_log *log)

@@ -11,7 +11,8 @@
  * there costs half, there is no size to record): a new one is filled with
  * zeroes ahead of the frames, and a segment that the checkpoint has made
  * superfluous is renamed to be the next one. What it still holds are frames
- * with older sequences, which end a reading like zeroes do. */
+ * with older sequences, which end a reading like zeroes do. So two files take
+ * turns: one is written while the checkpoint that covers the other is saved. */
 #pragma once
 #include "base/bytes.h"
 #include "base/err.h"
@@ -51,7 +52,9 @@ void store_log_close(struct store_log *log); /* accepts NULL */
  * takes no more. */
 int store_log_append(struct store_log *log, struct bytes payload,
                      struct err *err);
-/* Everything appended is in the checkpoint: begin the next segment. */
-int store_log_rotate(struct store_log *log, struct err *err);
+/* Frames go to another segment from now on. Call it when the checkpoint holds
+ * everything that came before the last switch: that segment is the one that is
+ * written over. */
+int store_log_switch(struct store_log *log, struct err *err);
 uint64_t store_log_sequence(const struct store_log *log); /* the last one */
 size_t store_log_size(const struct store_log *log);       /* of this segment */

@@ -190,7 +190,7 @@ static void work_checkpoints(struct store *store)
 {
     char key[32];
 
-    for (int i = 0; i < 3 * STORE_CHECKPOINT_RECORDS / 64; i++) {
+    for (int i = 0; i < 3 * STORE_SAVE_RECORDS / 64; i++) {
         struct store_op op[64];
         char keys[64][32];
         for (int k = 0; k < 64; k++) {
@@ -221,7 +221,7 @@ static void test_a_crash_behind_checkpoints(void **state)
     crash_after(*state, work_checkpoints);
     struct store *store = must_open(*state);
     assert_int_equal(store_each(store, count, &records, NULL), 0);
-    assert_int_equal(records, 3 * STORE_CHECKPOINT_RECORDS + 1);
+    assert_int_equal(records, 3 * STORE_SAVE_RECORDS + 1);
     store_close(store);
 }
 

@@ -1,0 +1,459 @@
+#include "sys/store_checkpoint.h"
+#include "base/alloc.h"
+#include "sys/clock.h"
+#include "sys/store_batch.h"
+#include "sys/store_scan.h"
+#include <assert.h>
+#include <errno.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Where the position in the log lives: a table of our own. */
+#define META_TABLE "_store"
+#define META_APPLIED "applied"
+
+enum {
+    WAITING_BYTES_MAX = 16 << 20, /* of batches beside a save; then we wait */
+    STACK_BYTES = 128 << 10
+};
+static const size_t MAP_BYTES = (size_t)16 << 30; /* of address space */
+
+struct table {
+    char name[STORE_TABLE_MAX + 1];
+    MDB_dbi dbi;
+};
+
+struct store_checkpoint {
+    char *path; /* owned */
+    MDB_env *env;
+    MDB_txn *txn; /* what was applied since the last save; or NULL */
+    struct table table[STORE_TABLES_MAX];
+    uint32_t table_count;
+    uint64_t applied; /* sequence of the last batch in txn, or waiting */
+    uint32_t records;
+    int64_t since_ns;
+    struct buf value; /* scratch */
+
+    /* A save that goes on beside. */
+    bool is_saving;
+    pthread_t thread;
+    MDB_txn *saving; /* the thread's */
+    atomic_bool is_saved;
+    int saved;          /* LMDB's result, once is_saved */
+    struct buf waiting; /* batches, each behind its u32 size */
+};
+
+static int lmdb_error(const struct store_checkpoint *checkpoint, int rc,
+                      struct err *err)
+{
+    enum err_code code = rc == ENOSPC || rc == EDQUOT || rc == MDB_MAP_FULL
+                             ? ERR_NO_SPACE
+                         : rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND ||
+                                 rc == MDB_INVALID || rc == MDB_PANIC
+                             ? ERR_DAMAGED
+                             : ERR_IO;
+    return err_set(err, code, "checkpoint '%s': %s", checkpoint->path,
+                   mdb_strerror(rc));
+}
+
+/* --- applying ------------------------------------------------------------- */
+
+static int begin(struct store_checkpoint *checkpoint, struct err *err)
+{
+    int rc;
+
+    if (checkpoint->txn != NULL)
+        return 0;
+    rc = mdb_txn_begin(checkpoint->env, NULL, 0, &checkpoint->txn);
+    return rc == 0 ? 0 : lmdb_error(checkpoint, rc, err);
+}
+
+/* Tables are made by their first record and stay open. Needs the txn. */
+static int table_open(struct store_checkpoint *checkpoint, const char *name,
+                      MDB_dbi *out, struct err *err)
+{
+    struct table *table;
+    int rc;
+
+    for (uint32_t i = 0; i < checkpoint->table_count; i++)
+        if (strcmp(checkpoint->table[i].name, name) == 0) {
+            *out = checkpoint->table[i].dbi;
+            return 0;
+        }
+    if (checkpoint->table_count == STORE_TABLES_MAX)
+        return err_set(err, ERR_LIMIT, "checkpoint '%s': more than %d tables",
+                       checkpoint->path, STORE_TABLES_MAX);
+    table = &checkpoint->table[checkpoint->table_count];
+    rc = mdb_dbi_open(checkpoint->txn, name, MDB_CREATE, &table->dbi);
+    if (rc != 0)
+        return lmdb_error(checkpoint, rc, err);
+    snprintf(table->name, sizeof table->name, "%s", name);
+    checkpoint->table_count++;
+    *out = table->dbi;
+    return 0;
+}
+
+/* LMDB wants pointers to non-const for what it only reads. */
+static MDB_val mdb_val(struct bytes bytes)
+{
+    union {
+        const void *in;
+        void *out;
+    } data = {bytes.data};
+    return (MDB_val){bytes.size, data.out};
+}
+
+static int put(struct store_checkpoint *checkpoint, MDB_dbi dbi,
+               struct bytes key, struct bytes value, struct err *err)
+{
+    uint64_t sum = store_value_checksum(key, value);
+    MDB_val mdb_key = mdb_val(key), mdb_value;
+    int rc;
+
+    buf_clear(&checkpoint->value);
+    buf_add(&checkpoint->value, &sum, sizeof sum);
+    buf_add_bytes(&checkpoint->value, value);
+    mdb_value = mdb_val(buf_bytes(&checkpoint->value));
+    rc = mdb_put(checkpoint->txn, dbi, &mdb_key, &mdb_value, 0);
+    return rc == 0 ? 0 : lmdb_error(checkpoint, rc, err);
+}
+
+static int forget(struct store_checkpoint *checkpoint, MDB_dbi dbi,
+                  struct bytes key, struct err *err)
+{
+    MDB_val mdb_key = mdb_val(key);
+    int rc = mdb_del(checkpoint->txn, dbi, &mdb_key, NULL);
+
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : lmdb_error(checkpoint, rc, err);
+}
+
+static int apply_op(void *context, const struct store_op *op, struct err *err)
+{
+    struct store_checkpoint *checkpoint = context;
+    MDB_dbi dbi = 0;
+    int status = table_open(checkpoint, op->table, &dbi, err);
+
+    if (status < 0)
+        return status;
+    checkpoint->records++;
+    return op->value.data == NULL
+               ? forget(checkpoint, dbi, op->key, err)
+               : put(checkpoint, dbi, op->key, op->value, err);
+}
+
+static int apply(struct store_checkpoint *checkpoint, struct bytes batch,
+                 struct err *err)
+{
+    int status = begin(checkpoint, err);
+
+    if (checkpoint->since_ns == INT64_MAX)
+        checkpoint->since_ns = clock_monotonic_ns();
+    if (status == 0)
+        status = store_batch_decode(batch, apply_op, checkpoint, err);
+    return status;
+}
+
+static int apply_waiting(struct store_checkpoint *checkpoint, struct err *err)
+{
+    struct bytes rest = buf_bytes(&checkpoint->waiting);
+    int status = 0;
+
+    while (rest.size > 0 && status == 0) {
+        uint32_t size;
+        memcpy(&size, rest.data, sizeof size);
+        status =
+            apply(checkpoint, bytes_of(rest.data + sizeof size, size), err);
+        rest.data += sizeof size + size;
+        rest.size -= sizeof size + size;
+    }
+    buf_release(&checkpoint->waiting);
+    return status;
+}
+
+/* --- saving --------------------------------------------------------------- */
+
+/* Pages that were looked at stay mapped; the page cache has them anyway. */
+static void let_go(struct store_checkpoint *checkpoint)
+{
+    MDB_envinfo info;
+
+    if (mdb_env_info(checkpoint->env, &info) == 0 && info.me_mapaddr != NULL)
+        (void)madvise(info.me_mapaddr, info.me_mapsize, MADV_DONTNEED);
+}
+
+/* The transaction ends in the position; what follows is another one's. */
+static int seal(struct store_checkpoint *checkpoint, MDB_txn **out,
+                struct err *err)
+{
+    MDB_dbi dbi = 0;
+    int status = begin(checkpoint, err);
+
+    if (status == 0)
+        status = table_open(checkpoint, META_TABLE, &dbi, err);
+    if (status == 0)
+        status = put(checkpoint, dbi, bytes_of_text(META_APPLIED),
+                     bytes_of(&checkpoint->applied, sizeof checkpoint->applied),
+                     err);
+    if (status < 0)
+        return status;
+    *out = checkpoint->txn;
+    checkpoint->txn = NULL;
+    checkpoint->records = 0;
+    checkpoint->since_ns = INT64_MAX;
+    return 0;
+}
+
+/* The thread that saved is over, or must be waited for. */
+static int join(struct store_checkpoint *checkpoint, struct err *err)
+{
+    pthread_join(checkpoint->thread, NULL);
+    checkpoint->is_saving = false;
+    if (checkpoint->saved != 0)
+        return lmdb_error(checkpoint, checkpoint->saved, err);
+    let_go(checkpoint);
+    return apply_waiting(checkpoint, err);
+}
+
+int store_checkpoint_save(struct store_checkpoint *checkpoint, struct err *err)
+{
+    MDB_txn *txn = NULL;
+    int status = 0;
+
+    if (checkpoint->is_saving)
+        status = join(checkpoint, err);
+    if (status == 0)
+        status = seal(checkpoint, &txn, err);
+    if (status < 0)
+        return status;
+    int rc = mdb_txn_commit(txn);
+    let_go(checkpoint);
+    return rc == 0 ? 0 : lmdb_error(checkpoint, rc, err);
+}
+
+static void *save_beside(void *arg)
+{
+    struct store_checkpoint *checkpoint = arg;
+
+    checkpoint->saved = mdb_txn_commit(checkpoint->saving);
+    atomic_store(&checkpoint->is_saved, true);
+    return NULL;
+}
+
+int store_checkpoint_begin(struct store_checkpoint *checkpoint, struct err *err)
+{
+    pthread_attr_t attr;
+    sigset_t all, before;
+    int status, error;
+
+    assert(!checkpoint->is_saving);
+    status = seal(checkpoint, &checkpoint->saving, err);
+    if (status < 0)
+        return status;
+    atomic_store(&checkpoint->is_saved, false);
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&checkpoint->thread, &attr, save_beside, checkpoint);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    if (error == 0) {
+        checkpoint->is_saving = true;
+        return 0;
+    }
+    error = mdb_txn_commit(checkpoint->saving); /* then not beside */
+    return error == 0 ? 0 : lmdb_error(checkpoint, error, err);
+}
+
+int store_checkpoint_is_saving(struct store_checkpoint *checkpoint,
+                               struct err *err)
+{
+    if (!checkpoint->is_saving)
+        return 0;
+    return atomic_load(&checkpoint->is_saved) ? join(checkpoint, err) : 1;
+}
+
+int store_checkpoint_apply(struct store_checkpoint *checkpoint,
+                           struct bytes batch, uint64_t sequence,
+                           struct err *err)
+{
+    int status = store_checkpoint_is_saving(checkpoint, err);
+
+    if (status > 0 && checkpoint->waiting.size > WAITING_BYTES_MAX)
+        status = join(checkpoint, err);
+    if (status < 0)
+        return status;
+    status = 0;
+    if (checkpoint->is_saving) {
+        uint32_t size = (uint32_t)batch.size;
+        buf_add(&checkpoint->waiting, &size, sizeof size);
+        buf_add_bytes(&checkpoint->waiting, batch);
+        if (checkpoint->since_ns == INT64_MAX)
+            checkpoint->since_ns = clock_monotonic_ns();
+    } else {
+        status = apply(checkpoint, batch, err);
+    }
+    if (status == 0)
+        checkpoint->applied = sequence;
+    return status;
+}
+
+uint64_t store_checkpoint_applied(const struct store_checkpoint *checkpoint)
+{
+    return checkpoint->applied;
+}
+
+uint32_t store_checkpoint_records(const struct store_checkpoint *checkpoint)
+{
+    return checkpoint->records;
+}
+
+int64_t store_checkpoint_since_ns(const struct store_checkpoint *checkpoint)
+{
+    return checkpoint->since_ns;
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+static int each_record(const struct store_checkpoint *checkpoint, MDB_txn *txn,
+                       const char *table, store_visit *visit, void *context,
+                       struct err *err)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    MDB_dbi dbi = 0;
+    int status = 0;
+    int rc = mdb_dbi_open(txn, table, 0, &dbi);
+
+    if (rc == 0)
+        rc = mdb_cursor_open(txn, dbi, &cursor);
+    while (rc == 0 && status == 0 &&
+           (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        struct bytes k = bytes_of(key.mv_data, key.mv_size), v;
+        if (!store_value_open(k, bytes_of(value.mv_data, value.mv_size), &v))
+            rc = MDB_CORRUPTED;
+        else
+            status = visit(context, table, k, v, err);
+    }
+    mdb_cursor_close(cursor);
+    if (status == 0 && rc != MDB_NOTFOUND)
+        status = lmdb_error(checkpoint, rc, err);
+    return status < 0 ? status : 0;
+}
+
+static int each_table(const struct store_checkpoint *checkpoint, MDB_txn *txn,
+                      store_visit *visit, void *context, struct err *err)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_val name, unused;
+    MDB_dbi names = 0;
+    int status = 0;
+    int rc = mdb_dbi_open(txn, NULL, 0, &names);
+
+    if (rc == 0)
+        rc = mdb_cursor_open(txn, names, &cursor);
+    while (rc == 0 && status == 0 &&
+           (rc = mdb_cursor_get(cursor, &name, &unused, MDB_NEXT)) == 0) {
+        char table[STORE_TABLE_MAX + 1];
+        snprintf(table, sizeof table, "%.*s", (int)name.mv_size,
+                 (const char *)name.mv_data);
+        if (strcmp(table, META_TABLE) != 0)
+            status = each_record(checkpoint, txn, table, visit, context, err);
+    }
+    mdb_cursor_close(cursor);
+    if (status == 0 && rc != MDB_NOTFOUND)
+        status = lmdb_error(checkpoint, rc, err);
+    return status;
+}
+
+int store_checkpoint_each(struct store_checkpoint *checkpoint,
+                          store_visit *visit, void *context, struct err *err)
+{
+    MDB_txn *txn;
+    int status = store_checkpoint_save(checkpoint, err);
+
+    if (status < 0)
+        return status;
+    int rc = mdb_txn_begin(checkpoint->env, NULL, 0, &txn);
+    if (rc != 0)
+        return lmdb_error(checkpoint, rc, err);
+    status = each_table(checkpoint, txn, visit, context, err);
+    mdb_txn_abort(txn);
+    let_go(checkpoint);
+    return status;
+}
+
+/* --- opening -------------------------------------------------------------- */
+
+static int read_applied(struct store_checkpoint *checkpoint, struct err *err)
+{
+    struct bytes key = bytes_of_text(META_APPLIED), value;
+    MDB_val mdb_key = mdb_val(key), found;
+    MDB_dbi dbi = 0;
+    int status = begin(checkpoint, err);
+
+    if (status == 0)
+        status = table_open(checkpoint, META_TABLE, &dbi, err);
+    if (status < 0)
+        return status;
+    int rc = mdb_get(checkpoint->txn, dbi, &mdb_key, &found);
+    if (rc == MDB_NOTFOUND)
+        return 0;
+    if (rc == 0 && (!store_value_open(
+                        key, bytes_of(found.mv_data, found.mv_size), &value) ||
+                    value.size != sizeof checkpoint->applied))
+        rc = MDB_CORRUPTED;
+    if (rc != 0)
+        return lmdb_error(checkpoint, rc, err);
+    memcpy(&checkpoint->applied, value.data, sizeof checkpoint->applied);
+    return 0;
+}
+
+int store_checkpoint_open(struct store_checkpoint **out, const char *path,
+                          struct err *err)
+{
+    struct store_checkpoint *checkpoint;
+    int rc, status = store_scan(path, err);
+
+    if (status < 0)
+        return status;
+    checkpoint = xcalloc(1, sizeof *checkpoint);
+    checkpoint->path = xstrdup(path);
+    checkpoint->since_ns = INT64_MAX;
+    if ((rc = mdb_env_create(&checkpoint->env)) == 0 &&
+        (rc = mdb_env_set_maxdbs(checkpoint->env, STORE_TABLES_MAX)) == 0 &&
+        (rc = mdb_env_set_mapsize(checkpoint->env, MAP_BYTES)) == 0)
+        rc = mdb_env_open(checkpoint->env, path,
+                          MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NORDAHEAD,
+                          0600);
+    status = rc == 0 ? read_applied(checkpoint, err)
+                     : lmdb_error(checkpoint, rc, err);
+    if (status < 0) {
+        store_checkpoint_close(checkpoint);
+        return status;
+    }
+    *out = checkpoint;
+    return 0;
+}
+
+void store_checkpoint_close(struct store_checkpoint *checkpoint)
+{
+    if (checkpoint == NULL)
+        return;
+    if (checkpoint->is_saving)
+        pthread_join(checkpoint->thread, NULL);
+    if (checkpoint->txn != NULL)
+        mdb_txn_abort(checkpoint->txn);
+    if (checkpoint->env != NULL)
+        mdb_env_close(checkpoint->env);
+    buf_release(&checkpoint->waiting);
+    buf_release(&checkpoint->value);
+    free(checkpoint->path);
+    free(checkpoint);
+}

@@ -1,0 +1,44 @@
+/* The checkpoint of a store: an LMDB file that holds what the log has said so
+ * far. Batches are applied to one open transaction, which costs no disk; saving
+ * commits it, synced, with the sequence of the last batch in it. (LMDB's own
+ * NOSYNC would let a power cut leave a meta page that points to pages which
+ * were never written.)
+ *
+ * Saving may go on beside: the transaction is handed to a thread of its own,
+ * and batches that come meanwhile wait, encoded, for the next transaction.
+ * Every function but that thread's belongs to one thread at a time. The only
+ * files that know LMDB are this one and store_scan.c. */
+#pragma once
+#include "sys/store.h"
+
+struct store_checkpoint;
+
+/* Scan the file first (sys/store_scan.h), then open or create it. */
+int store_checkpoint_open(struct store_checkpoint **out, const char *path,
+                          struct err *err);
+/* What was not saved is forgotten: the log has it. Accepts NULL. */
+void store_checkpoint_close(struct store_checkpoint *checkpoint);
+/* Sequence of the last batch applied. */
+uint64_t store_checkpoint_applied(const struct store_checkpoint *checkpoint);
+/* Records put or deleted since the last save began, and when the first was
+ * (clock_monotonic_ns; INT64_MAX: there is none). */
+uint32_t store_checkpoint_records(const struct store_checkpoint *checkpoint);
+int64_t store_checkpoint_since_ns(const struct store_checkpoint *checkpoint);
+
+/* Apply an encoded batch (sys/store_batch.h). */
+int store_checkpoint_apply(struct store_checkpoint *checkpoint,
+                           struct bytes batch, uint64_t sequence,
+                           struct err *err);
+
+/* Save everything applied, now. */
+int store_checkpoint_save(struct store_checkpoint *checkpoint, struct err *err);
+/* Save beside; not while another save is under way. */
+int store_checkpoint_begin(struct store_checkpoint *checkpoint,
+                           struct err *err);
+/* Is a save under way? Takes note of one that ended; -ERR_ when it failed. */
+int store_checkpoint_is_saving(struct store_checkpoint *checkpoint,
+                               struct err *err);
+
+/* Every record, by table then key. Saves first. */
+int store_checkpoint_each(struct store_checkpoint *checkpoint,
+                          store_visit *visit, void *context, struct err *err);
