@@ -285,12 +285,25 @@ static const char *type_text(enum config_type type)
     return text[type];
 }
 
-static void print_option(const struct config_option *option)
+/* The texts begin in one column, behind the longest option. */
+static int help_column(const struct config_schema *schema)
+{
+    int column = 12;
+    for (size_t i = 0; i < schema->option_count; i++) {
+        const struct config_option *option = &schema->option[i];
+        int size =
+            (int)(strlen(option->name) + 3 + strlen(type_text(option->type)));
+        column = size > column ? size : column;
+    }
+    return column;
+}
+
+static void print_option(const struct config_option *option, int column)
 {
     char left[CONFIG_NAME_MAX + 32];
     snprintf(left, sizeof left, "--%s=%s", option->name,
              type_text(option->type));
-    printf("  %-34s %s", left, option->help);
+    printf("  %-*s  %s", column, left, option->help);
     if (option->is_required)
         printf(" (required)");
     else if (option->initial != NULL && option->initial[0] != '\0')
@@ -300,20 +313,23 @@ static void print_option(const struct config_option *option)
 
 static void print_help(const struct config_schema *schema)
 {
+    int column = help_column(schema);
     printf("%s: %s\n\nusage: %s [--option=value ...]\n\n", schema->program,
            schema->summary, schema->program);
     for (size_t i = 0; i < schema->option_count; i++)
-        print_option(&schema->option[i]);
+        if (schema->file_option == NULL ||
+            strcmp(schema->option[i].name, schema->file_option) != 0)
+            print_option(&schema->option[i], column);
     if (schema->file_option != NULL) {
         char left[CONFIG_NAME_MAX + 32];
         snprintf(left, sizeof left, "--%s=FILE", schema->file_option);
-        printf("  %-34s %s", left, "configuration file, in Lua");
+        printf("  %-*s  %s", column, left, "configuration file, in Lua");
         if (schema->default_file != NULL)
             printf(" [%s, where it exists]", schema->default_file);
         printf("\n");
     }
-    printf("  %-34s %s\n  %-34s %s\n\n", "--help", "this list", "--version",
-           "the version");
+    printf("  %-*s  %s\n  %-*s  %s\n\n", column, "--help", "this list", column,
+           "--version", "the version");
     printf("Every option may stand in the configuration file (name = value) "
            "or in the\nenvironment (PERIGEE_<NAME>). A flag goes before the "
            "environment, that before the\nfile. Booleans also take --option "
