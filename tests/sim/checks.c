@@ -177,7 +177,8 @@ static struct told *told_about(struct checks *checks, const struct node *node,
 
 /* --- 3. one live task per instance ---------------------------------------- */
 
-enum { ASSIGNED_MS = 5 * 60 * 1000 }; /* aurora's patience with a launch */
+/* Aurora's patience with a launch, less what a launch may take. */
+enum { ASSIGNED_MS = 5 * 60 * 1000 - 40 * 1000 };
 
 /* Two may live at once only when the scheduler was told that the other is lost
  * or out of reach, or heard nothing of it for so long that it gave it up. */
@@ -190,13 +191,15 @@ static void check_pair(struct cluster *c, const struct run *old,
         strcmp(old->instance, run->instance) != 0)
         return;
     const struct told *told = told_about(&c->checks, &c->aurora, old->task_id);
-    if (!told->is_over && c->w->now_ms < old->started_ms + ASSIGNED_MS)
+    if (!told->is_over &&
+        node_wall_ms(&c->aurora) < old->aurora_ms + ASSIGNED_MS)
         world_fail(c->w, "%s lives twice: %s and %s", run->instance,
                    old->task_id, run->task_id);
 }
 
 void cluster_on_run_begin(struct cluster *c, struct run *run)
 {
+    run->aurora_ms = node_wall_ms(&c->aurora);
     for (uint32_t m = 0; m < c->machine_count; m++)
         for (uint32_t i = 0; i < c->machine[m].runs.count; i++)
             if (c->machine[m].runs.item[i] != run)

@@ -20,6 +20,7 @@ struct run {
     struct container *container;
     struct resources resources;   /* of the task, unallocated */
     int64_t started_ms, ended_ms; /* ended_ms 0: is alive */
+    int64_t aurora_ms;            /* the scheduler's clock when it started */
     int64_t ends_ms;              /* when it ends by itself; INT64_MAX: never */
     int status;                   /* how it ends by itself */
     enum thermos_state end;       /* FINISHED, FAILED or KILLED, when told */
