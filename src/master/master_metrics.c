@@ -130,8 +130,8 @@ static void report_resources(const struct master *m, struct metrics *out)
         resources_release(&in_use);
     }
     for (int i = 0; i < SCALARS; i++)
-        metrics_add(out, METRIC_GAUGE, "master_resources",
-                    SCALAR[i].total, "Resources of connected agents.",
+        metrics_add(out, METRIC_GAUGE, "master_resources", SCALAR[i].total,
+                    "Resources of connected agents.",
                     metric_label(out, "name", SCALAR[i].name), total[i]);
     for (int i = 0; i < SCALARS; i++)
         metrics_add(out, METRIC_GAUGE, "master_resources_used", SCALAR[i].used,

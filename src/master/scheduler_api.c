@@ -92,6 +92,8 @@ static const char *suppression_problem(
 {
     struct buf foreign = {0};
     const char *problem = NULL;
+    if (subscribe->n_suppressed_roles > MASTER_ROLES_MAX)
+        return "Too many suppressed roles";
     for (size_t i = 0; i < subscribe->n_suppressed_roles; i++)
         if (!in_list((char *const *)head->role, head->role_count,
                      subscribe->suppressed_roles[i]))

@@ -187,6 +187,18 @@ static inline void kit_forget_records(struct kit *k)
     k->heard = 0;
 }
 
+/* Drop the older half of what was recorded. */
+static inline void kit_trim(struct kit *k)
+{
+    uint32_t gone = k->records.count / 2;
+    for (uint32_t i = 0; i < gone; i++)
+        free(k->records.item[i].text);
+    k->records.count -= gone;
+    memmove(k->records.item, k->records.item + gone,
+            k->records.count * sizeof *k->records.item);
+    k->heard = k->heard > gone ? k->heard - gone : 0;
+}
+
 /* kill -9 and start again: only the store survives. */
 static inline void kit_restart(struct kit *k)
 {

@@ -72,6 +72,11 @@ static bool offers_problem(const struct master *m, const struct framework *f,
         buf_add_text(text, "No offers specified");
         return true;
     }
+    if (count > MASTER_OFFERS_PER_ACCEPT) {
+        buf_addf(text, "More than %d offers specified",
+                 MASTER_OFFERS_PER_ACCEPT);
+        return true;
+    }
     if (duplicate_problem(offer_id, count, text))
         return true;
     for (uint32_t i = 0; i < count; i++)

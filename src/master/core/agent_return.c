@@ -91,6 +91,14 @@ static bool charge(struct master *m, const struct framework *f,
     return fits;
 }
 
+/* The agent knows best what is really in use. */
+static void set_resources(struct task *task, const struct task_report *report)
+{
+    resources_release(&task->resources);
+    resources_copy(&task->resources, &report->resources);
+    resources_allocate(&task->resources, task->role);
+}
+
 static struct task *learn_task(struct framework *f, struct agent *agent,
                                const struct task_report *report)
 {
@@ -100,8 +108,6 @@ static struct task *learn_task(struct framework *f, struct agent *agent,
     task->role = xstrdup(report->role);
     task->about = blob_new(report->about);
     task->state = report->state;
-    resources_copy(&task->resources, &report->resources);
-    resources_allocate(&task->resources, report->role);
     for (uint32_t i = 0; i < report->status_count; i++)
         task_add_status(task, &report->status[i]);
     return task;
@@ -124,6 +130,9 @@ static bool is_refused(struct framework *f, const struct agent *agent,
     const struct task *listed = find_task(f->tasks, report->id);
     if (listed) /* elsewhere, or reported twice */
         return listed->agent || strcmp(listed->agent_id, agent->id) != 0;
+    const struct task *lost = find_task(f->unreachable, report->id);
+    if (lost && strcmp(lost->agent_id, agent->id) != 0)
+        return true;
     return completed && strcmp(completed->agent_id, agent->id) == 0;
 }
 
@@ -154,6 +163,7 @@ static void take_task(struct master *m, struct agent *agent,
         if (was_unreachable && (f->flags & FRAMEWORK_PARTITION_AWARE))
             tell_reachable(task, out);
     }
+    set_resources(task, report);
     if (!task_state_is_terminal(task->state))
         task->state = report->state;
     task_join_agent(task, agent);
@@ -162,14 +172,19 @@ static void take_task(struct master *m, struct agent *agent,
     task_resend_kill(task, out);
 }
 
-static bool is_reported(const struct agent_subscribe *in,
-                        const struct task *task)
+/* Tasks of ours that the agent has too carry a new mark. */
+static uint64_t mark_reported(struct master *m,
+                              const struct agent_subscribe *in)
 {
-    for (uint32_t i = 0; i < in->task_count; i++)
-        if (strcmp(in->task[i].id, task->id) == 0 &&
-            strcmp(in->task[i].framework_id, task->framework->id) == 0)
-            return true;
-    return false;
+    uint64_t mark = ++m->next_mark;
+    for (uint32_t i = 0; i < in->task_count; i++) {
+        const struct framework *f =
+            master_framework(m, in->task[i].framework_id);
+        struct task *task = f ? find_task(f->tasks, in->task[i].id) : NULL;
+        if (task)
+            task->mark = mark;
+    }
+    return mark;
 }
 
 /* Known here, not there. The event that launched it may have been lost with
@@ -312,10 +327,11 @@ static void reconcile(struct master *m, struct agent *agent,
     /* Executors and reported tasks first: they really use the machine. */
     take_executors(m, agent, in);
     VEC(struct task *) missing = {0};
+    uint64_t mark = mark_reported(m, in);
     struct task *task, *next;
     DL_FOREACH_SAFE2(agent->tasks, task, next, agent_next)
     {
-        if (is_reported(in, task))
+        if (task->mark == mark)
             task_leave_agent(task); /* joins again below */
         else
             *vec_add(&missing) = task;

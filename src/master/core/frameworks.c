@@ -212,6 +212,31 @@ struct framework *master_subscribe(struct master *m,
     return f;
 }
 
+/* One timer per framework: a later deadline is found when it fires, so that a
+ * framework that comes and goes leaves no trail of timers. */
+void framework_expect(struct master *m, struct framework *f, int64_t at_ms)
+{
+    f->failover_at_ms = at_ms;
+    if (f->failover_timer_ms != 0 && f->failover_timer_ms <= at_ms)
+        return;
+    f->failover_timer_ms = at_ms;
+    heap_push(&m->timers, at_ms, TIMER_FAILOVER, f->number);
+}
+
+void framework_on_failover_time(struct master *m, struct framework *f,
+                                int64_t now_ms, struct outputs *out)
+{
+    f->failover_timer_ms = 0;
+    if (f->failover_at_ms == 0)
+        return; /* it came back */
+    if (f->failover_at_ms > now_ms) {
+        framework_expect(m, f, f->failover_at_ms);
+        return;
+    }
+    output_log(out, 2, "framework_failover_timeout framework=%s", f->id);
+    master_remove_framework(m, f, now_ms, out);
+}
+
 void framework_disconnect(struct master *m, struct framework *f, int64_t now_ms,
                           struct outputs *out)
 {
@@ -227,8 +252,7 @@ void framework_disconnect(struct master *m, struct framework *f, int64_t now_ms,
         master_remove_framework(m, f, now_ms, out);
         return;
     }
-    f->failover_at_ms = now_ms + f->failover_timeout_ms;
-    heap_push(&m->timers, f->failover_at_ms, TIMER_FAILOVER, f->number);
+    framework_expect(m, f, now_ms + f->failover_timeout_ms);
 }
 
 /* --- the end of a framework --------------------------------------------------

@@ -27,6 +27,10 @@ void string_list_release(struct string_list *list);
 /* --- frameworks */
 void framework_disconnect(struct master *m, struct framework *f, int64_t now_ms,
                           struct outputs *out);
+/* It has to come back before then. */
+void framework_expect(struct master *m, struct framework *f, int64_t at_ms);
+void framework_on_failover_time(struct master *m, struct framework *f,
+                                int64_t now_ms, struct outputs *out);
 void framework_on_heartbeat(struct master *m, struct framework *f,
                             int64_t now_ms, struct outputs *out);
 struct framework *framework_new(struct master *m,

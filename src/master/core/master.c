@@ -146,8 +146,7 @@ static void expect_framework(struct master *m, struct framework *f,
     int64_t wait_ms = f->failover_timeout_ms;
     if (wait_ms < m->config.agent_reregister_timeout_ms)
         wait_ms = m->config.agent_reregister_timeout_ms;
-    f->failover_at_ms = now_ms + wait_ms;
-    heap_push(&m->timers, f->failover_at_ms, TIMER_FAILOVER, f->number);
+    framework_expect(m, f, now_ms + wait_ms);
 }
 
 void master_start(struct master *m, int64_t now_ms, struct outputs *out)
@@ -240,10 +239,8 @@ static void on_framework_timer(struct master *m, const struct heap_entry *due,
         return;
     if (due->kind == TIMER_HEARTBEAT && f->heartbeat_at_ms == due->at_ms)
         framework_on_heartbeat(m, f, now_ms, out);
-    if (due->kind == TIMER_FAILOVER && f->failover_at_ms == due->at_ms) {
-        output_log(out, 2, "framework_failover_timeout framework=%s", f->id);
-        master_remove_framework(m, f, now_ms, out);
-    }
+    if (due->kind == TIMER_FAILOVER && f->failover_timer_ms == due->at_ms)
+        framework_on_failover_time(m, f, now_ms, out);
 }
 
 static void on_offer_timer(struct master *m, uint64_t number, int64_t now_ms,

@@ -32,8 +32,10 @@ enum {
     MASTER_STATUSES_MAX = 16,   /* kept per task; older ones are dropped */
     MASTER_AGENTS_MAX = 100000, /* an unreachable one makes room */
     MASTER_FRAMEWORKS_MAX = 10000,
-    MASTER_ROLES_MAX = 256, /* of one framework */
-    MASTER_OFFERS_PER_EVENT = 1000
+    MASTER_ROLES_MAX = 256,     /* of one framework */
+    MASTER_TASKS_MAX = 1000000, /* of one framework, not over yet */
+    MASTER_OFFERS_PER_EVENT = 1000,
+    MASTER_OFFERS_PER_ACCEPT = 1000
 };
 
 struct master_config {
@@ -88,6 +90,7 @@ struct task {
     bool is_told_end;            /* its end was made here, not by its agent */
     bool is_acknowledged;        /* the framework acknowledged its end */
     struct blob *kill_policy;    /* packed, of that KILL; may be NULL */
+    uint64_t mark;               /* an agent that returned has it */
     struct task *agent_prev, *agent_next;
     UT_hash_handle hh; /* by id: tasks, unreachable or completed */
 };
@@ -159,12 +162,13 @@ struct framework {
     char stream_id[UUID_TEXT_MAX];
     bool is_recovered; /* known from store or agents only */
     int64_t registered_ms, reregistered_ms, unregistered_ms;
-    int64_t heartbeat_at_ms, failover_at_ms; /* timers that count; 0: none */
-    struct task *tasks;                      /* by id, oldest first */
-    struct task *unreachable;                /* by id */
-    struct task *completed;                  /* by id, oldest first, bounded */
-    struct offer *offers;                    /* list by framework_next */
-    struct executor *executors;              /* list */
+    int64_t heartbeat_at_ms, failover_at_ms; /* deadlines; 0: none */
+    int64_t failover_timer_ms;       /* of the one timer that is set; 0: none */
+    struct task *tasks;              /* by id, oldest first */
+    struct task *unreachable;        /* by id */
+    struct task *completed;          /* by id, oldest first, bounded */
+    struct offer *offers;            /* list by framework_next */
+    struct executor *executors;      /* list */
     VEC(const struct offer *) fresh; /* made in this run, not told yet */
     UT_hash_handle hh;               /* by id: frameworks or completed */
     UT_hash_handle by_number;

@@ -32,6 +32,10 @@ static bool own_problem(const struct framework *f, const struct agent *agent,
         return say(text, err.text);
     if (id_in_use(f, task, text))
         return true;
+    if (HASH_COUNT(f->tasks) >= MASTER_TASKS_MAX) {
+        buf_addf(text, "Framework has %d tasks already", MASTER_TASKS_MAX);
+        return true;
+    }
     if (strcmp(task->agent_id, agent->id) != 0) {
         buf_addf(text, "Task uses invalid agent %s while agent %s is expected",
                  task->agent_id, agent->id);

@@ -9,7 +9,7 @@
 #define uthash_malloc(size) xmalloc(size)
 #define uthash_free(pointer, size) free(pointer)
 #define uthash_fatal(text) abort()
-#define HASH_FUNCTION(key, size, out)                                          \
+#define HASH_FUNCTION(key, size, out) \
     ((out) = (unsigned)hash64(bytes_of(key, size), 0))
 #include <uthash.h>
 #include <utlist.h>

@@ -1,0 +1,251 @@
+/* A monkey at the keys: agents and frameworks do whatever comes to mind, in a
+ * seeded order, with kills of the master in between. The kit checks every
+ * invariant after every step; here we only look that the monkey got around. */
+#include "master_kit.h"
+
+enum { AGENTS = 4, FRAMEWORKS = 3, STEPS = 3000, TASKS = 40 };
+
+struct monkey {
+    struct kit *k;
+    struct rng rng;
+    struct kit_agent agent[AGENTS];
+    bool is_up[AGENTS];
+    struct kit_framework f[FRAMEWORKS];
+    bool is_subscribed[FRAMEWORKS];
+    uint32_t launched, offers_seen;
+};
+
+static const char *const INFO[FRAMEWORKS] = {
+    ",\"failover_timeout\":30",
+    ",\"checkpoint\":true,\"failover_timeout\":1000,\"roles\":[\"a\",\"b\"],"
+    "\"capabilities\":[{\"type\":\"MULTI_ROLE\"},{\"type\":"
+    "\"PARTITION_AWARE\"}]",
+    ",\"checkpoint\":true,\"roles\":[\"a\"],\"capabilities\":[{\"type\":"
+    "\"MULTI_ROLE\"},{\"type\":\"RESERVATION_REFINEMENT\"}]",
+};
+
+static uint32_t pick(struct monkey *m, uint32_t bound)
+{
+    return (uint32_t)rng_below(&m->rng, bound);
+}
+
+/* --- agents
+ * -------------------------------------------------------------------------- */
+
+static void subscribe_agent(struct monkey *m, uint32_t at)
+{
+    struct kit_agent *agent = &m->agent[at];
+    struct buf more = {0};
+    const struct kit_framework *f = &m->f[pick(m, FRAMEWORKS)];
+    agent->port = 5051 + (int)at;
+    if (pick(m, 8) == 0)
+        agent->id[0] = '\0'; /* a new machine at the old address */
+    if (agent->id[0] && f->id[0] && pick(m, 2) == 0)
+        buf_addf(&more,
+                 ",\"tasks\":[{\"name\":\"x\",\"task_id\":{\"value\":\"t%u\"},"
+                 "\"framework_id\":{\"value\":\"%s\"},\"agent_id\":{"
+                 "\"value\":\"%s\"},\"state\":\"%s\",\"resources\":[{\"name\":"
+                 "\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":0.1}}]}]",
+                 pick(m, TASKS), f->id, agent->id,
+                 pick(m, 3) ? "TASK_RUNNING" : "TASK_FAILED");
+    kit_agent_subscribe(m->k, agent, buf_text(&more));
+    buf_release(&more);
+    m->is_up[at] = true;
+}
+
+static void agent_step(struct monkey *m)
+{
+    static const char *const STATE[] = {"TASK_STARTING", "TASK_RUNNING",
+                                        "TASK_FINISHED", "TASK_FAILED",
+                                        "TASK_LOST"};
+    uint32_t at = pick(m, AGENTS);
+    char id[16], rest[512];
+    const struct kit_framework *f = &m->f[pick(m, FRAMEWORKS)];
+    switch (pick(m, 8)) {
+    case 0:
+        subscribe_agent(m, at);
+        break;
+    case 1:
+        if (m->is_up[at] && !kit_is_closed(m->k, m->agent[at].stream))
+            kit_hang_up(m->k, m->agent[at].stream);
+        m->is_up[at] = false;
+        break;
+    case 2:
+        kit_report(m->k, &m->agent[at], pick(m, 9) ? "PONG" : "UNSUBSCRIBE",
+                   "");
+        break;
+    case 3:
+        snprintf(rest, sizeof rest,
+                 ",\"exited_executor\":{\"framework_id\":{\"value\":\"%s\"},"
+                 "\"executor_id\":{\"value\":\"e%u\"},\"status\":9}",
+                 f->id, pick(m, 3));
+        kit_report(m->k, &m->agent[at], "EXITED_EXECUTOR", rest);
+        break;
+    default:
+        snprintf(id, sizeof id, "t%u", pick(m, TASKS));
+        snprintf(rest, sizeof rest,
+                 ",\"update\":{\"framework_id\":{\"value\":\"%s\"},\"status\":"
+                 "{\"task_id\":{\"value\":\"%s\"},\"state\":\"%s\",\"uuid\":"
+                 "\"%s\"},\"latest_state\":\"%s\"}",
+                 f->id, id, STATE[pick(m, 5)],
+                 kit_uuid((char)('a' + pick(m, 20)), (char[32]){0}),
+                 STATE[pick(m, 5)]);
+        kit_report(m->k, &m->agent[at], "UPDATE", rest);
+    }
+}
+
+/* --- frameworks
+ * ------------------------------------------------------------------------ */
+
+/* The latest offer of the stream, read or not, good or not. */
+static const char *some_offer(struct monkey *m, const struct kit_framework *f,
+                              char out[128], char agent_id[128])
+{
+    for (uint32_t i = m->k->records.count; i > 0; i--) {
+        const struct kit_record *record = &m->k->records.item[i - 1];
+        if (record->exchange != f->stream ||
+            !strstr(record->text, "\"OFFERS\""))
+            continue;
+        m->offers_seen++;
+        kit_pick(record->text, "\"agent_id\":{\"value\":\"", agent_id, 128);
+        return kit_pick(record->text, "\"offers\":[{\"id\":{\"value\":\"", out,
+                        128);
+    }
+    snprintf(agent_id, 128, "nobody");
+    snprintf(out, 128, "nothing");
+    return out;
+}
+
+static void launch(struct monkey *m, const struct kit_framework *f)
+{
+    static const char *const WHAT[] = {
+        "\"command\":{\"value\":\"true\"}",
+        "\"executor\":{\"executor_id\":{\"value\":\"e1\"},\"command\":{"
+        "\"value\":\"x\"},\"resources\":[{\"name\":\"cpus\",\"type\":"
+        "\"SCALAR\",\"scalar\":{\"value\":0.5}}]}",
+        "\"executor\":{\"executor_id\":{\"value\":\"e2\"},\"command\":{"
+        "\"value\":\"x\"}}",
+        "\"data\":\"\""};
+    char offer[128], agent_id[128], id[16], task[1024];
+    some_offer(m, f, offer, agent_id);
+    snprintf(id, sizeof id, "t%u", pick(m, TASKS));
+    kit_task(task, sizeof task, id, agent_id, WHAT[pick(m, 4)]);
+    struct buf rest = {0};
+    buf_addf(&rest,
+             ",\"accept\":{\"offer_ids\":[{\"value\":\"%s\"}],\"operations\":["
+             "{\"type\":\"LAUNCH\",\"launch\":{\"task_infos\":[%s]}}],"
+             "\"filters\":{\"refuse_seconds\":%u}}",
+             offer, task, pick(m, 4));
+    kit_call(m->k, f, "ACCEPT", buf_text(&rest));
+    m->launched += m->k->status == 202;
+    buf_release(&rest);
+}
+
+static void small_call(struct monkey *m, const struct kit_framework *f)
+{
+    char offer[128], agent_id[128], rest[512];
+    some_offer(m, f, offer, agent_id);
+    uint32_t task = pick(m, TASKS);
+    switch (pick(m, 6)) {
+    case 0:
+        snprintf(rest, sizeof rest,
+                 ",\"decline\":{\"offer_ids\":[{\"value\":\"%s\"}],"
+                 "\"filters\":{\"refuse_seconds\":%u}}",
+                 offer, pick(m, 20));
+        kit_call(m->k, f, "DECLINE", rest);
+        break;
+    case 1:
+        snprintf(rest, sizeof rest,
+                 ",\"kill\":{\"task_id\":{\"value\":\"t%u\"}}", task);
+        kit_call(m->k, f, "KILL", rest);
+        break;
+    case 2:
+        snprintf(rest, sizeof rest,
+                 ",\"acknowledge\":{\"agent_id\":{\"value\":\"%s\"},"
+                 "\"task_id\":{\"value\":\"t%u\"},\"uuid\":\"%s\"}",
+                 m->agent[pick(m, AGENTS)].id, task,
+                 kit_uuid((char)('a' + pick(m, 20)), (char[32]){0}));
+        kit_call(m->k, f, "ACKNOWLEDGE", rest);
+        break;
+    case 3:
+        kit_call(m->k, f, "RECONCILE", ",\"reconcile\":{}");
+        break;
+    case 4:
+        kit_call(m->k, f, "SUPPRESS", "");
+        break;
+    default:
+        kit_call(m->k, f, "REVIVE", "");
+    }
+}
+
+static void framework_step(struct monkey *m)
+{
+    uint32_t at = pick(m, FRAMEWORKS);
+    struct kit_framework *f = &m->f[at];
+    uint32_t dice = pick(m, 40);
+    if (!m->is_subscribed[at] || kit_is_closed(m->k, f->stream)) {
+        if (f->id[0] && pick(m, 5))
+            *f = kit_resubscribe(m->k, f, INFO[at]);
+        else
+            *f = kit_subscribe(m->k, INFO[at], "");
+        m->is_subscribed[at] = !kit_is_closed(m->k, f->stream);
+        if (!m->is_subscribed[at])
+            f->id[0] = '\0'; /* removed: be somebody new */
+    } else if (dice == 0) {
+        kit_call(m->k, f, "TEARDOWN", "");
+    } else if (dice == 1) {
+        kit_hang_up(m->k, f->stream);
+        m->is_subscribed[at] = false;
+    } else if (dice == 2) {
+        *f = kit_resubscribe(m->k, f, INFO[at]);
+    } else if (dice < 25) {
+        launch(m, f);
+    } else {
+        small_call(m, f);
+    }
+}
+
+static void step(struct monkey *m)
+{
+    uint32_t dice = pick(m, 100);
+    if (dice == 0 && pick(m, 10) == 0) {
+        kit_restart(m->k);
+        memset(m->is_up, 0, sizeof m->is_up);
+        memset(m->is_subscribed, 0, sizeof m->is_subscribed);
+    } else if (dice < 20) {
+        kit_wait(m->k, pick(m, 3000));
+    } else if (dice == 20) {
+        m->k->is_deaf = true;
+        kit_wait(m->k, 80000);
+        m->k->is_deaf = false;
+    } else if (dice < 50) {
+        agent_step(m);
+    } else {
+        framework_step(m);
+    }
+    if (m->k->records.count > 2000)
+        kit_trim(m->k);
+}
+
+static void test_a_monkey_finds_no_broken_invariant(void **state)
+{
+    struct monkey m = {.k = *state};
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        rng_seed(&m.rng, seed);
+        for (int i = 0; i < STEPS; i++)
+            step(&m);
+    }
+    const struct master_counters *c = &master_program_core(m.k->p)->counters;
+    assert_true(m.launched > 1000);
+    assert_true(m.offers_seen > 1000);
+    assert_true(c->offers_made > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_monkey_finds_no_broken_invariant,
+                                        kit_set_up, kit_tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
