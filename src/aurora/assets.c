@@ -266,10 +266,14 @@ void assets_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx)
 
 void assets_release(struct aurora_program *p)
 {
-    while (p->assets)
-        drop_asset(p, p->assets);
-    while (p->bundles)
-        drop_bundle(p, p->bundles);
+    for (struct asset *a = p->assets, *next; a; a = next) {
+        next = a->hh.next;
+        drop_asset(p, a);
+    }
+    for (struct bundle *b = p->bundles, *next; b; b = next) {
+        next = b->hh.next;
+        drop_bundle(p, b);
+    }
 }
 
 /* --- calls

@@ -177,6 +177,10 @@ void keys_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx)
 
 void keys_release(struct aurora_program *p)
 {
-    while (p->remembered)
-        drop(p, p->remembered);
+    struct remembered *it, *next;
+
+    for (it = p->remembered; it; it = next) {
+        next = it->hh.next;
+        drop(p, it);
+    }
 }

@@ -43,23 +43,17 @@ struct constraint {
 
 struct job_config {
     uint32_t refs;
-    uint32_t users;         /* jobs and tasks; without any the record goes */
-    char id[CONFIG_ID_MAX]; /* hash of `bytes` */
+    uint32_t users; /* jobs and tasks; without any the record goes */
     struct job_key key;
     struct blob *bytes; /* owned; the packed job */
 
-    bool is_service;
     int32_t priority;
-    int32_t failures_max; /* -1: no limit */
-    struct amounts task;  /* what the task itself asks for */
-    struct amounts need;  /* with the executor's share */
-    uint32_t port_count;
-    char **port_name; /* owned, in the order of the job */
-    uint32_t constraint_count;
+    int32_t failures_max;          /* -1: no limit */
+    struct amounts task;           /* what the task itself asks for */
+    struct amounts need;           /* with the executor's share */
+    char **port_name;              /* owned, in the order of the job */
     struct constraint *constraint; /* owned */
-    bool is_host_bound;            /* some constraint is about "host" */
-    bool is_dedicated;             /* some constraint is about "dedicated" */
-    bool is_limited;               /* some constraint is a limit */
+    uint32_t port_count, constraint_count;
 
     /* The codec's decoded form of `bytes`, made when first wanted. */
     void *decoded; /* owned through decoded_free */
@@ -67,11 +61,16 @@ struct job_config {
 
     /* The group of tasks that wait, oldest first. */
     struct task *waiting_first, *waiting_last; /* borrowed */
-    uint32_t waiting_count;
     uint64_t tried; /* hosts not changed since then do not fit */
     struct job_config *group_prev, *group_next; /* aurora's list of groups */
+    uint32_t waiting_count;
 
-    bool is_dirty; /* to be saved */
+    char id[CONFIG_ID_MAX]; /* hash of `bytes` */
+    bool is_service;
+    bool is_host_bound; /* some constraint is about "host" */
+    bool is_dedicated;  /* some constraint is about "dedicated" */
+    bool is_limited;    /* some constraint is a limit */
+    bool is_dirty;      /* to be saved */
     UT_hash_handle hh;
 };
 
