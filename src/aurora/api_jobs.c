@@ -67,6 +67,15 @@ static void store_job(struct request *r, const Perigee__Job *job,
 /* --- evaluating
  * ------------------------------------------------------------------*/
 
+static size_t evaluating_bytes(const struct aurora_program *p)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < p->evaluating.count; i++)
+        bytes += p->evaluating.item[i]->canonical.size;
+    return bytes;
+}
+
 /* Hand the bundle to a script worker; the request waits for the verdict. */
 static void begin_evaluation(struct request *r, int64_t now_ms,
                              struct effects *fx)
@@ -76,7 +85,8 @@ static void begin_evaluation(struct request *r, int64_t now_ms,
     struct buf canonical = {0};
     struct err err = {0};
 
-    if (p->evaluating.count >= EVALUATIONS_MAX)
+    if (p->evaluating.count >= EVALUATIONS_MAX ||
+        evaluating_bytes(p) >= EVALUATIONS_BYTES_MAX)
         (void)err_set(&err, ERR_BUSY, "%u job files are being evaluated",
                       p->evaluating.count);
     else

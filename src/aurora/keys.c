@@ -3,6 +3,7 @@
 #include "aurora/state.h"
 
 #include "perigee/aurora_store.pb-c.h"
+#include "wire/codec.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -38,19 +39,45 @@ static struct remembered *add(struct aurora_program *p, const char *key,
     return it;
 }
 
+/* Jobs are shown as they are, not kept with every key. */
+static void show_job(struct request *r, Perigee__Aurora__Answer *answer)
+{
+    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
+    Perigee__Aurora__JobKey wire = PERIGEE__AURORA__JOB_KEY__INIT;
+    struct job_key key;
+
+    if (r->call->type != PERIGEE__AURORA__CALL__TYPE__CREATE_JOB || !create)
+        return;
+    if (create->job && !create->key) {
+        wire.cluster = create->job->cluster;
+        wire.role = create->job->role;
+        wire.environment = create->job->environment;
+        wire.name = create->job->name;
+    }
+    if (key_decode(r->p, create->key ? create->key : &wire, &key, NULL) < 0)
+        return;
+    const struct job *job = aurora_job(&r->p->core, &key);
+    if (!job || job->is_removed)
+        return;
+    answer->n_jobs = 1;
+    answer->jobs = arena_alloc(&r->arena, sizeof(void *));
+    answer->jobs[0] = view_job(job, &r->arena);
+}
+
 /* The answer of the first time; true when it could be given. */
 static bool repeat_answer(struct request *r, const struct remembered *it,
                           int64_t now_ms, struct effects *fx)
 {
     struct bytes bytes = blob_bytes(it->answer);
+    ProtobufCAllocator allocator = codec_arena_allocator(&r->arena);
     Perigee__Aurora__Answer *answer =
-        perigee__aurora__answer__unpack(NULL, bytes.size, bytes.data);
+        perigee__aurora__answer__unpack(&allocator, bytes.size, bytes.data);
 
     if (!answer)
         return false;
     r->idempotency_key = NULL;
+    show_job(r, answer);
     api_answer(r, answer, now_ms, fx);
-    perigee__aurora__answer__free_unpacked(answer, NULL);
     return true;
 }
 
@@ -129,9 +156,11 @@ void keys_end(struct request *r, int status,
         return;
     it = find(r->p, r->idempotency_key);
     assert(it && it->status == 0);
-    size_t size = perigee__aurora__answer__get_packed_size(answer);
+    Perigee__Aurora__Answer kept = *answer;
+    kept.n_jobs = 0;
+    size_t size = perigee__aurora__answer__get_packed_size(&kept);
     uint8_t *packed = arena_alloc(&fx->arena, size + 1);
-    perigee__aurora__answer__pack(answer, packed);
+    perigee__aurora__answer__pack(&kept, packed);
     it->status = status;
     it->at_ms = now_ms;
     it->answer = blob_new(bytes_of(packed, size));

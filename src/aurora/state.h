@@ -16,6 +16,7 @@ enum program_limits {
     SUBSCRIBERS_MAX = 1000,
     REQUESTS_MAX = 50000, /* idempotency keys remembered */
     EVALUATIONS_MAX = 66, /* under way: the workers and their queue */
+    EVALUATIONS_BYTES_MAX = 64 << 20, /* of their bundles */
     ASSET_MAX = 4 << 20,
     ASSETS_BYTES_MAX = 256 << 20,
     ACKS_IN_FLIGHT_MAX = 8,
