@@ -138,11 +138,13 @@ enum veto placer_veto(const struct host *host, const struct job_config *config,
 
     if (veto == VETO_NONE)
         veto = limit_veto(host, config, counts, constraint);
-    if (veto == VETO_NONE && !host->offers)
-        veto = VETO_NO_OFFER;
-    if (veto == VETO_NONE)
-        veto = amounts_veto(&host->free, ranges_size(&host->ports), config);
-    return veto;
+    if (veto != VETO_NONE)
+        return veto;
+    if (host->offers)
+        return amounts_veto(&host->free, ranges_size(&host->ports), config);
+    /* It has nothing for us now; would it be enough when it is empty? */
+    veto = amounts_veto(&host->total, SHAPE_PORTS_MAX, config);
+    return veto != VETO_NONE ? veto : VETO_NO_OFFER;
 }
 
 /* --- score ----------------------------------------------------------------*/
