@@ -239,14 +239,17 @@ static void close_all(struct shell *shell)
     config_release(&SCHEMA, &shell->config);
 }
 
-static int report(const struct err *err)
+/* Exit codes, as the other daemons have them. */
+enum { EXIT_FAILED = 1, EXIT_BAD_CONFIG = 3 };
+
+static int report(const struct err *err, int status)
 {
     fprintf(stderr, "perigee-aurora: %s\n", err->text);
     if (err->place[0])
         fprintf(stderr, "  at %s\n", err->place);
     if (err->hint[0])
         fprintf(stderr, "  %s\n", err->hint);
-    return EXIT_FAILURE;
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -261,13 +264,14 @@ int main(int argc, char **argv)
     int rc = config_load(&SCHEMA, argc, argv, &shell.config, &err);
     if (rc > 0)
         return EXIT_SUCCESS;
-    if (rc < 0 || check_config(&shell, &err) < 0 ||
-        open_daemon(&shell, &err) < 0) {
-        rc = report(&err);
+    if (rc < 0 || check_config(&shell, &err) < 0) {
+        rc = report(&err, EXIT_BAD_CONFIG);
+    } else if (open_daemon(&shell, &err) < 0) {
+        rc = report(&err, EXIT_FAILED);
     } else {
         rc = daemon_run(shell.daemon, &err);
         if (err.code)
-            rc = report(&err);
+            rc = report(&err, EXIT_FAILED);
     }
     close_all(&shell);
     return rc;

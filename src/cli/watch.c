@@ -195,6 +195,19 @@ static int decide(struct watch *w, const Perigee__Aurora__Answer *a, bool first,
     return c.failed != NULL && c.active == 0 ? -1 : 0;
 }
 
+static int gone(struct watch *w, bool first)
+{
+    char text[JOB_KEY_TEXT_MAX];
+
+    job_key_text(w->key, text);
+    return cli_refuse(
+        w->cli, EXIT_FAILED,
+        arena_printf(&w->cli->arena,
+                     "`clusterctl list %s/%s` shows what there is",
+                     w->key->cluster, w->key->role),
+        first ? "job %s does not exist" : "job %s is not there any more", text);
+}
+
 static int timed_out(struct watch *w)
 {
     static const char *const goal[] = {"RUNNING", "FINISHED", "GONE"};
@@ -225,10 +238,7 @@ static int watch_loop(struct watch *w, uint64_t since, int64_t timeout_ms)
         if (verdict > 0)
             return EXIT_OK;
         if (verdict < 0)
-            return culprit != NULL
-                       ? failed(w, culprit)
-                       : cli_refuse(w->cli, EXIT_FAILED, NULL,
-                                    "the job is not there any more");
+            return culprit != NULL ? failed(w, culprit) : gone(w, first);
         /* Events of the change itself count once; a later look has seen all
          * that came before it. */
         uint64_t next = (since != 0 ? since : answer->sequence) + 1;

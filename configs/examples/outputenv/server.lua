@@ -26,7 +26,7 @@ local function answer(client)
   client:close()
 end
 
-local server = assert(socket.bind('*', port))
+local server = assert(socket.bind('0.0.0.0', port))
 print('listening on port ' .. port)
 io.stdout:flush()
 while true do
