@@ -22,8 +22,9 @@ struct daemon_config {
     int port;               /* 0: any free port */
     const char *store_dir;  /* NULL: PERSIST is an error of ours */
     size_t stream_bound;    /* bytes a slow reader may leave unread (16 MiB for
-                               schedulers, 4 MiB for others); then an ERROR
-                               record if the program set one, and a close */
+                               schedulers, 4 MiB for others); then its last
+                               words, when the stream's head has a body, and
+                               the end */
     const char *ready_text; /* printed to stderr log when listening; or NULL */
 };
 

@@ -41,6 +41,7 @@ struct exchange {
     struct evhttp_request *request; /* evhttp's, except when it came loose */
     struct bufferevent *bev;        /* evhttp's */
     struct http_server *server;
+    struct blob *last_words; /* for a reader too slow; owned, or NULL */
 };
 
 struct http_server {
@@ -73,6 +74,7 @@ static void forget(struct exchange *exchange)
     if (exchange->state == EXCHANGE_SENT)
         server->unsent--;
     (void)id_map_remove(&server->exchange, exchange->id);
+    blob_unref(exchange->last_words);
     free(exchange);
 }
 
@@ -261,40 +263,59 @@ void http_server_stream(struct http_server *server, exchange_id id,
     if (is_http_1_0(exchange->request))
         evhttp_add_header(evhttp_request_get_output_headers(exchange->request),
                           "Connection", "close");
+    if (head->body.size > 0)
+        exchange->last_words = blob_new(head->body);
     exchange->state = EXCHANGE_STREAMING;
     server->streams++;
     send_head(exchange, head->status);
 }
 
-/* A reader too slow for its stream: what waits for it is dropped with it. */
-static void drop(struct exchange *exchange)
+static void send_record(struct exchange *exchange, struct bytes record)
 {
+    struct http_server *server = exchange->server;
+    struct evbuffer *piece = server->scratch;
+
+    buf_clear(&server->frame);
+    recordio_frame(record, &server->frame);
+    evbuffer_add(piece, server->frame.data, server->frame.size);
+    evhttp_send_reply_chunk(exchange->request, piece);
+    evbuffer_drain(piece, evbuffer_get_length(piece)); /* left for a HEAD */
+}
+
+/* A reader too slow for its stream. It gets its last words behind what waits
+ * already, and the end; without such words it is cut off. */
+static void give_up(struct exchange *exchange)
+{
+    struct http_server *server = exchange->server;
+    exchange_id id = exchange->id;
+
     log_line(LOG_LEVEL_WARN,
              "stream_dropped exchange=%llu reason=\"reader too slow\" "
              "bound_bytes=%zu",
-             (unsigned long long)exchange->id,
-             exchange->server->config.stream_bound);
-    evhttp_connection_free(evhttp_request_get_connection(exchange->request));
+             (unsigned long long)id, server->config.stream_bound);
+    if (exchange->last_words == NULL) {
+        evhttp_connection_free(
+            evhttp_request_get_connection(exchange->request));
+        return;
+    }
+    send_record(exchange, blob_bytes(exchange->last_words));
+    mark_sent(exchange);
+    evhttp_send_reply_end(exchange->request);
+    server->config.on_gone(server->config.context, id);
 }
 
 void http_server_record(struct http_server *server, exchange_id id,
                         struct bytes record)
 {
     struct exchange *exchange = find(server, id);
-    struct evbuffer *piece = server->scratch;
 
     if (exchange == NULL || exchange->state != EXCHANGE_STREAMING)
         return;
     size_t waiting = evbuffer_get_length(bufferevent_get_output(exchange->bev));
-    if (waiting + record.size > server->config.stream_bound) {
-        drop(exchange);
-        return;
-    }
-    buf_clear(&server->frame);
-    recordio_frame(record, &server->frame);
-    evbuffer_add(piece, server->frame.data, server->frame.size);
-    evhttp_send_reply_chunk(exchange->request, piece);
-    evbuffer_drain(piece, evbuffer_get_length(piece)); /* left for a HEAD */
+    if (waiting + record.size > server->config.stream_bound)
+        give_up(exchange);
+    else
+        send_record(exchange, record);
 }
 
 void http_server_end(struct http_server *server, exchange_id id)
@@ -446,6 +467,7 @@ void http_server_close(struct http_server *server)
     while ((exchange = id_map_take(&server->exchange)) != NULL) {
         evhttp_connection_set_closecb(
             evhttp_request_get_connection(exchange->request), NULL, NULL);
+        blob_unref(exchange->last_words);
         free(exchange);
     }
     id_map_release(&server->exchange);

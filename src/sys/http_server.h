@@ -45,6 +45,7 @@ void http_server_reply(struct http_server *server, exchange_id exchange,
 void http_server_reply_file(struct http_server *server, exchange_id exchange,
                             int fd, int64_t offset, int64_t size,
                             const struct http_response *head);
+/* head->body: the record that a reader who is too slow gets as its last. */
 void http_server_stream(struct http_server *server, exchange_id exchange,
                         const struct http_response *head);
 void http_server_record(struct http_server *server, exchange_id exchange,

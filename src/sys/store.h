@@ -35,7 +35,7 @@ struct store_op {
 };
 
 /* Create or open. ERR_BUSY when another process holds the lock; ERR_DAMAGED
- * with what to do next; ERR_UNSUPPORTED for a newer version. A helper process
+ * with what to do next; ERR_UNSUPPORTED for a newer version. A child process
  * scans the checkpoint first, so damage cannot crash the daemon. */
 int store_open(struct store **out, const char *dir, struct err *err);
 void store_close(struct store *store); /* saves; accepts NULL */

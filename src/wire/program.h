@@ -28,7 +28,8 @@ typedef uint64_t exchange_id;
 enum effect_kind {
     EFFECT_PERSIST, /* table, key, bytes; bytes.data == NULL deletes */
     EFFECT_REPLY,   /* exchange, response: the whole answer to a request */
-    EFFECT_STREAM,  /* exchange, response (body unused): begin a stream */
+    EFFECT_STREAM,  /* exchange, response: begin a stream; its body is the
+                       record that a reader too slow gets as its last */
     EFFECT_RECORD,  /* exchange, bytes: one RecordIO record, framed by the
                        shell, exactly one HTTP chunk */
     EFFECT_CLOSE,   /* exchange: end our stream after what was sent */

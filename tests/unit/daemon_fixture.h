@@ -106,6 +106,13 @@ static void pad_request(void *self, exchange_id exchange,
             &(struct http_response){.status = 200, .type = MEDIA_JSON});
         pad->follower[pad->follower_count++] = exchange;
         effect_record(fx, exchange, text_bytes("hello"));
+    } else if (strcmp(path, "/warned") == 0) {
+        effect_stream(fx, exchange,
+                      &(struct http_response){.status = 200,
+                                              .type = MEDIA_JSON,
+                                              .body = text_bytes("slow")});
+        pad->follower[pad->follower_count++] = exchange;
+        effect_record(fx, exchange, text_bytes("hello"));
     } else if (strcmp(path, "/unfollow") == 0) {
         while (pad->follower_count > 0)
             effect_close(fx, pad->follower[--pad->follower_count]);

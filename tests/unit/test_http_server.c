@@ -171,6 +171,27 @@ static void test_a_slow_reader_is_dropped(void **state)
     close(stream);
 }
 
+static void test_a_slow_reader_gets_its_last_words(void **state)
+{
+    struct fixture *f = *state;
+    int stream = dial(f);
+    char tail[64] = "", in[65536];
+    ssize_t got;
+
+    say(stream, "POST /warned HTTP/1.1\r\nContent-Length: 0\r\n"
+                "Connection: close\r\n\r\n");
+    hear(stream, "5\nhello");
+    expect(f, "/flood", "", 200, "flooded");
+    wait_gone(f, "1");
+    while ((got = recv(stream, in, sizeof in, 0)) > 0) {
+        size_t keep = got < 40 ? (size_t)got : 40;
+        memmove(tail, tail + keep, sizeof tail - keep);
+        memcpy(tail + sizeof tail - keep, in + got - (ssize_t)keep, keep);
+    }
+    assert_non_null(memmem(tail, sizeof tail, "4\nslow\r\n0\r\n\r\n", 13));
+    close(stream);
+}
+
 static void test_http_1_0_streams_end_with_the_connection(void **state)
 {
     struct fixture *f = *state;
@@ -192,6 +213,7 @@ int main(void)
         TEST(test_a_body_cut_short_changes_nothing),
         TEST(test_who_leaves_is_noticed),
         TEST(test_a_slow_reader_is_dropped),
+        TEST(test_a_slow_reader_gets_its_last_words),
         TEST(test_http_1_0_streams_end_with_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
