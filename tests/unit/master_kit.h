@@ -12,6 +12,7 @@
 struct kit_record {
     exchange_id exchange;
     char *text;
+    size_t size;
     bool is_read;
 };
 struct kit_stored {
@@ -99,9 +100,11 @@ static inline void kit_take(struct kit *k, const struct effect *e)
         kit_headers(k, &e->response);
         break;
     case EFFECT_RECORD:
-        *vec_add(&k->records) = (struct kit_record){
-            e->exchange, xstrndup((const char *)e->bytes.data, e->bytes.size),
-            false};
+        *vec_add(&k->records) =
+            (struct kit_record){.exchange = e->exchange,
+                                .text = memcpy(xcalloc(1, e->bytes.size + 1),
+                                               e->bytes.data, e->bytes.size),
+                                .size = e->bytes.size};
         break;
     case EFFECT_CLOSE:
         *vec_add(&k->closed) = e->exchange;
