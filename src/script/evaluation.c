@@ -191,7 +191,14 @@ static Perigee__Job *build_job(lua_State *L, struct evaluation *e)
         task->name = task->processes[0]->name;
     for (size_t i = 0; i < task->n_fetch; i++)
         complete_fetch(e, task->fetch[i]);
-    job_set_ports(job, &e->arena);
+    if (!job_set_ports(job, &e->arena)) {
+        struct problem_report report = {
+            .site = value_at(L, index)->site,
+            .object = "Job",
+            .field = "task",
+            .message = "the task names more than 256 ports"};
+        (void)problem_add(e, &report);
+    }
     return job;
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_TEXT_MAX = 200, MESSAGE_TEXT_MAX = 300, PORTS_MAX = 64 };
+enum { PATH_TEXT_MAX = 200, MESSAGE_TEXT_MAX = 300 };
 
 const char *job_tier_problem(bool production, const char *tier)
 {
@@ -30,7 +30,7 @@ static size_t add_ports(const Perigee__Process *process, char **port,
     struct template_ref ref;
     struct bytes text = bytes_of_text(process->cmdline);
     for (int found;
-         count < PORTS_MAX &&
+         count <= JOB_PORTS_MAX &&
          (found = template_next(&text, &ref, &message, &expected));) {
         bool is_new = found > 0 && ref.port.size > 0;
         for (size_t i = 0; is_new && i < count; i++)
@@ -44,21 +44,21 @@ static size_t add_ports(const Perigee__Process *process, char **port,
     return count;
 }
 
-void job_set_ports(Perigee__Job *job, struct arena *arena)
+bool job_set_ports(Perigee__Job *job, struct arena *arena)
 {
-    char *port[PORTS_MAX];
+    char *port[JOB_PORTS_MAX + 1];
     size_t count = 0;
     const Perigee__TaskConfig *task = job->task;
     for (size_t i = 0; task != NULL && i < task->n_processes; i++)
         if (task->processes[i]->cmdline != NULL && !task->processes[i]->raw)
             count = add_ports(task->processes[i], port, count, arena);
-    if (count == 0) {
-        job->n_port_names = 0;
-        return;
-    }
+    job->n_port_names = 0;
+    if (count == 0 || count > JOB_PORTS_MAX)
+        return count == 0;
     qsort(port, count, sizeof *port, compare_text);
     job->port_names = arena_memdup(arena, port, count * sizeof *port);
     job->n_port_names = count;
+    return true;
 }
 
 /* --- fields, by the schema --------------------------------------------- */
@@ -364,6 +364,8 @@ int job_complete(Perigee__Job *job, struct arena *arena, struct err *err)
     if (job->tier == NULL)
         job->tier =
             arena_strdup(arena, job->production ? "preferred" : "preemptible");
-    job_set_ports(job, arena);
+    if (!job_set_ports(job, arena))
+        return err_set(err, ERR_INVALID, "job: want at most %d named ports",
+                       JOB_PORTS_MAX);
     return job_check(job, err);
 }

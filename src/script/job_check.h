@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "perigee/job.pb-c.h"
 
+enum { JOB_PORTS_MAX = 256 };
+
 /* `field` as "processes[2].name"; `expected` and `nearest` may be NULL. */
 typedef void job_problem(void *context, const char *field, const char *message,
                          const char *expected, const char *nearest);
@@ -16,8 +18,9 @@ void task_check(const Perigee__TaskConfig *task, job_problem *problem,
                 void *context);
 /* NULL, or what is wrong with both together. */
 const char *job_tier_problem(bool production, const char *tier);
-/* The ports its command lines name, sorted, into the arena. */
-void job_set_ports(Perigee__Job *job, struct arena *arena);
+/* The ports its command lines name, sorted, into the arena; false when they are
+ * more than JOB_PORTS_MAX, and then none are set. */
+bool job_set_ports(Perigee__Job *job, struct arena *arena);
 
 /* Is it a complete job, as evaluation yields them? The first problem is told:
  * ERR_INVALID with the field. */
