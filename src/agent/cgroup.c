@@ -41,7 +41,10 @@ static int write_value(const char *path, const char *value)
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    ssize_t n = write(fd, value, strlen(value));
+    ssize_t n;
+    do /* a limit may take the kernel long, and a child may end meanwhile */
+        n = write(fd, value, strlen(value));
+    while (n < 0 && errno == EINTR);
     int rc = n < 0 ? -errno : 0;
     close(fd);
     return rc;
