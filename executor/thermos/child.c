@@ -7,7 +7,21 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+/* As it was before child_raise_files(); rlim_max 0: not raised. */
+static struct rlimit files_before;
+
+void child_raise_files(void)
+{
+    struct rlimit raised;
+    if (getrlimit(RLIMIT_NOFILE, &files_before) != 0)
+        return;
+    raised = files_before;
+    raised.rlim_cur = raised.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &raised); /* fewer processes, else */
+}
 
 static int descriptor(const struct child_spec *spec, int fd, int ours)
 {
@@ -77,6 +91,8 @@ static void become(const struct child_spec *spec, int go)
     (void)setsid();
     set_streams(spec);
     reset_signals();
+    if (files_before.rlim_max != 0)
+        (void)setrlimit(RLIMIT_NOFILE, &files_before);
     char *const *env = with_profile(spec, profile, sizeof profile);
     wait_for_go(go);
     (void)execvpe(config->path, (char *const *)(uintptr_t)config->argv, env);

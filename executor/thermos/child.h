@@ -20,5 +20,8 @@ struct child_spec {
 int child_start(const struct child_spec *spec, pid_t *out, int *go,
                 struct err *err);
 void child_go(int go);
+/* Let this program have as many descriptors as the machine allows (four a
+ * process are needed for logs); children get back what was there before. */
+void child_raise_files(void);
 /* It is not to run after all. */
 void child_cancel(int go);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "executor/thermos/child.h"
 #include "executor/thermos/control.h"
 #include "executor/thermos/process_tree.h"
 #include "executor/thermos/program.h"
@@ -365,6 +366,7 @@ int executor_main(char *title)
 
     log_open("thermos", LOG_LEVEL_INFO);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    child_raise_files();
     int rc = read_environment(&x, &err);
     if (rc == 0)
         rc = run(&x, &err);

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/job_key.h"
 #include "base/text.h"
+#include "executor/thermos/child.h"
 #include "executor/thermos/run_job.h"
 #include "executor/thermos/runner.h"
 #include "executor/thermos/user.h"
@@ -217,6 +218,7 @@ static int run(struct run_command *c)
                                      .listener = on_event,
                                      .context = c};
     c->started_ms = clock_wall_ms();
+    child_raise_files();
     int rc = runner_main(&options);
     retire_checkpoint(c);
     clear_sandbox(c);

@@ -15,8 +15,10 @@
 #include "sys/sha256.h"
 #include "wire/codec.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -715,6 +717,44 @@ static void test_a_wrong_hash_fails_before_anything_runs(void **unused)
     rig_release(&r);
 }
 
+/* A scheduler that takes the connection and says nothing. */
+static void test_a_kill_while_fetching_runs_nothing(void **unused)
+{
+    (void)unused;
+    struct script script = {.name = "a", .cmdline = "touch ran"};
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t size = sizeof at;
+    char url[64];
+    struct rig r;
+    int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(silent, (struct sockaddr *)&at, size), 0);
+    assert_int_equal(listen(silent, 4), 0);
+    assert_int_equal(getsockname(silent, (struct sockaddr *)&at, &size), 0);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", ntohs(at.sin_port));
+    rig_init(&r);
+    struct written *w = write_task(&script, 1, false);
+    w->fetch.uri = (char *)(uintptr_t) "tool.sh";
+    w->fetch.has_asset = 1;
+    w->fetch.asset = 1;
+    w->fetch.sha256 = (char *)(uintptr_t) "00";
+    w->task.asset_url = url;
+    w->config.fetch = w->fetch_list;
+    w->config.n_fetch = 1;
+    give(&r, w);
+    start(&r);
+    struct pollfd asked = {.fd = silent, .events = POLLIN};
+    assert_int_equal(poll(&asked, 1, DEADLINE_MS), 1);
+    tell(&r, (struct control_message){.kind = CONTROL_KILL, .number = 3000});
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_KILLED);
+    assert_false(r.is_running);
+    assert_false(exists(&r, "ran"));
+    (void)close(silent);
+    rig_release(&r);
+}
+
 /* --- plain commands ------------------------------------------------------- */
 
 static void command(struct rig *r, const char *value, bool shell)
@@ -801,6 +841,7 @@ int main(void)
         cmocka_unit_test(test_without_executor_the_task_ends),
         cmocka_unit_test(test_an_asset_lands_in_the_sandbox),
         cmocka_unit_test(test_a_wrong_hash_fails_before_anything_runs),
+        cmocka_unit_test(test_a_kill_while_fetching_runs_nothing),
         cmocka_unit_test(test_commands_end_in_mesos_words),
         cmocka_unit_test(test_a_killed_command_tells_its_signal),
     };
