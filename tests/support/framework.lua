@@ -1,0 +1,137 @@
+--- A framework for tests: the Mesos v1 scheduler API on a socket of its own.
+
+local cjson = require 'cjson'
+local run = require 'support.run'
+local socket = require 'socket'
+
+local M = {}
+M.__index = M
+
+M.terminal = {
+  TASK_FINISHED = true, TASK_FAILED = true, TASK_KILLED = true, TASK_LOST = true,
+  TASK_ERROR = true, TASK_DROPPED = true, TASK_GONE = true,
+}
+
+--- Subscribe at the master on a port; `info` overrides FrameworkInfo.
+function M.open(port, info)
+  local all = { user = 'root', name = 'test', checkpoint = true, failover_timeout = 60 }
+  for name, value in pairs(info or {}) do all[name] = value end
+  local body = cjson.encode { type = 'SUBSCRIBE', subscribe = { framework_info = all } }
+  local s = assert(socket.connect('127.0.0.1', port))
+  s:send(('POST /api/v1/scheduler HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n' ..
+    'Content-Length: %d\r\n\r\n%s'):format(#body, body))
+  local self = setmetatable({ socket = s, port = port, statuses = {} }, M)
+  local head = s:receive('*l')
+  assert(head:find(' 200 ', 1, true), head)
+  for line in function() return s:receive('*l') end do
+    if line == '' then break end
+    self.stream = line:match('^[Mm]esos%-[Ss]tream%-[Ii]d: (.*)') or self.stream
+  end
+  self.id = self:await('SUBSCRIBED').subscribed.framework_id
+  return self
+end
+
+--- The next event, or nil when none came within `seconds`.
+function M:next(seconds)
+  self.socket:settimeout(seconds)
+  local line, why = self.socket:receive('*l')
+  if why == 'timeout' then return nil end
+  local size = tonumber(assert(line, why), 16)
+  assert(size > 0, 'the stream ended')
+  self.socket:settimeout(10)
+  local chunk = assert(self.socket:receive(size))
+  self.socket:receive('*l')
+  return cjson.decode((chunk:gsub('^%d+\n', '')))
+end
+
+--- The next event of a kind (and for which `wanted` holds), within `seconds`.
+function M:await(kind, seconds, wanted)
+  local deadline = socket.gettime() + (seconds or 20)
+  while socket.gettime() < deadline do
+    local event = self:next(deadline - socket.gettime())
+    if event and event.type == kind and (not wanted or wanted(event)) then return event end
+  end
+  error('no ' .. kind .. ' within ' .. (seconds or 20) .. ' s', 2)
+end
+
+function M:call(kind, fields)
+  local body = { type = kind, framework_id = self.id }
+  for name, value in pairs(fields or {}) do body[name] = value end
+  local answer = run.post('http://127.0.0.1:' .. self.port .. '/api/v1/scheduler', body,
+    { ['mesos-stream-id'] = self.stream })
+  assert(answer.status == 202, kind .. ': ' .. tostring(answer.status) .. ' ' .. answer.body)
+end
+
+--- A TaskInfo of 0.1 cpus and 32 MB; `more` goes over it.
+function M.task(id, command, more)
+  local task = {
+    name = id, task_id = { value = id },
+    command = type(command) == 'string' and { value = command } or command,
+    resources = {
+      { name = 'cpus', type = 'SCALAR', scalar = { value = 0.1 } },
+      { name = 'mem', type = 'SCALAR', scalar = { value = 32 } },
+    },
+  }
+  for name, value in pairs(more or {}) do task[name] = value end
+  return task
+end
+
+--- Launch tasks on the next offer.
+function M:launch(tasks)
+  local offer = self:await('OFFERS').offers.offers[1]
+  for _, task in ipairs(tasks) do task.agent_id = offer.agent_id end
+  self.agent_id = offer.agent_id
+  self:call('ACCEPT', { accept = {
+    offer_ids = { offer.id },
+    operations = { { type = 'LAUNCH', launch = { task_infos = tasks } } },
+    filters = { refuse_seconds = 0 },
+  } })
+end
+
+--- The next status of a task. Every status is acknowledged as it comes; those of
+--- other tasks wait for their turn.
+function M:status(id, seconds)
+  local mine = function() return self.statuses[id] and table.remove(self.statuses[id], 1) end
+  local status = mine()
+  while not status do
+    local one = self:await('UPDATE', seconds).update.status
+    if one.uuid then
+      self:call('ACKNOWLEDGE', { acknowledge = {
+        agent_id = one.agent_id, task_id = one.task_id, uuid = one.uuid } })
+    end
+    local list = self.statuses[one.task_id.value] or {}
+    self.statuses[one.task_id.value] = list
+    list[#list + 1] = one
+    status = mine()
+  end
+  return status
+end
+
+--- Statuses until this one; that.
+function M:reach(id, state, seconds)
+  while true do
+    local status = self:status(id, seconds)
+    if status.state == state then return status end
+    assert(not M.terminal[status.state], id .. ' is ' .. status.state .. ': ' .. tostring(status.message))
+  end
+end
+
+--- Statuses until it ended; the last one.
+function M:ending(id, seconds)
+  while true do
+    local status = self:status(id, seconds)
+    if M.terminal[status.state] then return status end
+  end
+end
+
+function M:kill(id, grace_ms)
+  local policy = grace_ms and { grace_period = { nanoseconds = grace_ms * 1000000 } } or nil
+  self:call('KILL', { kill = { task_id = { value = id }, kill_policy = policy } })
+end
+
+function M:close()
+  self:call('TEARDOWN')
+  self.socket:close()
+end
+
+return M
