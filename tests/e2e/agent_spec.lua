@@ -19,8 +19,10 @@ local function free_port()
   return port
 end
 
+-- A zombie is dead, however long its parent takes to notice.
 local function is_alive(pid)
-  return os.execute(('kill -0 %d 2>/dev/null'):format(pid))
+  local stat = run.read(('/proc/%d/stat'):format(pid))
+  return stat ~= nil and stat:match('^.*%) (%a)') ~= 'Z'
 end
 
 --- A master and an agent in a directory of their own.
@@ -47,9 +49,9 @@ function Pair:spawn(program, flags, prefix)
 end
 
 function Pair:start_agent()
-  self.agent_pid = self:spawn('perigee-agent', ('--master=127.0.0.1:%d --port=%d --work_dir=%s/agent ' ..
-    '--resources="cpus:4;mem:4096;disk:1000;ports:[31000-31009]" %s'):format(self.master_port,
-    self.agent_port, self.dir, self.flags), self.prefix)
+  self.agent_pid = self:spawn('perigee-agent', ('--master=127.0.0.1:%d --port=%d ' ..
+    '--work_dir=%s/agent --resources="cpus:4;mem:4096;disk:1000;ports:[31000-31009]" %s'):format(
+    self.master_port, self.agent_port, self.dir, self.flags), self.prefix)
   run.eventually(10, 'agent', function() return run.get(self.agent .. '/health').status == 200 end)
 end
 
@@ -65,14 +67,15 @@ end
 
 --- Every process that has this pair's directory in its environment.
 function Pair:processes()
-  return sh('grep -alF ' .. self.dir .. '/agent/slaves /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3')
+  return sh('grep -alF ' .. self.dir .. '/agent/slaves /proc/[0-9]*/environ 2>/dev/null | ' ..
+    'cut -d/ -f3')
 end
 
 function Pair:stop()
   if self.fw then self.fw:close() end
   run.eventually(20, 'no process left', function() return self:processes() == '' end)
   for _, pid in ipairs { self.agent_pid, self.master_pid } do
-    if is_alive(pid) then self:kill(pid, 'TERM') end
+    if is_alive(pid) then self:kill(pid, 'KILL') end
   end
   run.remove(self.dir)
 end
@@ -83,7 +86,8 @@ function Pair:sandbox(id)
 end
 
 function Pair:read(id, name)
-  local answer = run.get(self.agent .. '/files/read?offset=0&path=' .. self:sandbox(id) .. '/' .. name)
+  local answer = run.get(('%s/files/read?offset=0&path=%s/%s'):format(self.agent, self:sandbox(id),
+    name))
   return answer.json and answer.json.data
 end
 
@@ -127,7 +131,10 @@ describe('perigee-agent', function()
     f:launch { task('t', 'echo out; ln -s /etc/passwd leak; mkdir d; echo x >"a b"') }
     assert.equal('TASK_FINISHED', f:ending('t').state)
     local box = p:sandbox('t')
-    local function get(operation, query) return run.get(p.agent .. '/files/' .. operation .. query) end
+    local function get(operation, query)
+      return run.get(p.agent .. '/files/' .. operation .. query)
+    end
+    local function read(rest) return get('read', '?path=' .. box .. '/stdout' .. rest).json end
     local list = get('browse', '?path=' .. box).json
     local entry = {}
     for _, one in ipairs(list) do entry[one.path:match('[^/]*$')] = one end
@@ -135,10 +142,10 @@ describe('perigee-agent', function()
     assert.equal('-rw-r--r--', entry.stdout.mode)
     assert.equal('drwxr-xr-x', entry.d.mode)
     assert.equal(box .. '/stdout', entry.stdout.path)
-    assert.same({ data = 'out\n', offset = 0 }, get('read', '?path=' .. box .. '/stdout&offset=0&length=100').json)
-    assert.same({ data = 't', offset = 2 }, get('read', '?path=' .. box .. '/stdout&offset=2&length=1').json)
-    assert.same({ data = '', offset = 4 }, get('read', '?path=' .. box .. '/stdout').json)
-    assert.same({ data = '', offset = 100 }, get('read', '?path=' .. box .. '/stdout&offset=100').json)
+    assert.same({ data = 'out\n', offset = 0 }, read('&offset=0&length=100'))
+    assert.same({ data = 't', offset = 2 }, read('&offset=2&length=1'))
+    assert.same({ data = '', offset = 4 }, read(''))
+    assert.same({ data = '', offset = 100 }, read('&offset=100'))
     local file = get('download', '?path=' .. box .. '/stdout')
     assert.equal('out\n', file.body)
     assert.equal('attachment; filename=stdout', file.headers['content-disposition'])
@@ -154,7 +161,8 @@ describe('perigee-agent', function()
       ['download?path=' .. box] = { 400, 'Cannot download a directory.\n' },
       ['read?path=' .. box .. '/stdout&offset=abc'] =
         { 400, "Failed to parse offset: Failed to convert 'abc' to number.\n" },
-      ['read?path=' .. box .. '/leak&offset=0'] = { 400, "'" .. box .. "/leak' is inaccessible.\n" },
+      ['read?path=' .. box .. '/leak&offset=0'] =
+        { 400, "'" .. box .. "/leak' is inaccessible.\n" },
       ['browse?path=' .. box .. '/..'] = { 400, "'" .. box .. "/..' is inaccessible.\n" },
     } do
       local answer = run.get(p.agent .. '/slave(1)/files/' .. query)
@@ -171,11 +179,13 @@ describe('perigee-agent', function()
     }
     local seen = { fetch = f:ending('fetch'), image = f:ending('image'), user = f:ending('user') }
     assert.equal('REASON_CONTAINER_LAUNCH_FAILED', seen.fetch.reason)
-    assert.matches('^Failed to launch container: Failed to fetch all URIs for container ', seen.fetch.message)
+    assert.matches('^Failed to launch container: Failed to fetch all URIs for container ',
+      seen.fetch.message)
     assert.matches('No such file or directory', seen.fetch.message)
     assert.matches('does not support Docker containers', seen.image.message)
     if is_root then
-      assert.equal("Failed to launch container: user 'no-such-user' does not exist on this agent; " ..
+      assert.equal('Failed to launch container: ' ..
+        "user 'no-such-user' does not exist on this agent; " ..
         'create it (useradd no-such-user) or choose another role', seen.user.message)
     end
   end)
@@ -192,8 +202,9 @@ describe('perigee-agent', function()
 
   it('kills with the grace of the call', function()
     local f = start():framework()
-    f:launch { task('t', "trap '' TERM; while :; do sleep 0.1; done") }
+    f:launch { task('t', "trap '' TERM; echo up; while :; do sleep 0.1; done") }
     f:reach('t', 'TASK_RUNNING')
+    run.eventually(10, 'trap set', function() return p:read('t', 'stdout') == 'up\n' end)
     local begun = socket.gettime()
     f:kill('t', 300)
     assert.equal('TASK_KILLED', f:ending('t').state)
@@ -209,8 +220,8 @@ describe('perigee-agent', function()
     local failure = f:await('FAILURE').failure
     assert.same({ 'dead', 1792 }, { failure.executor_id.value, failure.status })
     local last = f:ending('t')
-    assert.same({ 'TASK_FAILED', 'REASON_EXECUTOR_TERMINATED', 'Executor terminated', 'SOURCE_AGENT' },
-      { last.state, last.reason, last.message, last.source })
+    assert.same({ 'TASK_FAILED', 'REASON_EXECUTOR_TERMINATED', 'Executor terminated',
+      'SOURCE_AGENT' }, { last.state, last.reason, last.message, last.source })
   end)
 
   it('destroys an executor that never subscribes', function()
@@ -220,21 +231,22 @@ describe('perigee-agent', function()
       resources = task('x').resources } }) }
     assert.equal(9, f:await('FAILURE').failure.status)
     local last = f:ending('t')
-    assert.same({ 'REASON_EXECUTOR_REGISTRATION_TIMEOUT', 'Executor did not register within 300ms' },
-      { last.reason, last.message })
+    assert.same({ 'REASON_EXECUTOR_REGISTRATION_TIMEOUT',
+      'Executor did not register within 300ms' }, { last.reason, last.message })
   end)
 
   it('speaks the executor API with an executor of shell and curl', function()
     start()
     local script = run.write(p.dir .. '/executor.sh', [=[
 url=http://$MESOS_AGENT_ENDPOINT/api/v1/executor
-who="\"executor_id\":{\"value\":\"$MESOS_EXECUTOR_ID\"},\"framework_id\":{\"value\":\"$MESOS_FRAMEWORK_ID\"}"
+who="\"executor_id\":{\"value\":\"$MESOS_EXECUTOR_ID\"}"
+who="$who,\"framework_id\":{\"value\":\"$MESOS_FRAMEWORK_ID\"}"
 post() { curl -s -H 'Content-Type: application/json' -d "{$who,$1}" "$url"; }
 update() { # task, state, last digit of the uuid
-  post "\"type\":\"UPDATE\",\"update\":{\"status\":{\"task_id\":{\"value\":\"$1\"},\"state\":\"$2\",\
+  post "\"type\":\"UPDATE\",\"update\":{\"status\":{\"task_id\":{\"value\":\"$1\"},\
+\"state\":\"$2\",\
 \"source\":\"SOURCE_EXECUTOR\",\"message\":\"by curl\",\"uuid\":\"AAAAAAAAQACAAAAAAAA$3AA==\"}}"
 }
-curl -sN -H 'Content-Type: application/json' -d "{$who,\"type\":\"SUBSCRIBE\",\"subscribe\":{}}" "$url" |
 while read -r length; do
   IFS= LC_ALL=C read -r -N "$length" event
   echo "$event"
@@ -245,15 +257,18 @@ while read -r length; do
   *'"type":"MESSAGE"'*) post '"type":"MESSAGE","message":{"data":"aGVsbG8="}' ;;
   *'"type":"SHUTDOWN"'*) exit 0 ;;
   esac
-done]=])
+done < <(curl -sN -H 'Content-Type: application/json' \
+  -d "{$who,\"type\":\"SUBSCRIBE\",\"subscribe\":{}}" "$url")]=])
     local executor = { type = 'CUSTOM', executor_id = { value = 'curl' },
       command = { value = 'exec bash ' .. script }, resources = task('x').resources }
     local f = p:framework()
-    f:launch { task('one', nil, { executor = executor }), task('two', nil, { executor = executor }) }
+    local more = { executor = executor }
+    f:launch { task('one', nil, more), task('two', nil, more) }
     local up = { one = f:status('one'), two = f:status('two') }
     assert.same({ 'TASK_RUNNING', 'by curl' }, { up.one.state, up.one.message })
     assert.is_string(up.one.container_status.container_id.value)
-    f:call('MESSAGE', { message = { agent_id = f.agent_id, executor_id = { value = 'curl' }, data = 'aGk=' } })
+    f:call('MESSAGE', { message = {
+      agent_id = f.agent_id, executor_id = { value = 'curl' }, data = 'aGk=' } })
     assert.equal('aGVsbG8=', f:await('MESSAGE').message.data)
     f:kill('one')
     assert.equal('TASK_KILLED', f:ending('one').state)
@@ -276,7 +291,8 @@ done]=])
     local last = f:ending('b')
     assert.same({ 'TASK_FAILED', 'REASON_EXECUTOR_TERMINATED' }, { last.state, last.reason })
     assert.truthy(is_alive(pid))
-    f:call('RECONCILE', { reconcile = { tasks = { { task_id = { value = 'a' }, agent_id = f.agent_id } } } })
+    f:call('RECONCILE', { reconcile = { tasks = {
+      { task_id = { value = 'a' }, agent_id = f.agent_id } } } })
     assert.equal('TASK_RUNNING', f:status('a').state)
     f:kill('a')
     assert.equal('TASK_KILLED', f:ending('a').state)
@@ -287,7 +303,8 @@ done]=])
     local f = start():framework()
     f:launch { task('t', 'while [ ! -e go ]; do sleep 0.01; done') }
     local container = f:reach('t', 'TASK_RUNNING').container_status.container_id.value
-    local sandbox = sh('ls -d ' .. p.dir .. '/agent/slaves/*/frameworks/*/executors/t/runs/' .. container):match('%S+')
+    local sandbox = sh('ls -d ' .. p.dir .. '/agent/slaves/*/frameworks/*/executors/t/runs/' ..
+      container):match('%S+')
     p:kill(p.agent_pid, 'KILL')
     run.write(sandbox .. '/go', '')
     p:start_agent()

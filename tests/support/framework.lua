@@ -112,7 +112,8 @@ function M:reach(id, state, seconds)
   while true do
     local status = self:status(id, seconds)
     if status.state == state then return status end
-    assert(not M.terminal[status.state], id .. ' is ' .. status.state .. ': ' .. tostring(status.message))
+    assert(not M.terminal[status.state],
+      id .. ' is ' .. status.state .. ': ' .. tostring(status.message))
   end
 end
 
