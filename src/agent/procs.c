@@ -66,7 +66,13 @@ static bool is_gone(const struct proc *proc)
 uint64_t proc_born(pid_t pid)
 {
     struct proc proc;
-    return pid > 0 && proc_read(pid, &proc) && !is_gone(&proc) ? proc.born : 0;
+    return pid > 0 && proc_read(pid, &proc) ? proc.born : 0;
+}
+
+bool proc_is_alive(pid_t pid)
+{
+    struct proc proc;
+    return pid > 0 && proc_read(pid, &proc) && !is_gone(&proc);
 }
 
 /* Was it started with MESOS_SANDBOX or MESOS_DIRECTORY naming this sandbox? */

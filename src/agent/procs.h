@@ -7,9 +7,11 @@
 
 enum { PROCS_MAX = 65536 };
 
-/* Start time of a process in clock ticks since boot; 0 when it is gone (a
- * zombie counts as gone). With its pid this names a process for good. */
+/* Start time of a process in clock ticks since boot, also of a zombie; 0 when
+ * there is no such process. With its pid this names a process for good. */
 uint64_t proc_born(pid_t pid);
+/* Does it run? A zombie does not. */
+bool proc_is_alive(pid_t pid);
 /* Every process that belongs to the executor: its session and process group,
  * what descends from it, and what was started with this sandbox in its
  * environment (so that orphans are found after the executor's death), except

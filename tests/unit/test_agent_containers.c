@@ -266,7 +266,7 @@ static void test_orphans_of_a_dead_executor_are_ended(void **state)
     struct agent_launch launch = launch_of(stage, script);
     play(stage, AGENT_ACT_LAUNCH, &launch, "/bin/false");
     assert_int_equal(WEXITSTATUS(stage->exited.status), 7);
-    assert_int_equal(proc_born(orphan_of(stage)), 0);
+    assert_false(proc_is_alive(orphan_of(stage)));
 }
 
 static void test_destroy_ends_what_ignores_signals(void **state)
@@ -278,7 +278,7 @@ static void test_destroy_ends_what_ignores_signals(void **state)
     play(stage, AGENT_ACT_LAUNCH, &launch, "/bin/false");
     assert_int_equal(stage->exited_count, 1);
     assert_true(WIFSIGNALED(stage->exited.status));
-    assert_int_equal(proc_born((pid_t)stage->started.pid), 0);
+    assert_false(proc_is_alive((pid_t)stage->started.pid));
 }
 
 static void test_a_failed_fetch_is_told(void **state)
@@ -395,7 +395,7 @@ static void test_a_living_executor_is_found_again_and_watched(void **state)
     assert_int_equal(stage->alive_count, 1); /* then it was killed */
     assert_int_equal(stage->exited_count, 1);
     assert_false(stage->exited.has_status);
-    assert_int_equal(proc_born(pid), 0);
+    assert_false(proc_is_alive(pid));
 }
 
 static void test_an_executor_without_a_noted_pid_is_searched(void **state)
