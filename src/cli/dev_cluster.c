@@ -12,9 +12,20 @@
 
 enum { STATE_BYTES_MAX = 64 << 10 };
 
+/* The directory of the dev cluster that clusterctl knows, or NULL. */
+static const char *known_directory(struct cli *cli)
+{
+    const Perigee__Cluster *known;
+    struct err err = {0};
+
+    return cluster_find(cli, "devcluster", &known, &err) == 0 ? known->dir
+                                                              : NULL;
+}
+
 const char *dev_directory(struct cli *cli)
 {
     const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    const char *known;
 
     if (cli->directory != NULL) {
         char *real = realpath(cli->directory, NULL);
@@ -28,6 +39,8 @@ const char *dev_directory(struct cli *cli)
                    ? arena_printf(&cli->arena, "%s/%s", here, dir)
                    : dir;
     }
+    if ((known = known_directory(cli)) != NULL)
+        return known;
     if (geteuid() == 0)
         return "/var/lib/perigee/dev";
     if (data != NULL && data[0] == '/')

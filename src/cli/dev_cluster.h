@@ -37,7 +37,8 @@ struct dev_cluster {
     uint32_t daemon_count;
 };
 
-/* The directory of --dir, or the default one (root: /var/lib/perigee/dev). */
+/* The directory of --dir; else of the dev cluster that clusterctl knows; else
+ * the default one (root: /var/lib/perigee/dev). */
 const char *dev_directory(struct cli *cli);
 /* What is in the directory, with the options of this run applied. ERR_NOT_FOUND
  * when nothing was ever started there and `must_exist`. */

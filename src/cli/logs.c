@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "sys/client.h"
-#include "wire/codec.h"
+#include "wire/json.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -169,9 +169,11 @@ static int find_log(struct cli *cli, const struct source *source,
     return 0;
 }
 
-/* Print from *offset to the present end of the file. */
+/* Print from *offset to the present end of the file; with --json keep it in
+ * `text`. */
 static int print_more(struct cli *cli, const struct source *source,
-                      const char *path, int64_t *offset, bool *got)
+                      const char *path, int64_t *offset, struct buf *text,
+                      bool *got)
 {
     struct http_response response;
     const char *url = arena_printf(&cli->arena, "/files/download?path=%s",
@@ -200,12 +202,28 @@ static int print_more(struct cli *cli, const struct source *source,
         return 0;
     size_t skip = response.status == 200 ? (size_t)*offset : 0;
     size_t size = response.body.size - skip;
-    if (fwrite(response.body.data + skip, 1, size, stdout) != size)
+    if (cli->json)
+        buf_add(text, response.body.data + skip, size);
+    else if (fwrite(response.body.data + skip, 1, size, stdout) != size)
         return EXIT_FAILED;
     (void)fflush(stdout);
     *offset += (int64_t)size;
     *got = size > 0;
     return 0;
+}
+
+static void print_json(struct cli *cli, const char *path,
+                       const struct buf *text)
+{
+    struct json_writer w;
+
+    json_init(&w, &cli->out, 2);
+    json_begin_object(&w);
+    json_put_string(&w, "path", path);
+    json_key(&w, "text");
+    json_text_n(&w, buf_bytes(text));
+    json_end_object(&w);
+    buf_add_char(&cli->out, '\n');
 }
 
 int logs_run(struct cli *cli)
@@ -216,8 +234,12 @@ int logs_run(struct cli *cli)
     const char *path = NULL;
     int64_t offset = 0;
     bool got = true;
+    struct buf text = {0};
     int rc = cli_key(cli, 0, &key, &set);
 
+    if (rc == 0 && cli->json && cli->follow)
+        rc = cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                        "--json is one document; it cannot --follow");
     if (rc == 0 && (set.count > 1 || (set.count == 1 &&
                                       set.range[0].first != set.range[0].last)))
         rc = cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
@@ -227,11 +249,14 @@ int logs_run(struct cli *cli)
         (rc = find_log(cli, &source, cli->arg_count > 1 ? cli->arg[1] : NULL,
                        &path)) != 0)
         return rc;
-    while ((rc = print_more(cli, &source, path, &offset, &got)) == 0 &&
+    while ((rc = print_more(cli, &source, path, &offset, &text, &got)) == 0 &&
            (got || (cli->follow && !source.is_over)))
         if (!got) {
             (void)poll(NULL, 0, FOLLOW_PAUSE_MS);
             (void)find_task(cli, &key, instance, &source);
         }
+    if (rc == 0 && cli->json)
+        print_json(cli, path, &text);
+    buf_release(&text);
     return rc;
 }

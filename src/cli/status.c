@@ -56,8 +56,9 @@ static void print_task(struct cli *cli, const Perigee__Aurora__TaskView *task)
     for (size_t i = 0; i < task->n_ports; i++)
         buf_addf(&cli->out, " %s:%u", task->ports[i]->name,
                  task->ports[i]->port);
-    if (last != NULL && last->message != NULL && last->message[0] != '\0')
-        buf_addf(&cli->out, "  %s", last->message);
+    if (last != NULL && last->message != NULL) /* its first line */
+        buf_addf(&cli->out, "  %.*s", (int)strcspn(last->message, "\n"),
+                 last->message);
     buf_add_char(&cli->out, '\n');
     if (cli->verbose)
         buf_addf(&cli->out, "        %s\n", task->task_id);

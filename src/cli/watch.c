@@ -161,9 +161,23 @@ static const char *last_message(const Perigee__Aurora__TaskView *task)
     return "no message";
 }
 
+/* How much of a message fits under an error: its first lines. */
+static int shown(const char *message)
+{
+    enum { LINES_MAX = 12 };
+    const char *end = message;
+
+    for (int line = 0; line < LINES_MAX && *end != '\0'; line++) {
+        end += strcspn(end, "\n");
+        end += line + 1 < LINES_MAX && *end == '\n';
+    }
+    return (int)(end - message);
+}
+
 static int failed(struct watch *w, const Perigee__Aurora__TaskView *task)
 {
     char text[JOB_KEY_TEXT_MAX];
+    const char *message = last_message(task);
 
     return cli_refuse(
         w->cli, EXIT_FAILED,
