@@ -185,8 +185,8 @@ static int failed(struct watch *w, const Perigee__Aurora__TaskView *task)
                      "`clusterctl logs %s/%u --stderr` shows what "
                      "it wrote",
                      job_key_text(w->key, text), task->instance),
-        "instance %u is %s: %s", task->instance, api_state_name(task->state),
-        last_message(task));
+        "instance %u is %s: %.*s", task->instance,
+        api_state_name(task->state), shown(message), message);
 }
 
 /* 1 when the goal is met, 0 to go on, -1 when it cannot be met any more. */
