@@ -59,8 +59,8 @@ static int bad_text(struct reader *r, struct bytes in, size_t at)
     for (size_t i = 0; i < at && i < in.size; i++)
         line += in.data[i] == '\n';
     buf_addf(r->problem, "syntax error at line %d near: ", line);
-    buf_add(r->problem, in.data + (at < in.size ? at : 0),
-            shown < 256 ? shown : 256);
+    if (shown > 0)
+        buf_add(r->problem, in.data + at, shown < 256 ? shown : 256);
     return -ERR_INVALID;
 }
 

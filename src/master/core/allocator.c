@@ -404,7 +404,7 @@ bool allocator_use(struct allocator *a, uint64_t framework, uint64_t number,
     resources_copy(&plain, resources);
     resources_allocate(&plain, "");
     bool fits = resources_contain(&agent->free, &plain);
-    if (fits)
+    if (fits && !resources_is_empty(&plain))
         take(a, agent, client_of(a, f, role), &plain);
     resources_release(&plain);
     return fits;
