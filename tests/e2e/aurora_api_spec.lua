@@ -102,7 +102,8 @@ describe('the aurora API', function()
     running('replay', 1)
     for _, pid in ipairs(c:pids('perigee%-aurora')) do c.kill(pid) end
     c:up()
-    local status, refused = call { type = 'SUBSCRIBE', subscribe = { from_sequence = answer.sequence } }
+    local status, refused = call { type = 'SUBSCRIBE',
+      subscribe = { from_sequence = answer.sequence } }
     assert.equal(410, status)
     assert.equal('GONE', refused.error.code)
     assert.is_true(refused.error.first_sequence > answer.sequence)
@@ -126,7 +127,8 @@ describe('the aurora API', function()
     for i = 1, 5 do assert.equal(200, (create('page' .. i, 'sleep 1000', { role = 'pages' }))) end
     local names, cursor = {}, nil
     repeat
-      local status, answer = ask('GET', '/api/v1/jobs/pages?limit=2' .. (cursor and '&cursor=' .. cursor or ''))
+      local status, answer = ask('GET', '/api/v1/jobs/pages?limit=2' ..
+        (cursor and '&cursor=' .. cursor or ''))
       assert.equal(200, status)
       for _, view in ipairs(answer.jobs) do names[#names + 1] = view.job.name end
       cursor = answer.cursor
@@ -151,7 +153,8 @@ describe('the aurora API', function()
   end)
 
   it('shows a task, its ports and its sandbox on the agent', function()
-    assert.equal(200, (create('ports', 'echo {{thermos.ports[http]}}; sleep 1000', { port_names = { 'http' } })))
+    assert.equal(200, (create('ports', 'echo {{thermos.ports[http]}}; sleep 1000',
+      { port_names = { 'http' } })))
     local answer = running('ports', 1)
     local task = answer.tasks[1]
     assert.equal('http', task.ports[1].name)
@@ -159,7 +162,8 @@ describe('the aurora API', function()
     local status, one = ask('GET', '/api/v1/tasks/' .. task.task_id)
     assert.equal(200, status)
     assert.equal(task.task_id, one.tasks[1].task_id)
-    local _, found = http.request('http://' .. task.agent_endpoint .. '/files/browse?path=' .. task.sandbox)
+    local _, found = http.request('http://' .. task.agent_endpoint ..
+      '/files/browse?path=' .. task.sandbox)
     assert.equal(200, found)
   end)
 
@@ -174,9 +178,11 @@ describe('the aurora API', function()
     { 'a type it cannot answer in', 406, 'POST', '/api/v1', '{}', { Accept = 'text/html' } },
     { 'a call of no type', 400, 'POST', '/api/v1', '{"type":"DANCE"}' },
     { 'a job of another cluster', 400, 'POST', '/api/v1',
-      '{"type":"GET_JOB","tasks":{"key":{"cluster":"mars","role":"r","environment":"prod","name":"n"}}}' },
+      '{"type":"GET_JOB","tasks":{"key":{"cluster":"mars","role":"r",' ..
+      '"environment":"prod","name":"n"}}}' },
     { 'a bundle that is none', 400, 'POST', '/api/v1',
-      '{"type":"CREATE_JOB","create_job":{"bundle":"AAAA","key":{"cluster":"devcluster","role":"r",' ..
+      '{"type":"CREATE_JOB","create_job":{"bundle":"AAAA",' ..
+      '"key":{"cluster":"devcluster","role":"r",' ..
       '"environment":"prod","name":"n"}}}' },
     { 'an overlong Idempotency-Key', 400, 'POST', '/api/v1',
       '{"type":"KILL_JOB","target":{}}', { ['Idempotency-Key'] = (' '):rep(300):gsub(' ', 'k') } },

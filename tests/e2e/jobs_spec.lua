@@ -72,7 +72,8 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
   it('creates from the JSON that inspect prints', function()
     local file = c:file('copy.lua', cluster.sleeper('copy', 1))
     local job = c:must { 'inspect', 'devcluster/www-data/test/copy', file, '--json' }
-    local answer = run.post(c.aurora .. '/api/v1', { type = 'CREATE_JOB', create_job = { job = job } })
+    local answer = run.post(c.aurora .. '/api/v1',
+      { type = 'CREATE_JOB', create_job = { job = job } })
     assert.equal(200, answer.status, answer.body)
     c:must { 'wait', 'devcluster/www-data/test/copy', '--timeout', 20 }
     c:must { 'killall', 'devcluster/www-data/test/copy', '--timeout', 20 }

@@ -47,7 +47,8 @@ end
 function M:must(words)
   local result = self:cli(words)
   assert(result.status == 0,
-    table.concat(words, ' ') .. ': status ' .. tostring(result.status) .. '\n' .. result.out .. result.err)
+    ('%s: status %s\n%s%s'):format(table.concat(words, ' '), result.status, result.out,
+      result.err))
   if words[#words] == '--json' then return cjson.decode(result.out) end
   return result.out
 end
@@ -85,8 +86,9 @@ function M:tasks(key)
   for _, task in ipairs(answer.tasks or {}) do
     local ended = ({ FINISHED = 1, FAILED = 1, KILLED = 1, LOST = 1 })[task.state]
     if not ended then
-      assert(active[task.instance or 0] == nil, 'two live tasks of instance ' .. (task.instance or 0))
-      active[task.instance or 0] = task
+      local instance = task.instance or 0
+      assert(active[instance] == nil, 'two live tasks of instance ' .. instance)
+      active[instance] = task
     end
   end
   return active
