@@ -54,8 +54,9 @@ static int decode_json(const ProtobufCMessageDescriptor *type, const char *what,
                        ProtobufCMessage **out, struct err *err)
 {
     struct buf problem = {0}, missing = {0};
+    struct codec_absent absent = {.count = 0};
     ProtobufCMessage *message = NULL;
-    int rc = codec_read_json(type, in, arena, &message, &problem);
+    int rc = codec_read_json(type, in, arena, &message, &absent, &problem);
 
     if (rc == -ERR_INVALID)
         (void)err_set(err, ERR_INVALID, "Failed to parse body into JSON: %s",
@@ -64,7 +65,7 @@ static int decode_json(const ProtobufCMessageDescriptor *type, const char *what,
         rc = err_set(err, ERR_INVALID,
                      "Failed to convert JSON into %s protobuf: %s", what,
                      buf_text(&problem));
-    else if (codec_missing_required(message, &missing))
+    else if (codec_missing_required(message, &absent, &missing))
         rc = err_set(err, ERR_INVALID,
                      "Failed to convert JSON into %s protobuf: Missing "
                      "required fields: %s",

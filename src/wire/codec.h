@@ -25,8 +25,8 @@ enum {
  *   "Failed to convert JSON into Call protobuf: ..." (JSON, wrong shape; `what`
  *                                                     stands for "Call")
  *   "Failed to parse body into Call protobuf"        (bad protobuf)
- *   "Missing required fields: subscribe.framework_info.name"  goes inside the
- * second form, see wire/http transcripts. */
+ *   "Missing required fields: executor_id, update.status.state"  goes inside
+ * the second form, with the paths of all fields that are missing. */
 int codec_decode(const ProtobufCMessageDescriptor *type, const char *what,
                  enum media_type media, struct bytes in, struct arena *arena,
                  ProtobufCMessage **out, struct err *err);
@@ -38,10 +38,6 @@ void codec_encode(const ProtobufCMessage *message, enum media_type media,
                   struct buf *out);
 /* Indented JSON for people and files. */
 void codec_encode_pretty(const ProtobufCMessage *message, struct buf *out);
-
-/* Does the message lack a field its schema marks required? The path of the
- * first one is written to `path`; true when something is missing. */
-bool codec_missing_required(const ProtobufCMessage *message, struct buf *path);
 
 /* Allocator that protobuf-c can use over an arena (free does nothing). */
 ProtobufCAllocator codec_arena_allocator(struct arena *arena);

@@ -2,6 +2,7 @@
  * what this schema does not know. */
 #include "wire/codec_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool codec_is_set(const ProtobufCMessage *message,
@@ -90,12 +91,12 @@ static void each_message(const ProtobufCMessage *message,
  */
 
 struct missing {
+    const struct codec_absent *absent;
     struct buf *found;
+    uint32_t count;
     char path[512]; /* of the message being looked at, with a dot behind */
 };
 
-/* A required string or message is missing when NULL; a number cannot be told,
- * so the JSON reader keeps its own account (codec_json_in.c). */
 static void look_for_missing(struct missing *m,
                              const ProtobufCMessage *message);
 
@@ -103,41 +104,52 @@ static void visit_missing(void *context, ProtobufCMessage *message,
                           const ProtobufCFieldDescriptor *field, size_t index)
 {
     struct missing *m = context;
-    size_t before = strlen(m->path);
-    struct buf part = {0};
+    size_t before = strlen(m->path), room = sizeof m->path - before;
 
     if (field->label == PROTOBUF_C_LABEL_REPEATED)
-        buf_addf(&part, "%s[%zu].", field->name, index);
+        snprintf(m->path + before, room, "%s[%zu].", field->name, index);
     else
-        buf_addf(&part, "%s.", field->name);
-    if (before + part.size < sizeof m->path)
-        memcpy(m->path + before, buf_text(&part), part.size + 1);
-    buf_release(&part);
+        snprintf(m->path + before, room, "%s.", field->name);
     look_for_missing(m, message);
     m->path[before] = '\0';
 }
 
+static bool is_missing(const struct missing *m, const ProtobufCMessage *message,
+                       const ProtobufCFieldDescriptor *field)
+{
+    if (field->label != PROTOBUF_C_LABEL_REQUIRED)
+        return false;
+    if (!codec_is_set(message, field))
+        return true;
+    for (uint32_t i = 0; i < m->absent->count; i++)
+        if (m->absent->item[i].message == message &&
+            m->absent->item[i].field == field)
+            return true;
+    return false;
+}
+
+/* A message's own fields come before those of the messages in it. */
 static void look_for_missing(struct missing *m, const ProtobufCMessage *message)
 {
     const ProtobufCMessageDescriptor *type = message->descriptor;
 
-    for (unsigned i = 0; i < type->n_fields; i++) {
-        const ProtobufCFieldDescriptor *field = &type->fields[i];
-        if (field->label == PROTOBUF_C_LABEL_REQUIRED &&
-            !codec_is_set(message, field))
-            buf_addf(m->found, "%s%s%s", m->found->size ? ", " : "", m->path,
-                     field->name);
-        each_message(message, field, visit_missing, m);
-    }
+    for (unsigned i = 0; i < type->n_fields; i++)
+        if (m->count < CODEC_ABSENT_MAX &&
+            is_missing(m, message, &type->fields[i]))
+            buf_addf(m->found, "%s%s%s", m->count++ ? ", " : "", m->path,
+                     type->fields[i].name);
+    for (unsigned i = 0; i < type->n_fields; i++)
+        each_message(message, &type->fields[i], visit_missing, m);
 }
 
-bool codec_missing_required(const ProtobufCMessage *message, struct buf *path)
+bool codec_missing_required(const ProtobufCMessage *message,
+                            const struct codec_absent *absent,
+                            struct buf *paths)
 {
-    struct missing m = {.found = path, .path = ""};
-    size_t before = path->size;
+    struct missing m = {.absent = absent, .found = paths, .path = ""};
 
     look_for_missing(&m, message);
-    return path->size > before;
+    return m.count > 0;
 }
 
 /* --- unknown enum numbers ---------------------------------------------------

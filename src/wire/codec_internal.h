@@ -8,12 +8,30 @@
 int codec_check_bytes(const ProtobufCMessageDescriptor *type, struct bytes in,
                       struct err *err);
 
+enum { CODEC_ABSENT_MAX = 32 };
+
+/* Required numbers, enums and bytes that a JSON text did not give: the structs
+ * of protobuf-c cannot show it. Of more than fit, the later are not told. */
+struct codec_absent {
+    struct {
+        const ProtobufCMessage *message;
+        const ProtobufCFieldDescriptor *field;
+    } item[CODEC_ABSENT_MAX];
+    uint32_t count;
+};
+
 /* JSON text into a message in the arena. `problem` gets Mesos' wording without
  * the "Failed to ..." in front; ERR_INVALID when the text is not JSON,
  * ERR_CONFLICT when it is JSON of the wrong shape. */
 int codec_read_json(const ProtobufCMessageDescriptor *type, struct bytes in,
                     struct arena *arena, ProtobufCMessage **out,
-                    struct buf *problem);
+                    struct codec_absent *absent, struct buf *problem);
+
+/* Does the message lack fields its schema marks required? The paths of them
+ * all, up to a limit, are appended to `paths`: "executor_id, framework_id". */
+bool codec_missing_required(const ProtobufCMessage *message,
+                            const struct codec_absent *absent,
+                            struct buf *paths);
 
 void codec_write_json(const ProtobufCMessage *message, int indent,
                       struct buf *out);

@@ -12,14 +12,9 @@ enum { JSON_NESTING_MAX = 100 }; /* Mesos' parser stops there, too */
 
 struct reader {
     struct arena *arena;
+    struct codec_absent *absent;
     struct buf *problem;
     uint32_t elements;
-    /* Where the reader is: the field read at each depth, and its element
-     * (SIZE_MAX: it is not repeated). */
-    struct {
-        const char *name;
-        size_t index;
-    } place[CODEC_DEPTH_MAX + 1];
 };
 
 /* --- text -------------------------------------------------------------------
@@ -345,7 +340,6 @@ static int read_repeated(struct reader *r, ProtobufCMessage *message,
     char *list = arena_zalloc(r->arena, step * (size + 1));
 
     for (size_t i = 0; i < size; i++) {
-        r->place[depth].index = i;
         int rc = read_value(r, field, is_array ? json_array_get(json, i) : json,
                             depth, list + count * step);
         if (rc < 0)
@@ -361,8 +355,6 @@ static int read_field(struct reader *r, ProtobufCMessage *message,
                       const ProtobufCFieldDescriptor *field, json_t *json,
                       int depth)
 {
-    r->place[depth].name = field->name;
-    r->place[depth].index = SIZE_MAX;
     if (field->label == PROTOBUF_C_LABEL_REPEATED)
         return json_is_null(json)
                    ? 0
@@ -379,38 +371,33 @@ static int read_field(struct reader *r, ProtobufCMessage *message,
     return 0;
 }
 
-static int missing(struct reader *r, const char *name, int depth)
+static bool was_given(const ProtobufCFieldDescriptor *field, json_t *value)
 {
-    buf_add_text(r->problem, "Missing required fields: ");
-    for (int i = 0; i < depth; i++) {
-        buf_add_text(r->problem, r->place[i].name);
-        if (r->place[i].index != SIZE_MAX)
-            buf_addf(r->problem, "[%zu]", r->place[i].index);
-        buf_add_char(r->problem, '.');
-    }
-    buf_add_text(r->problem, name);
-    return -ERR_CONFLICT;
+    if (value == NULL || json_is_null(value))
+        return false;
+    return field->type != PROTOBUF_C_TYPE_ENUM || !json_is_string(value) ||
+           protobuf_c_enum_descriptor_get_value_by_name(
+               field->descriptor, json_string_value(value)) != NULL;
 }
 
 /* A required number cannot show in the struct that it was not given. */
-static int check_numbers(struct reader *r,
-                         const ProtobufCMessageDescriptor *type, json_t *json,
-                         int depth)
+static void note_absent(struct reader *r, const ProtobufCMessage *message,
+                        json_t *json)
 {
+    const ProtobufCMessageDescriptor *type = message->descriptor;
+    struct codec_absent *absent = r->absent;
+
     for (unsigned i = 0; i < type->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &type->fields[i];
         if (field->label != PROTOBUF_C_LABEL_REQUIRED ||
             field->type == PROTOBUF_C_TYPE_STRING ||
-            field->type == PROTOBUF_C_TYPE_MESSAGE)
+            field->type == PROTOBUF_C_TYPE_MESSAGE ||
+            was_given(field, json_object_get(json, field->name)) ||
+            absent->count == CODEC_ABSENT_MAX)
             continue;
-        json_t *value = json_object_get(json, field->name);
-        if (value == NULL || json_is_null(value) ||
-            (field->type == PROTOBUF_C_TYPE_ENUM && json_is_string(value) &&
-             protobuf_c_enum_descriptor_get_value_by_name(
-                 field->descriptor, json_string_value(value)) == NULL))
-            return missing(r, field->name, depth);
+        absent->item[absent->count].message = message;
+        absent->item[absent->count++].field = field;
     }
-    return 0;
 }
 
 static int read_message(struct reader *r,
@@ -436,17 +423,16 @@ static int read_message(struct reader *r,
             (rc = read_field(r, message, field, value, depth)) < 0)
             return rc;
     }
-    if ((rc = check_numbers(r, type, json, depth)) < 0)
-        return rc;
+    note_absent(r, message, json);
     *out = message;
     return READ_VALUE;
 }
 
 int codec_read_json(const ProtobufCMessageDescriptor *type, struct bytes in,
                     struct arena *arena, ProtobufCMessage **out,
-                    struct buf *problem)
+                    struct codec_absent *absent, struct buf *problem)
 {
-    struct reader r = {.arena = arena, .problem = problem};
+    struct reader r = {.arena = arena, .absent = absent, .problem = problem};
     json_t *root;
     int rc = parse(&r, in, &root);
 

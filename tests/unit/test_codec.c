@@ -1,6 +1,7 @@
 /* One schema, two encodings: what Mesos accepts, refuses and prints. */
 #include "wire/codec.h"
 
+#include "mesos/v1/executor.pb-c.h"
 #include "mesos/v1/scheduler.pb-c.h"
 
 #include <setjmp.h>
@@ -66,6 +67,80 @@ static void test_refusals_have_mesos_words(void **state)
             SHAPE "Not expecting a JSON array for field 'framework_info'");
     refuses("{\"subscribe\":{\"force\":1,\"framework_info\":{\"user\":5}}}",
             SHAPE "Not expecting a JSON number for field 'user'");
+}
+
+static void lacks(const ProtobufCMessageDescriptor *type, const char *json,
+                  const char *paths)
+{
+    struct arena arena;
+    struct err err = {0};
+    struct buf want = {0};
+    ProtobufCMessage *message;
+
+    arena_init(&arena);
+    buf_addf(&want, SHAPE "Missing required fields: %s", paths);
+    assert_int_equal(codec_decode(type, "Call", MEDIA_JSON, bytes_of_text(json),
+                                  &arena, &message, &err),
+                     -ERR_INVALID);
+    assert_string_equal(err.text, buf_text(&want));
+    buf_release(&want);
+    arena_release(&arena);
+}
+
+/* Numbers, enums and bytes as well as texts and messages; a message's own
+ * fields come first. */
+static void test_all_missing_fields_are_told_with_their_paths(void **state)
+{
+    const ProtobufCMessageDescriptor *executor =
+        &mesos__v1__executor__call__descriptor;
+
+    (void)state;
+    lacks(executor, "{}", "executor_id, framework_id");
+    lacks(executor, "{\"update\":{\"status\":{\"task_id\":{\"value\":\"t\"}}}}",
+          "executor_id, framework_id, update.status.state");
+    lacks(executor,
+          "{\"executor_id\":{},\"framework_id\":{\"value\":\"f\"},"
+          "\"update\":{\"status\":{}}}",
+          "executor_id.value, update.status.task_id, update.status.state");
+    lacks(CALL, "{\"acknowledge\":{\"task_id\":{\"value\":\"t\"}}}",
+          "acknowledge.agent_id, acknowledge.uuid");
+    lacks(CALL,
+          "{\"acknowledge\":{\"task_id\":{\"value\":\"t\"},"
+          "\"agent_id\":{\"value\":\"a\"},\"uuid\":null}}",
+          "acknowledge.uuid");
+    /* Inside arrays; an unknown name of a required enum is none. */
+    lacks(&mesos__v1__task_info__descriptor,
+          "{\"name\":\"n\",\"task_id\":{\"value\":\"t\"},"
+          "\"agent_id\":{\"value\":\"a\"},\"resources\":["
+          "{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{}},"
+          "{\"name\":\"ports\",\"type\":\"NO_SUCH\",\"ranges\":"
+          "{\"range\":[{\"begin\":1,\"end\":2},{\"begin\":3}]}}]}",
+          "resources[0].scalar.value, resources[1].type, "
+          "resources[1].ranges.range[1].end");
+}
+
+/* A body of nothing but holes is answered with a list that ends. */
+static void test_the_list_of_missing_fields_is_limited(void **state)
+{
+    struct buf json = {0};
+    struct arena arena;
+    struct err err = {0};
+    ProtobufCMessage *message;
+
+    (void)state;
+    buf_add_text(&json, "{\"range\":[{}");
+    for (int i = 0; i < 10000; i++)
+        buf_add_text(&json, ",{}");
+    buf_add_text(&json, "]}");
+    arena_init(&arena);
+    assert_int_equal(codec_decode(&mesos__v1__value__ranges__descriptor,
+                                  "Ranges", MEDIA_JSON, buf_bytes(&json),
+                                  &arena, &message, &err),
+                     -ERR_INVALID);
+    assert_non_null(strstr(err.text, "range[0].begin, range[0].end, "));
+    assert_null(strstr(err.text, "range[20]"));
+    buf_release(&json);
+    arena_release(&arena);
 }
 
 static void test_reads_leniently_what_mesos_reads(void **state)
@@ -221,6 +296,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals_have_mesos_words),
+        cmocka_unit_test(test_all_missing_fields_are_told_with_their_paths),
+        cmocka_unit_test(test_the_list_of_missing_fields_is_limited),
         cmocka_unit_test(test_reads_leniently_what_mesos_reads),
         cmocka_unit_test(test_unknown_enum_names_and_numbers_count_as_unset),
         cmocka_unit_test(test_depth_and_lengths_are_limited),
