@@ -364,7 +364,7 @@ int main(int argc, char **argv)
 {
     struct agent_config config = {0};
     struct agent_program *program = NULL;
-    struct cgroups cgroups;
+    struct cgroups cgroups = {0};
     struct err err = {0};
     if (argc > 1 && strcmp(argv[1], "sweep") == 0)
         return sweep(argc, argv);

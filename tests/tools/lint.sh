@@ -6,7 +6,8 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 read -ra packages < <(pkg-config --cflags lua5.4 libprotobuf-c |
   sed 's/-I/-isystem /g')
-flags=(-std=c11 -D_GNU_SOURCE -Isrc -I. -isystem build/gen "${packages[@]}")
+flags=(-std=c11 -D_GNU_SOURCE -DPROTOBUF_C__NO_DEPRECATED -Isrc -I.
+  -isystem build/gen "${packages[@]}")
 tidy() { # file: one check, remembered
   local file=$1 stamp=build/lint/$1.ok
   if [ -z "${LINT_ALL:-}" ] && [ "$stamp" -nt "$file" ] &&
