@@ -162,9 +162,6 @@ int list_run(struct cli *cli)
     call.list = &list;
     list.cluster = (char *)cluster;
     list.role = (char *)role;
-    if (!cli->json)
-        buf_addf(&cli->out, "%-48s %-8s %4s %7s %6s %8s %6s\n", "job", "kind",
-                 "inst", "pending", "active", "finished", "failed");
     do {
         if ((rc = api_call(cli, cluster, &call, &answer)) != 0)
             return rc;
@@ -172,6 +169,9 @@ int list_run(struct cli *cli)
             api_print_json(cli, &answer->base);
             return EXIT_OK;
         }
+        if (cli->out.size == 0)
+            buf_addf(&cli->out, "%-48s %-8s %4s %7s %6s %8s %6s\n", "job",
+                     "kind", "inst", "pending", "active", "finished", "failed");
         for (size_t i = 0; i < answer->n_jobs; i++)
             print_job_line(cli, answer->jobs[i]);
         list.cursor = answer->cursor;
