@@ -121,7 +121,7 @@ static bool has_word(const char *list, const char *word, char separator)
 static void take_v1(struct cgroups *c, const char *directory,
                     const char *options)
 {
-    for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+    for (enum cgroup_controller i = 0; i < CGROUP_CONTROLLERS; i++)
         if (c->base[i][0] == '\0' && has_word(options, NAME[i], ','))
             snprintf(c->base[i], CGROUP_PATH_MAX, "%s", directory);
 }
@@ -194,7 +194,7 @@ static int make_path(struct cgroups *c, char *base, const char *root,
 
 static int make_root(struct cgroups *c, const char *root, struct err *err)
 {
-    for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+    for (enum cgroup_controller i = 0; i < CGROUP_CONTROLLERS; i++) {
         int rc =
             c->base[i][0] != '\0' ? make_path(c, c->base[i], root, err) : 0;
         if (rc < 0)
@@ -218,7 +218,7 @@ int cgroups_open(struct cgroups *out, const char *mounts, const char *root,
                        "no control groups with a memory controller are "
                        "mounted");
     if (c.version == 2)
-        for (int i = 1; i < CGROUP_CONTROLLERS; i++)
+        for (enum cgroup_controller i = 1; i < CGROUP_CONTROLLERS; i++)
             c.base[i][0] = '\0';
     int rc = make_root(&c, root, err);
     if (rc == 0)
@@ -229,7 +229,7 @@ int cgroups_open(struct cgroups *out, const char *mounts, const char *root,
 void cgroups_tidy(const struct cgroups *c)
 {
     time_t before = time(NULL) - TIDY_AGE_S;
-    for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+    for (enum cgroup_controller i = 0; i < CGROUP_CONTROLLERS; i++) {
         char path[CGROUP_PATH_MAX];
         struct stat st;
         DIR *directory = c->base[i][0] != '\0' ? opendir(c->base[i]) : NULL;
@@ -250,7 +250,7 @@ void cgroups_tidy(const struct cgroups *c)
 int cgroup_make(const struct cgroups *c, const char *id, struct err *err)
 {
     char path[CGROUP_PATH_MAX];
-    for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+    for (enum cgroup_controller i = 0; i < CGROUP_CONTROLLERS; i++) {
         if (c->base[i][0] == '\0' ||
             !file_of(c, (enum cgroup_controller)i, id, "", path))
             continue;
@@ -302,7 +302,7 @@ void cgroup_join_files(const struct cgroups *c, const char *id,
 {
     const char *name = c->version == 2 ? "cgroup.procs" : "tasks";
     int count = 0;
-    for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+    for (enum cgroup_controller i = 0; i < CGROUP_CONTROLLERS; i++) {
         bool is_again = false; /* cpu and cpuacct are often one mount */
         if (c->base[i][0] == '\0' ||
             !file_of(c, (enum cgroup_controller)i, id, name, path[i]))
@@ -319,7 +319,7 @@ int cgroup_remove(const struct cgroups *c, const char *id)
 {
     char path[CGROUP_PATH_MAX];
     int rc = 0;
-    for (int i = 0; i < CGROUP_CONTROLLERS; i++)
+    for (enum cgroup_controller i = 0; i < CGROUP_CONTROLLERS; i++)
         if (c->base[i][0] != '\0' &&
             file_of(c, (enum cgroup_controller)i, id, "", path) &&
             rmdir(path) < 0 && errno != ENOENT)

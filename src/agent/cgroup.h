@@ -12,14 +12,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { CGROUP_CONTROLLERS = 5, CGROUP_PATH_MAX = 512, CGROUP_PIDS_MAX = 4096 };
+enum { CGROUP_PATH_MAX = 512, CGROUP_PIDS_MAX = 4096 };
 
 enum cgroup_controller {
     CGROUP_MEMORY,
     CGROUP_CPU,
     CGROUP_PIDS,
     CGROUP_FREEZER,
-    CGROUP_CPUACCT
+    CGROUP_CPUACCT,
+    CGROUP_CONTROLLERS
 };
 
 struct cgroups {

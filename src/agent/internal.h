@@ -14,7 +14,6 @@
 #include "wire/values.h"
 
 #define AGENT_API_VERSION "1.12.0" /* of Mesos, whose API this is */
-#define AGENT_VERSION "0.1.0"
 
 enum link_state {
     LINK_DOWN,    /* next attempt at retry_at_ms */

@@ -1,5 +1,6 @@
 #include "agent/internal.h"
 #include "base/alloc.h"
+#include "base/version.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,7 +141,7 @@ static void print_version(const struct agent_program *p, struct buf *out)
     json_init(&w, out, 0);
     json_begin_object(&w);
     json_put_string(&w, "version", AGENT_API_VERSION);
-    json_put_string(&w, "perigee_version", AGENT_VERSION);
+    json_put_string(&w, "perigee_version", PERIGEE_VERSION);
     json_end_object(&w);
 }
 

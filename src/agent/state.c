@@ -1,6 +1,7 @@
 /* The plain endpoints that Mesos' monitoring tools read: /state, /containers,
  * /monitor/statistics. */
 #include "agent/internal.h"
+#include "base/version.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -266,7 +267,7 @@ static void put_self(const struct agent_program *p, struct json_writer *w)
     struct resources used;
     snprintf(pid, sizeof pid, "slave(1)@%s:%d", p->ip, p->port);
     json_put_string(w, "version", AGENT_API_VERSION);
-    json_put_string(w, "perigee_version", AGENT_VERSION);
+    json_put_string(w, "perigee_version", PERIGEE_VERSION);
     json_key(w, "start_time");
     json_double(w, (double)p->start_ms / 1000);
     json_put_string(w, "id", p->agent_id);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 static void check_task(const struct agent_core *core,
                        const struct agent_task *task)
 {

@@ -419,6 +419,7 @@ static void silent(struct agent_core *core, struct agent_executor *executor,
     agent_executor_destroy(core, executor, AGENT_TASK_FAILED, reason, text, fx);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 static void executor_timer(struct agent_core *core,
                            const struct heap_entry *entry,
                            struct agent_effects *fx)
@@ -442,6 +443,7 @@ static void executor_timer(struct agent_core *core,
     }
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 void agent_core_tick(struct agent_core *core, int64_t now_ms,
                      struct agent_effects *fx)
 {

@@ -44,6 +44,7 @@ void agent_executor_total(const struct agent_executor *executor,
             resources_add(out, &executor->tasks.item[i]->resources);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 struct agent_framework *agent_core_framework(const struct agent_core *core,
                                              const char *id)
 {
@@ -52,6 +53,7 @@ struct agent_framework *agent_core_framework(const struct agent_core *core,
     return found;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 struct agent_executor *agent_core_executor(
     const struct agent_framework *framework, const char *id)
 {
@@ -60,6 +62,7 @@ struct agent_executor *agent_core_executor(
     return found;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 struct agent_executor *agent_core_container(const struct agent_core *core,
                                             const char *container_id)
 {
@@ -69,6 +72,7 @@ struct agent_executor *agent_core_container(const struct agent_core *core,
     return found;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 struct agent_task *agent_core_task(const struct agent_framework *framework,
                                    const char *id)
 {
@@ -91,6 +95,7 @@ static struct agent_framework *take_completed(struct agent_core *core,
     return NULL;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 struct agent_framework *agent_core_add_framework(struct agent_core *core,
                                                  const char *id)
 {
@@ -106,6 +111,7 @@ struct agent_framework *agent_core_add_framework(struct agent_core *core,
     return framework;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 struct agent_executor *agent_core_add_executor(
     struct agent_core *core, struct agent_framework *framework, const char *id,
     const char *container_id)
@@ -128,6 +134,7 @@ struct agent_executor *agent_core_add_executor(
     return executor;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 struct agent_task *agent_core_add_task(struct agent_core *core,
                                        struct agent_executor *executor,
                                        const char *id)
