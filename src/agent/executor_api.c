@@ -181,6 +181,8 @@ static void subscribe(struct agent_program *p, exchange_id exchange,
             from->unacknowledged_tasks[i]->task_id->value;
     subscribe.update = update;
     subscribe.task_id = task_id;
+    /* Without last words for a reader too slow: an ERROR tells an executor to
+     * end itself and its tasks, a broken stream to subscribe again. */
     effect_stream(fx, exchange,
                   &(struct http_response){.status = 200, .type = media});
     effect_log(fx, 2,

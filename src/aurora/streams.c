@@ -50,13 +50,32 @@ static int find_key(struct request *r, struct blob **out, struct err *err)
     return rc;
 }
 
+/* What a client gets as its last event when it does not read. */
+static void last_words(enum media_type media, struct buf *out)
+{
+    Event event = PERIGEE__AURORA__EVENT__INIT;
+    Perigee__Aurora__Error error = PERIGEE__AURORA__ERROR__INIT;
+
+    event.has_type = true;
+    event.type = PERIGEE__AURORA__EVENT__TYPE__ERROR;
+    event.error = &error;
+    error.code = (char *)err_code_name(ERR_LIMIT);
+    error.message = "events wait that this client does not read";
+    error.hint = "subscribe again from the sequence behind the last one read";
+    codec_encode(&event.base, media, out);
+}
+
 static void begin(struct request *r, struct subscriber *s, int64_t now_ms,
                   struct effects *fx)
 {
     struct http_response head = {.status = 200, .type = r->media};
     Event event = PERIGEE__AURORA__EVENT__INIT;
+    struct buf last = {0};
 
+    last_words(r->media, &last);
+    head.body = buf_bytes(&last);
     effect_stream(fx, s->exchange, &head);
+    buf_release(&last);
     event.has_type = event.has_sequence = event.has_at_ms = true;
     event.type = PERIGEE__AURORA__EVENT__TYPE__SUBSCRIBED;
     event.sequence = r->p->core.events.next - 1;

@@ -23,11 +23,19 @@ static void send_message(struct sending *s, uint64_t stream, int media,
     effect_record(s->fx, stream, buf_bytes(&s->p->buf));
 }
 
+#define TOO_SLOW \
+    "Events wait that this subscriber does not read: subscribe again"
+
+/* `last`: what a reader too slow gets as its last record, or NULL. */
 static void open_stream(struct sending *s, uint64_t stream, int media,
-                        const char *stream_id)
+                        const char *stream_id, const void *last)
 {
     struct http_header header = {"Mesos-Stream-Id", stream_id};
+    buf_clear(&s->p->buf);
+    if (last != NULL)
+        codec_encode(last, (enum media_type)media, &s->p->buf);
     struct http_response head = {
+        .body = buf_bytes(&s->p->buf),
         .status = 200,
         .type = (enum media_type)media,
         .header = &header,
@@ -65,9 +73,20 @@ static void send_event(struct sending *s, const struct output *o,
     send_message(s, o->stream, o->media, event);
 }
 
+static Event *error_make(struct sending *s, const char *text)
+{
+    Event *event = event_make(s, MESOS__V1__SCHEDULER__EVENT__TYPE__ERROR);
+    NEW(s->arena, Mesos__V1__Scheduler__Event__Error, error,
+        MESOS__V1__SCHEDULER__EVENT__ERROR__INIT);
+    error->message = arena_strdup(s->arena, text);
+    event->error = error;
+    return event;
+}
+
 static void send_subscribed(struct sending *s, const struct output *o)
 {
-    open_stream(s, o->stream, o->media, o->framework->stream_id);
+    open_stream(s, o->stream, o->media, o->framework->stream_id,
+                error_make(s, TOO_SLOW));
     Event *event = event_make(s, MESOS__V1__SCHEDULER__EVENT__TYPE__SUBSCRIBED);
     NEW(s->arena, Mesos__V1__Scheduler__Event__Subscribed, subscribed,
         MESOS__V1__SCHEDULER__EVENT__SUBSCRIBED__INIT);
@@ -187,12 +206,7 @@ static void send_framework_message(struct sending *s, const struct output *o)
 static void send_error(struct sending *s, uint64_t stream, int media,
                        const char *text)
 {
-    Event *event = event_make(s, MESOS__V1__SCHEDULER__EVENT__TYPE__ERROR);
-    NEW(s->arena, Mesos__V1__Scheduler__Event__Error, error,
-        MESOS__V1__SCHEDULER__EVENT__ERROR__INIT);
-    error->message = arena_strdup(s->arena, text);
-    event->error = error;
-    send_message(s, stream, media, event);
+    send_message(s, stream, media, error_make(s, text));
 }
 
 void send_subscribe_refusal(struct request *r, const char *text)
@@ -200,7 +214,8 @@ void send_subscribe_refusal(struct request *r, const char *text)
     struct sending s = {r->p, &r->p->arena, r->now_ms, r->fx};
     struct uuid uuid = uuid_random(&r->p->core->rng);
     char stream_id[UUID_TEXT_MAX];
-    open_stream(&s, r->exchange, (int)r->accept, uuid_text(&uuid, stream_id));
+    open_stream(&s, r->exchange, (int)r->accept, uuid_text(&uuid, stream_id),
+                NULL);
     send_error(&s, r->exchange, (int)r->accept, text);
     effect_close(r->fx, r->exchange);
 }
@@ -222,7 +237,12 @@ static AgentEvent *agent_event(struct sending *s,
 static void send_agent_subscribed(struct sending *s, const struct output *o)
 {
     const struct master_config *config = &s->p->core->config;
-    open_stream(s, o->stream, o->media, NULL);
+    AgentEvent *last = agent_event(s, PERIGEE__AGENT__EVENT__TYPE__ERROR);
+    NEW(s->arena, Perigee__Agent__Event__Error, error,
+        PERIGEE__AGENT__EVENT__ERROR__INIT);
+    error->message = TOO_SLOW;
+    last->error = error;
+    open_stream(s, o->stream, o->media, NULL, last);
     AgentEvent *event = agent_event(s, PERIGEE__AGENT__EVENT__TYPE__SUBSCRIBED);
     NEW(s->arena, Perigee__Agent__Event__Subscribed, subscribed,
         PERIGEE__AGENT__EVENT__SUBSCRIBED__INIT);

@@ -40,6 +40,7 @@ struct kit {
     int status;                    /* of the last reply or stream head */
     char *body;                    /* of the last reply */
     char stream_id[64];            /* of the last stream head */
+    char *last_words;              /* the same, for a reader too slow */
     char allow[64], location[256]; /* headers of the last reply */
 };
 
@@ -97,6 +98,9 @@ static inline void kit_take(struct kit *k, const struct effect *e)
         break;
     case EFFECT_STREAM:
         k->status = e->response.status;
+        free(k->last_words);
+        k->last_words = xstrndup((const char *)e->response.body.data,
+                                 e->response.body.size);
         kit_headers(k, &e->response);
         break;
     case EFFECT_RECORD:
@@ -226,6 +230,7 @@ static inline int kit_tear_down(void **state)
     }
     vec_free(&k->stored);
     free(k->body);
+    free(k->last_words);
     free(k);
     return 0;
 }

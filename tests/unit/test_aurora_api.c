@@ -42,7 +42,8 @@ struct world {
         exchange_id exchange[64];
         int count;
     } calls;
-    struct http_response reply; /* the newest */
+    struct http_response reply;         /* the newest */
+    Perigee__Aurora__Event *last_words; /* of the newest stream */
     exchange_id replied;
     bool is_api; /* the answer is an Answer */
     Answer *answer;
@@ -122,6 +123,10 @@ static void look(struct world *w)
             if (e->response.type == MEDIA_JSON && w->is_api)
                 w->answer = decode(w, &perigee__aurora__answer__descriptor,
                                    MEDIA_JSON, e->bytes);
+            break;
+        case EFFECT_STREAM:
+            w->last_words = decode(w, &perigee__aurora__event__descriptor,
+                                   MEDIA_JSON, e->response.body);
             break;
         case EFFECT_RECORD:
             assert_true(w->events.count < 256);
@@ -822,6 +827,8 @@ static void test_events_follow_and_replay(void **unused)
     assert_int_equal(w->events.count, 1);
     assert_int_equal(w->events.item[0]->type,
                      PERIGEE__AURORA__EVENT__TYPE__SUBSCRIBED);
+    assert_int_equal(w->last_words->type, PERIGEE__AURORA__EVENT__TYPE__ERROR);
+    assert_string_equal(w->last_words->error->code, "LIMIT");
     post(w, SERVICE("1"));
     uint64_t created = w->answer->sequence;
     assert_int_equal(w->events.count, 3);

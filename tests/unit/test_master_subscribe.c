@@ -220,6 +220,17 @@ static void test_subscribed_says_who_we_are(void **state)
     assert_int_equal(kit_count(k, stream, "{\"type\":\"HEARTBEAT\"}"), 3);
 }
 
+/* The head of a stream carries what the shell sends a reader too slow. */
+static void test_a_reader_too_slow_is_told(void **state)
+{
+    struct kit *k = *state;
+    kit_post(k, "/api/v1/scheduler", NULL, SUBSCRIBE);
+    assert_string_equal(
+        k->last_words,
+        "{\"type\":\"ERROR\",\"error\":{\"message\":\"Events wait that this "
+        "subscriber does not read: subscribe again\"}}");
+}
+
 static void test_both_ids_must_agree(void **state)
 {
     struct kit *k = *state;
@@ -405,6 +416,7 @@ int main(void)
         TEST(test_semantic_refusals_are_streams_of_one_error),
         TEST(test_odd_infos_are_accepted),
         TEST(test_subscribed_says_who_we_are),
+        TEST(test_a_reader_too_slow_is_told),
         TEST(test_both_ids_must_agree),
         TEST(test_a_made_up_id_is_taken_as_it_is),
         TEST(test_the_second_subscription_wins),
