@@ -1,6 +1,8 @@
 #include "master/layer.h"
 #include <assert.h>
 
+enum { BUF_KEPT_MAX = 1 << 20 };
+
 /* --- options -----------------------------------------------------------------
  */
 
@@ -171,6 +173,8 @@ static void on_request(void *self, exchange_id exchange,
         request_refuse(&r, 404, "404 Not Found.");
     send_outputs(p, now_ms, fx);
     arena_clear(&p->arena);
+    if (p->buf.capacity > BUF_KEPT_MAX) /* a large answer came and went */
+        buf_release(&p->buf);
 }
 
 /* --- the other inputs

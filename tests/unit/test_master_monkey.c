@@ -15,14 +15,16 @@ struct monkey {
     uint64_t ran, offered; /* before the last restart */
 };
 
-static const char *const INFO[FRAMEWORKS] = {
-    ",\"failover_timeout\":30",
-    ",\"checkpoint\":true,\"failover_timeout\":1000,\"roles\":[\"a\",\"b\"],"
-    "\"capabilities\":[{\"type\":\"MULTI_ROLE\"},{\"type\":"
-    "\"PARTITION_AWARE\"}]",
-    ",\"checkpoint\":true,\"roles\":[\"a\"],\"capabilities\":[{\"type\":"
-    "\"MULTI_ROLE\"},{\"type\":\"RESERVATION_REFINEMENT\"}]",
-};
+#define INFO_A                                                                \
+    ",\"checkpoint\":true,\"failover_timeout\":1000,\"roles\":[\"a\",\"b\"]," \
+    "\"capabilities\":[{\"type\":\"MULTI_ROLE\"},{\"type\":"                  \
+    "\"PARTITION_AWARE\"}]"
+#define INFO_B                                                            \
+    ",\"checkpoint\":true,\"roles\":[\"a\"],\"capabilities\":[{\"type\":" \
+    "\"MULTI_ROLE\"},{\"type\":\"RESERVATION_REFINEMENT\"}]"
+
+static const char *const INFO[FRAMEWORKS] = {",\"failover_timeout\":30", INFO_A,
+                                             INFO_B};
 
 static uint32_t pick(struct monkey *m, uint32_t bound)
 {
@@ -115,16 +117,18 @@ static const char *some_offer(struct monkey *m, const struct kit_framework *f,
     return out;
 }
 
+#define EXECUTOR_1                                                            \
+    "\"executor\":{\"executor_id\":{\"value\":\"e1\"},\"command\":{"          \
+    "\"value\":\"x\"},\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\"," \
+    "\"scalar\":{\"value\":0.5}}]}"
+#define EXECUTOR_2                                                   \
+    "\"executor\":{\"executor_id\":{\"value\":\"e2\"},\"command\":{" \
+    "\"value\":\"x\"}}"
+
 static void launch(struct monkey *m, const struct kit_framework *f)
 {
-    static const char *const WHAT[] = {
-        "\"command\":{\"value\":\"true\"}",
-        "\"executor\":{\"executor_id\":{\"value\":\"e1\"},\"command\":{"
-        "\"value\":\"x\"},\"resources\":[{\"name\":\"cpus\",\"type\":"
-        "\"SCALAR\",\"scalar\":{\"value\":0.5}}]}",
-        "\"executor\":{\"executor_id\":{\"value\":\"e2\"},\"command\":{"
-        "\"value\":\"x\"}}",
-        "\"data\":\"\""};
+    static const char *const WHAT[] = {"\"command\":{\"value\":\"true\"}",
+                                       EXECUTOR_1, EXECUTOR_2, "\"data\":\"\""};
     char offer[128], agent_id[128], id[16], task[1024];
     some_offer(m, f, offer, agent_id);
     snprintf(id, sizeof id, "t%u", pick(m, TASKS));
