@@ -79,7 +79,7 @@ static int search(struct cli *cli, const char *name,
 
         if (!given && access(file[i], F_OK) != 0)
             continue;
-        if ((rc = load(cli, file[i], &list, err)) < 0)
+        if ((rc = load(cli, file[i], &list, err)) != 0)
             return rc;
         for (size_t k = 0; k < list->n_cluster; k++) {
             const Perigee__Cluster *cluster = list->cluster[k];
