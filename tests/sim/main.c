@@ -13,11 +13,12 @@
 enum { SEED_MAX = 1000000000, EXIT_USAGE = 2 };
 
 static const char USAGE[] =
-    "usage: perigee-sim --seeds N [--first M]\n"
+    "usage: perigee-sim --seeds N [--first M] [--stop]\n"
     "       perigee-sim --seed N [--trace]\n"
     "\n"
     "  --seeds N  run N seeds, each in a process of its own\n"
     "  --first M  begin with seed M instead of 1\n"
+    "  --stop     end with the first seed that fails\n"
     "  --seed N   replay one seed in this process\n"
     "  --trace    print every event of it\n"
     "\n"
@@ -70,7 +71,7 @@ static int usage(const char *problem)
 int main(int argc, char **argv)
 {
     int64_t seeds = 0, first = 1, seed = -1;
-    bool is_traced = false;
+    bool is_traced = false, is_to_stop = false;
     int status = EXIT_SUCCESS;
 
     for (int i = 1; i < argc; i++) {
@@ -80,6 +81,10 @@ int main(int argc, char **argv)
                                                             : NULL;
         if (strcmp(argv[i], "--trace") == 0) {
             is_traced = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--stop") == 0) {
+            is_to_stop = true;
             continue;
         }
         if (strcmp(argv[i], "--help") == 0) {
@@ -96,8 +101,11 @@ int main(int argc, char **argv)
     }
     if (seeds == 0)
         return usage("nothing to do");
-    for (int64_t i = first; i < first + seeds; i++)
+    for (int64_t i = first; i < first + seeds; i++) {
         if (run_apart((uint64_t)i) != EXIT_SUCCESS)
             status = EXIT_FAILURE;
+        if (is_to_stop && status != EXIT_SUCCESS)
+            break;
+    }
     return status;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GUARD_SECONDS = 120 }; /* of real time for one seed */
+enum { GUARD_SECONDS = 60 }; /* of real time for one seed */
 
 void world_init(struct world *w, uint64_t seed, bool is_traced)
 {
