@@ -423,9 +423,14 @@ static void on_event(struct aurora_program *p, const Event *event,
         break;
     case MESOS__V1__SCHEDULER__EVENT__TYPE__FAILURE:
         if (event->failure && event->failure->agent_id &&
-            !event->failure->executor_id)
+            !event->failure->executor_id) {
             aurora_agent_lost(&p->core,
                               bytes_of_text(event->failure->agent_id->value));
+            /* A master that was started since does not know its tasks, so it
+             * tells of each only when it is asked. */
+            if (p->link.explicit_ms > now_ms + RECONCILE_RETRY_MS)
+                p->link.explicit_ms = now_ms + RECONCILE_RETRY_MS;
+        }
         break;
     case MESOS__V1__SCHEDULER__EVENT__TYPE__ERROR:
         on_error(p,

@@ -249,6 +249,42 @@ static void note_kept(struct cluster *c,
         owed->task_id = xstrdup(kept->task_id->value);
 }
 
+void cluster_on_disk_lost(struct cluster *c, const struct machine *m)
+{
+    for (struct owed *o = c->checks.owed; o != NULL; o = o->hh.next)
+        for (uint32_t i = 0; o->task_id != NULL && i < m->runs.count; i++)
+            if (strcmp(m->runs.item[i]->task_id, o->task_id) == 0)
+                o->is_told = true;
+}
+
+/* --- what a framework is told is true ------------------------------------- */
+
+enum { SURE_MS = 10 * 1000 }; /* a launch may overtake a question about it */
+
+static const struct run *find_run(const struct cluster *c, const char *task_id)
+{
+    for (uint32_t m = 0; m < c->machine_count; m++)
+        for (uint32_t i = 0; i < c->machine[m].runs.count; i++)
+            if (strcmp(c->machine[m].runs.item[i]->task_id, task_id) == 0)
+                return c->machine[m].runs.item[i];
+    return NULL;
+}
+
+/* A framework that knows of partitions is never told that a task is over that
+ * lives, and nobody's launches are wrong. */
+static void check_truth(struct cluster *c, const struct told *told, int state,
+                        const char *task_id, bool is_aware)
+{
+    if (state == MESOS__V1__TASK_STATE__TASK_ERROR)
+        world_fail(c->w, "%s: refused as an error", told->key);
+    if (!is_aware || !is_forgotten(state))
+        return;
+    const struct run *run = find_run(c, task_id);
+    if (run != NULL && run->ended_ms == 0 &&
+        c->w->now_ms > run->started_ms + SURE_MS)
+        world_fail(c->w, "%s: told state %d, but it lives", told->key, state);
+}
+
 static void check_update(struct cluster *c, const struct node *node,
                          const Mesos__V1__TaskStatus *status)
 {
@@ -257,6 +293,8 @@ static void check_update(struct cluster *c, const struct node *node,
     struct uuid uuid;
 
     c->checks.updates++;
+    check_truth(c, told, state, status->task_id->value,
+                node == &c->aurora || c->plain_is_aware);
     told->is_given_up |= is_forgotten(state);
     told->has_ended |= is_terminal(state);
     told->is_over |= is_terminal(state) || is_forgotten(state) ||
@@ -404,6 +442,8 @@ static void final_machine(struct cluster *c, const struct machine *m)
     if (alive != runs)
         world_fail(c->w, "the end: %s has %u containers for %u tasks",
                    m->agent.name, alive, runs);
+    if (m->is_dead)
+        return;
     if (disk_count(&m->agent.disk, "tasks") != runs ||
         disk_count(&m->agent.disk, "executors") != runs)
         world_fail(c->w,
@@ -434,9 +474,12 @@ static void final_master(struct cluster *c)
 
     for (const struct agent *a = m->agents; a != NULL; a = a->hh.next)
         connected += a->state == AGENT_CONNECTED;
-    if (connected != c->machine_count)
+    uint32_t living = 0;
+    for (uint32_t i = 0; i < c->machine_count; i++)
+        living += !c->machine[i].is_dead;
+    if (connected != living)
         world_fail(c->w, "the end: %u of %u agents are connected", connected,
-                   c->machine_count);
+                   living);
 }
 
 void checks_final(struct cluster *c)

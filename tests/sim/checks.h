@@ -12,6 +12,7 @@
 struct cluster;
 struct node;
 struct run;
+struct machine;
 struct input;
 
 /* What a framework was told about one of its tasks. */
@@ -33,5 +34,7 @@ void cluster_on_record(struct cluster *c, struct node *node,
 /* A task really begins or ended. */
 void cluster_on_run_begin(struct cluster *c, struct run *run);
 void cluster_on_run_end(struct cluster *c, struct run *run);
+/* The disk of a machine is gone: what only it knew is not owed any more. */
+void cluster_on_disk_lost(struct cluster *c, const struct machine *m);
 /* The hour is over. */
 void checks_final(struct cluster *c);

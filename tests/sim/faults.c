@@ -29,7 +29,7 @@ static void on_restart(struct world *w, struct event *event)
     struct fault_event *e = (struct fault_event *)event;
 
     (void)w;
-    if (e->node->self == NULL)
+    if (e->node->self == NULL && !e->node->is_buried)
         node_start(e->node);
 }
 
@@ -61,7 +61,9 @@ void cluster_on_down(struct cluster *c, struct node *node, const char *why)
 
 static struct machine *some_machine(struct cluster *c)
 {
-    return &c->machine[rng_below(&c->w->rng, c->machine_count)];
+    struct machine *m = &c->machine[rng_below(&c->w->rng, c->machine_count)];
+
+    return m->is_dead ? &c->machine[0] : m;
 }
 
 static struct node *some_daemon(struct cluster *c)
@@ -135,11 +137,33 @@ static void jump_somewhere(struct cluster *c)
     node_clock_jump(node, by_ms);
 }
 
+static int64_t pause_ms(struct world *w)
+{
+    return world_once_in(w, 4) ? world_between(w, 0, 2 * MINUTE)
+                               : world_between(w, 0, 10 * SECOND);
+}
+
+static void pause_somebody(struct cluster *c)
+{
+    struct node *node = some_daemon(c);
+    int64_t for_ms = pause_ms(c->w);
+
+    node_pause(node, for_ms);
+}
+
+static void on_death(struct world *w, struct event *event)
+{
+    struct cluster *c = ((struct fault_event *)event)->c;
+
+    (void)w;
+    machine_die(&c->machine[c->machine_count - 1]);
+}
+
 static void something_happens(struct cluster *c)
 {
     struct world *w = c->w;
 
-    switch (world_between(w, 0, 20)) {
+    switch (world_between(w, 0, 24)) {
     case 0:
     case 1:
     case 2:
@@ -167,6 +191,17 @@ static void something_happens(struct cluster *c)
     case 13:
         if (world_once_in(w, 4))
             crash_all(c);
+        break;
+    case 20:
+        if (world_once_in(w, 3))
+            machine_replace(some_machine(c));
+        break;
+    case 21:
+    case 22:
+        pause_somebody(c);
+        break;
+    case 23:
+        machine_pause_executor(some_machine(c), pause_ms(w));
         break;
     case 14:
     case 15:
@@ -231,4 +266,7 @@ void faults_begin(struct cluster *c)
     fault_at(c, 10 * SECOND, NULL, on_weather);
     fault_at(c, world_between(c->w, 10 * SECOND, 1 * MINUTE), NULL, on_fault);
     fault_at(c, FAULTS_END_MS, NULL, on_quiet);
+    if (c->machine_count > MACHINES_MIN && world_once_in(c->w, 3))
+        fault_at(c, world_between(c->w, 5 * MINUTE, FAULTS_END_MS - MINUTE),
+                 NULL, on_death);
 }

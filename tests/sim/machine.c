@@ -535,7 +535,8 @@ static void agent_on_down(struct node *node, const char *why, int status)
     struct machine *m = node->context;
 
     (void)status;
-    cluster_on_down(m->cluster, node, why);
+    if (!m->is_dead)
+        cluster_on_down(m->cluster, node, why);
 }
 
 static const struct node_kind AGENT_KIND = {.program = &AGENT_PROGRAM,
@@ -605,6 +606,23 @@ void machine_reboot(struct machine *m)
     }
 }
 
+void machine_replace(struct machine *m)
+{
+    machine_reboot(m);
+    disk_release(&m->agent.disk);
+    disk_init(&m->agent.disk);
+    m->agent.last_batch = 0;
+    cluster_on_disk_lost(m->cluster, m);
+}
+
+void machine_die(struct machine *m)
+{
+    m->is_dead = true;
+    m->agent.is_buried = true;
+    machine_reboot(m);
+    cluster_on_disk_lost(m->cluster, m);
+}
+
 uint32_t machine_alive(const struct machine *m)
 {
     uint32_t count = 0;
@@ -632,6 +650,14 @@ void machine_crash_executor(struct machine *m)
 
     if (c != NULL)
         node_crash(&c->executor, "crash");
+}
+
+void machine_pause_executor(struct machine *m, int64_t for_ms)
+{
+    struct container *c = pick(m);
+
+    if (c != NULL)
+        node_pause(&c->executor, for_ms);
 }
 
 void machine_crash_runner(struct machine *m)

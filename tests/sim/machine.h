@@ -48,6 +48,7 @@ struct machine {
     struct cluster *cluster;
     uint32_t number;
     uint32_t boots;
+    bool is_dead; /* for good */
     struct resources total;
     struct attributes attributes;
     VEC(struct container *) containers; /* all that ever were; owned */
@@ -60,7 +61,12 @@ void machine_init(struct machine *m, struct cluster *cluster, uint32_t number,
 void machine_release(struct machine *m);
 /* The power goes: the agent and everything in containers dies. */
 void machine_reboot(struct machine *m);
+/* Another machine takes its place and address: its disk is empty. */
+void machine_replace(struct machine *m);
+/* The power goes for good. */
+void machine_die(struct machine *m);
 /* Faults, on a container picked by chance; nothing when there is none. */
 void machine_crash_executor(struct machine *m);
 void machine_crash_runner(struct machine *m);
+void machine_pause_executor(struct machine *m, int64_t for_ms);
 uint32_t machine_alive(const struct machine *m); /* containers */

@@ -169,7 +169,7 @@ static bool is_local(const struct node *a, const struct node *b)
 
 static bool is_lost(struct network *net, bool local)
 {
-    uint32_t loss = local ? net->weather.loss / 4 : net->weather.loss;
+    uint32_t loss = local ? net->weather.loss / 2 : net->weather.loss;
 
     return loss > 0 && world_chance(net->w, loss);
 }

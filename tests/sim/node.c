@@ -284,6 +284,8 @@ static void release(struct node *node)
 {
     uint64_t life = node->life;
 
+    if (node->w->now_ms < node->paused_until_ms)
+        return;
     while (node->turns != NULL && node->turns->batch <= node->disk.durable) {
         for (uint32_t i = 0; i < node->turns->fx.count; i++)
             perform(node, &node->turns->fx.item[i]);
@@ -420,11 +422,14 @@ static void run_turn(struct world *w, struct event *event)
     struct node_event *e = (struct node_event *)event;
     struct node *node = e->node;
 
-    (void)w;
     if (!is_of_this_life(e) || e->number != node->turn_number ||
         node->is_stopping)
         return;
     node->turn_at_ms = INT64_MAX;
+    if (w->now_ms < node->paused_until_ms) {
+        wake(node, node->paused_until_ms);
+        return;
+    }
     struct turn *turn = turn_begin(node);
     feed_all(node, &turn->fx);
     turn_end(node, turn);
@@ -482,6 +487,7 @@ void node_start(struct node *node)
     node->life++;
     node->is_stopping = false;
     node->spins = 0;
+    node->paused_until_ms = 0;
     node->disk.free_at_ms = node->w->now_ms;
     world_note(node->w, node->name, "start", node->life, bytes_of_text(""),
                "%s", "");
@@ -516,6 +522,26 @@ static void end_life(struct node *node, const char *why, uint32_t kept)
     node->kind->end(self);
     if (node->kind->on_down != NULL)
         node->kind->on_down(node, why, node->stop_status);
+}
+
+static void run_thaw(struct world *w, struct event *event)
+{
+    struct node_event *e = (struct node_event *)event;
+
+    (void)w;
+    if (is_of_this_life(e))
+        release(e->node);
+}
+
+void node_pause(struct node *node, int64_t for_ms)
+{
+    if (node->self == NULL)
+        return;
+    world_note(node->w, node->name, "pause", 0, bytes_of_text(""),
+               "for %lld ms", (long long)for_ms);
+    node->paused_until_ms = node->w->now_ms + for_ms;
+    node_at(node, node->paused_until_ms, 0, NULL, run_thaw);
+    wake(node, node->paused_until_ms);
 }
 
 void node_crash(struct node *node, const char *why)

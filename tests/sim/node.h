@@ -82,6 +82,8 @@ struct node {
     struct turn *turns, **turns_end; /* decided, not yet released */
     uint64_t last_batch;
     bool is_stopping;
+    bool is_buried;          /* it will not start again */
+    int64_t paused_until_ms; /* SIGSTOP: it does nothing before */
     int stop_status;
     struct link *made;   /* our requests, by exchange */
     struct link *served; /* requests to us, by exchange */
@@ -98,6 +100,8 @@ int64_t node_wall_ms(const struct node *node);
 void node_start(struct node *node);
 /* kill -9. Does nothing to a node that is down. */
 void node_crash(struct node *node, const char *why);
+/* SIGSTOP, and SIGCONT after a while: what comes meanwhile waits. */
+void node_pause(struct node *node, int64_t for_ms);
 /* Queue an input for this life (takes it). */
 void node_input_take(struct node *node, struct input *input);
 /* A fact: `size` bytes are copied; `about` is the whole of it in words. */

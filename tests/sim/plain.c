@@ -445,6 +445,7 @@ static enum ending ending_of(Mesos__V1__TaskState state)
     case MESOS__V1__TASK_STATE__TASK_GONE:
     case MESOS__V1__TASK_STATE__TASK_GONE_BY_OPERATOR:
     case MESOS__V1__TASK_STATE__TASK_UNKNOWN:
+    case MESOS__V1__TASK_STATE__TASK_UNREACHABLE:
         return MUST_START_AGAIN;
     default:
         return GOES_ON;
@@ -496,8 +497,7 @@ static void on_update(struct plain *p, const Mesos__V1__TaskStatus *status,
         struct plain_task *task = &p->task[number];
         if (task->state == PLAIN_LAUNCHED && task->attempt == attempt)
             on_live_update(task, status, now_ms, fx);
-        else if (ending_of(status->state) == GOES_ON &&
-                 status->state != MESOS__V1__TASK_STATE__TASK_UNREACHABLE)
+        else if (ending_of(status->state) == GOES_ON)
             kill_task(p, id,
                       status->agent_id != NULL ? status->agent_id->value : "",
                       fx); /* we had given it up */
