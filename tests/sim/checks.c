@@ -33,6 +33,7 @@ struct told {
 struct owed {
     struct uuid uuid;
     char *task_id; /* owned */
+    int64_t since_ms;
     bool is_told;
     UT_hash_handle hh;
 };
@@ -245,8 +246,10 @@ static void note_kept(struct cluster *c,
         return;
     memcpy(uuid.byte, kept->uuid.data, UUID_BYTES);
     struct owed *owed = owed_about(&c->checks, &uuid);
-    if (owed->task_id == NULL)
+    if (owed->task_id == NULL) {
         owed->task_id = xstrdup(kept->task_id->value);
+        owed->since_ms = c->w->now_ms;
+    }
 }
 
 void cluster_on_disk_lost(struct cluster *c, const struct machine *m)
@@ -348,6 +351,8 @@ void cluster_on_record(struct cluster *c, struct node *node,
     arena_release(&arena);
 }
 
+enum { SETTLE_MS = 60 * 1000 }; /* what began later is not judged */
+
 /* --- 6. the end: converged, and nothing leaks ----------------------------- */
 
 static void final_plain(struct cluster *c)
@@ -433,10 +438,22 @@ static void final_jobs(struct cluster *c)
     }
 }
 
+/* Did a task begin or end just now? Then its traces are on the way out. */
+static bool is_busy(const struct cluster *c, const struct machine *m)
+{
+    for (uint32_t i = 0; i < m->runs.count; i++)
+        if (c->w->now_ms - m->runs.item[i]->started_ms < SETTLE_MS ||
+            c->w->now_ms - m->runs.item[i]->ended_ms < SETTLE_MS)
+            return true;
+    return false;
+}
+
 static void final_machine(struct cluster *c, const struct machine *m)
 {
     uint32_t alive = machine_alive(m), runs = 0;
 
+    if (is_busy(c, m))
+        return;
     for (uint32_t i = 0; i < m->runs.count; i++)
         runs += m->runs.item[i]->ended_ms == 0;
     if (alive != runs)
@@ -456,7 +473,8 @@ static void final_machine(struct cluster *c, const struct machine *m)
 static void final_updates(struct cluster *c)
 {
     for (const struct owed *o = c->checks.owed; o != NULL; o = o->hh.next) {
-        if (o->is_told || o->task_id == NULL)
+        if (o->is_told || o->task_id == NULL ||
+            c->w->now_ms - o->since_ms < SETTLE_MS)
             continue;
         bool is_plain = strncmp(o->task_id, "plain-", 6) == 0;
         if (!told_about(&c->checks, is_plain ? &c->plain : &c->aurora,
