@@ -36,6 +36,9 @@ void cluster_run(struct world *w);
 const char *cluster_master_address(const struct cluster *c);
 /* How long the disk takes for a batch that is written now. */
 int64_t cluster_disk_ms(struct cluster *c, const struct node *node);
+/* A batch is on its way to the disk: now and then, between the decision and
+ * its durability is just when the node dies. */
+void cluster_on_persist(struct cluster *c, struct node *node, int64_t took_ms);
 /* A node went down: it will be started again. */
 void cluster_on_down(struct cluster *c, struct node *node, const char *why);
 

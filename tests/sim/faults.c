@@ -57,6 +57,20 @@ void cluster_on_down(struct cluster *c, struct node *node, const char *why)
     fault_at(c, downtime_ms(c->w), node, on_restart);
 }
 
+static void on_untimely(struct world *w, struct event *event)
+{
+    (void)w;
+    node_crash(((struct fault_event *)event)->node, "crash");
+}
+
+void cluster_on_persist(struct cluster *c, struct node *node, int64_t took_ms)
+{
+    static const uint64_t once_in[] = {2000, 600, 300, 200}; /* by fault rate */
+
+    if (!c->w->is_quiet && world_once_in(c->w, once_in[c->fault_rate]))
+        fault_at(c, world_between(c->w, 0, took_ms + 2), node, on_untimely);
+}
+
 /* --- going wrong ---------------------------------------------------------- */
 
 static struct machine *some_machine(struct cluster *c)

@@ -342,6 +342,7 @@ static void persist(struct node *node, struct turn *turn)
         note_records(node, &turn->fx);
         node->disk.free_at_ms = from_ms + took_ms;
         node_at(node, node->disk.free_at_ms, 0, NULL, on_durable);
+        cluster_on_persist(w->cluster, node, took_ms);
     }
     turn->batch = node->last_batch;
 }
