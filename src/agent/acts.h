@@ -53,6 +53,8 @@ struct agent_launch {
     const struct agent_uri *uri;
     uint32_t uri_count;
     int64_t cpu_milli, mem_bytes; /* limits of the whole container */
+    bool is_tidy; /* our own executor: when it exits with 0, nothing it started
+                     is left */
 };
 
 struct agent_limit { /* the container's tasks changed */

@@ -163,9 +163,9 @@ void container_fail(struct container *container, const char *text)
 
 static bool is_trusted_end(const struct container *container)
 {
-    /* An executor that ended well took its tasks with it; looking through all
-     * of /proc to prove it costs more than starting a task. */
-    return container->all->config.cgroups == NULL && container->has_status &&
+    /* Our own executor that ended well took its tasks with it; looking through
+     * all of /proc to prove it costs more than starting a task. */
+    return container->all->config.cgroups == NULL && container->is_tidy &&
            container->status == 0 && kill(-container->pid, 0) < 0 &&
            errno == ESRCH;
 }

@@ -27,6 +27,7 @@ struct container {
     uint64_t born;
     bool is_child;   /* of this process; else watched by its pidfd */
     bool has_failed; /* FAILED instead of EXITED at the end */
+    bool is_tidy;    /* agent_launch's */
     bool has_status;
     int status;
     int watch_fd;  /* pidfd of an executor that is no child */

@@ -63,6 +63,7 @@ static void keep_launch(struct container *container,
             uri[i].output_file = arena_strdup(arena, from->uri[i].output_file);
     }
     launch->uri = uri;
+    container->is_tidy = from->is_tidy;
     container->cpu_milli = from->cpu_milli;
     container->mem_bytes = from->mem_bytes;
 }

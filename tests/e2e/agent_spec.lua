@@ -19,10 +19,10 @@ local function free_port()
   return port
 end
 
--- A zombie is dead, however long its parent takes to notice.
+-- A zombie is dead, however long its parent takes to notice, when its last
+-- thread is one.
 local function is_alive(pid)
-  local stat = run.read(('/proc/%d/stat'):format(pid))
-  return stat ~= nil and stat:match('^.*%) (%a)') ~= 'Z'
+  return sh(('cat /proc/%d/task/*/stat 2>/dev/null'):format(pid)):find('%) [^Z] ?') ~= nil
 end
 
 --- A master and an agent in a directory of their own.
@@ -52,7 +52,10 @@ function Pair:start_agent()
   self.agent_pid = self:spawn('perigee-agent', ('--master=127.0.0.1:%d --port=%d ' ..
     '--work_dir=%s/agent --resources="cpus:4;mem:4096;disk:1000;ports:[31000-31009]" %s'):format(
     self.master_port, self.agent_port, self.dir, self.flags), self.prefix)
-  run.eventually(10, 'agent', function() return run.get(self.agent .. '/health').status == 200 end)
+  local up, why = pcall(run.eventually, 10, 'agent', function()
+    return run.get(self.agent .. '/health').status == 200
+  end)
+  assert(up, tostring(why) .. '\n' .. run.read(self.dir .. '/log'))
 end
 
 function Pair.kill(_, pid, signal)
@@ -330,6 +333,13 @@ done < <(curl -sN -H 'Content-Type: application/json' \
       assert.equal('TASK_FINISHED', f:ending('t').state)
       local pid = tonumber(p:read('t', 'orphan'))
       run.eventually(10, 'orphan gone', function() return not is_alive(pid) end)
+      f:launch { task('u', nil, { executor = { -- one that takes no care itself
+        type = 'CUSTOM', executor_id = { value = 'e' }, resources = task('x').resources,
+        command = { value = '(setsid sh -c "echo \\$\\$ >orphan; exec sleep 1000" &); ' ..
+          'while [ ! -s orphan ]; do :; done; exit 0' } } }) }
+      local last = f:ending('u')
+      assert.equal('TASK_FAILED', last.state, last.message)
+      assert.falsy(is_alive(tonumber(p:read('e', 'orphan'))))
       p:stop()
       p = nil
     end

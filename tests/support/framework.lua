@@ -20,7 +20,7 @@ function M.open(port, info)
   local s = assert(socket.connect('127.0.0.1', port))
   s:send(('POST /api/v1/scheduler HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n' ..
     'Content-Length: %d\r\n\r\n%s'):format(#body, body))
-  local self = setmetatable({ socket = s, port = port, statuses = {} }, M)
+  local self = setmetatable({ socket = s, port = port, statuses = {}, offers = {} }, M)
   local head = s:receive('*l')
   assert(head:find(' 200 ', 1, true), head)
   for line in function() return s:receive('*l') end do
@@ -41,7 +41,13 @@ function M:next(seconds)
   self.socket:settimeout(10)
   local chunk = assert(self.socket:receive(size))
   self.socket:receive('*l')
-  return cjson.decode((chunk:gsub('^%d+\n', '')))
+  local event = cjson.decode((chunk:gsub('^%d+\n', '')))
+  if event.type == 'OFFERS' then
+    for _, offer in ipairs(event.offers.offers) do self.offers[offer.id.value] = offer end
+  elseif event.type == 'RESCIND' then
+    self.offers[event.rescind.offer_id.value] = nil
+  end
+  return event
 end
 
 --- The next event of a kind (and for which `wanted` holds), within `seconds`.
@@ -76,13 +82,29 @@ function M.task(id, command, more)
   return task
 end
 
---- Launch tasks on the next offer.
+--- How many cpus the offers at hand hold.
+function M:offered()
+  local cpus = 0
+  for _, offer in pairs(self.offers) do
+    for _, one in ipairs(offer.resources) do
+      if one.name == 'cpus' then cpus = cpus + one.scalar.value end
+    end
+  end
+  return cpus
+end
+
+--- Launch tasks (of one cpu in all) on what the only agent offers.
 function M:launch(tasks)
-  local offer = self:await('OFFERS').offers.offers[1]
-  for _, task in ipairs(tasks) do task.agent_id = offer.agent_id end
-  self.agent_id = offer.agent_id
+  while self:offered() < 1 do self:await('OFFERS') end
+  local ids = {}
+  for _, offer in pairs(self.offers) do
+    self.agent_id = offer.agent_id
+    ids[#ids + 1] = offer.id
+  end
+  for _, task in ipairs(tasks) do task.agent_id = self.agent_id end
+  self.offers = {}
   self:call('ACCEPT', { accept = {
-    offer_ids = { offer.id },
+    offer_ids = ids,
     operations = { { type = 'LAUNCH', launch = { task_infos = tasks } } },
     filters = { refuse_seconds = 0 },
   } })
