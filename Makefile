@@ -18,7 +18,8 @@ CFLAGS.debug   := -Og -g
 CFLAGS.release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS.clang   := $(CFLAGS.release)
 CFLAGS.asan    := -O1 -g -fsanitize=address,undefined \
-                  -fno-sanitize-recover=all -fno-omit-frame-pointer
+                  -fno-sanitize-recover=all -fno-omit-frame-pointer \
+                  -Wno-format-truncation -Wno-maybe-uninitialized
 CFLAGS.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined \
                   -fno-sanitize-recover=all
 LDFLAGS.release := -Wl,-z,relro,-z,now

@@ -72,12 +72,6 @@ const char *err_code_name(enum err_code code);
 #ifdef __clang_analyzer__
 /* The analyzer looks at one file at a time and would think that a failure may
  * return 0. */
-static inline int err_set_seen(struct err *err, enum err_code code,
-                               const char *format, ...)
-{
-    (void)err;
-    (void)format;
-    return -(int)code;
-}
-#define err_set err_set_seen
+void err_words(const struct err *err, ...);
+#define err_set(err, code, ...) (err_words(err, __VA_ARGS__), -(int)(code))
 #endif

@@ -230,8 +230,8 @@ int logs_run(struct cli *cli)
 {
     struct job_key key;
     struct instance_set set = {0};
-    struct source source;
-    const char *path = NULL;
+    struct source source = {"", "", true};
+    const char *path = "";
     int64_t offset = 0;
     bool got = true;
     struct buf text = {0};
