@@ -141,10 +141,16 @@ static int not_expecting(struct reader *r,
 /* The element was read; it was null or an unknown name and counts as unset. */
 enum { READ_VALUE = 0, READ_UNSET = 1 };
 
-static int64_t whole(double value)
+static int64_t whole(const ProtobufCFieldDescriptor *field, double value)
 {
+    bool is_unsigned = field->type == PROTOBUF_C_TYPE_UINT64 ||
+                       field->type == PROTOBUF_C_TYPE_FIXED64;
+
     if (isnan(value))
         return 0;
+    if (is_unsigned && value >= 9223372036854775808.0)
+        return (int64_t)(value >= 18446744073709551615.0 ? UINT64_MAX
+                                                         : (uint64_t)value);
     if (value >= 9223372036854775807.0)
         return INT64_MAX;
     return value <= -9223372036854775808.0 ? INT64_MIN : (int64_t)value;
@@ -161,7 +167,7 @@ static int read_number(struct reader *r, const ProtobufCFieldDescriptor *field,
     }
     if (json_is_real(json)) {
         *real = json_real_value(json);
-        *integer = whole(*real);
+        *integer = whole(field, *real);
         return READ_VALUE;
     }
     if (!json_is_string(json))
@@ -177,7 +183,7 @@ static int read_number(struct reader *r, const ProtobufCFieldDescriptor *field,
     }
     *integer = strtoll(text, &end, 10);
     if (*end != '\0') /* "1e3", "Infinity" */
-        *integer = whole(*real);
+        *integer = whole(field, *real);
     else if (text[0] != '-')
         *integer = (int64_t)strtoull(text, NULL, 10);
     return READ_VALUE;

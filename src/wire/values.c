@@ -191,6 +191,14 @@ static int decode_kind(const Mesos__V1__Resource *in, enum resource_type type,
     return rc;
 }
 
+static void release_amount(enum resource_type type, struct resource *one)
+{
+    if (type == RESOURCE_RANGES)
+        ranges_release(&one->ranges);
+    else if (type == RESOURCE_SET)
+        string_set_release(&one->set);
+}
+
 static int decode_one(const Mesos__V1__Resource *in, struct resource *out,
                       struct err *err)
 {
@@ -213,17 +221,16 @@ static int decode_one(const Mesos__V1__Resource *in, struct resource *out,
     default:
         return err_set(err, ERR_INVALID, "Unsupported resource type");
     }
-    return rc < 0 ? rc : decode_kind(in, type, &out->kind, err);
+    if (rc == 0 && (rc = decode_kind(in, type, &out->kind, err)) < 0)
+        release_amount(type, out);
+    return rc;
 }
 
 static void release_one(struct resource *one)
 {
     if (one->kind == NULL)
         return;
-    if (one->kind->type == RESOURCE_RANGES)
-        ranges_release(&one->ranges);
-    else if (one->kind->type == RESOURCE_SET)
-        string_set_release(&one->set);
+    release_amount(one->kind->type, one);
     resource_kind_unref(one->kind);
 }
 

@@ -170,6 +170,42 @@ static void test_reads_leniently_what_mesos_reads(void **state)
     arena_release(&arena);
 }
 
+/* Unsigned numbers keep all of their 64 bits, however they are written. */
+static void test_whole_numbers_keep_their_bits(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } row[] = {
+        {"18446744073709551615", UINT64_MAX},
+        {"\"18446744073709551615\"", UINT64_MAX},
+        {"1e30", UINT64_MAX},
+        {"9223372036854775808", UINT64_C(1) << 63},
+        {"9223372036854775807", INT64_MAX},
+        {"\"9223372036854775809\"", (UINT64_C(1) << 63) + 1},
+        {"9007199254740993", UINT64_C(9007199254740993)},
+        {"3.9", 3},
+        {"\"1e3\"", 1000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct arena arena;
+        struct err err = {0};
+        ProtobufCMessage *message;
+
+        arena_init(&arena);
+        const char *json =
+            arena_printf(&arena, "{\"begin\":0,\"end\":%s}", row[i].text);
+        assert_int_equal(codec_decode(&mesos__v1__value__range__descriptor,
+                                      "Range", MEDIA_JSON, bytes_of_text(json),
+                                      &arena, &message, &err),
+                         0);
+        assert_true(((Mesos__V1__Value__Range *)message)->end == row[i].value);
+        arena_release(&arena);
+    }
+}
+
 static void test_unknown_enum_names_and_numbers_count_as_unset(void **state)
 {
     static const uint8_t number[] = {0x10, 0x63}; /* type: 99 */
@@ -299,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_all_missing_fields_are_told_with_their_paths),
         cmocka_unit_test(test_the_list_of_missing_fields_is_limited),
         cmocka_unit_test(test_reads_leniently_what_mesos_reads),
+        cmocka_unit_test(test_whole_numbers_keep_their_bits),
         cmocka_unit_test(test_unknown_enum_names_and_numbers_count_as_unset),
         cmocka_unit_test(test_depth_and_lengths_are_limited),
         cmocka_unit_test(test_prints_in_order_with_defaults),
