@@ -19,6 +19,7 @@
 enum {
     READY_WAIT_MS = 30000,
     READY_POLL_MS = 10,
+    PORT_WAIT_MS = 1000,
     ASK_TIMEOUT_MS = 2000,
     LOG_TAIL = 2048 /* bytes of a dead daemon's log to show */
 };
@@ -44,6 +45,20 @@ static int make_folders(struct cli *cli, const struct dev_cluster *c,
     return 0;
 }
 
+/* A daemon that was killed holds its port until its last thread is gone, which
+ * may be a moment later than its process looks dead. */
+static bool port_comes_free(int port)
+{
+    int64_t give_up = now_ms() + PORT_WAIT_MS;
+
+    while (!dev_port_is_free(port)) {
+        if (now_ms() > give_up)
+            return false;
+        (void)poll(NULL, 0, READY_POLL_MS);
+    }
+    return true;
+}
+
 /* Start what does not run; ours[i] says that this run started daemon i.
  * Strangers on our ports are found before anything is started, so that a
  * refusal changes nothing. */
@@ -54,7 +69,7 @@ static int start_dead(struct cli *cli, const struct dev_cluster *c, bool *ours,
     for (uint32_t i = 0; i < c->daemon_count; i++) {
         const struct dev_daemon *d = &c->daemon[i];
         ours[i] = dev_daemon_pid(cli, c, d) == 0;
-        if (ours[i] && !dev_port_is_free(d->port)) {
+        if (ours[i] && !port_comes_free(d->port)) {
             (void)err_set(err, ERR_CONFLICT,
                           "port %d, wanted by %s, is in use by another program",
                           d->port, d->name);
