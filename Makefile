@@ -183,7 +183,7 @@ lint: $(GEN_H) ## clang-tidy, luacheck, shellcheck
 fmt: ## clang-format in place
 	clang-format -i $$(git ls-files '*.c' '*.h')
 bench: all $(BENCH) ## measure, on an idle machine (bench/README.md)
-	@set -e; for b in $(BENCH); do $$b $(BENCH_ARGS); done
+	@bench/run.sh $(BENCH)
 
 # --- people ----------------------------------------------------------------
 demo: ## install what is needed, build, run a cluster and a first job

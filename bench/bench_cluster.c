@@ -22,6 +22,7 @@
 enum { CREATES = 20, TASKS = 1000, PORT = 28050 };
 
 static char bin[PATH_MAX]; /* where clusterctl is */
+static char root[1024];    /* of all we write; absolute, as the daemons' */
 
 static void find_bin(void)
 {
@@ -32,14 +33,26 @@ static void find_bin(void)
     *strrchr(bin, '/') = '\0';
 }
 
+/* Daemons are found by their command line, which holds the whole path. */
+static void find_root(void)
+{
+    char path[PATH_MAX];
+
+    if (realpath(bench_dir(), path) == NULL || strlen(path) >= sizeof root)
+        bench_fail("cannot resolve '%s'", bench_dir());
+    memcpy(root, path, strlen(path) + 1);
+    if (chmod(root, 0755) < 0) /* tasks run as their role's user */
+        bench_fail("cannot open '%s' to others", root);
+}
+
 /* Run clusterctl; its status. */
 static int clusterctl(const char *words)
 {
-    char line[2 * PATH_MAX + 512];
+    char line[2 * PATH_MAX + sizeof root * 3 + 512];
 
     (void)snprintf(line, sizeof line,
                    "HOME=%s XDG_CONFIG_HOME=%s %s/clusterctl %s >%s/out 2>&1",
-                   bench_dir(), bench_dir(), bin, words, bench_dir());
+                   root, root, bin, words, root);
     /* The shell is the smallest part of what is measured. */
     int status = system(line);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
@@ -49,7 +62,7 @@ static void stop(void)
 {
     char words[PATH_MAX];
 
-    (void)snprintf(words, sizeof words, "dev stop --dir %s/dev", bench_dir());
+    (void)snprintf(words, sizeof words, "dev stop --dir %s/dev", root);
     if (clusterctl(words) != 0)
         fprintf(stderr, "bench-cluster: the cluster did not stop\n");
 }
@@ -61,7 +74,7 @@ static void must(const char *words)
 
     if (clusterctl(words) == 0)
         return;
-    (void)snprintf(path, sizeof path, "%s/out", bench_dir());
+    (void)snprintf(path, sizeof path, "%s/out", root);
     FILE *file = fopen(path, "re");
     if (file != NULL) {
         said[fread(said, 1, sizeof said - 1, file)] = '\0';
@@ -76,7 +89,7 @@ static void write_job(const char *name, const char *cmdline, const char *kind,
 {
     char path[PATH_MAX];
 
-    (void)snprintf(path, sizeof path, "%s/%s.lua", bench_dir(), name);
+    (void)snprintf(path, sizeof path, "%s/%s.lua", root, name);
     FILE *file = fopen(path, "we");
     if (file == NULL)
         bench_fail("cannot write '%s'", path);
@@ -136,8 +149,7 @@ static void measure_start(void)
     char words[PATH_MAX];
 
     (void)snprintf(words, sizeof words,
-                   "dev start --dir %s/dev --agents 1 --port %d", bench_dir(),
-                   PORT);
+                   "dev start --dir %s/dev --agents 1 --port %d", root, PORT);
     int64_t began = bench_ns();
     must(words);
     bench_figure("dev start to ready", seconds_since(began) * 1e3, "ms", 0,
@@ -154,7 +166,7 @@ static void measure_running(double spawn_ms)
         (void)snprintf(words, sizeof words,
                        "create devcluster/www-data/test/one %s/one.lua "
                        "--wait-until RUNNING --timeout 20",
-                       bench_dir());
+                       root);
         int64_t began = bench_ns();
         must(words);
         sample[i] = bench_ns() - began;
@@ -173,9 +185,9 @@ static void measure_memory(void)
     (void)snprintf(words, sizeof words,
                    "create devcluster/www-data/test/one %s/one.lua "
                    "--wait-until RUNNING --timeout 20",
-                   bench_dir());
+                   root);
     must(words);
-    (void)snprintf(words, sizeof words, "--work_dir=%s/dev", bench_dir());
+    (void)snprintf(words, sizeof words, "--work_dir=%s/dev", root);
     bench_figure("master + agent + aurora, resident",
                  (double)memory_kb(words, "Rss:", &count) / 1024, "MiB", 0,
                  NULL);
@@ -197,7 +209,7 @@ static void measure_throughput(double spawn_ms)
     (void)snprintf(words, sizeof words,
                    "create devcluster/www-data/test/many %s/many.lua "
                    "--wait-until FINISHED --timeout 300",
-                   bench_dir());
+                   root);
     int64_t began = bench_ns();
     must(words);
     double rate = tasks / seconds_since(began);
@@ -227,8 +239,7 @@ int main(int argc, char **argv)
     bench_open(argc, argv, "cluster");
     bench_leans_on(BENCH_SPAWN | BENCH_DISK);
     find_bin();
-    if (chmod(bench_dir(), 0755) < 0) /* tasks run as their role's user */
-        bench_fail("cannot open '%s' to others", bench_dir());
+    find_root();
     double spawn_ms = measure_spawn();
     bench_figure("spawn of /bin/true", spawn_ms, "ms", 0, NULL);
     measure_start();
