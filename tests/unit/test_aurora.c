@@ -57,8 +57,7 @@ static struct bytes text(const char *s)
     return bytes_of_text(s);
 }
 
-/* --- what the core asks of the world
- * --------------------------------------------*/
+/* --- what the core asks of the world --- */
 
 static struct real *find_real(struct world *w, struct bytes id)
 {
@@ -164,8 +163,7 @@ static void perform(struct world *w)
     aurora_check(&w->a);
 }
 
-/* --- what the world does
- * --------------------------------------------------------*/
+/* --- what the world does --- */
 
 static void offer_one(struct world *w, int agent)
 {
@@ -266,8 +264,7 @@ static void agent_lost(struct world *w, int agent)
         }
 }
 
-/* --- what users do
- * ---------------------------------------------------------------*/
+/* --- what users do --- */
 
 static void create(struct world *w, int n)
 {

@@ -1,0 +1,464 @@
+/* The scheduler as a program in a glass box: requests and a played master go
+ * in, effects come out. No socket, no disk, no clock: the store is a list,
+ * time is a number, and every step is followed by the program's own check. */
+#pragma once
+#include "aurora/program.h"
+#include "mesos/v1/scheduler.pb-c.h"
+#include "perigee/aurora.pb-c.h"
+#include "perigee/job.pb-c.h"
+#include "perigee/script.pb-c.h"
+#include "base/alloc.h"
+#include "wire/codec.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef Mesos__V1__Scheduler__Call MasterCall;
+typedef Mesos__V1__Scheduler__Event MasterEvent;
+typedef Perigee__Aurora__Answer Answer;
+
+enum { RECORDS_MAX = 512 };
+
+/* A world of one scheduler and a master that we play. */
+struct world {
+    struct aurora_program *p;
+    struct effects fx;
+    struct arena arena; /* decoded messages */
+    int64_t now_ms;
+    exchange_id stream, next_exchange;
+    uint64_t next_offer, seed;
+    struct {
+        char table[16], key[300];
+        struct buf value;
+        bool is_used;
+    } record[RECORDS_MAX];
+    /* What came out since the last look. */
+    struct {
+        MasterCall *item[64];
+        exchange_id exchange[64];
+        int count;
+    } calls;
+    struct http_response reply;         /* the newest */
+    Perigee__Aurora__Event *last_words; /* of the newest stream */
+    exchange_id replied;
+    bool is_api; /* the answer is an Answer */
+    Answer *answer;
+    struct {
+        Perigee__Aurora__Event *item[256];
+        int count;
+    } events;
+    struct aurora_evaluate act;
+    int acts;
+};
+
+static inline void keep_record(struct world *w, const struct effect *e)
+{
+    int free_at = -1;
+
+    for (int i = 0; i < RECORDS_MAX; i++) {
+        if (!w->record[i].is_used) {
+            free_at = free_at < 0 ? i : free_at;
+            continue;
+        }
+        if (strcmp(w->record[i].table, e->persist.table) == 0 &&
+            bytes_equal_text(e->persist.key, w->record[i].key)) {
+            free_at = i;
+            buf_release(&w->record[i].value);
+            w->record[i].is_used = false;
+            break;
+        }
+    }
+    if (!e->bytes.data)
+        return;
+    assert_true(free_at >= 0);
+    snprintf(w->record[free_at].table, 16, "%s", e->persist.table);
+    snprintf(w->record[free_at].key, 300, "%.*s", (int)e->persist.key.size,
+             (const char *)e->persist.key.data);
+    w->record[free_at].value = (struct buf){0};
+    buf_add_bytes(&w->record[free_at].value, e->bytes);
+    w->record[free_at].is_used = true;
+}
+
+static inline void *decode(struct world *w,
+                           const ProtobufCMessageDescriptor *type,
+                           enum media_type media, struct bytes bytes)
+{
+    ProtobufCMessage *message;
+    struct err err = {0};
+
+    if (codec_decode(type, "Message", media, bytes, &w->arena, &message, &err) <
+        0)
+        fail_msg("%s", err.text);
+    return message;
+}
+
+static inline void look(struct world *w)
+{
+    AURORA_PROGRAM.check(w->p);
+    for (uint32_t i = 0; i < w->fx.count; i++) {
+        const struct effect *e = &w->fx.item[i];
+        switch (e->kind) {
+        case EFFECT_PERSIST:
+            keep_record(w, e);
+            break;
+        case EFFECT_FOLLOW:
+            w->stream = e->exchange;
+            break;
+        case EFFECT_CALL:
+            assert_true(w->calls.count < 64);
+            w->calls.exchange[w->calls.count] = e->exchange;
+            w->calls.item[w->calls.count++] =
+                decode(w, &mesos__v1__scheduler__call__descriptor,
+                       MEDIA_PROTOBUF, e->bytes);
+            break;
+        case EFFECT_REPLY:
+            w->reply = e->response;
+            w->replied = e->exchange;
+            w->reply.body =
+                bytes_of(arena_memdup(&w->arena, e->bytes.data, e->bytes.size),
+                         e->bytes.size);
+            if (e->response.type == MEDIA_JSON && w->is_api)
+                w->answer = decode(w, &perigee__aurora__answer__descriptor,
+                                   MEDIA_JSON, e->bytes);
+            break;
+        case EFFECT_STREAM:
+            w->last_words = decode(w, &perigee__aurora__event__descriptor,
+                                   MEDIA_JSON, e->response.body);
+            break;
+        case EFFECT_RECORD:
+            assert_true(w->events.count < 256);
+            w->events.item[w->events.count++] = decode(
+                w, &perigee__aurora__event__descriptor, MEDIA_JSON, e->bytes);
+            break;
+        case EFFECT_ACT:
+            w->act = *(const struct aurora_evaluate *)e->act.data;
+            w->act.bundle = bytes_of(
+                arena_memdup(&w->arena, w->act.bundle.data, w->act.bundle.size),
+                w->act.bundle.size);
+            w->acts++;
+            break;
+        default:
+            break;
+        }
+    }
+    effects_clear(&w->fx);
+}
+
+/* Time passes; everything due happens. */
+static inline void pass(struct world *w, int64_t ms)
+{
+    int64_t end = w->now_ms + ms, next;
+
+    while ((next = AURORA_PROGRAM.next_ms(w->p)) <= end) {
+        if (next > w->now_ms)
+            w->now_ms = next;
+        AURORA_PROGRAM.on_time(w->p, w->now_ms, &w->fx);
+        look(w);
+    }
+    w->now_ms = end;
+}
+
+static inline void event_in(struct world *w, MasterEvent *event)
+{
+    struct buf out = {0};
+
+    codec_encode(&event->base, MEDIA_PROTOBUF, &out);
+    AURORA_PROGRAM.on_record(w->p, w->stream, buf_bytes(&out), w->now_ms,
+                             &w->fx);
+    buf_release(&out);
+    look(w);
+}
+
+static inline void subscribed(struct world *w, const char *framework)
+{
+    static const struct http_header header = {"Mesos-Stream-Id", "s-1"};
+    struct http_response head = {.status = 200,
+                                 .type = MEDIA_PROTOBUF,
+                                 .header = &header,
+                                 .header_count = 1};
+    MasterEvent event = MESOS__V1__SCHEDULER__EVENT__INIT;
+    Mesos__V1__Scheduler__Event__Subscribed s =
+        MESOS__V1__SCHEDULER__EVENT__SUBSCRIBED__INIT;
+    Mesos__V1__FrameworkID id = MESOS__V1__FRAMEWORK_ID__INIT;
+
+    AURORA_PROGRAM.on_answer(w->p, w->stream, &head, w->now_ms, &w->fx);
+    id.value = (char *)framework;
+    s.framework_id = &id;
+    s.has_heartbeat_interval_seconds = true;
+    s.heartbeat_interval_seconds = 15;
+    event.has_type = true;
+    event.type = MESOS__V1__SCHEDULER__EVENT__TYPE__SUBSCRIBED;
+    event.subscribed = &s;
+    event_in(w, &event);
+}
+
+static inline struct aurora_program *new_program(uint64_t seed)
+{
+    struct aurora_options options = AURORA_OPTIONS;
+
+    options.seed = seed;
+    options.offer_jitter_ms = 0;
+    options.endpoint = "10.0.0.1:8081";
+    return aurora_program_new(&options);
+}
+
+static inline struct world *world_new(void)
+{
+    struct world *w = xcalloc(1, sizeof *w);
+
+    effects_init(&w->fx);
+    arena_init(&w->arena);
+    w->now_ms = 1700000000000;
+    w->p = new_program(++w->seed);
+    AURORA_PROGRAM.on_start(w->p, w->now_ms, &w->fx);
+    look(w);
+    subscribed(w, "fw-1");
+    return w;
+}
+
+/* kill -9 and a new life on the same store. */
+static inline void reborn(struct world *w)
+{
+    struct err err = {0};
+    /* As a store lists them: by table, then key. */
+    static const char *const order[] = {"asset",     "bundle", "config",
+                                        "host",      "job",    "request",
+                                        "scheduler", "task"};
+
+    aurora_program_free(w->p);
+    w->p = new_program(++w->seed);
+    w->calls.count = w->events.count = 0;
+    for (size_t t = 0; t < sizeof order / sizeof *order; t++)
+        for (int i = 0; i < RECORDS_MAX; i++)
+            if (w->record[i].is_used &&
+                strcmp(w->record[i].table, order[t]) == 0 &&
+                AURORA_PROGRAM.on_stored(
+                    w->p, w->record[i].table, bytes_of_text(w->record[i].key),
+                    buf_bytes(&w->record[i].value), &err) < 0)
+                fail_msg("%s", err.text);
+    AURORA_PROGRAM.on_start(w->p, w->now_ms, &w->fx);
+    look(w);
+}
+
+static inline void world_free(struct world *w)
+{
+    aurora_program_free(w->p);
+    for (int i = 0; i < RECORDS_MAX; i++)
+        if (w->record[i].is_used)
+            buf_release(&w->record[i].value);
+    effects_release(&w->fx);
+    arena_release(&w->arena);
+    free(w);
+}
+
+/* --- the master's side --- */
+
+static inline void offer(struct world *w, const char *agent, int cpus)
+{
+    MasterEvent event = MESOS__V1__SCHEDULER__EVENT__INIT;
+    Mesos__V1__Scheduler__Event__Offers offers =
+        MESOS__V1__SCHEDULER__EVENT__OFFERS__INIT;
+    static const char json[] =
+        "{\"id\":{\"value\":\"o-%d\"},\"framework_id\":{\"value\":\"fw-1\"},"
+        "\"agent_id\":{\"value\":\"%s\"},\"hostname\":\"%s.host\","
+        "\"url\":{\"scheme\":\"http\",\"path\":\"/slave(1)\",\"address\":"
+        "{\"ip\":\"10.0.0.9\",\"port\":5051}},\"resources\":["
+        "{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":["
+        "{\"begin\":31000,\"end\":31009}]},\"role\":\"*\"},"
+        "{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":%d},"
+        "\"role\":\"*\"},{\"name\":\"mem\",\"type\":\"SCALAR\",\"scalar\":"
+        "{\"value\":4096},\"role\":\"*\"},{\"name\":\"disk\",\"type\":"
+        "\"SCALAR\",\"scalar\":{\"value\":10240},\"role\":\"*\"}],"
+        "\"attributes\":[{\"name\":\"rack\",\"type\":\"TEXT\",\"text\":"
+        "{\"value\":\"r-%s\"}}]}";
+    char *text = arena_printf(&w->arena, json, (int)++w->next_offer, agent,
+                              agent, cpus, agent);
+    Mesos__V1__Offer *one = decode(w, &mesos__v1__offer__descriptor, MEDIA_JSON,
+                                   bytes_of_text(text));
+
+    offers.n_offers = 1;
+    offers.offers = &one;
+    event.has_type = true;
+    event.type = MESOS__V1__SCHEDULER__EVENT__TYPE__OFFERS;
+    event.offers = &offers;
+    event_in(w, &event);
+    pass(w, 0);
+}
+
+/* Answer every call that waits, until none is left; keeps what was asked. */
+static inline void accept_calls(struct world *w)
+{
+    struct http_response ok = {.status = 202};
+
+    for (int i = 0; i < w->calls.count; i++) {
+        exchange_id exchange = w->calls.exchange[i];
+        if (exchange == 0)
+            continue;
+        w->calls.exchange[i] = 0;
+        AURORA_PROGRAM.on_answer(w->p, exchange, &ok, w->now_ms, &w->fx);
+        look(w);
+    }
+}
+
+static inline MasterCall *find_call(struct world *w,
+                                    Mesos__V1__Scheduler__Call__Type type,
+                                    int nth)
+{
+    for (int i = 0; i < w->calls.count; i++)
+        if (w->calls.item[i]->type == type && nth-- == 0)
+            return w->calls.item[i];
+    return NULL;
+}
+
+static inline int count_calls(struct world *w,
+                              Mesos__V1__Scheduler__Call__Type type)
+{
+    int count = 0;
+
+    while (find_call(w, type, count))
+        count++;
+    return count;
+}
+
+#define CALL(name) MESOS__V1__SCHEDULER__CALL__TYPE__##name
+
+static inline Mesos__V1__TaskInfo *launched(struct world *w, int nth)
+{
+    for (int i = 0; i < w->calls.count; i++) {
+        MasterCall *call = w->calls.item[i];
+        if (call->type != CALL(ACCEPT))
+            continue;
+        Mesos__V1__Offer__Operation__Launch *launch =
+            call->accept->operations[0]->launch;
+        if (nth < (int)launch->n_task_infos)
+            return launch->task_infos[nth];
+        nth -= (int)launch->n_task_infos;
+    }
+    return NULL;
+}
+
+static inline void update(struct world *w, const char *task, const char *agent,
+                          Mesos__V1__TaskState state, const char *message)
+{
+    MasterEvent event = MESOS__V1__SCHEDULER__EVENT__INIT;
+    Mesos__V1__Scheduler__Event__Update u =
+        MESOS__V1__SCHEDULER__EVENT__UPDATE__INIT;
+    Mesos__V1__TaskStatus status = MESOS__V1__TASK_STATUS__INIT;
+    Mesos__V1__TaskID task_id = MESOS__V1__TASK_ID__INIT;
+    Mesos__V1__AgentID agent_id = MESOS__V1__AGENT_ID__INIT;
+    static uint8_t uuid[16] = "0123456789abcdef";
+
+    task_id.value = (char *)task;
+    agent_id.value = (char *)agent;
+    status.task_id = &task_id;
+    status.agent_id = &agent_id;
+    status.state = state;
+    status.message = (char *)message;
+    status.has_uuid = true;
+    status.uuid.data = uuid;
+    status.uuid.len = sizeof uuid;
+    u.status = &status;
+    event.has_type = true;
+    event.type = MESOS__V1__SCHEDULER__EVENT__TYPE__UPDATE;
+    event.update = &u;
+    event_in(w, &event);
+    pass(w, 0);
+}
+
+#define STATE(name) MESOS__V1__TASK_STATE__TASK_##name
+
+/* --- the users' side --- */
+
+static inline void request(struct world *w, enum http_method method,
+                           const char *path, const char *query, const char *key,
+                           const char *body)
+{
+    struct http_header header[3] = {{"Content-Type", "application/json"},
+                                    {"Accept", "application/json"}};
+    struct http_request http = {.method = method,
+                                .method_name = http_method_name(method),
+                                .path = path,
+                                .query = query,
+                                .header = header,
+                                .header_count = key ? 3 : 2,
+                                .body = bytes_of_text(body),
+                                .peer = "127.0.0.1:1"};
+
+    header[2] = (struct http_header){"Idempotency-Key", key};
+    w->replied = 0;
+    w->answer = NULL;
+    w->is_api = strncmp(path, "/api", 4) == 0;
+    AURORA_PROGRAM.on_request(w->p, ++w->next_exchange, &http, w->now_ms,
+                              &w->fx);
+    look(w);
+    pass(w, 0);
+}
+
+static inline void post(struct world *w, const char *body)
+{
+    request(w, HTTP_POST, "/api/v1", "", NULL, body);
+}
+
+static inline void get(struct world *w, const char *path)
+{
+    request(w, HTTP_GET, path, "", NULL, "");
+}
+
+static inline void expect_status(struct world *w, int status)
+{
+    if (w->replied != w->next_exchange || w->reply.status != status)
+        fail_msg("want %d, got %d: %.*s", status,
+                 w->replied == w->next_exchange ? w->reply.status : 0,
+                 (int)w->reply.body.size, (const char *)w->reply.body.data);
+}
+
+#define KEY                                                                 \
+    "\"key\":{\"cluster\":\"devcluster\",\"role\":\"www\",\"environment\":" \
+    "\"prod\",\"name\":\"web\"}"
+#define JOB(more)                                                            \
+    "{\"cluster\":\"devcluster\",\"role\":\"www\",\"environment\":\"prod\"," \
+    "\"name\":\"web\"," more ",\"task\":{\"name\":\"web\",\"processes\":[{"  \
+    "\"name\":\"p\",\"cmdline\":\"sleep 1\"}],\"resources\":{\"cpu_milli\":" \
+    "500,\"ram_bytes\":134217728,\"disk_bytes\":134217728}}}"
+#define CREATE(more) \
+    "{\"type\":\"CREATE_JOB\",\"create_job\":{\"job\":" JOB(more) "}}"
+#define SERVICE(n) CREATE("\"service\":true,\"instances\":" n)
+#define BATCH(n) CREATE("\"service\":false,\"instances\":" n)
+#define ABOUT(type) "{\"type\":\"" type "\",\"target\":{" KEY "}}"
+
+static inline Answer *get_job(struct world *w)
+{
+    post(w, "{\"type\":\"GET_JOB\",\"tasks\":{" KEY "}}");
+    return w->answer;
+}
+
+static inline int count_state(const Answer *a, Perigee__Aurora__TaskState state)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < a->n_tasks; i++)
+        count += a->tasks[i]->state == state;
+    return count;
+}
+
+#define SHOWN(name) PERIGEE__AURORA__TASK_STATE__##name
+
+/* Bring every launched task to RUNNING. */
+static inline void run_all(struct world *w, const char *agent)
+{
+    Mesos__V1__TaskInfo *info;
+
+    accept_calls(w);
+    for (int i = 0; (info = launched(w, i)); i++) {
+        update(w, info->task_id->value, agent, STATE(STARTING), NULL);
+        update(w, info->task_id->value, agent, STATE(RUNNING), NULL);
+        accept_calls(w);
+    }
+    w->calls.count = 0;
+}

@@ -1,0 +1,156 @@
+/* Runners and processes that are killed: nothing is lost, nothing runs twice.
+ */
+#include "runner_kit.h"
+
+static void test_a_killed_process_runs_again(void **unused)
+{
+    (void)unused;
+    struct script script = {
+        .name = "a",
+        .cmdline = "test -e first && exit 0; touch first; kill -9 $$"};
+    struct rig r;
+    run_scripts(&r, &script, 1, false);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_FINISHED);
+    assert_true(exists(&r, ".logs/a/1/stdout"));
+    assert_false(exists(&r, ".logs/a/2"));
+    rig_release(&r);
+}
+
+/* Killed at any instant, as often as one likes: nothing is lost, nothing runs
+ * twice, and all output is there. */
+static void test_a_killed_runner_is_followed_by_another(void **unused)
+{
+    (void)unused;
+    struct script script[] = {
+        {.name = "one", .cmdline = "echo x >>one; echo out; sleep 0.02"},
+        {.name = "two", .cmdline = "echo x >>two; echo out; sleep 0.02"},
+        {.name = "three", .cmdline = "echo x >>three; echo out"}};
+    struct rng rng;
+    rng_seed(&rng, 7);
+    for (int round = 0; round < 25; round++) {
+        struct rig r;
+        run_scripts(&r, script, 3, true);
+        for (int deaths = 0; deaths < 3 && !r.is_over; deaths++) {
+            int64_t at_ns =
+                clock_monotonic_ns() + (int64_t)rng_below(&rng, 30000000);
+            while (clock_monotonic_ns() < at_ns && !r.is_over)
+                turn(&r, 1);
+            if (!r.is_over && r.runner != 0)
+                (void)kill(r.runner, SIGKILL);
+        }
+        finish(&r);
+        assert_int_equal(r.state, THERMOS_FINISHED);
+        assert_content(&r, "one", "x\n");
+        assert_content(&r, "two", "x\n");
+        assert_content(&r, "three", "x\n");
+        assert_content(&r, ".logs/one/0/stdout", "out\n");
+        assert_content(&r, ".logs/two/0/stdout", "out\n");
+        rig_release(&r);
+    }
+}
+
+static void test_runner_and_process_killed_together(void **unused)
+{
+    (void)unused;
+    struct script script = {
+        .name = "a",
+        .cmdline = "test -e pid && exit 0; echo $$ >pid.new; mv pid.new pid;"
+                   " exec sleep 1000"};
+    struct rig r;
+    run_scripts(&r, &script, 1, false);
+    until_exists(&r, "pid");
+    char *pid = content(&r, "pid");
+    (void)kill(r.runner, SIGKILL);
+    (void)kill((pid_t)strtol(pid, NULL, 10), SIGKILL);
+    free(pid);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_FINISHED);
+    assert_true(exists(&r, ".logs/a/1/stdout"));
+    rig_release(&r);
+}
+
+static void test_an_adopted_process_ends_as_it_did(void **unused)
+{
+    (void)unused;
+    struct script script = {
+        .name = "a",
+        .cmdline = "touch up; while ! test -e go; do sleep 0.02; done;"
+                   " echo said by an orphan >&2; exit 9"};
+    struct rig r;
+    char path[100];
+    run_scripts(&r, &script, 1, false);
+    until_exists(&r, "up");
+    (void)kill(r.runner, SIGKILL);
+    while (r.runners < 2)
+        turn(&r, 5);
+    (void)snprintf(path, sizeof path, "%s/go", r.dir);
+    assert_int_equal(file_write(path, bytes_of("", 0), 0644, false, NULL), 0);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_FAILED);
+    assert_string_equal(r.text, "process 'a' failed: it exited with status 9; "
+                                "the end of its stderr:\nsaid by an orphan");
+    rig_release(&r);
+}
+
+static void test_a_kill_survives_the_runner(void **unused)
+{
+    (void)unused;
+    struct script script = {
+        .name = "a",
+        .cmdline = "trap '' TERM; touch up; while :; do sleep 0.05; done"};
+    struct rig r;
+    run_scripts(&r, &script, 1, false);
+    until_exists(&r, "up");
+    tell(&r, (struct control_message){.kind = CONTROL_KILL, .number = 500});
+    for (int i = 0; i < 20; i++)
+        turn(&r, 5);
+    (void)kill(r.runner, SIGKILL);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_KILLED);
+    rig_release(&r);
+}
+
+static void until_runner_gone(struct rig *r)
+{
+    int64_t until_ms = clock_wall_ms() + DEADLINE_MS;
+    while (r->runner != 0) {
+        reap(r, false);
+        (void)poll(NULL, 0, 5);
+        assert_true(clock_wall_ms() < until_ms);
+    }
+}
+
+static void test_without_executor_the_task_ends(void **unused)
+{
+    (void)unused;
+    struct script script = {.name = "a",
+                            .cmdline = "touch up; exec sleep 1000"};
+    for (int later = 0; later < 2; later++) {
+        struct rig r;
+        run_scripts(&r, &script, 1, false);
+        int64_t until_ms = later ? clock_wall_ms() + 700 : 0;
+        tell(&r, (struct control_message){.kind = CONTROL_LINK,
+                                          .number = until_ms});
+        until_exists(&r, "up");
+        (void)close(r.control);
+        r.control = -1;
+        until_runner_gone(&r);
+        assert_true(clock_wall_ms() >= until_ms);
+        rig_release(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_killed_process_runs_again),
+        cmocka_unit_test(test_a_killed_runner_is_followed_by_another),
+        cmocka_unit_test(test_runner_and_process_killed_together),
+        cmocka_unit_test(test_an_adopted_process_ends_as_it_did),
+        cmocka_unit_test(test_a_kill_survives_the_runner),
+        cmocka_unit_test(test_without_executor_the_task_ends),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
