@@ -24,7 +24,7 @@ enum { CONNECTIONS_MAX = 64, REQUESTS = 40000, ROUNDS = 5 };
 static const char hello[] = "hello";
 static const char request[] = "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n";
 
-/* --- the two servers ------------------------------------------------------ */
+/* --- the two servers --- */
 
 static void answer(void *self, exchange_id exchange,
                    const struct http_request *in, int64_t now_ms,
@@ -113,7 +113,7 @@ static void stop(const struct server *server)
     waitpid(server->pid, NULL, 0);
 }
 
-/* --- the load ------------------------------------------------------------- */
+/* --- the load --- */
 
 struct connection {
     int fd;

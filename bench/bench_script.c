@@ -41,8 +41,7 @@ static void write_file(const char *path, const char *text)
         bench_fail("%s", err.text);
 }
 
-/* --- small ------------------------------------------------------------------
- */
+/* --- small --- */
 
 static int64_t evaluate_small(const char *path)
 {
@@ -91,8 +90,7 @@ static void measure_small(void)
                  0, NULL);
 }
 
-/* --- big ---------------------------------------------------------------------
- */
+/* --- big --- */
 
 static int64_t evaluate_big(int jobs)
 {

@@ -77,7 +77,7 @@ int64_t bench_percentile(int64_t *sample, size_t count, int percent)
     return sample[(count - 1) * (size_t)percent / 100];
 }
 
-/* --- calibrators: nanoseconds for a fixed piece of work ------------------- */
+/* --- calibrators: nanoseconds for a fixed piece of work --- */
 
 static int64_t copy_memory(void)
 {
@@ -194,7 +194,7 @@ static void calibrate(int64_t out[CALIBRATORS])
     }
 }
 
-/* --- opening -------------------------------------------------------------- */
+/* --- opening --- */
 
 static void make_dir(const char *parent)
 {
@@ -266,7 +266,7 @@ void bench_figure(const char *name, double value, const char *unit,
              against != NULL ? against : "");
 }
 
-/* --- closing -------------------------------------------------------------- */
+/* --- closing --- */
 
 static void print_json(bool is_void)
 {

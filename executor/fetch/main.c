@@ -55,7 +55,7 @@ static const char help[] =
     "                 .zip .gz\n"
     "  --sha256 HEX   refuse it unless this is its hash\n";
 
-/* --- getting -------------------------------------------------------------- */
+/* --- getting --- */
 
 static int write_piece(struct job *job, const char *data, size_t size,
                        struct err *err)
@@ -165,7 +165,7 @@ static int get(struct job *job, struct err *err)
                    "want http://, https://, file:/// or an absolute path");
 }
 
-/* --- checking and naming -------------------------------------------------- */
+/* --- checking and naming --- */
 
 static int check_hash(const struct job *job, struct err *err)
 {
@@ -225,7 +225,7 @@ static int check_name(const char *name, struct err *err)
     return 0;
 }
 
-/* --- unpacking ------------------------------------------------------------ */
+/* --- unpacking --- */
 
 /* Relative, and no part of it is "..". */
 static bool stays_inside(const char *path)
@@ -380,7 +380,7 @@ static int extract(const struct job *job, struct err *err)
     return 0;
 }
 
-/* --- the whole ------------------------------------------------------------ */
+/* --- the whole --- */
 
 static int finish(struct job *job, struct err *err)
 {

@@ -51,7 +51,7 @@ struct executor {
     bool is_destroying;
 };
 
-/* --- what the runner tells ------------------------------------------------ */
+/* --- what the runner tells --- */
 
 static void close_held(struct held_log *held)
 {
@@ -121,7 +121,7 @@ static void tell(struct executor *x, struct control_message message)
         (void)control_send(x->control, &message); /* gone: its exit follows */
 }
 
-/* --- children ------------------------------------------------------------- */
+/* --- children --- */
 
 static void close_control(struct executor *x)
 {
@@ -170,7 +170,7 @@ static void on_orphan_exit(void *context, pid_t pid, int wait_status)
         destroy(x);
 }
 
-/* --- starting a runner ---------------------------------------------------- */
+/* --- starting a runner --- */
 
 /* In the child: keep the standard streams and the control line, nothing of the
  * loop. */
@@ -271,7 +271,7 @@ static void on_act(void *context, uint32_t kind, const void *data)
     }
 }
 
-/* --- the environment ------------------------------------------------------ */
+/* --- the environment --- */
 
 static int want(const char *name, const char **out, struct err *err)
 {

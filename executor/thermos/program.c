@@ -24,7 +24,7 @@ struct executor_program {
     struct thermos_effects todo;
 };
 
-/* --- calls ---------------------------------------------------------------- */
+/* --- calls --- */
 
 struct identity { /* the ids every call carries */
     Mesos__V1__ExecutorID executor;
@@ -170,7 +170,7 @@ static void send_update(struct executor_program *p,
     arena_release(&arena);
 }
 
-/* --- from the core's effects to the shell's ------------------------------- */
+/* --- from the core's effects to the shell's --- */
 
 static void act(struct executor_program *p, const struct thermos_effect *todo,
                 struct effects *fx)
@@ -238,7 +238,7 @@ static void link_lost(struct executor_program *p, const char *why,
          now_ms, fx);
 }
 
-/* --- events --------------------------------------------------------------- */
+/* --- events --- */
 
 static int64_t grace_ms(const Mesos__V1__KillPolicy *policy, int64_t other_ms)
 {
@@ -365,7 +365,7 @@ static void on_event(struct executor_program *p, const event_t *event,
     }
 }
 
-/* --- the program's entries ------------------------------------------------ */
+/* --- the program's entries --- */
 
 static void on_start(void *self, int64_t now_ms, struct effects *fx)
 {

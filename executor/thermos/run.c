@@ -43,7 +43,7 @@ struct run_command {
     enum thermos_state state; /* of the end */
 };
 
-/* --- what a person sees --------------------------------------------------- */
+/* --- what a person sees --- */
 
 static const char *paint(const struct run_command *c, const char *code)
 {
@@ -124,7 +124,7 @@ static int complain(const struct err *err, int status)
     return status;
 }
 
-/* --- the sandbox ---------------------------------------------------------- */
+/* --- the sandbox --- */
 
 static int make_sandbox(struct run_command *c, struct err *err)
 {
@@ -172,7 +172,7 @@ static void clear_sandbox(const struct run_command *c)
         (void)printf("sandbox: %s could not be removed\n", c->directory);
 }
 
-/* --- the command ---------------------------------------------------------- */
+/* --- the command --- */
 
 static int choose_user(struct run_command *c, struct err *err)
 {

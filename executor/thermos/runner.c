@@ -29,7 +29,7 @@ const char *runner_hostname(void)
     return uname(&name) == 0 ? name.nodename : "localhost";
 }
 
-/* --- telling -------------------------------------------------------------- */
+/* --- telling --- */
 
 static void tell_executor(struct runner *r, const struct runner_event *event)
 {
@@ -62,7 +62,7 @@ void runner_tell_running(struct runner *r)
     r->is_told = true;
 }
 
-/* --- doing what the core asks --------------------------------------------- */
+/* --- doing what the core asks --- */
 
 static void perform(struct runner *r, const struct task_run_effect *effect,
                     int64_t now_ms)
@@ -100,7 +100,7 @@ static void step(struct runner *r)
     vec_free(&fx.list);
 }
 
-/* --- what happens --------------------------------------------------------- */
+/* --- what happens --- */
 
 static void kill_task(struct runner *r, int64_t grace_ms)
 {
@@ -239,7 +239,7 @@ static void on_control(struct runner *r)
         on_executor_gone(r);
 }
 
-/* --- waiting -------------------------------------------------------------- */
+/* --- waiting --- */
 
 static int64_t next_ms(const struct runner *r)
 {
@@ -327,7 +327,7 @@ static void wait_and_see(struct runner *r, int64_t until_ms)
     on_time(r);
 }
 
-/* --- beginning and end ---------------------------------------------------- */
+/* --- beginning and end --- */
 
 static void open_signals(struct runner *r)
 {

@@ -10,7 +10,7 @@
 
 enum { EXIT_UNRUNNABLE = 127 };
 
-/* --- processes ------------------------------------------------------------ */
+/* --- processes --- */
 
 /* Names the FIFOs of one run to the executor. */
 static int64_t log_key(uint32_t process, uint32_t run)
@@ -179,7 +179,7 @@ void runner_start(struct runner *r, uint32_t at, int64_t now_ms)
                                          .pid = r->process[at].pid});
 }
 
-/* --- orphans -------------------------------------------------------------- */
+/* --- orphans --- */
 
 static bool is_known(const struct runner *r, pid_t pid)
 {

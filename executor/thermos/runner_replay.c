@@ -20,7 +20,7 @@ typedef Perigee__Thermos__Task task_t;
 
 enum { DOUBT_MS = 1000 }; /* the executor's word may be on its way */
 
-/* --- writing -------------------------------------------------------------- */
+/* --- writing --- */
 
 static int append_process(struct runner *r, process_t *process, struct err *err)
 {
@@ -174,7 +174,7 @@ static int write_header(struct runner *r, int64_t now_ms, struct err *err)
     return stream_append(&r->stream, &record, err);
 }
 
-/* --- replay --------------------------------------------------------------- */
+/* --- replay --- */
 
 static int replay_header(struct runner *r,
                          const Perigee__Thermos__Header *header,
@@ -275,7 +275,7 @@ int runner_open_stream(struct runner *r, struct err *err)
     return r->is_replayed ? 0 : write_header(r, clock_wall_ms(), err);
 }
 
-/* --- adoption ------------------------------------------------------------- */
+/* --- adoption --- */
 
 /* A FIFO of an earlier runner: "<process>.<run>.stdout". The process may be
  * gone while children of it still write. */

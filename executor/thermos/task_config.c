@@ -11,7 +11,7 @@
 
 typedef Perigee__AssignedTask assigned_task;
 
-/* --- environment ---------------------------------------------------------- */
+/* --- environment --- */
 
 struct environment {
     struct arena *arena;
@@ -83,7 +83,7 @@ static int environment_inherit(struct environment *env,
     return 0;
 }
 
-/* --- an assigned task ----------------------------------------------------- */
+/* --- an assigned task --- */
 
 struct builder {
     const assigned_task *task;
@@ -433,7 +433,7 @@ static int decode_assigned(struct bytes bytes, const struct task_host *host,
     return build_assigned(&b, err);
 }
 
-/* --- a plain command ------------------------------------------------------ */
+/* --- a plain command --- */
 
 static const char *const *command_argv(const Mesos__V1__CommandInfo *command,
                                        struct arena *arena)
@@ -490,7 +490,7 @@ static int build_command(const Mesos__V1__CommandInfo *command,
     return 0;
 }
 
-/* --- the two doors -------------------------------------------------------- */
+/* --- the two doors --- */
 
 int task_config_from_info(struct bytes task_info, const struct task_host *host,
                           struct task_config *out, struct err *err)

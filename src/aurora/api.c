@@ -78,8 +78,7 @@ Answer *api_answer_new(struct request *r)
     return answer;
 }
 
-/* --- answering
- * -----------------------------------------------------------------*/
+/* --- answering --- */
 
 static void reply(struct request *r, int status, const Answer *answer,
                   struct effects *fx)
@@ -148,8 +147,7 @@ void api_refuse(struct request *r, const struct err *err, int64_t now_ms,
     api_refuse_with(r, 0, err, NULL, 0, now_ms, fx);
 }
 
-/* --- the request
- * -----------------------------------------------------------------*/
+/* --- the request --- */
 
 static struct request *request_new(struct aurora_program *p,
                                    exchange_id exchange)

@@ -16,8 +16,7 @@ static char *or_empty(char *text)
     return text ? text : "";
 }
 
-/* --- storing a job
- * -----------------------------------------------------------------*/
+/* --- storing a job --- */
 
 /* Every asset that the job fetches must be here. */
 static int check_assets(struct aurora_program *p, const Perigee__Job *job,
@@ -64,8 +63,7 @@ static void store_job(struct request *r, const Perigee__Job *job,
     api_answer(r, answer, now_ms, fx);
 }
 
-/* --- evaluating
- * ------------------------------------------------------------------*/
+/* --- evaluating --- */
 
 static size_t evaluating_bytes(const struct aurora_program *p)
 {
@@ -148,8 +146,7 @@ void api_evaluate(struct request *r, int64_t now_ms, struct effects *fx)
     api_refuse(r, &err, now_ms, fx);
 }
 
-/* --- the verdict
- * -------------------------------------------------------------------*/
+/* --- the verdict --- */
 
 static char *problem_text(const Perigee__Problem *problem, struct arena *arena)
 {
@@ -401,8 +398,7 @@ void api_evaluated(struct aurora_program *p,
     on_verdict(r, fact->result, now_ms, fx);
 }
 
-/* --- kill, restart, scale, add
- * ------------------------------------------------------*/
+/* --- kill, restart, scale, add --- */
 
 static void answer_change(struct request *r,
                           const struct instance_list *touched,

@@ -31,8 +31,7 @@ static int refuse_cursor(struct err *err, const char *cursor)
     return -ERR_INVALID;
 }
 
-/* --- jobs
- * ---------------------------------------------------------------------*/
+/* --- jobs --- */
 
 /* Where a page begins: behind the job that the cursor names. */
 static int list_start(struct aurora_program *p, const char *cursor,
@@ -95,8 +94,7 @@ void api_list(struct request *r, int64_t now_ms, struct effects *fx)
     api_answer(r, answer, now_ms, fx);
 }
 
-/* --- tasks
- * ----------------------------------------------------------------------*/
+/* --- tasks --- */
 
 static int by_instance(const void *x, const void *y)
 {
@@ -219,8 +217,7 @@ void api_get_tasks(struct request *r, int64_t now_ms, struct effects *fx)
     show_tasks(r, false, now_ms, fx);
 }
 
-/* --- why
- * -----------------------------------------------------------------------*/
+/* --- why --- */
 
 static void add_reason(Perigee__Aurora__Answer__Why *out, const char *veto,
                        uint32_t hosts, struct arena *arena)

@@ -191,8 +191,7 @@ int bundle_fill(struct aurora_program *p, struct bytes bytes,
     return rc;
 }
 
-/* --- keeping what is named
- * ---------------------------------------------------*/
+/* --- keeping what is named --- */
 
 static void mark_job_assets(struct aurora_program *p, const Perigee__Job *job)
 {
@@ -276,8 +275,7 @@ void assets_release(struct aurora_program *p)
     }
 }
 
-/* --- calls
- * ---------------------------------------------------------------------*/
+/* --- calls --- */
 
 void api_put_asset(struct request *r, int64_t now_ms, struct effects *fx)
 {

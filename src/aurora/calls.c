@@ -48,8 +48,7 @@ static struct master_call *enqueue(struct aurora_program *p, Call *call)
     return out;
 }
 
-/* --- ids
- * ----------------------------------------------------------------------*/
+/* --- ids --- */
 
 static Mesos__V1__TaskID *task_id_of(struct blob *blob, struct arena *arena)
 {
@@ -84,8 +83,7 @@ static Mesos__V1__OfferID **offer_ids_of(struct blob *const *blob, size_t count,
     return ids;
 }
 
-/* --- launching
- * ------------------------------------------------------------------*/
+/* --- launching --- */
 
 static Mesos__V1__Resource **resources_of(const struct amounts *amounts,
                                           const struct placement *place,
@@ -232,8 +230,7 @@ static void enqueue_launch(struct aurora_program *p,
     memcpy(&out->tasks, &ids, sizeof ids);
 }
 
-/* --- the other calls
- * ---------------------------------------------------------------*/
+/* --- the other calls --- */
 
 static void enqueue_kill(struct aurora_program *p, const struct task_ref *ref,
                          struct arena *arena)
@@ -355,8 +352,7 @@ void calls_acknowledge(struct aurora_program *p, struct bytes task_id,
     codec_encode(&call.base, MEDIA_PROTOBUF, &out->body);
 }
 
-/* --- sending
- * ----------------------------------------------------------------------*/
+/* --- sending --- */
 
 static void send_one(struct aurora_program *p, struct master_call *call,
                      struct effects *fx)

@@ -22,8 +22,7 @@ static int refuse(struct err *err, const char *field, const char *want)
     return -ERR_INVALID;
 }
 
-/* --- keys
- * --------------------------------------------------------------------*/
+/* --- keys --- */
 
 static int check_cluster(const struct aurora_program *p, const char *cluster,
                          struct err *err)
@@ -67,8 +66,7 @@ Perigee__Aurora__JobKey *key_encode(const struct job_key *key,
     return out;
 }
 
-/* --- checks that are the scheduler's own
- * ---------------------------------------*/
+/* --- checks that are the scheduler's own --- */
 
 static int check_resources(const Perigee__ResourceAmounts *r, struct err *err)
 {
@@ -163,8 +161,7 @@ static int check_policy(struct aurora_program *p, const Perigee__Job *job,
     return 0;
 }
 
-/* --- decoding
- * -----------------------------------------------------------------*/
+/* --- decoding --- */
 
 static void fill_amounts(const struct aurora_program *p,
                          const Perigee__ResourceAmounts *r,

@@ -37,8 +37,7 @@ void link_release(struct aurora_program *p)
     free(p->link.framework_id);
 }
 
-/* --- subscribing
- * ----------------------------------------------------------------*/
+/* --- subscribing --- */
 
 static void set_text(char **to, const char *text)
 {
@@ -176,8 +175,7 @@ void link_time(struct aurora_program *p, int64_t now_ms, struct effects *fx)
     }
 }
 
-/* --- what comes back
- * ------------------------------------------------------------*/
+/* --- what comes back --- */
 
 static const char *response_header(const struct http_response *response,
                                    const char *name)
@@ -247,8 +245,7 @@ void link_broken(struct aurora_program *p, exchange_id exchange,
     link_drop(p, why, now_ms, fx);
 }
 
-/* --- events
- * -------------------------------------------------------------------*/
+/* --- events --- */
 
 static void on_subscribed(struct aurora_program *p, const Event *event,
                           int64_t now_ms, struct effects *fx)

@@ -89,7 +89,7 @@ struct shell {
     struct worker_pool *workers;
 };
 
-/* --- script workers --------------------------------------------------------*/
+/* --- script workers --- */
 
 static void tell(struct shell *shell, uint64_t ticket, bool is_busy,
                  struct bytes result)
@@ -121,8 +121,7 @@ static void on_act(void *context, uint32_t kind, const void *data)
     }
 }
 
-/* --- configuration
- * ------------------------------------------------------------*/
+/* --- configuration --- */
 
 static int check_environments(const char *expression, struct err *err)
 {
@@ -201,8 +200,7 @@ static struct aurora_options options_of(struct shell *shell)
     return options;
 }
 
-/* --- the stages
- * -----------------------------------------------------------------*/
+/* --- the stages --- */
 
 static int open_daemon(struct shell *shell, struct err *err)
 {

@@ -119,8 +119,7 @@ void aurora_program_set_endpoint(struct aurora_program *p, const char *endpoint)
     p->asset_url = buf_take(&url);
 }
 
-/* --- the end of every input
- * -----------------------------------------------------*/
+/* --- the end of every input --- */
 
 /* A task's message on one line, within quotes. */
 static char *one_line(struct blob *message, struct arena *arena)
@@ -272,8 +271,7 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
     finish(p, fx);
 }
 
-/* --- time
- * ---------------------------------------------------------------------*/
+/* --- time --- */
 
 static int64_t sooner(int64_t a, int64_t b)
 {
@@ -329,8 +327,7 @@ static void check(const void *self)
     assert(p->evaluating.count <= EVALUATIONS_MAX);
 }
 
-/* --- metrics
- * --------------------------------------------------------------------*/
+/* --- metrics --- */
 
 static void gauge(struct metrics *m, const char *name, const char *help,
                   uint64_t value)

@@ -183,8 +183,7 @@ static bool get_api(struct aurora_program *p, exchange_id exchange,
     return false;
 }
 
-/* --- outside the API
- * -----------------------------------------------------------*/
+/* --- outside the API --- */
 
 static void get_version(struct aurora_program *p, exchange_id exchange,
                         struct effects *fx)

@@ -41,7 +41,7 @@ enum program_times {
     RECONCILE_RETRY_MS = 2000
 };
 
-/* --- the master (link.c, calls.c) ------------------------------------------*/
+/* --- the master (link.c, calls.c) --- */
 
 enum link_state { LINK_DOWN, LINK_SUBSCRIBING, LINK_UP };
 
@@ -71,8 +71,7 @@ struct master_link {
     uint64_t updates, calls_failed, subscriptions;
 };
 
-/* --- our own clients (api.c, streams.c)
- * -------------------------------------*/
+/* --- our own clients (api.c, streams.c) --- */
 
 struct subscriber {
     exchange_id exchange;
@@ -147,8 +146,7 @@ struct aurora_program {
     uint64_t requests, refusals;
 };
 
-/* --- store.c
- * -----------------------------------------------------------------*/
+/* --- store.c --- */
 int store_take(struct aurora_program *p, const char *table, struct bytes key,
                struct bytes value, struct err *err);
 /* All records are here: build the core. Refusals end the program. */
@@ -158,8 +156,7 @@ void store_save(struct aurora_program *p, struct effects *fx);
 void store_save_scheduler(struct aurora_program *p, struct effects *fx);
 void store_release(struct aurora_program *p);
 
-/* --- job_codec.c
- * ----------------------------------------------------------------*/
+/* --- job_codec.c --- */
 /* A new config from an evaluated job that was checked (ERR_INVALID names the
  * field); *instances is what the job asks for. */
 int job_decode(struct aurora_program *p, const Perigee__Job *job,
@@ -179,8 +176,7 @@ int key_decode(const struct aurora_program *p,
 Perigee__Aurora__JobKey *key_encode(const struct job_key *key,
                                     struct arena *arena);
 
-/* --- views.c
- * -------------------------------------------------------------------*/
+/* --- views.c --- */
 Perigee__Aurora__TaskView *view_task(struct aurora_program *p,
                                      const struct task *task,
                                      struct arena *arena);
@@ -190,8 +186,7 @@ Perigee__Aurora__Event *view_event(struct aurora_program *p,
                                    struct arena *arena);
 char *view_text(struct blob *blob, struct arena *arena);
 
-/* --- link.c, calls.c
- * --------------------------------------------------------------*/
+/* --- link.c, calls.c --- */
 void link_init(struct aurora_program *p);
 void link_release(struct aurora_program *p);
 void link_start(struct aurora_program *p, int64_t now_ms, struct effects *fx);
@@ -219,8 +214,7 @@ void calls_clear(struct aurora_program *p);
 bool calls_done(struct aurora_program *p, exchange_id exchange, int status,
                 struct bytes text, struct effects *fx);
 
-/* --- api.c and its calls
- * ------------------------------------------------------*/
+/* --- api.c and its calls --- */
 void api_request(struct aurora_program *p, exchange_id exchange,
                  const struct http_request *http, int64_t now_ms,
                  struct effects *fx);
@@ -260,8 +254,7 @@ void request_free(struct request *r);
 struct request *request_of_get(struct aurora_program *p, exchange_id exchange,
                                const struct http_request *http);
 
-/* --- streams.c
- * -----------------------------------------------------------------*/
+/* --- streams.c --- */
 void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx);
 /* Send what subscribers have not got yet. False: one has more to get, soon. */
 bool stream_send(struct aurora_program *p, struct effects *fx);
@@ -270,8 +263,7 @@ void stream_heartbeat(struct aurora_program *p, int64_t now_ms,
 bool stream_gone(struct aurora_program *p, exchange_id exchange);
 void stream_release(struct aurora_program *p);
 
-/* --- keys.c: Idempotency-Key
- * ---------------------------------------------------*/
+/* --- keys.c: Idempotency-Key --- */
 /* 0: new, and remembered as under way; 1: answered (the answer is sent);
  * negative: refused. */
 int keys_begin(struct request *r, int64_t now_ms, struct effects *fx,
@@ -285,8 +277,7 @@ void keys_restore(struct aurora_program *p,
 void keys_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx);
 void keys_release(struct aurora_program *p);
 
-/* --- assets.c
- * --------------------------------------------------------------------*/
+/* --- assets.c --- */
 struct asset *asset_find(struct aurora_program *p, const char *sha256);
 int asset_put(struct aurora_program *p, struct bytes content,
               const char *sha256, int64_t now_ms, struct effects *fx,

@@ -29,8 +29,7 @@ static int damaged(struct err *err, const char *table, struct bytes key)
     return -ERR_DAMAGED;
 }
 
-/* --- reading
- * -------------------------------------------------------------------*/
+/* --- reading --- */
 
 static int take_scheduler(struct aurora_program *p, struct bytes key,
                           struct bytes value, struct err *err)
@@ -290,8 +289,7 @@ int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
     return rc;
 }
 
-/* --- writing
- * -------------------------------------------------------------------*/
+/* --- writing --- */
 
 static void persist(struct effects *fx, const char *table, struct bytes key,
                     const ProtobufCMessage *message)

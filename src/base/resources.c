@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- amounts: what is behind the kind ------------------------------------- */
+/* --- amounts: what is behind the kind --- */
 
 static bool is_empty(const struct resource *one)
 {
@@ -102,7 +102,7 @@ static void resource_copy(struct resource *to, const struct resource *from)
     }
 }
 
-/* --- collections ---------------------------------------------------------- */
+/* --- collections --- */
 
 static struct resource *items(struct resources *r)
 {

@@ -48,7 +48,7 @@ const struct locator *bundle_file_locator(struct bundle_file *file)
     return &file->locator;
 }
 
-/* --- paths ------------------------------------------------------------- */
+/* --- paths --- */
 
 static int outside(const char *path, struct err *err)
 {
@@ -107,7 +107,7 @@ int bundle_path_join(const char *file, const char *relative,
     return 0;
 }
 
-/* --- reading ----------------------------------------------------------- */
+/* --- reading --- */
 
 static size_t size_max(const struct bundle_files *files, bool is_asset)
 {
@@ -245,7 +245,7 @@ struct bundle_file *bundle_files_read(struct bundle_files *files,
     return file;
 }
 
-/* --- canonical bytes --------------------------------------------------- */
+/* --- canonical bytes --- */
 
 static int compare_files(const void *a, const void *b)
 {
@@ -342,7 +342,7 @@ char *bundle_hash(const Perigee__Bundle *bundle, char out[65])
     return out;
 }
 
-/* --- bundles of others ------------------------------------------------- */
+/* --- bundles of others --- */
 
 static int check_file(const Perigee__BundleFile *file, size_t at,
                       const struct script_limits *limits, struct err *err)

@@ -23,7 +23,7 @@ struct loader {
     const char *file_given; /* --config=FILE */
 };
 
-/* --- one value --------------------------------------------------------- */
+/* --- one value --- */
 
 static int parse_bool(const char *text, bool *out, struct err *err)
 {
@@ -72,7 +72,7 @@ static int option_set(struct loader *loader, const struct config_option *option,
     return rc;
 }
 
-/* --- names ------------------------------------------------------------- */
+/* --- names --- */
 
 /* "--work-dir" and "work_dir" are one name. */
 static const struct config_option *option_find(const struct loader *loader,
@@ -119,7 +119,7 @@ static int unknown(const struct loader *loader, const char *place,
     return rc;
 }
 
-/* --- sources ----------------------------------------------------------- */
+/* --- sources --- */
 
 static int load_defaults(struct loader *loader, struct err *err)
 {
@@ -189,7 +189,7 @@ static int load_variables(struct loader *loader, struct err *err)
     return 0;
 }
 
-/* --- flags ------------------------------------------------------------- */
+/* --- flags --- */
 
 struct flag {
     const char *name; /* behind the dashes */
@@ -273,7 +273,7 @@ static int load_flags(struct loader *loader, int argc, char **argv,
     return 0;
 }
 
-/* --- help -------------------------------------------------------------- */
+/* --- help --- */
 
 static const char *type_text(enum config_type type)
 {
@@ -353,7 +353,7 @@ static bool print_asked(const struct config_schema *schema, int argc,
     return false;
 }
 
-/* --- all --------------------------------------------------------------- */
+/* --- all --- */
 
 static int check_required(const struct loader *loader, struct err *err)
 {

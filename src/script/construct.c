@@ -12,7 +12,7 @@ static int slot(const struct schema_object *object, const char *name)
     return 1 + (int)(schema_field(object, name) - object->field);
 }
 
-/* --- fetch ------------------------------------------------------------- */
+/* --- fetch --- */
 
 bool convert_check_fetch(lua_State *L, struct value *self, const char *path,
                          const char *uri, const char *sha256)
@@ -51,7 +51,7 @@ static void finish_fetch(lua_State *L, struct value *self, int index)
     lua_pop(L, 2);
 }
 
-/* --- task -------------------------------------------------------------- */
+/* --- task --- */
 
 struct told {
     lua_State *L;
@@ -120,7 +120,7 @@ static void finish_task(lua_State *L, struct value *self, int index)
         self->built = message;
 }
 
-/* --- job --------------------------------------------------------------- */
+/* --- job --- */
 
 /* The name of a job is that of its task, that of a task its first process'. */
 static bool push_name(lua_State *L, int index)
@@ -182,7 +182,7 @@ static void finish_job(lua_State *L, struct value *self, int index)
     lua_pop(L, 1);
 }
 
-/* --- fields ------------------------------------------------------------ */
+/* --- fields --- */
 
 static void unknown_field(lua_State *L, struct value *self, const char *name)
 {
@@ -295,7 +295,7 @@ void value_construct(lua_State *L, int given,
     self->name = NULL; /* from here on the field says it */
 }
 
-/* --- copies ------------------------------------------------------------ */
+/* --- copies --- */
 
 int value_copy(lua_State *L)
 {

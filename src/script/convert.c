@@ -83,7 +83,7 @@ static bool refuse(lua_State *L, struct value *self, const char *path,
     return false;
 }
 
-/* --- plain values ------------------------------------------------------ */
+/* --- plain values --- */
 
 static bool convert_string(lua_State *L, struct value *self, int index,
                            const struct schema_field *field, const char *path)
@@ -198,7 +198,7 @@ static bool convert_milli(lua_State *L, struct value *self, int index,
     return true;
 }
 
-/* --- host constraints in Aurora's spelling ----------------------------- */
+/* --- host constraints in Aurora's spelling --- */
 
 void convert_push_constraint(lua_State *L, struct call_site site, int kind,
                              int operand)
@@ -268,7 +268,7 @@ static bool parse_constraint(lua_State *L, struct value *self, int index,
     return true;
 }
 
-/* --- objects ----------------------------------------------------------- */
+/* --- objects --- */
 
 static bool is_element(const struct schema_field *field, const char *object)
 {
@@ -318,7 +318,7 @@ static bool convert_object(lua_State *L, struct value *self, int index,
     return wrong(L, self, index, field, path);
 }
 
-/* --- lists ------------------------------------------------------------- */
+/* --- lists --- */
 
 /* What a list's elements are, as a field of its own. */
 static struct schema_field element_of(const struct schema_field *list)
@@ -436,7 +436,7 @@ static bool convert_list(lua_State *L, struct value *self, int index,
     return convert_elements(L, self, index, field, path, size);
 }
 
-/* --- maps -------------------------------------------------------------- */
+/* --- maps --- */
 
 /* key and value are on top of the stack; leave the converted value there. */
 static bool convert_entry(lua_State *L, struct value *self,
@@ -535,7 +535,7 @@ static bool convert_map(lua_State *L, struct value *self, int index,
     return true;
 }
 
-/* ------------------------------------------------------------------------ */
+/* --- one value of a kind --- */
 
 static bool convert_refused(lua_State *L, struct value *self, int index,
                             const struct schema_field *field, const char *path)

@@ -45,7 +45,7 @@ static void add_problem(struct evaluation *e, const char *message,
     (void)problem_add(e, &report);
 }
 
-/* --- what the file gave ------------------------------------------------ */
+/* --- what the file gave --- */
 
 static const struct schema_object *job_object(void)
 {
@@ -104,7 +104,7 @@ static bool check_list(lua_State *L, struct evaluation *e, int index)
     return true;
 }
 
-/* --- paths ------------------------------------------------------------- */
+/* --- paths --- */
 
 static void set_path(struct evaluation *e, const struct value *value,
                      const char *path)
@@ -148,7 +148,7 @@ static void find_paths(lua_State *L, struct evaluation *e, const char *path)
     }
 }
 
-/* --- jobs -------------------------------------------------------------- */
+/* --- jobs --- */
 
 static void complete_fetch(struct evaluation *e, Perigee__Fetch *fetch)
 {
@@ -291,7 +291,7 @@ static int collect(lua_State *L)
     return 0;
 }
 
-/* --- running ----------------------------------------------------------- */
+/* --- running --- */
 
 static int open_language(lua_State *L)
 {

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* --- fields by descriptor ---------------------------------------------- */
+/* --- fields by descriptor --- */
 
 static void *member(ProtobufCMessage *message, unsigned offset)
 {
@@ -105,7 +105,7 @@ static void **set_array(ProtobufCMessage *message,
     return array;
 }
 
-/* --- defaults ---------------------------------------------------------- */
+/* --- defaults --- */
 
 static void set_default(const struct schema_field *field,
                         const ProtobufCFieldDescriptor *wire,
@@ -137,7 +137,7 @@ void build_defaults(const struct schema_object *object,
     }
 }
 
-/* --- values ------------------------------------------------------------ */
+/* --- values --- */
 
 static char *keep_text(lua_State *L, int index, struct arena *arena)
 {

@@ -16,7 +16,7 @@ const char *job_tier_problem(bool production, const char *tier)
     return NULL;
 }
 
-/* --- ports ------------------------------------------------------------- */
+/* --- ports --- */
 
 static int compare_text(const void *a, const void *b)
 {
@@ -61,7 +61,7 @@ bool job_set_ports(Perigee__Job *job, struct arena *arena)
     return true;
 }
 
-/* --- fields, by the schema --------------------------------------------- */
+/* --- fields, by the schema --- */
 
 struct check {
     job_problem *problem;
@@ -252,7 +252,7 @@ static void check_message(const struct check *c,
     }
 }
 
-/* --- what the schema does not say -------------------------------------- */
+/* --- what the schema does not say --- */
 
 static bool is_asset(const char *uri)
 {
@@ -327,7 +327,7 @@ int job_check(const Perigee__Job *job, struct err *err)
     return first.is_found ? -ERR_INVALID : 0;
 }
 
-/* --- defaults ---------------------------------------------------------- */
+/* --- defaults --- */
 
 static char *copy_text(const char *text, struct arena *arena)
 {

@@ -18,7 +18,7 @@ void language_problem(lua_State *L, const char *function, const char *message,
     (void)problem_add(e, &report);
 }
 
-/* --- constructors ------------------------------------------------------ */
+/* --- constructors --- */
 
 /* The one table of a constructor at 1; 0 when it got something else. */
 static int check_table(lua_State *L, const char *name)
@@ -147,7 +147,7 @@ static int l_env(lua_State *L)
     return 1;
 }
 
-/* --- functions that make values ---------------------------------------- */
+/* --- functions that make values --- */
 
 /* All arguments, or the one list given, as a plain table on top. */
 static void push_arguments(lua_State *L)
@@ -260,7 +260,7 @@ static int l_extend(lua_State *L)
     return 1;
 }
 
-/* --- what is refused --------------------------------------------------- */
+/* --- what is refused --- */
 
 static int l_refused(lua_State *L)
 {
@@ -303,7 +303,7 @@ static void open_refused(lua_State *L)
     }
 }
 
-/* --- all --------------------------------------------------------------- */
+/* --- all --- */
 
 static void open_constructors(lua_State *L)
 {

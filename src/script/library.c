@@ -2,7 +2,7 @@
 #include "script/sandbox.h"
 #include <string.h>
 
-/* --- one order of keys ------------------------------------------------- */
+/* --- one order of keys --- */
 
 /* Rank of a key's type; 0: has no place in the order. */
 static int key_rank(lua_State *L, int index)
@@ -46,7 +46,7 @@ static bool key_less(lua_State *L, int a, int b)
     return order != 0 ? order < 0 : size_a < size_b;
 }
 
-/* --- a stable merge sort over t[1..n] ---------------------------------- */
+/* --- a stable merge sort over t[1..n] --- */
 
 /* Is the value at `a` less than the one at `b`? Function at stack index
  * `less`, 0 for the order of keys, -1 for Lua's `<`. */
@@ -142,7 +142,7 @@ void library_push_keys(lua_State *L, int index)
         merge_sort(L, keys, count, 0);
 }
 
-/* --- base -------------------------------------------------------------- */
+/* --- base --- */
 
 /* The iterator keeps the table itself: handing it out would give a file the
  * real table behind a read-only view. Upvalues: keys, position, table. */
@@ -276,7 +276,7 @@ static int l_xpcall(lua_State *L)
     return lua_gettop(L) - 1;
 }
 
-/* --- string ------------------------------------------------------------ */
+/* --- string --- */
 
 /* string.format: %s as tostring() has it, no %p. */
 static int l_format(lua_State *L)
@@ -306,7 +306,7 @@ static int l_format(lua_State *L)
     return 1;
 }
 
-/* --- tables that cannot be written ------------------------------------- */
+/* --- tables that cannot be written --- */
 
 static int on_frozen(lua_State *L)
 {
@@ -336,7 +336,7 @@ void library_freeze(lua_State *L, const char *what)
     lua_remove(L, -2);
 }
 
-/* --- what is visible --------------------------------------------------- */
+/* --- what is visible --- */
 
 static void open_base(lua_State *L)
 {

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- tokens ------------------------------------------------------------ */
+/* --- tokens --- */
 
 struct scanner {
     const uint8_t *at, *end, *begin;
@@ -136,7 +136,7 @@ void locator_release(struct locator *locator)
     *locator = (struct locator){0};
 }
 
-/* --- lines ------------------------------------------------------------- */
+/* --- lines --- */
 
 struct bytes locator_line(struct bytes text, uint32_t line)
 {
@@ -210,7 +210,7 @@ void locator_mark(const struct locator *locator, uint32_t line,
     }
 }
 
-/* --- fields of a table ------------------------------------------------- */
+/* --- fields of a table --- */
 
 static bool is_punct(const struct locator *locator, uint32_t at, char c)
 {
@@ -300,7 +300,7 @@ static uint32_t find_key(const struct locator *locator, uint32_t open,
     return 0;
 }
 
-/* --- calls ------------------------------------------------------------- */
+/* --- calls --- */
 
 struct candidate {
     uint32_t name;  /* token of the called name */
@@ -392,7 +392,7 @@ void locator_find(const struct locator *locator, uint32_t line,
         only_line(locator, line, out);
 }
 
-/* --- keys that stand twice --------------------------------------------- */
+/* --- keys that stand twice --- */
 
 struct open_table {
     bool is_table;

@@ -89,7 +89,7 @@ static void load_file(lua_State *L, struct bundle_file *file)
     keep_loaded(L, file->path);
 }
 
-/* --- the stdlib -------------------------------------------------------- */
+/* --- the stdlib --- */
 
 /* PERIGEE_STDLIB names a folder whose text goes before what is built in: for
  * work on the stdlib itself. */
@@ -152,7 +152,7 @@ static bool push_stdlib(lua_State *L, const char *name)
     return true;
 }
 
-/* --- functions --------------------------------------------------------- */
+/* --- functions --- */
 
 /* "dir.name" -> "dir/name.lua" beside the job file */
 static struct bundle_file *find_required(struct evaluation *e, const char *name)

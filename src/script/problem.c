@@ -188,7 +188,7 @@ void problem_add_failure(struct evaluation *e,
     *vec_add(&e->problems) = p;
 }
 
-/* --- as messages ------------------------------------------------------- */
+/* --- as messages --- */
 
 /* In the order of the files' reading, then of lines; the runtime error last. */
 static int compare(const void *a, const void *b)

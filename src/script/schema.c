@@ -65,7 +65,7 @@ const char *schema_nearest(const struct schema_object *object, const char *name)
     return text_nearest(name, names);
 }
 
-/* --- what a text must look like ---------------------------------------- */
+/* --- what a text must look like --- */
 
 static bool is_hex(const char *text, size_t size)
 {
@@ -179,7 +179,7 @@ static const char *rule_text(enum field_rule rule)
     return text[rule];
 }
 
-/* --- checks ------------------------------------------------------------ */
+/* --- checks --- */
 
 static void describe_choices(const struct schema_field *field, struct buf *out)
 {

@@ -41,7 +41,7 @@ bool value_is_unset(lua_State *L, int index)
     return lua_touserdata(L, index) == &UNSET;
 }
 
-/* --- making ------------------------------------------------------------ */
+/* --- making --- */
 
 static struct value *push(lua_State *L, enum value_kind kind, size_t count)
 {
@@ -89,7 +89,7 @@ void value_push_refused(lua_State *L)
     push(L, VALUE_REFUSED, 0);
 }
 
-/* --- reading ----------------------------------------------------------- */
+/* --- reading --- */
 
 int value_field(lua_State *L, const struct schema_object *object, int index)
 {
@@ -244,7 +244,7 @@ static int on_pairs(lua_State *L)
     return 1;
 }
 
-/* --- set-up ------------------------------------------------------------ */
+/* --- set-up --- */
 
 static void push_names(lua_State *L, const struct schema_object *object)
 {

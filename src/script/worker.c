@@ -35,7 +35,7 @@ static struct {
     timer_t kill_timer;
 } watch;
 
-/* --- the answer -------------------------------------------------------- */
+/* --- the answer --- */
 
 static void write_all(const void *data, size_t size)
 {
@@ -61,7 +61,7 @@ static void answer(const Perigee__Evaluation *evaluation)
     _exit(0);
 }
 
-/* --- the clock --------------------------------------------------------- */
+/* --- the clock --- */
 
 static void set_timer(timer_t timer, int64_t first_ms, int64_t again_ms)
 {
@@ -136,7 +136,7 @@ static void start_clock(struct evaluation *e)
     set_timer(watch.kill_timer, e->limits.cpu_ms + KILL_MS, 0);
 }
 
-/* --- limits ------------------------------------------------------------ */
+/* --- limits --- */
 
 static void limit(__rlimit_resource_t which, int64_t value)
 {
@@ -160,7 +160,7 @@ static void set_limits(const struct script_limits *limits, size_t request)
         limit(RLIMIT_AS, limits->memory_bytes + AROUND + 2 * (int64_t)request);
 }
 
-/* --- one request ------------------------------------------------------- */
+/* --- one request --- */
 
 static Perigee__WorkRequest *read_request(size_t *size)
 {

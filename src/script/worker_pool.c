@@ -61,7 +61,7 @@ static void job_free(struct job *job)
     free(job);
 }
 
-/* --- the cache --------------------------------------------------------- */
+/* --- the cache --- */
 
 static const struct cached *cache_find(const struct worker_pool *pool,
                                        const uint8_t hash[SHA256_BYTES])
@@ -86,7 +86,7 @@ static void cache_add(struct worker_pool *pool, const struct job *job,
     buf_add_bytes(&entry->result, result);
 }
 
-/* --- one worker -------------------------------------------------------- */
+/* --- one worker --- */
 
 static void start_next(struct worker_pool *pool);
 
@@ -194,7 +194,7 @@ static int worker_start(struct worker *worker, struct job *job)
     return rc;
 }
 
-/* --- the queue --------------------------------------------------------- */
+/* --- the queue --- */
 
 static struct worker *idle_worker(struct worker_pool *pool)
 {
@@ -278,7 +278,7 @@ int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
     return 0;
 }
 
-/* --- life -------------------------------------------------------------- */
+/* --- life --- */
 
 int worker_pool_open(struct worker_pool **out, struct event_base *base,
                      const struct script_limits *limits, worker_done *done,

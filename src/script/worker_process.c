@@ -73,7 +73,7 @@ int worker_process_start(const Perigee__WorkRequest *request,
     return 0;
 }
 
-/* --- answers ----------------------------------------------------------- */
+/* --- answers --- */
 
 static void pack_problem(const char *message, const char *file, uint32_t line,
                          const char *source, struct buf *out)

@@ -20,7 +20,7 @@
 
 enum { END_MS_MAX = 1000 }; /* to hand out what is due, when stopping */
 
-/* --- inputs --------------------------------------------------------------- */
+/* --- inputs --- */
 
 static void on_request(void *context, exchange_id exchange,
                        const struct http_request *request)
@@ -60,8 +60,7 @@ void daemon_fact_with(struct daemon *d, uint32_t kind, const void *data,
     inbox_fact(&d->inbox, kind, data, size, extra_at, extra);
 }
 
-/* --- running ----------------------------------------------------------------
- */
+/* --- running --- */
 
 static void on_end_timer(evutil_socket_t fd, short what, void *arg)
 {
@@ -124,7 +123,7 @@ void daemon_stop(struct daemon *d, int status)
     d->is_stopping = true;
 }
 
-/* --- opening -------------------------------------------------------------- */
+/* --- opening --- */
 
 static void on_signal(evutil_socket_t signo, short what, void *arg)
 {

@@ -14,7 +14,7 @@ enum {
     TURNS_WAITING_MAX = 1024 /* undurable; beyond we wait for the disk */
 };
 
-/* --- feeding -------------------------------------------------------------- */
+/* --- feeding --- */
 
 static bool serve_metrics(struct daemon *d, exchange_id exchange,
                           const struct http_request *request,
@@ -138,7 +138,7 @@ static void feed_all(struct daemon *d, struct effects *fx)
     }
 }
 
-/* --- effects -------------------------------------------------------------- */
+/* --- effects --- */
 
 static void begin_call(struct daemon *d, const struct effect *effect)
 {
@@ -231,7 +231,7 @@ static void persist(struct daemon *d, struct turn *turn)
     turn->batch = d->last_batch;
 }
 
-/* --- the turn ------------------------------------------------------------- */
+/* --- the turn --- */
 
 static void arm_alarm(struct daemon *d)
 {

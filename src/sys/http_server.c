@@ -144,7 +144,7 @@ static struct exchange *exchange_new(struct http_server *server,
     return exchange;
 }
 
-/* --- answering ------------------------------------------------------------ */
+/* --- answering --- */
 
 static bool may_have_body(int status)
 {
@@ -328,7 +328,7 @@ void http_server_end(struct http_server *server, exchange_id id)
     evhttp_send_reply_end(exchange->request);
 }
 
-/* --- asking --------------------------------------------------------------- */
+/* --- asking --- */
 
 static void refuse(struct exchange *exchange, int status, const char *why)
 {
@@ -357,7 +357,7 @@ static void on_request(struct evhttp_request *request, void *arg)
         server->config.on_request(server->config.context, exchange->id, &in);
 }
 
-/* --- listening ------------------------------------------------------------ */
+/* --- listening --- */
 
 static void on_accept_again(evutil_socket_t fd, short what, void *arg)
 {

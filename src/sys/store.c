@@ -28,7 +28,7 @@ static void path_in(char out[PATH_MAX], const char *dir, const char *name)
     snprintf(out, PATH_MAX, "%s/%s", dir, name);
 }
 
-/* --- committing ----------------------------------------------------------- */
+/* --- committing --- */
 
 /* What failed once is not tried again: nobody knows what it left behind. */
 static int note(struct store *store, int status)
@@ -107,7 +107,7 @@ int store_each(struct store *store, store_visit *visit, void *context,
     return store_checkpoint_each(store->checkpoint, visit, context, err);
 }
 
-/* --- opening -------------------------------------------------------------- */
+/* --- opening --- */
 
 static int lock(struct store *store, struct err *err)
 {

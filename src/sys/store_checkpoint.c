@@ -62,7 +62,7 @@ static int lmdb_error(const struct store_checkpoint *checkpoint, int rc,
                    mdb_strerror(rc));
 }
 
-/* --- applying ------------------------------------------------------------- */
+/* --- applying --- */
 
 static int begin(struct store_checkpoint *checkpoint, struct err *err)
 {
@@ -176,7 +176,7 @@ static int apply_waiting(struct store_checkpoint *checkpoint, struct err *err)
     return status;
 }
 
-/* --- saving --------------------------------------------------------------- */
+/* --- saving --- */
 
 /* Pages that were looked at stay mapped; the page cache has them anyway. */
 static void let_go(struct store_checkpoint *checkpoint)
@@ -319,7 +319,7 @@ int64_t store_checkpoint_since_ns(const struct store_checkpoint *checkpoint)
     return checkpoint->since_ns;
 }
 
-/* --- reading -------------------------------------------------------------- */
+/* --- reading --- */
 
 static int each_record(const struct store_checkpoint *checkpoint, MDB_txn *txn,
                        const char *table, store_visit *visit, void *context,
@@ -389,7 +389,7 @@ int store_checkpoint_each(struct store_checkpoint *checkpoint,
     return status;
 }
 
-/* --- opening -------------------------------------------------------------- */
+/* --- opening --- */
 
 static int read_applied(struct store_checkpoint *checkpoint, struct err *err)
 {

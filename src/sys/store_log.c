@@ -36,7 +36,7 @@ static uint64_t checksum(struct bytes payload, uint64_t sequence)
     return hash64(payload, sequence ^ (uint64_t)payload.size << 40);
 }
 
-/* --- reading -------------------------------------------------------------- */
+/* --- reading --- */
 
 /* A whole frame with a right checksum at `offset`? */
 static bool frame_at(struct bytes segment, size_t offset, struct header *header,
@@ -227,7 +227,7 @@ int store_log_replay(const char *dir, uint64_t applied, store_log_visit *visit,
     return status;
 }
 
-/* --- writing -------------------------------------------------------------- */
+/* --- writing --- */
 
 struct store_log {
     char *dir;         /* owned */

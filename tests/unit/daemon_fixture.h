@@ -29,7 +29,7 @@
 
 enum { WAIT_MS = 10000, FOLLOWERS_MAX = 64, STREAM_BOUND = 1 << 20 };
 
-/* --- the program ---------------------------------------------------------- */
+/* --- the program --- */
 
 struct pad {
     VEC(struct {
@@ -207,7 +207,7 @@ static const struct program pad_program = {
     .on_time = pad_time,
 };
 
-/* --- running it ----------------------------------------------------------- */
+/* --- running it --- */
 
 struct fixture {
     char dir[64];

@@ -88,8 +88,7 @@ static void give_back(struct bench *b, uint64_t framework, uint64_t agent,
     allocator_check(b->a);
 }
 
-/* --- fairness
- * ------------------------------------------------------------------ */
+/* --- fairness --- */
 
 static void test_the_smallest_dominant_share_takes_the_next_agent(void **state)
 {
@@ -171,8 +170,7 @@ static void test_shares_follow_the_totals(void **state)
     drf_release(&list);
 }
 
-/* --- refusals
- * ------------------------------------------------------------------- */
+/* --- refusals --- */
 
 static void test_a_refusal_ends_at_the_first_tick_after_its_time(void **state)
 {
@@ -269,8 +267,7 @@ static void test_many_forgiven_refusals_leave_no_trail(void **state)
     assert_true(allocator_counts(b->a).deadlines < 100);
 }
 
-/* --- who takes part
- * --------------------------------------------------------------- */
+/* --- who takes part --- */
 
 static void test_suppressed_roles_get_nothing_until_revived(void **state)
 {
@@ -368,8 +365,7 @@ static void test_use_takes_only_what_is_free(void **state)
     resources_release(&much);
 }
 
-/* --- everything at once
- * -------------------------------------------------------------- */
+/* --- everything at once --- */
 
 enum { WALK_AGENTS = 6, WALK_FRAMEWORKS = 4, WALK_STEPS = 20000 };
 

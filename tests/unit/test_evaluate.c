@@ -124,8 +124,7 @@ static void test_a_child_that_died_is_explained(void **unused)
                         "may need more than 512 MiB of memory");
 }
 
-/* --- jobs that come as JSON ------------------------------------------------
- */
+/* --- jobs that come as JSON --- */
 
 static Perigee__Job *bare_job(Perigee__Job *job, Perigee__TaskConfig *task,
                               Perigee__Process *process,

@@ -21,7 +21,7 @@
 
 enum { WAIT_MS = 10000 };
 
-/* --- the reader alone ----------------------------------------------------- */
+/* --- the reader alone --- */
 
 /* Read a whole response given in pieces of `step` bytes; what was understood,
  * as "status type|body|end". */
@@ -127,7 +127,7 @@ static void test_reader_bounds_the_head(void **state)
     buf_release(&text);
 }
 
-/* --- a scripted server ---------------------------------------------------- */
+/* --- a scripted server --- */
 
 struct server {
     int listener;
@@ -379,7 +379,7 @@ static void test_a_silent_stream_can_be_bounded(void **state)
     end(&server);
 }
 
-/* --- many at once --------------------------------------------------------- */
+/* --- many at once --- */
 
 struct tally {
     struct event_base *base;

@@ -57,8 +57,7 @@ static void constrain(struct job_config *config, const char *attribute,
                               limit);
 }
 
-/* --- the oracle: looks at every host for every task
- * --------------------------*/
+/* --- the oracle: looks at every host for every task --- */
 
 struct copy { /* what the oracle believes */
     struct host *host;
@@ -237,8 +236,7 @@ static void test_places_as_the_oracle_does(void **unused)
         one_round(seed);
 }
 
-/* --- vetoes and reasons
- * ---------------------------------------------------------*/
+/* --- vetoes and reasons --- */
 
 static bool count_placed(void *context, struct host *host,
                          const struct ranges *ports)

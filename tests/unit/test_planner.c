@@ -71,7 +71,7 @@ static void test_a_pair_given_twice_counts_once(void **unused)
     planner_release(&p);
 }
 
-/* --- with time ------------------------------------------------------------ */
+/* --- with time --- */
 
 static void run_once(struct task_planner *plan, uint32_t process,
                      enum run_outcome outcome, int64_t now_ms)
@@ -223,7 +223,7 @@ static void test_all_runs_count_to_the_cap(void **unused)
     task_planner_release(&plan);
 }
 
-/* --- against an oracle ---------------------------------------------------- */
+/* --- against an oracle --- */
 
 /* Runnable, said anew from the history of a random graph: every predecessor
  * succeeded, it does not run, and it may run again. */

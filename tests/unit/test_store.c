@@ -135,7 +135,7 @@ static void flip(const char *path, long at)
     fclose(file);
 }
 
-/* --- tests ---------------------------------------------------------------- */
+/* --- tests --- */
 
 static void test_records_come_back_in_order(void **state)
 {

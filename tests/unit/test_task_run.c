@@ -439,7 +439,7 @@ static void test_ordinary_and_final_cannot_be_ordered(void **unused)
     task_run_release(&w.run);
 }
 
-/* --- replay --------------------------------------------------------------- */
+/* --- replay --- */
 
 /* Any history, cut anywhere and replayed, goes on to the same end. */
 struct record {

@@ -48,7 +48,7 @@ bool task_run_is_over(const struct task_run *run)
     return run->state >= TASK_RUN_SUCCESS;
 }
 
-/* --- inputs --------------------------------------------------------------- */
+/* --- inputs --- */
 
 void task_run_started(struct task_run *run, uint32_t process)
 {
@@ -111,7 +111,7 @@ void task_run_replay_state(struct task_run *run, enum task_run_state state,
     run->is_sweep_wanted = true;
 }
 
-/* --- what to do ----------------------------------------------------------- */
+/* --- what to do --- */
 
 static void enter(struct task_run *run, enum task_run_state state,
                   struct task_run_effects *fx)

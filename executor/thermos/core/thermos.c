@@ -50,7 +50,7 @@ void thermos_release(struct thermos *t)
     *t = (struct thermos){0};
 }
 
-/* --- effects -------------------------------------------------------------- */
+/* --- effects --- */
 
 static struct thermos_effect *add(struct thermos_effects *fx,
                                   enum thermos_act act)
@@ -120,7 +120,7 @@ static void tell_link(const struct thermos *t, struct thermos_effects *fx)
             t->link == THERMOS_UP ? 0 : t->give_up_ms;
 }
 
-/* --- the task ------------------------------------------------------------- */
+/* --- the task --- */
 
 static void end_task(struct thermos *t, enum thermos_state state,
                      const char *message, int64_t now_ms)
@@ -222,7 +222,7 @@ static void on_runner_died(struct thermos *t, const char *why, int64_t now_ms,
     end_task(t, THERMOS_KILLED, text, now_ms);
 }
 
-/* --- the agent ------------------------------------------------------------ */
+/* --- the agent --- */
 
 static void on_subscribed(struct thermos *t, const struct thermos_input *input,
                           int64_t now_ms, struct thermos_effects *fx)
@@ -318,7 +318,7 @@ static void send_next(struct thermos *t, int64_t now_ms,
     }
 }
 
-/* --- time and the end ----------------------------------------------------- */
+/* --- time and the end --- */
 
 static void on_time(struct thermos *t, int64_t now_ms,
                     struct thermos_effects *fx)

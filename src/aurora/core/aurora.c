@@ -53,8 +53,7 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.reconcile);
 }
 
-/* --- after a restart
- * --------------------------------------------------------*/
+/* --- after a restart --- */
 
 void aurora_restore_config(struct aurora *a, struct job_config *config)
 {
@@ -191,8 +190,7 @@ void aurora_reserve_sequence(struct aurora *a)
     a->work.save_sequence = true;
 }
 
-/* --- invariants
- * ---------------------------------------------------------------*/
+/* --- invariants --- */
 
 static int by_instance(const void *x, const void *y)
 {

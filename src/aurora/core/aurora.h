@@ -113,8 +113,9 @@ void aurora_init(struct aurora *a, const struct aurora_limits_config *limits,
                  uint64_t seed);
 void aurora_release(struct aurora *a);
 
-/* --- after a restart ------------------------------------------------------
- * Configs and hosts first, then jobs, then tasks in the order of their age.
+/* --- after a restart --- */
+
+/* Configs and hosts first, then jobs, then tasks in the order of their age.
  * Refused records (ERR_DAMAGED) name what is wrong. Nothing becomes work. */
 void aurora_restore_config(struct aurora *a, struct job_config *config);
 void aurora_restore_host(struct aurora *a, struct bytes agent_id,
@@ -128,8 +129,9 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err);
 /* That was all: arm timers, begin events behind `ceiling`. */
 void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms);
 
-/* --- what users ask --------------------------------------------------------
- * Each returns 0 and the sequence of the change in *sequence, or an error and
+/* --- what users ask --- */
+
+/* Each returns 0 and the sequence of the change in *sequence, or an error and
  * no change at all. */
 struct job *aurora_job(const struct aurora *a, const struct job_key *key);
 struct job_config *aurora_config(const struct aurora *a, const char *id);
@@ -177,8 +179,7 @@ int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
                int64_t now_ms, struct instance_list *touched,
                uint64_t *sequence, struct err *err);
 
-/* --- what the master says
- * ---------------------------------------------------*/
+/* --- what the master says --- */
 void aurora_offer(struct aurora *a, struct bytes offer_id,
                   struct bytes agent_id, const char *hostname,
                   const char *endpoint, const struct attributes *attributes,
@@ -197,8 +198,7 @@ void aurora_disconnected(struct aurora *a);
 /* Ask again after every task that should be on an agent. */
 void aurora_reconcile(struct aurora *a);
 
-/* --- time
- * --------------------------------------------------------------------*/
+/* --- time --- */
 int64_t aurora_next_ms(const struct aurora *a);
 void aurora_time(struct aurora *a, int64_t now_ms);
 /* Place what waits; a no-op unless place_wanted. */

@@ -59,7 +59,7 @@ bool host_has_value(const struct host *host, const char *attribute,
            strcmp(host->hostname, value) == 0;
 }
 
-/* --- shapes ---------------------------------------------------------------*/
+/* --- shapes --- */
 
 static void heap_put(struct shape *shape, uint32_t at, struct host *host)
 {
@@ -185,7 +185,7 @@ static void reshape(struct hosts *hosts, struct host *host)
     list_put_newest(hosts, shape);
 }
 
-/* --- classes --------------------------------------------------------------*/
+/* --- classes --- */
 
 /* Names and values are length-prefixed, so no two lists share a text. */
 static void class_text(const struct attributes *attributes, struct buf *out)
@@ -231,7 +231,7 @@ static void class_enter(struct hosts *hosts, struct host *host)
     host->class = class;
 }
 
-/* --- hosts ----------------------------------------------------------------*/
+/* --- hosts --- */
 
 struct host *hosts_find(struct hosts *hosts, struct bytes agent_id)
 {
@@ -301,7 +301,7 @@ void hosts_release(struct hosts *hosts)
     }
 }
 
-/* --- offers ---------------------------------------------------------------*/
+/* --- offers --- */
 
 static void note_total(struct host *host)
 {

@@ -100,8 +100,7 @@ void aurora_disconnected(struct aurora *a)
     hosts_remove_all_offers(&a->hosts);
 }
 
-/* --- time
- * -------------------------------------------------------------------*/
+/* --- time --- */
 
 static void on_task_deadline(struct aurora *a, uint64_t number, int64_t now_ms)
 {

@@ -7,7 +7,7 @@
 
 enum { SHARE_ONE = 1024 };
 
-/* --- limits ---------------------------------------------------------------*/
+/* --- limits --- */
 
 static struct limit_count *find_count(const struct limit_counts *counts,
                                       const char *attribute, const char *value)
@@ -59,7 +59,7 @@ void limit_counts_release(struct limit_counts *counts)
     vec_free(counts);
 }
 
-/* --- vetoes ---------------------------------------------------------------*/
+/* --- vetoes --- */
 
 static bool value_allows(const struct constraint *c, const struct host *host)
 {
@@ -147,7 +147,7 @@ enum veto placer_veto(const struct host *host, const struct job_config *config,
     return veto != VETO_NONE ? veto : VETO_NO_OFFER;
 }
 
-/* --- score ----------------------------------------------------------------*/
+/* --- score --- */
 
 /* In 1/1024; amounts stay below 2^50, so nothing overflows. */
 static int64_t share(int64_t part, int64_t whole)
@@ -170,7 +170,7 @@ int64_t placer_score(const struct amounts *free, const struct amounts *total,
     return (SHARE_ONE - apart) + (SHARE_ONE - dominant);
 }
 
-/* --- one attempt ----------------------------------------------------------*/
+/* --- one attempt --- */
 
 /* A candidate: the first host of a shape, or, for configs that name hosts, any
  * host. Entries of shapes go stale when the shape changes; a fresh one is

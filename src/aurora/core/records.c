@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- marking --------------------------------------------------------------*/
+/* --- marking --- */
 
 void mark_config(struct aurora *a, struct job_config *config)
 {
@@ -90,8 +90,7 @@ void aurora_work_clear(struct aurora *a)
     w->revive = w->save_sequence = false;
 }
 
-/* --- configs
- * ----------------------------------------------------------------*/
+/* --- configs --- */
 
 struct job_config *aurora_config(const struct aurora *a, const char *id)
 {
@@ -126,7 +125,7 @@ void records_unuse_config(struct aurora *a, struct job_config *config)
     job_config_unref(config);
 }
 
-/* --- tasks -----------------------------------------------------------------*/
+/* --- tasks --- */
 
 struct task *aurora_task(const struct aurora *a, struct bytes id)
 {
@@ -209,8 +208,7 @@ void records_delete_task(struct aurora *a, struct task *task)
     records_unuse_config(a, config);
 }
 
-/* --- jobs
- * -------------------------------------------------------------------*/
+/* --- jobs --- */
 
 uint32_t aurora_job_at(const struct aurora *a, const struct job_key *key)
 {

@@ -181,8 +181,7 @@ struct task *task_start(struct aurora *a, struct job *job, uint32_t instance,
     return task;
 }
 
-/* --- rolling restarts
- * -------------------------------------------------------*/
+/* --- rolling restarts --- */
 
 static void restart_forget(struct aurora *a, struct job *job)
 {
