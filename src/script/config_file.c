@@ -1,8 +1,7 @@
 #include "script/config_file.h"
 #include "script/library.h"
 #include "script/sandbox.h"
-#include <errno.h>
-#include <stdio.h>
+#include "sys/file.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,7 +70,7 @@ static int prepare(lua_State *L)
     return 2;
 }
 
-/* --- values as the text that a flag would have ------------------------- */
+/* --- values as the text that a flag would have --- */
 
 static void add_scalar(lua_State *L, int index, struct buf *out)
 {
@@ -160,7 +159,7 @@ static int print_value(lua_State *L)
     return 0;
 }
 
-/* --- running ----------------------------------------------------------- */
+/* --- running --- */
 
 static int fail(struct err *err, const char *path,
                 const struct sandbox_failure *failure)
@@ -233,35 +232,15 @@ static int run(struct sandbox *s, const char *path, struct bytes text,
     return rc;
 }
 
-static int read_text(const char *path, struct buf *out, struct err *err)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
-                       "cannot open configuration '%s': %s", path,
-                       strerror(errno));
-    char block[4096];
-    size_t size;
-    while (out->size <= CONFIG_FILE_BYTES_MAX &&
-           (size = fread(block, 1, sizeof block, file)) > 0)
-        buf_add(out, block, size);
-    int failed = ferror(file);
-    fclose(file);
-    if (failed)
-        return err_set(err, ERR_IO, "cannot read configuration '%s'", path);
-    if (out->size > CONFIG_FILE_BYTES_MAX)
-        return err_set(err, ERR_LIMIT, "configuration '%s': want at most 1 MiB",
-                       path);
-    return 0;
-}
-
 int config_file_run(const char *path, config_assigned *assigned, void *context,
                     struct err *err)
 {
     struct sandbox sandbox = {0};
     struct buf text = {0};
-    int rc = read_text(path, &text, err);
-    if (rc == 0)
+    int rc = file_read(path, CONFIG_FILE_BYTES_MAX, &text, err);
+    if (rc < 0)
+        err_wrap(err, "configuration");
+    else
         rc = sandbox_open(&sandbox, CONFIG_MEMORY_MAX, err);
     if (rc == 0)
         rc = run(&sandbox, path, buf_bytes(&text), assigned, context, err);

@@ -183,7 +183,7 @@ static void test_flag_errors_say_what_to_write(void **state)
     expect_flag_error("--port=70000", "option '--port': '70000': want an "
                                       "integer between 0 and 65535");
     expect_flag_error("--config=/no/such",
-                      "cannot open configuration '/no/such': No such file or "
+                      "configuration: cannot open '/no/such': No such file or "
                       "directory");
 }
 
