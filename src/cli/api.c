@@ -129,7 +129,7 @@ static int exchange(struct cli *cli, const Perigee__Cluster *cluster,
 {
     const char *url =
         arena_printf(&cli->arena, "http://%s/api/v1", cluster->aurora);
-    int64_t give_up = clock_monotonic_ns() / 1000000 + RETRY_FOR_MS;
+    int64_t give_up = clock_monotonic_ms() + RETRY_FOR_MS;
     int64_t pause = RETRY_PAUSE_MS;
 
     for (;;) {
@@ -138,7 +138,7 @@ static int exchange(struct cli *cli, const Perigee__Cluster *cluster,
                              body, CALL_TIMEOUT_MS, &cli->arena, out, &err);
         bool again = rc < 0 || out->status == 503 || out->status == 429;
 
-        if (!again || clock_monotonic_ns() / 1000000 + pause > give_up)
+        if (!again || clock_monotonic_ms() + pause > give_up)
             return rc < 0 ? unreachable(cli, cluster, &err) : 0;
         cli_progress(cli, "waiting for the scheduler at %s", cluster->aurora);
         pause_ms(pause);
@@ -283,12 +283,12 @@ int api_follow(struct cli *cli, const char *cluster_name,
     const Perigee__Cluster *cluster;
     struct follower f = {
         .cli = cli, .event = event, .context = context, .next = from_sequence};
-    int64_t end = timeout_ms ? clock_monotonic_ns() / 1000000 + timeout_ms : 0;
+    int64_t end = timeout_ms ? clock_monotonic_ms() + timeout_ms : 0;
     int rc = find(cli, cluster_name, &cluster);
 
     while (rc == 0 && !f.satisfied && !f.refused) {
         struct err err = {0};
-        int64_t left = end ? end - clock_monotonic_ns() / 1000000 : 0;
+        int64_t left = end ? end - clock_monotonic_ms() : 0;
 
         if (end && left <= 0)
             return EXIT_TIMED_OUT;

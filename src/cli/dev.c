@@ -24,11 +24,6 @@ enum {
     LOG_TAIL = 2048 /* bytes of a dead daemon's log to show */
 };
 
-static int64_t now_ms(void)
-{
-    return clock_monotonic_ns() / 1000000;
-}
-
 static int make_folders(struct cli *cli, const struct dev_cluster *c,
                         struct err *err)
 {
@@ -49,10 +44,10 @@ static int make_folders(struct cli *cli, const struct dev_cluster *c,
  * may be a moment later than its process looks dead. */
 static bool port_comes_free(int port)
 {
-    int64_t give_up = now_ms() + PORT_WAIT_MS;
+    int64_t give_up = clock_monotonic_ms() + PORT_WAIT_MS;
 
     while (!dev_port_is_free(port)) {
-        if (now_ms() > give_up)
+        if (clock_monotonic_ms() > give_up)
             return false;
         (void)poll(NULL, 0, READY_POLL_MS);
     }
@@ -169,10 +164,10 @@ static int mind_dead(struct cli *cli, const struct dev_cluster *c, bool *ours,
 static int wait_ready(struct cli *cli, const struct dev_cluster *c, bool *ours,
                       struct err *err)
 {
-    int64_t begin = now_ms();
+    int64_t begin = clock_monotonic_ms();
 
     while (!is_ready(cli, c)) {
-        int64_t waited = now_ms() - begin;
+        int64_t waited = clock_monotonic_ms() - begin;
         int rc = mind_dead(cli, c, ours, err);
         if (rc < 0)
             return rc;
@@ -243,7 +238,7 @@ int dev_start_run(struct cli *cli)
 {
     struct dev_cluster c;
     uint32_t started = 0;
-    int64_t begin = now_ms();
+    int64_t begin = clock_monotonic_ms();
     int rc = bring_up(cli, &c, &started);
 
     if (rc != EXIT_OK)
@@ -253,7 +248,8 @@ int dev_start_run(struct cli *cli)
         return EXIT_OK;
     }
     buf_addf(&cli->out, "devcluster is up: %u of %u daemons started, %lld ms\n",
-             started, c.daemon_count, (long long)(now_ms() - begin));
+             started, c.daemon_count,
+             (long long)(clock_monotonic_ms() - begin));
     print_addresses(cli, &c);
     return EXIT_OK;
 }
@@ -319,8 +315,7 @@ int dev_status_run(struct cli *cli)
     return up == c.daemon_count ? EXIT_OK : EXIT_FAILED;
 }
 
-/* --- in the foreground ------------------------------------------------------
- */
+/* --- in the foreground --- */
 
 static volatile sig_atomic_t interrupted;
 

@@ -161,8 +161,7 @@ int dev_daemon_start(struct cli *cli, const struct dev_cluster *c,
                       bytes_of(text, (size_t)size), 0644, false, err);
 }
 
-/* --- ending ----------------------------------------------------------------
- */
+/* --- ending --- */
 
 /* Does this process belong to the cluster? Daemons and executors by their
  * command line or environment, tasks by those or by where they stand. */
@@ -288,29 +287,24 @@ static int signal_daemons(struct cli *cli, const struct dev_cluster *c,
     return count;
 }
 
-static int64_t now_ms(void)
-{
-    return clock_monotonic_ns() / 1000000;
-}
-
 int dev_cluster_end(struct cli *cli, const struct dev_cluster *c,
                     struct err *err)
 {
     int ended = signal_daemons(cli, c, SIGTERM);
-    int64_t begin = now_ms();
+    int64_t begin = clock_monotonic_ms();
 
     /* Daemons first: nobody is left to start a task anew. */
     while (signal_daemons(cli, c, 0) > 0)
-        if (now_ms() - begin > TERM_WAIT_MS)
+        if (clock_monotonic_ms() - begin > TERM_WAIT_MS)
             (void)signal_daemons(cli, c, SIGKILL);
         else
             (void)poll(NULL, 0, POLL_MS);
     int tasks = signal_tasks(c, SIGTERM);
     int signo = SIGKILL;
 
-    begin = now_ms();
+    begin = clock_monotonic_ms();
     while (signal_tasks(c, signo) > 0) {
-        if (now_ms() - begin > KILL_WAIT_MS)
+        if (clock_monotonic_ms() - begin > KILL_WAIT_MS)
             return err_set(err, ERR_TIMEOUT, "processes of %s do not end",
                            c->dir);
         (void)poll(NULL, 0, POLL_MS);

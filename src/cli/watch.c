@@ -185,8 +185,8 @@ static int failed(struct watch *w, const Perigee__Aurora__TaskView *task)
                      "`clusterctl logs %s/%u --stderr` shows what "
                      "it wrote",
                      job_key_text(w->key, text), task->instance),
-        "instance %u is %s: %.*s", task->instance,
-        api_state_name(task->state), shown(message), message);
+        "instance %u is %s: %.*s", task->instance, api_state_name(task->state),
+        shown(message), message);
 }
 
 /* 1 when the goal is met, 0 to go on, -1 when it cannot be met any more. */
@@ -238,7 +238,7 @@ static int timed_out(struct watch *w)
 
 static int watch_loop(struct watch *w, uint64_t since, int64_t timeout_ms)
 {
-    int64_t end = timeout_ms ? clock_monotonic_ns() / 1000000 + timeout_ms : 0;
+    int64_t end = timeout_ms ? clock_monotonic_ms() + timeout_ms : 0;
     Perigee__Aurora__JobKey key;
 
     api_key(w->key, &key);
@@ -258,7 +258,7 @@ static int watch_loop(struct watch *w, uint64_t since, int64_t timeout_ms)
         uint64_t next = (since != 0 ? since : answer->sequence) + 1;
         since = 0;
         w->look_again = false;
-        int64_t left = end ? end - clock_monotonic_ns() / 1000000 : 0;
+        int64_t left = end ? end - clock_monotonic_ms() : 0;
         if (end && left <= 0)
             return timed_out(w);
         rc = api_follow(w->cli, w->key->cluster, &key, next, left, on_event, w);

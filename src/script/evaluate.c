@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "script/stdlib.h"
 #include "script/worker_process.h"
+#include "sys/clock.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 const struct script_limits SCRIPT_LIMITS = {.cpu_ms = 2000,
@@ -24,7 +24,7 @@ const char *script_stdlib_hash(void)
     return STDLIB_HASH;
 }
 
-/* --- which file -------------------------------------------------------- */
+/* --- which file --- */
 
 /* Make root and entry: the file below the root, or its own folder. */
 static int split_path(const char *path, const char *root, char **out_root,
@@ -55,22 +55,15 @@ static int split_path(const char *path, const char *root, char **out_root,
     return 0;
 }
 
-/* --- waiting ----------------------------------------------------------- */
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+/* --- waiting --- */
 
 /* Read until the child closes its end, for at most WORKER_WALL_MS. */
 static void read_answer(const struct worker_process *worker, struct buf *out)
 {
-    int64_t end_ms = now_ms() + WORKER_WALL_MS;
+    int64_t end_ms = clock_monotonic_ms() + WORKER_WALL_MS;
     for (;;) {
         struct pollfd ready = {.fd = worker->fd, .events = POLLIN};
-        int64_t left_ms = end_ms - now_ms();
+        int64_t left_ms = end_ms - clock_monotonic_ms();
         if (left_ms <= 0 || out->size > WORKER_ANSWER_MAX) {
             kill(worker->pid, SIGKILL);
             return;
