@@ -144,6 +144,24 @@ static int make_one(const char *path, mode_t mode, struct err *err)
                    path, strerror(errno));
 }
 
+/* How much of the path is there already: most callers lack the last part or
+ * two of a deep one, so looking from the end asks least. */
+static size_t existing_part(const char *path, size_t size)
+{
+    char part[PATH_MAX];
+    struct stat st;
+
+    memcpy(part, path, size + 1);
+    while (size > 0 && !(stat(part, &st) == 0 && S_ISDIR(st.st_mode))) {
+        while (size > 0 && part[size - 1] != '/')
+            size--;
+        while (size > 0 && part[size - 1] == '/')
+            size--;
+        part[size] = '\0';
+    }
+    return size;
+}
+
 int dir_make(const char *path, mode_t mode, struct err *err)
 {
     char part[PATH_MAX];
@@ -155,7 +173,10 @@ int dir_make(const char *path, mode_t mode, struct err *err)
                        strerror(errno));
     }
     memcpy(part, path, size + 1);
-    for (char *c = part + 1; *c; c++)
+    size_t there = existing_part(path, size);
+    if (there == size)
+        return 0;
+    for (char *c = part + there + 1; *c; c++)
         if (*c == '/' && c[-1] != '/') {
             *c = 0;
             int status = make_one(part, 0755, err);
