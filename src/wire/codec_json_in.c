@@ -439,7 +439,7 @@ int codec_read_json(const ProtobufCMessageDescriptor *type, struct bytes in,
                     struct codec_absent *absent, struct buf *problem)
 {
     struct reader r = {.arena = arena, .absent = absent, .problem = problem};
-    json_t *root;
+    json_t *root = NULL;
     int rc = parse(&r, in, &root);
 
     if (rc < 0)

@@ -22,7 +22,9 @@ int milli_from_double(double value, int64_t *out)
 
 double milli_to_double(int64_t milli)
 {
-    return (double)(milli / 1000) + (double)(milli % 1000) / 1000.0;
+    int64_t whole = milli / 1000, rest = milli % 1000;
+
+    return (double)whole + (double)rest / 1000.0;
 }
 
 /* --- decoding ---------------------------------------------------------------

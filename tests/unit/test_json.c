@@ -119,8 +119,7 @@ static json_t *grow(struct rng *rng, int depth);
 
 static json_t *grow_text(struct rng *rng)
 {
-    char text[64];
-    size_t size = 0;
+    struct buf text = {0};
     uint64_t length = rng_below(rng, 12);
 
     for (uint64_t i = 0; i < length; i++) {
@@ -128,11 +127,11 @@ static json_t *grow_text(struct rng *rng)
             "a",        "\"",   "\\",
             "\n",       "/",    "\x1f",
             "\xc3\xa9", "\x7f", "\xf0\x9f\x98\x80"};
-        const char *one = piece[rng_below(rng, 9)];
-        memcpy(text + size, one, strlen(one));
-        size += strlen(one);
+        buf_add_text(&text, piece[rng_below(rng, 9)]);
     }
-    return json_stringn(text, size);
+    json_t *json = json_stringn(buf_text(&text), text.size);
+    buf_release(&text);
+    return json;
 }
 
 static json_t *grow_leaf(struct rng *rng)

@@ -4,6 +4,7 @@
 #include "wire/codec.h"
 #include "wire/values.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -149,9 +150,8 @@ static void grow(struct rng *rng, bool is_refined, struct buf *out)
         uint64_t begin = rng_below(rng, 60000);
         buf_addf(out,
                  "{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{"
-                 "\"range\":[{\"begin\":%llu,\"end\":%llu}]}",
-                 (unsigned long long)begin,
-                 (unsigned long long)(begin + rng_below(rng, 900)));
+                 "\"range\":[{\"begin\":%" PRIu64 ",\"end\":%" PRIu64 "}]}",
+                 begin, begin + rng_below(rng, 900));
         break;
     }
     case 1:
