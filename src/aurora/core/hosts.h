@@ -13,10 +13,10 @@
  * bytes, which is the order of their numbers. */
 #pragma once
 #include "aurora/core/job_config.h"
-#include "aurora/core/uthash_here.h"
 #include "base/attributes.h"
 #include "base/bytes.h"
 #include "base/ranges.h"
+#include "base/table.h"
 #include <stdbool.h>
 #include <stdint.h>
 

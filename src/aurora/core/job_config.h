@@ -6,9 +6,9 @@
  * Tasks with one config are equal, so they wait in one group and are placed
  * together: the group is part of the config. */
 #pragma once
-#include "aurora/core/uthash_here.h"
 #include "base/bytes.h"
 #include "base/job_key.h"
+#include "base/table.h"
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -1,15 +1,21 @@
-/* uthash, set up for a core: memory that cannot be had aborts. Include this
- * instead of uthash.h. Tables iterate in the order of insertion.
+/* uthash as we want it, for every table that is found by a key. Include this,
+ * never <uthash.h> itself. Memory that cannot be had ends the program in
+ * xmalloc, keys are hashed by a function instead of 50 lines of macro, and
+ * iteration is in the order of insertion.
  *
  * To clang-tidy a table is two functions it knows nothing of: the macros in
  * full are longer than any function may be, and the analyzer loses its way in
  * their pointers. */
 #pragma once
 #include "base/alloc.h"
+#include "base/hash.h"
 #include <stdlib.h>
 
-#define uthash_fatal(message) abort()
 #define uthash_malloc(size) xmalloc(size)
+#define uthash_free(pointer, size) free(pointer)
+#define uthash_fatal(text) abort()
+#define HASH_FUNCTION(key, size, out) \
+    ((out) = (unsigned)hash64(bytes_of(key, size), 0))
 #include <uthash.h>
 
 #ifdef __clang_analyzer__
