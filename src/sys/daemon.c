@@ -324,11 +324,6 @@ int daemon_port(const struct daemon *d)
     return d->server != NULL ? http_server_port(d->server) : 0;
 }
 
-int64_t daemon_now_ms(const struct daemon *d)
-{
-    return d->now_ms;
-}
-
 void daemon_reply(struct daemon *d, exchange_id exchange,
                   const struct http_response *response)
 {

@@ -53,7 +53,6 @@ void daemon_stop(struct daemon *d, int status);
 /* For the program's own adapters. */
 struct event_base *daemon_base(const struct daemon *d);
 int daemon_port(const struct daemon *d); /* the port really bound */
-int64_t daemon_now_ms(const struct daemon *d);
 /* Queue a fact for the program; `size` bytes of `data` are copied, and
  * `extra` (may be empty) is copied behind it, its address put into the
  * struct bytes at offset `extra_at` of data. */

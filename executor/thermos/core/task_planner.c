@@ -24,12 +24,6 @@ void task_planner_release(struct task_planner *plan)
     plan->history = NULL;
 }
 
-bool task_planner_is_member(const struct task_planner *plan, uint32_t process)
-{
-    assert(process < plan->graph.count);
-    return plan->graph.node[process].is_member;
-}
-
 bool task_planner_next(const struct task_planner *plan, int64_t now_ms,
                        uint32_t *out)
 {

@@ -55,7 +55,6 @@ void task_planner_ended(struct task_planner *plan, uint32_t process,
  * there is none. */
 int64_t task_planner_next_ms(const struct task_planner *plan);
 
-bool task_planner_is_member(const struct task_planner *plan, uint32_t process);
 bool task_planner_is_complete(const struct task_planner *plan);
 /* Not complete, yet nothing that counts runs or will ever be runnable.
  * Ephemeral processes do not count: nothing waits for one. */

@@ -278,16 +278,6 @@ int64_t task_run_next_ms(const struct task_run *run)
     return ready_ms < next_ms ? ready_ms : next_ms;
 }
 
-const char *task_run_state_name(enum task_run_state state)
-{
-    static const char *const name[TASK_RUN_STATE_COUNT] = {
-        [TASK_RUN_ACTIVE] = "ACTIVE",         [TASK_RUN_CLEANING] = "CLEANING",
-        [TASK_RUN_FINALIZING] = "FINALIZING", [TASK_RUN_ENDING] = "ENDING",
-        [TASK_RUN_SUCCESS] = "SUCCESS",       [TASK_RUN_FAILED] = "FAILED",
-        [TASK_RUN_KILLED] = "KILLED"};
-    return state < TASK_RUN_STATE_COUNT ? name[state] : "UNKNOWN";
-}
-
 void task_run_check(const struct task_run *run)
 {
     task_planner_check(&run->regular);

@@ -112,5 +112,4 @@ void task_run_step(struct task_run *run, int64_t now_ms,
 /* When to step even if nothing happens; INT64_MAX for never. */
 int64_t task_run_next_ms(const struct task_run *run);
 bool task_run_is_over(const struct task_run *run);
-const char *task_run_state_name(enum task_run_state state);
 void task_run_check(const struct task_run *run);
