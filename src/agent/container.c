@@ -2,6 +2,7 @@
 #include "agent/procs.h"
 #include "base/alloc.h"
 #include "sys/daemon.h"
+#include "sys/log.h"
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -14,7 +15,8 @@
 
 enum {
     RETRY_FIRST_MS = 1, /* between two looks at a container being destroyed */
-    RETRY_LAST_MS = 200
+    RETRY_LAST_MS = 200,
+    LOOKS_WORTH_A_WORD = 60 /* about ten seconds */
 };
 
 /* --- making and ending the record ---------------------------------------- */
@@ -119,6 +121,9 @@ void container_look(struct container *container)
         finish(container);
         return;
     }
+    if (++container->looks == LOOKS_WORTH_A_WORD)
+        log_line(LOG_LEVEL_WARN, "container_lingers container=%s, retrying",
+                 container->id);
     container->retry_ms *= 2;
     if (container->retry_ms > RETRY_LAST_MS)
         container->retry_ms = RETRY_LAST_MS;

@@ -34,6 +34,7 @@ struct container {
     int memory_fd; /* out of memory alarm */
     struct event *watch_event, *memory_event, *retry;
     int64_t retry_ms;
+    uint32_t looks; /* while destroying */
     int64_t cpu_milli, mem_bytes;
     struct arena arena;         /* of the launch */
     struct agent_launch launch; /* until the executor runs */

@@ -29,6 +29,7 @@ struct agent_link {
     int64_t deadline_ms; /* otherwise: silence until then breaks the link */
     int64_t ping_timeout_ms;
     uint32_t failures;       /* in a row */
+    bool is_overfull;        /* too many calls wait: start over */
     VEC(struct buf) waiting; /* calls to make when one of those made answers */
     VEC(exchange_id) made;   /* calls not answered yet */
 };
@@ -83,10 +84,11 @@ Mesos__V1__AgentInfo *agent_info(const struct agent_program *p,
 Mesos__V1__TaskStatus *agent_status(const struct agent_program *p,
                                     const struct agent_update *update,
                                     struct arena *arena);
-/* The task with its statuses, as SUBSCRIBE and GET_TASKS tell it. */
+/* The task as SUBSCRIBE and GET_TASKS tell it; with its whole history of
+ * statuses or only the last one. */
 Mesos__V1__Task *agent_task_message(const struct agent_program *p,
                                     const struct agent_task *task,
-                                    struct arena *arena);
+                                    bool has_history, struct arena *arena);
 void agent_framework_decode(const Mesos__V1__FrameworkInfo *info,
                             struct arena *arena,
                             struct agent_framework_head *out);

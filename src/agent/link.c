@@ -44,6 +44,7 @@ static void link_down(struct agent_program *p, const char *why, int64_t now_ms,
         buf_release(&link->waiting.item[i]);
     link->made.count = 0;
     link->waiting.count = 0;
+    link->is_overfull = false;
     uint32_t shift = link->failures < 8 ? link->failures : 8;
     int64_t base = (int64_t)BACKOFF_FIRST_MS << shift;
     if (base > BACKOFF_LAST_MS)
@@ -85,8 +86,8 @@ static void add_framework(struct agent_program *p,
             subscribe->executors[subscribe->n_executors++] =
                 executor_info(p, executor);
         for (uint32_t j = 0; j < executor->tasks.count; j++)
-            subscribe->tasks[subscribe->n_tasks++] =
-                agent_task_message(p, executor->tasks.item[j], &p->arena);
+            subscribe->tasks[subscribe->n_tasks++] = agent_task_message(
+                p, executor->tasks.item[j], false, &p->arena);
     }
 }
 
@@ -144,7 +145,9 @@ void agent_link_call(struct agent_program *p, Perigee__Agent__Call *call,
                      struct effects *fx)
 {
     struct agent_link *link = &p->link;
-    if (link->state != LINK_UP || link->waiting.count >= CALLS_WAITING_MAX)
+    if (link->waiting.count >= CALLS_WAITING_MAX)
+        link->is_overfull = true;
+    if (link->state != LINK_UP || link->is_overfull)
         return;
     call->agent_id = agent_agent_id(&p->arena, p->agent_id);
     call->has_epoch = true;
@@ -214,7 +217,9 @@ void agent_link_tick(struct agent_program *p, int64_t now_ms,
                      struct effects *fx)
 {
     struct agent_link *link = &p->link;
-    if (link->state != LINK_DOWN && now_ms >= link->deadline_ms)
+    if (link->state != LINK_DOWN && link->is_overfull)
+        link_down(p, "too many calls wait for an answer", now_ms, fx);
+    else if (link->state != LINK_DOWN && now_ms >= link->deadline_ms)
         link_down(p, "no sign of life", now_ms, fx);
     else if (link->state == LINK_DOWN && now_ms >= link->retry_at_ms)
         agent_link_open(p, now_ms, fx);
@@ -223,7 +228,7 @@ void agent_link_tick(struct agent_program *p, int64_t now_ms,
 int64_t agent_link_next_ms(const struct agent_program *p)
 {
     if (p->link.state != LINK_DOWN)
-        return p->link.deadline_ms;
+        return p->link.is_overfull ? 0 : p->link.deadline_ms;
     return p->is_recovered ? p->link.retry_at_ms : INT64_MAX;
 }
 

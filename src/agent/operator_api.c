@@ -100,7 +100,7 @@ static void tasks_of_executor(struct answer *a,
 {
     for (uint32_t i = 0; i < executor->tasks.count; i++) {
         const struct agent_task *task = executor->tasks.item[i];
-        Mesos__V1__Task *entry = agent_task_message(a->p, task, a->arena);
+        Mesos__V1__Task *entry = agent_task_message(a->p, task, true, a->arena);
         if (agent_task_is_terminal(task))
             append(a->arena, out->terminated_tasks, out->n_terminated_tasks,
                    entry);
@@ -111,7 +111,8 @@ static void tasks_of_executor(struct answer *a,
     }
     for (uint32_t i = 0; i < executor->completed.count; i++)
         append(a->arena, out->completed_tasks, out->n_completed_tasks,
-               agent_task_message(a->p, executor->completed.item[i], a->arena));
+               agent_task_message(a->p, executor->completed.item[i], true,
+                                  a->arena));
 }
 
 static void tasks_of(struct answer *a, const struct agent_framework *framework,

@@ -91,7 +91,7 @@ static void put_task(const struct agent_program *p, struct json_writer *w,
 {
     struct arena arena;
     arena_init(&arena);
-    const Mesos__V1__Task *message = agent_task_message(p, task, &arena);
+    const Mesos__V1__Task *message = agent_task_message(p, task, true, &arena);
     json_begin_object(w);
     json_put_string(w, "id", task->id);
     json_put_string(w, "name", message->name);

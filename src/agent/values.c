@@ -133,12 +133,14 @@ Mesos__V1__TaskStatus *agent_status(const struct agent_program *p,
 }
 
 static void add_statuses(const struct agent_program *p,
-                         const struct agent_task *task, struct arena *arena,
-                         Mesos__V1__Task *out)
+                         const struct agent_task *task, bool has_history,
+                         struct arena *arena, Mesos__V1__Task *out)
 {
+    uint32_t count = task->updates.count;
+    uint32_t first = has_history || count == 0 ? 0 : count - 1;
     out->statuses =
         arena_alloc(arena, (task->updates.count + 1) * sizeof *out->statuses);
-    for (uint32_t i = 0; i < task->updates.count; i++)
+    for (uint32_t i = first; i < count; i++)
         out->statuses[out->n_statuses++] =
             agent_status(p, task->updates.item[i], arena);
     /* What was last told to the master: the head, or the last acknowledged. */
@@ -157,7 +159,7 @@ static void add_statuses(const struct agent_program *p,
 
 Mesos__V1__Task *agent_task_message(const struct agent_program *p,
                                     const struct agent_task *task,
-                                    struct arena *arena)
+                                    bool has_history, struct arena *arena)
 {
     const struct agent_executor *executor = task->executor;
     const Mesos__V1__TaskInfo *info = agent_unpack(
@@ -172,7 +174,7 @@ Mesos__V1__Task *agent_task_message(const struct agent_program *p,
     out->state = (Mesos__V1__TaskState)task->state;
     out->n_resources = info->n_resources;
     out->resources = info->resources;
-    add_statuses(p, task, arena, out);
+    add_statuses(p, task, has_history, arena, out);
     out->labels = info->labels;
     out->discovery = info->discovery;
     out->container = info->container;

@@ -145,6 +145,9 @@ static bool run_refused(struct agent_core *core, const struct agent_run *run,
         why = "Task id is in use until its last update is acknowledged";
     else if (core->task_count >= AGENT_TASKS_MAX)
         why = "Agent holds as many tasks as it may";
+    else if (executor == NULL &&
+             HASH_CNT(by_container, core->containers) >= AGENT_EXECUTORS_MAX)
+        why = "Agent holds as many executors as it may";
     else if (executor && (executor->state == AGENT_EXECUTOR_TERMINATING ||
                           executor->is_destroyed))
         why = "Executor terminating";

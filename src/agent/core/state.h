@@ -24,8 +24,8 @@
 #include <uthash.h>
 
 enum {
-    AGENT_FRAMEWORKS_MAX = 10000,
-    AGENT_TASKS_MAX = 100000,            /* on one agent, all frameworks */
+    AGENT_EXECUTORS_MAX = 10000,
+    AGENT_TASKS_MAX = 10000,             /* on one agent, all frameworks */
     AGENT_UPDATES_MAX = 1024,            /* unacknowledged, of one task */
     AGENT_HISTORY_MAX = 16,              /* acknowledged ones kept for /state */
     AGENT_COMPLETED_TASKS_MAX = 200,     /* of one executor */
