@@ -376,6 +376,23 @@ done < <(curl -sN -H 'Content-Type: application/json' \
     end)
   end
 
+  it('removes sandboxes that ended long ago, and only those', function()
+    local f = start():framework()
+    f:launch { task('old', 'true'), task('live', 'exec sleep 1000') }
+    f:ending('old')
+    local container = f:reach('live', 'TASK_RUNNING').container_status.container_id.value
+    local function sweep(before)
+      local result = run.run { run.bin .. '/perigee-agent', 'sweep', p.dir .. '/agent', before,
+        container }
+      assert.equal(0, result.status, result.err)
+    end
+    sweep('1000')
+    assert.equal('', p:read('old', 'stdout'))
+    sweep('99999999999999')
+    assert.equal(nil, p:read('old', 'stdout'))
+    assert.equal('', p:read('live', 'stdout'))
+  end)
+
   it('refuses bad configuration with what to do', function()
     start()
     local function agent(flags)

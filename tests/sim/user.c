@@ -85,7 +85,7 @@ static void make_job(struct user_job *job, struct rng *rng,
                          : 1000 + (int64_t)rng_below(rng, 2 * MINUTE);
     job->status = !job->is_service && rng_below(rng, 5) == 0;
     job->cpu_milli = 50 + 50 * (uint32_t)rng_below(rng, 4);
-    job->ram_mib = 16 << rng_below(rng, 3);
+    job->ram_mib = 16U << rng_below(rng, 3);
     job->limit = rng_below(rng, 5) == 0 ? 4 : 0;
     job->wants_port = rng_below(rng, 4) == 0;
     job->steps = 1;

@@ -35,7 +35,7 @@ struct stage {
     uint32_t act; /* performed at the start */
     const void *data;
     bool destroys;      /* as soon as it started */
-    bool answers_limit; /* with a destroy, as the core does */
+    bool grows;         /* to 128 MB then; and not down again */
     int64_t stop_at_ms; /* the deadline; stops with status 9 */
     struct agent_started started;
     struct agent_exited exited;
@@ -74,6 +74,12 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
         stage->started = *(const struct agent_started *)data;
         if (stage->destroys)
             destroy_now(stage, stage->started.container_id);
+        for (int mb = 128; stage->grows && mb >= 64; mb -= 64) {
+            struct agent_limit limit = {.container_id = "c1",
+                                        .cpu_milli = 100,
+                                        .mem_bytes = (int64_t)mb << 20};
+            containers_act(stage->containers, AGENT_ACT_LIMIT, &limit);
+        }
         break;
     case AGENT_FACT_LIMITED:
         stage->limited_count++;
@@ -323,6 +329,22 @@ static void test_what_was_fetched_is_there_before_the_start(void **state)
     assert_int_equal(stage->exited.status, 0);
 }
 
+static void test_the_memory_limit_grows_with_the_tasks(void **state)
+{
+    struct stage *stage = *state;
+    char script[1024];
+    if (!stage->has_cgroups || stage->cgroups.version != 1)
+        skip();
+    snprintf(script, sizeof script,
+             "until [ \"$(cat %s/c1/memory.limit_in_bytes)\" = 134217728 ]; "
+             "do :; done",
+             stage->cgroups.base[CGROUP_MEMORY]);
+    struct agent_launch launch = launch_of(stage, script);
+    stage->grows = true;
+    play(stage, AGENT_ACT_LAUNCH, &launch, "/bin/false");
+    assert_int_equal(stage->exited.status, 0);
+}
+
 static void test_over_the_memory_limit_is_told_with_peak(void **state)
 {
     struct stage *stage = *state;
@@ -569,6 +591,7 @@ int main(void)
         BOTH(test_a_living_executor_is_found_again_and_watched),
         BOTH(test_an_executor_without_a_noted_pid_is_searched),
         BOTH(test_a_pid_in_use_again_is_not_the_executor),
+        ONE(test_the_memory_limit_grows_with_the_tasks),
         ONE(test_over_the_memory_limit_is_told_with_peak),
         ONE(test_an_unknown_user_names_the_remedy),
         ONE(test_a_sweep_removes_what_is_old_and_not_alive),

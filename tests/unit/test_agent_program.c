@@ -166,14 +166,15 @@ static exchange_id stream_of(const struct fixture *f)
     return follow->exchange;
 }
 
-static void subscribed(struct fixture *f, exchange_id stream)
+static void subscribed_as(struct fixture *f, exchange_id stream,
+                          const char *agent_id)
 {
     Mesos__V1__AgentID id = MESOS__V1__AGENT_ID__INIT;
     Perigee__Agent__Event__Subscribed subscribed =
         PERIGEE__AGENT__EVENT__SUBSCRIBED__INIT;
     Perigee__Agent__Event event = PERIGEE__AGENT__EVENT__INIT;
     struct http_response head = {.status = 200, .type = MEDIA_PROTOBUF};
-    id.value = (char *)"M-S0";
+    id.value = (char *)agent_id;
     subscribed.agent_id = &id;
     subscribed.has_epoch = subscribed.has_ping_timeout_ms = true;
     subscribed.epoch = ++f->epoch;
@@ -182,6 +183,11 @@ static void subscribed(struct fixture *f, exchange_id stream)
     event.subscribed = &subscribed;
     AGENT_PROGRAM.on_answer(f->program, stream, &head, NOW, &f->fx);
     tell(f, stream, &event);
+}
+
+static void subscribed(struct fixture *f, exchange_id stream)
+{
+    subscribed_as(f, stream, "M-S0");
 }
 
 static exchange_id link_up(struct fixture *f)
@@ -761,6 +767,24 @@ static void test_a_removed_agent_ends_everything_then_stops(void **state)
     assert_int_equal(f->stored_count, 0);
 }
 
+static void test_another_id_ends_what_ran_under_the_old_one(void **state)
+{
+    struct fixture *f = *state;
+    char container[64];
+    exchange_id stream = link_up(f);
+    run_to_subscribed(f, stream, container);
+    next_turn(f);
+    AGENT_PROGRAM.on_broken(f->program, stream, "reset", NOW, &f->fx);
+    next_turn(f);
+    AGENT_PROGRAM.on_time(f->program, NOW + 1000, &f->fx);
+    exchange_id again = stream_of(f);
+    next_turn(f);
+    subscribed_as(f, again, "N-S5"); /* a master that never heard of us */
+    has_text(first(f, EFFECT_RECORD)->bytes, "\"type\":\"SHUTDOWN\"");
+    assert_string_equal(agent_program_id(f->program), "N-S5");
+    next_turn(f);
+}
+
 static void test_malformed_orders_are_ignored(void **state)
 {
     struct fixture *f = *state;
@@ -803,6 +827,7 @@ int main(void)
         TEST(test_what_the_agent_cannot_do_is_refused_by_name),
         TEST(test_reads_have_mesos_form),
         TEST(test_a_removed_agent_ends_everything_then_stops),
+        TEST(test_another_id_ends_what_ran_under_the_old_one),
         TEST(test_malformed_orders_are_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
