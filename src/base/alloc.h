@@ -3,12 +3,16 @@
 #pragma once
 #include <stddef.h>
 
-void *xmalloc(size_t size) __attribute__((malloc, alloc_size(1)));
+void *xmalloc(size_t size)
+    __attribute__((returns_nonnull, malloc, alloc_size(1)));
 void *xcalloc(size_t count, size_t size)
-    __attribute__((malloc, alloc_size(1, 2)));
-void *xrealloc(void *old, size_t size) __attribute__((alloc_size(2)));
+    __attribute__((returns_nonnull, malloc, alloc_size(1, 2)));
+void *xrealloc(void *old, size_t size)
+    __attribute__((returns_nonnull, alloc_size(2)));
 void *xreallocarray(void *old, size_t count, size_t size)
-    __attribute__((alloc_size(2, 3)));
-char *xstrdup(const char *text) __attribute__((malloc));
-char *xstrndup(const char *text, size_t size) __attribute__((malloc));
-void *xmemdup(const void *from, size_t size) __attribute__((malloc));
+    __attribute__((returns_nonnull, alloc_size(2, 3)));
+char *xstrdup(const char *text) __attribute__((returns_nonnull, malloc));
+char *xstrndup(const char *text, size_t size)
+    __attribute__((returns_nonnull, malloc));
+void *xmemdup(const void *from, size_t size)
+    __attribute__((returns_nonnull, malloc));

@@ -1,8 +1,6 @@
 #include "wire/base64.h"
 
-#include <string.h>
-
-static const char ALPHABET[] =
+static const char ALPHABET[64] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 void base64_encode(struct bytes in, struct buf *out)
@@ -25,9 +23,10 @@ void base64_encode(struct bytes in, struct buf *out)
 
 static int digit(uint8_t c)
 {
-    const char *at = c != 0 ? memchr(ALPHABET, c, 64) : NULL;
-
-    return at != NULL ? (int)(at - ALPHABET) : -1;
+    for (int i = 0; i < 64; i++)
+        if (ALPHABET[i] == (char)c)
+            return i;
+    return -1;
 }
 
 bool base64_decode(struct bytes text, struct arena *arena, struct bytes *out)

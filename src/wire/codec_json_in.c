@@ -442,7 +442,7 @@ int codec_read_json(const ProtobufCMessageDescriptor *type, struct bytes in,
     json_t *root = NULL;
     int rc = parse(&r, in, &root);
 
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     if (!json_is_object(root)) {
         buf_add_text(problem, "Expecting a JSON object");

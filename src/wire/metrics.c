@@ -35,8 +35,8 @@ void metrics_add(struct metrics *m, enum metric_kind kind, const char *name,
                  const char *mesos_name, const char *help, const char *labels,
                  double value)
 {
-    struct metric *last = m->count ? &m->item[m->count - 1] : NULL;
-    bool same = last && !strcmp(last->name, name);
+    const struct metric *last = &m->item[m->count > 0 ? m->count - 1 : 0];
+    bool same = m->count > 0 && strcmp(last->name, name) == 0;
     struct metric metric = {
         .kind = kind,
         .name = same ? last->name : keep(m, name),
@@ -99,7 +99,7 @@ void metrics_print_text(const struct metrics *m, struct buf *out)
     const char *name = "";
     for (uint32_t i = 0; i < m->count; i++) {
         const struct metric *metric = &m->item[i];
-        if (strcmp(metric->name, name))
+        if (strcmp(metric->name, name) != 0)
             print_head(out, metric);
         name = metric->name;
         buf_add_text(out, name);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct resources parsed(const char *text)
@@ -305,7 +306,7 @@ static void test_everyday_kinds_are_constants(void **unused)
 
     for (size_t i = 0; i < sizeof constant / sizeof *constant; i++) {
         char name[16];
-        strcpy(name, constant[i]->name);
+        (void)snprintf(name, sizeof name, "%s", constant[i]->name);
         const struct resource_kind like = {.type = constant[i]->type,
                                            .name = name};
         assert_ptr_equal(resource_kind_make(&like), constant[i]);
