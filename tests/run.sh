@@ -68,7 +68,10 @@ suite() {
     scripts 120 tests/e2e/*.sh
     ;;
   sim)
-    "$B/bin/perigee-sim" --seeds "${SEEDS:-20}" | sed -E \
+    {
+      "$B/bin/perigee-sim" --list tests/sim/seeds
+      "$B/bin/perigee-sim" --seeds "${SEEDS:-20}"
+    } | sed -E \
       -e 's/^(seed [0-9]+) hash ([0-9a-f]+) ok$/ok sim \1 hash \2/' \
       -e 's/^(seed [0-9]+ .*FAILED.*)/not ok sim \1/'
     ;;

@@ -3,6 +3,7 @@
 #include "tests/sim/cluster.h"
 
 #include "base/text.h"
+#include "base/vec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +15,12 @@ enum { SEED_MAX = 1000000000, EXIT_USAGE = 2 };
 
 static const char USAGE[] =
     "usage: perigee-sim --seeds N [--first M] [--stop]\n"
+    "       perigee-sim --list FILE [--stop]\n"
     "       perigee-sim --seed N [--trace]\n"
     "\n"
     "  --seeds N  run N seeds, each in a process of its own\n"
     "  --first M  begin with seed M instead of 1\n"
+    "  --list F   run the seeds that the lines of a file begin with\n"
     "  --stop     end with the first seed that fails\n"
     "  --seed N   replay one seed in this process\n"
     "  --trace    print every event of it\n"
@@ -68,11 +71,52 @@ static int usage(const char *problem)
     return EXIT_USAGE;
 }
 
+/* Seeds that once found something; lines that begin with # are comments. All
+ * are read first: a child that ends moves a file it shares with us. */
+static int run_list(const char *path, bool is_to_stop)
+{
+    FILE *file = fopen(path, "r");
+    int status = EXIT_SUCCESS;
+    VEC(unsigned long long) seeds = {0};
+    char line[256];
+    unsigned long long seed;
+
+    if (file == NULL) {
+        perror(path);
+        return EXIT_USAGE;
+    }
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "%llu", &seed) == 1)
+            *vec_add(&seeds) = seed;
+    (void)fclose(file);
+    for (uint32_t i = 0; i < seeds.count; i++) {
+        if (run_apart(seeds.item[i]) != EXIT_SUCCESS)
+            status = EXIT_FAILURE;
+        if (is_to_stop && status != EXIT_SUCCESS)
+            break;
+    }
+    vec_free(&seeds);
+    return status;
+}
+
+static int run_range(int64_t first, int64_t count, bool is_to_stop)
+{
+    int status = EXIT_SUCCESS;
+
+    for (int64_t i = first; i < first + count; i++) {
+        if (run_apart((uint64_t)i) != EXIT_SUCCESS)
+            status = EXIT_FAILURE;
+        if (is_to_stop && status != EXIT_SUCCESS)
+            break;
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     int64_t seeds = 0, first = 1, seed = -1;
     bool is_traced = false, is_to_stop = false;
-    int status = EXIT_SUCCESS;
+    const char *list = NULL;
 
     for (int i = 1; i < argc; i++) {
         int64_t *number = strcmp(argv[i], "--seeds") == 0   ? &seeds
@@ -87,6 +131,10 @@ int main(int argc, char **argv)
             is_to_stop = true;
             continue;
         }
+        if (strcmp(argv[i], "--list") == 0 && i + 1 < argc) {
+            list = argv[++i];
+            continue;
+        }
         if (strcmp(argv[i], "--help") == 0) {
             fputs(USAGE, stdout);
             return EXIT_SUCCESS;
@@ -99,13 +147,9 @@ int main(int argc, char **argv)
         run_seed((uint64_t)seed, is_traced);
         return EXIT_SUCCESS;
     }
+    if (list != NULL)
+        return run_list(list, is_to_stop);
     if (seeds == 0)
         return usage("nothing to do");
-    for (int64_t i = first; i < first + seeds; i++) {
-        if (run_apart((uint64_t)i) != EXIT_SUCCESS)
-            status = EXIT_FAILURE;
-        if (is_to_stop && status != EXIT_SUCCESS)
-            break;
-    }
-    return status;
+    return run_range(first, seeds, is_to_stop);
 }
