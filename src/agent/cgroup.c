@@ -23,7 +23,7 @@ enum {
 static const char *const NAME[CGROUP_CONTROLLERS] = {"memory", "cpu", "pids",
                                                      "freezer", "cpuacct"};
 
-/* --- files --------------------------------------------------------------- */
+/* --- files --- */
 
 static bool file_of(const struct cgroups *c, enum cgroup_controller controller,
                     const char *id, const char *name, char *out)
@@ -103,7 +103,7 @@ static int64_t line_value(const char *text, const char *key)
     return 0;
 }
 
-/* --- finding the mounts -------------------------------------------------- */
+/* --- finding the mounts --- */
 
 static bool has_word(const char *list, const char *word, char separator)
 {
@@ -245,7 +245,7 @@ void cgroups_tidy(const struct cgroups *c)
     }
 }
 
-/* --- one container ------------------------------------------------------- */
+/* --- one container --- */
 
 int cgroup_make(const struct cgroups *c, const char *id, struct err *err)
 {
@@ -368,7 +368,7 @@ void cgroup_kill(const struct cgroups *c, const char *id)
         freezer(c, id, "THAWED");
 }
 
-/* --- memory -------------------------------------------------------------- */
+/* --- memory --- */
 
 static int watch_v1(const struct cgroups *c, const char *id)
 {

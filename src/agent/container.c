@@ -19,7 +19,7 @@ enum {
     LOOKS_WORTH_A_WORD = 60 /* about ten seconds */
 };
 
-/* --- making and ending the record ---------------------------------------- */
+/* --- making and ending the record --- */
 
 /* NOLINTNEXTLINE(readability-function-size): macros of uthash */
 struct container *container_find(struct containers *all, const char *id)
@@ -87,7 +87,7 @@ static void finish(struct container *container)
     container_forget(container);
 }
 
-/* --- destroying ---------------------------------------------------------- */
+/* --- destroying --- */
 
 /* Kill what is there; true when nothing was. */
 static bool kill_by_group(struct container *container)
@@ -164,7 +164,7 @@ void container_fail(struct container *container, const char *text)
     container_destroy(container);
 }
 
-/* --- watching ------------------------------------------------------------ */
+/* --- watching --- */
 
 static bool is_trusted_end(const struct container *container)
 {
@@ -239,7 +239,7 @@ void container_started(struct container *container, enum agent_fact kind)
     daemon_fact(container->all->daemon, kind, &fact, sizeof fact);
 }
 
-/* --- taking up what ran before ------------------------------------------ */
+/* --- taking up what ran before --- */
 
 /* The executor among the processes a lost container has: it was first. */
 static pid_t search_executor(struct container *container)

@@ -166,7 +166,7 @@ static void start_executor(struct container *container)
     container_started(container, AGENT_FACT_STARTED);
 }
 
-/* --- fetching ------------------------------------------------------------ */
+/* --- fetching --- */
 
 static void fetch_next(struct container *container);
 
@@ -244,7 +244,7 @@ static void fetch_next(struct container *container)
     process_watch_add(all->watch, pid, on_fetcher_exit, container);
 }
 
-/* --- all of it -------------------------------------------------------- */
+/* --- all of it --- */
 
 static int prepare(struct container *container, struct err *err)
 {

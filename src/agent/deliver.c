@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- to an executor ------------------------------------------------------ */
+/* --- to an executor --- */
 
 static void send_event(struct agent_program *p,
                        const struct agent_executor *executor,
@@ -122,7 +122,7 @@ static void send_plain(struct agent_program *p,
     send_event(p, executor, &event, fx);
 }
 
-/* --- to the master ------------------------------------------------------- */
+/* --- to the master --- */
 
 static void call_update(struct agent_program *p, const char *framework_id,
                         Mesos__V1__TaskStatus *status,
@@ -187,7 +187,7 @@ static void call_exited(struct agent_program *p,
     agent_link_call(p, &call, fx);
 }
 
-/* --- containers ---------------------------------------------------------- */
+/* --- containers --- */
 
 static void act_limit(const struct agent_executor *executor, struct effects *fx)
 {
@@ -219,7 +219,7 @@ static void act_recover(struct agent_program *p,
     effect_act(fx, AGENT_ACT_RECOVER, &recover, sizeof recover);
 }
 
-/* --- all of them --------------------------------------------------------- */
+/* --- all of them --- */
 
 static void log_update(struct agent_program *p,
                        const struct agent_update *update, struct effects *fx)

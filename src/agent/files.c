@@ -29,7 +29,7 @@ struct files {
     const char *work_dir;
 };
 
-/* --- paths --------------------------------------------------------------- */
+/* --- paths --- */
 
 /* The part of a path behind "<work_dir>/slaves/", or NULL. */
 static const char *below_slaves(const char *work_dir, const char *agent_id,
@@ -115,7 +115,7 @@ int files_resolve(const char *work_dir, const char *agent_id, const char *path)
     return rc == -ENOTDIR ? -ENOENT : rc;
 }
 
-/* --- replies ------------------------------------------------------------- */
+/* --- replies --- */
 
 static void reply_text(struct files *files, exchange_id exchange, int status,
                        const char *text)
@@ -134,7 +134,7 @@ static void reply_json(struct files *files, exchange_id exchange,
     buf_release(body);
 }
 
-/* --- browse -------------------------------------------------------------- */
+/* --- browse --- */
 
 static void mode_text(mode_t mode, char out[11])
 {
@@ -223,7 +223,7 @@ static void browse(struct files *files, exchange_id exchange, const char *path,
     reply_json(files, exchange, &body);
 }
 
-/* --- read ---------------------------------------------------------------- */
+/* --- read --- */
 
 /* Do not cut a character in two: its rest comes with the next read. */
 static size_t whole_characters(const uint8_t *data, size_t size)
@@ -293,7 +293,7 @@ static void read_part(struct files *files, exchange_id exchange,
     reply_json(files, exchange, &body);
 }
 
-/* --- download ------------------------------------------------------------ */
+/* --- download --- */
 
 static void download(struct files *files, exchange_id exchange,
                      const char *path, int fd, const struct stat *st,
@@ -314,7 +314,7 @@ static void download(struct files *files, exchange_id exchange,
     daemon_reply_file(files->daemon, exchange, fd, 0, st->st_size, &head);
 }
 
-/* --- the route ----------------------------------------------------------- */
+/* --- the route --- */
 
 enum operation { BROWSE, READ, DOWNLOAD, UNKNOWN };
 

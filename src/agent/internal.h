@@ -66,7 +66,7 @@ struct agent_program {
     } count;
 };
 
-/* --- values.c ------------------------------------------------------------ */
+/* --- values.c --- */
 
 /* Bytes that this program packed itself, back into a struct. */
 void *agent_unpack(struct arena *arena, const ProtobufCMessageDescriptor *type,
@@ -97,7 +97,7 @@ void agent_framework_decode(const Mesos__V1__FrameworkInfo *info,
 const char *agent_shown(struct arena *arena, const char *text);
 const char *agent_state_name(int state); /* "TASK_RUNNING" */
 
-/* --- launch.c ------------------------------------------------------------ */
+/* --- launch.c --- */
 
 /* The ExecutorInfo of a task that has none: our own executor, named after the
  * task. */
@@ -116,12 +116,12 @@ void agent_limits(const struct agent_executor *executor, int64_t *cpu_milli,
 void agent_start(const struct agent_program *p,
                  const struct agent_executor *executor, struct effects *fx);
 
-/* --- deliver.c ----------------------------------------------------------- */
+/* --- deliver.c --- */
 
 /* Translate and clear the effects of a step. */
 void agent_deliver(struct agent_program *p, int64_t now_ms, struct effects *fx);
 
-/* --- link.c -------------------------------------------------------------- */
+/* --- link.c --- */
 
 void agent_link_open(struct agent_program *p, int64_t now_ms,
                      struct effects *fx);
@@ -141,7 +141,7 @@ void agent_link_call(struct agent_program *p, Perigee__Agent__Call *call,
                      struct effects *fx);
 void agent_link_free(struct agent_link *link);
 
-/* --- store.c ------------------------------------------------------------- */
+/* --- store.c --- */
 
 int agent_store_read(struct agent_program *p, const char *table,
                      struct bytes key, struct bytes value, struct err *err);
@@ -150,7 +150,7 @@ void agent_store_forget_agent(struct effects *fx);
 void agent_store_effect(struct agent_program *p,
                         const struct agent_effect *effect, struct effects *fx);
 
-/* --- the routes ---------------------------------------------------------- */
+/* --- the routes --- */
 
 void agent_executor_api(struct agent_program *p, exchange_id exchange,
                         const struct http_request *request, int64_t now_ms,

@@ -150,7 +150,7 @@ void agent_limits(const struct agent_executor *executor, int64_t *cpu_milli,
     resources_release(&total);
 }
 
-/* --- the environment ----------------------------------------------------- */
+/* --- the environment --- */
 
 struct environment {
     struct arena *arena;
@@ -221,7 +221,7 @@ static const char *const *environment(const struct agent_program *p,
     return out;
 }
 
-/* --- the act ------------------------------------------------------------- */
+/* --- the act --- */
 
 static void set_command(const Mesos__V1__CommandInfo *command,
                         struct arena *arena, struct agent_launch *launch)

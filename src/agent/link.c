@@ -59,7 +59,7 @@ static void link_down(struct agent_program *p, const char *why, int64_t now_ms,
                (long long)(link->retry_at_ms - now_ms));
 }
 
-/* --- SUBSCRIBE ----------------------------------------------------------- */
+/* --- SUBSCRIBE --- */
 
 static Mesos__V1__ExecutorInfo *executor_info(
     struct agent_program *p, const struct agent_executor *executor)
@@ -131,7 +131,7 @@ void agent_link_open(struct agent_program *p, int64_t now_ms,
         subscribe(p, now_ms, fx);
 }
 
-/* --- calls --------------------------------------------------------------- */
+/* --- calls --- */
 
 static void make_call(struct agent_program *p, struct bytes body,
                       struct effects *fx)
@@ -232,7 +232,7 @@ int64_t agent_link_next_ms(const struct agent_program *p)
     return p->is_recovered ? p->link.retry_at_ms : INT64_MAX;
 }
 
-/* --- orders -------------------------------------------------------------- */
+/* --- orders --- */
 
 static void on_subscribed(struct agent_program *p,
                           const Perigee__Agent__Event__Subscribed *subscribed,

@@ -163,7 +163,7 @@ static int sweep(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
-/* --- configuration ------------------------------------------------------- */
+/* --- configuration --- */
 
 static void set_default(char **value, char *fallback)
 {
@@ -253,7 +253,7 @@ static int settle_isolation(const struct agent_config *config,
     return 0;
 }
 
-/* --- the daemon ---------------------------------------------------------- */
+/* --- the daemon --- */
 
 static uint32_t flags_of(const struct agent_config *config,
                          struct agent_flag *flag, char text[][32])

@@ -136,7 +136,7 @@ static get_tasks *tasks(struct answer *a)
     return out;
 }
 
-/* --- one function per call ----------------------------------------------- */
+/* --- one function per call --- */
 
 static void answer_health(struct answer *a)
 {

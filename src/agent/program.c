@@ -87,7 +87,7 @@ void agent_program_set_usage(struct agent_program *p,
     p->usage_context = context;
 }
 
-/* --- the inputs ---------------------------------------------------------- */
+/* --- the inputs --- */
 
 static int on_stored(void *self, const char *table, struct bytes key,
                      struct bytes value, struct err *err)

@@ -92,7 +92,7 @@ void sandbox_ended(const char *path)
     (void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
 }
 
-/* --- removal ------------------------------------------------------------- */
+/* --- removal --- */
 
 struct sweep {
     int64_t before_ms;

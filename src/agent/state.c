@@ -314,8 +314,7 @@ void agent_state_print(const struct agent_program *p, struct buf *out)
     json_end_object(&w);
 }
 
-/* --- /containers
- * -------------------------------------------------------------------- */
+/* --- /containers --- */
 
 static void put_usage(const struct agent_program *p, struct json_writer *w,
                       const struct agent_executor *executor, int64_t now_ms)

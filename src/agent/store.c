@@ -7,7 +7,7 @@
 
 enum { KEY_MAX = UUID_TEXT_MAX + 1 + ID_MAX + 1 + 10 };
 
-/* --- writing ------------------------------------------------------------- */
+/* --- writing --- */
 
 static struct bytes executor_key(const struct agent_executor *executor)
 {
@@ -138,7 +138,7 @@ void agent_store_effect(struct agent_program *p,
     }
 }
 
-/* --- reading ------------------------------------------------------------- */
+/* --- reading --- */
 
 static int read_agent(struct agent_program *p,
                       const Perigee__AgentStore__Agent *record, struct err *err)

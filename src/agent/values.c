@@ -78,7 +78,7 @@ Mesos__V1__AgentInfo *agent_info(const struct agent_program *p,
     return info;
 }
 
-/* --- statuses ------------------------------------------------------------ */
+/* --- statuses --- */
 
 static Mesos__V1__TaskResourceLimitation *limitation(int64_t mem_bytes,
                                                      struct arena *arena)

@@ -33,8 +33,7 @@ static void complete_health_check(Mesos__V1__HealthCheck *check)
     }
 }
 
-/* --- resources
- * ----------------------------------------------------------------- */
+/* --- resources --- */
 
 static const char *resources_of(Mesos__V1__Resource *const *item, size_t count,
                                 struct resources *out, struct arena *arena)
@@ -78,8 +77,7 @@ static const char *limits_problem(const Mesos__V1__TaskInfo *info,
     return NULL;
 }
 
-/* --- executors
- * ------------------------------------------------------------------ */
+/* --- executors --- */
 
 static const char *type_problem(const Mesos__V1__ExecutorInfo *info,
                                 struct arena *arena)
@@ -125,8 +123,7 @@ static const char *executor_decode(Mesos__V1__ExecutorInfo *info,
     return problem;
 }
 
-/* --- tasks
- * ------------------------------------------------------------------------ */
+/* --- tasks --- */
 
 /* What /state and the operator API show of it. */
 static struct bytes about_task(const Mesos__V1__TaskInfo *info,
@@ -236,8 +233,7 @@ static void tasks_decode(Mesos__V1__TaskInfo **item, size_t count,
     }
 }
 
-/* --- operations
- * -------------------------------------------------------------------- */
+/* --- operations --- */
 
 static void operation_decode(Mesos__V1__Offer__Operation *in,
                              const struct framework *f, const char *role,

@@ -6,8 +6,7 @@
 typedef Perigee__Agent__Call Call;
 typedef Perigee__Agent__Call__Subscribe Subscribe;
 
-/* --- SUBSCRIBE: wire messages to reports
- * ------------------------------------------ */
+/* --- SUBSCRIBE: wire messages to reports --- */
 
 /* "ip:port"; false when it is not that. */
 static bool endpoint_parse(const char *text, char ip[64], int32_t *port)
@@ -231,8 +230,7 @@ static void subscribe(struct request *r, const Call *call)
     report_release(&report);
 }
 
-/* --- reports
- * -------------------------------------------------------------------------- */
+/* --- reports --- */
 
 static const char *update_status_problem(
     const Perigee__Agent__Call__Update *update)

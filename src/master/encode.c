@@ -34,8 +34,7 @@ void *unpack_own(const ProtobufCMessageDescriptor *type,
     return message;
 }
 
-/* --- ids and times
- * ------------------------------------------------------------ */
+/* --- ids and times --- */
 
 Mesos__V1__TaskID *task_id_make(const char *id, struct arena *arena)
 {
@@ -72,8 +71,7 @@ Mesos__V1__TimeInfo *time_encode(int64_t ms, struct arena *arena)
     return message;
 }
 
-/* --- frameworks
- * ----------------------------------------------------------------- */
+/* --- frameworks --- */
 
 enum resource_format framework_format(const struct framework *f)
 {
@@ -159,8 +157,7 @@ int framework_head_decode(const Mesos__V1__FrameworkInfo *info,
     return rc;
 }
 
-/* --- who we are
- * -------------------------------------------------------------------- */
+/* --- who we are --- */
 
 static Mesos__V1__Address *address_make(const char *hostname, const char *ip,
                                         int port, struct arena *arena)
@@ -208,9 +205,7 @@ Mesos__V1__MasterInfo *master_info(const struct master_program *p,
     return message;
 }
 
-/* --- offers
- * ---------------------------------------------------------------------------
- */
+/* --- offers --- */
 
 static Mesos__V1__URL *url_make(const struct agent *agent, struct arena *arena)
 {
@@ -271,9 +266,7 @@ Mesos__V1__Offer *offer_encode(const struct master_program *p,
     return message;
 }
 
-/* --- tasks
- * -----------------------------------------------------------------------------
- */
+/* --- tasks --- */
 
 Mesos__V1__TaskStatus *made_status(const char *task_id, const char *agent_id,
                                    enum task_state state,
@@ -341,9 +334,7 @@ const char *task_state_name(enum task_state state)
     return value ? value->name : "TASK_UNKNOWN";
 }
 
-/* --- sums
- * -------------------------------------------------------------------------------
- */
+/* --- sums --- */
 
 void agent_offered(const struct agent *agent, struct resources *out)
 {

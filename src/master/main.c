@@ -142,8 +142,7 @@ static uint32_t flags_make(const struct config *config,
     return count;
 }
 
-/* --- running
- * ------------------------------------------------------------------ */
+/* --- running --- */
 
 static void core_options(const struct config *c, struct master_config *out)
 {

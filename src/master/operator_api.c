@@ -6,8 +6,7 @@
 
 typedef Mesos__V1__Master__Call Call;
 
-/* --- writing one message in either encoding
- * -------------------------------------- */
+/* --- writing one message in either encoding --- */
 
 struct answer {
     enum media_type media;
@@ -86,8 +85,7 @@ static void member(struct answer *a, const char *name, uint32_t field,
     buf_release(&inner);
 }
 
-/* --- tasks
- * ------------------------------------------------------------------------- */
+/* --- tasks --- */
 
 static void add_tasks(struct answer *a, uint32_t field,
                       const struct task *tasks)
@@ -135,8 +133,7 @@ static void write_executors(struct answer *a, const struct master_program *p)
     list_end(a);
 }
 
-/* --- frameworks
- * ----------------------------------------------------------------------- */
+/* --- frameworks --- */
 
 static Mesos__V1__Resource **sum_encode(struct resources sum,
                                         struct arena *arena, size_t *count)
@@ -191,9 +188,7 @@ static void write_frameworks(struct answer *a, const struct master_program *p)
     list_end(a);
 }
 
-/* --- agents
- * ------------------------------------------------------------------------------
- */
+/* --- agents --- */
 
 static void add_agent(struct answer *a, const struct agent *agent)
 {
@@ -249,8 +244,7 @@ static void write_state(struct answer *a, const struct master_program *p)
     member(a, "get_agents", 4, write_agents, p);
 }
 
-/* --- small answers
- * -------------------------------------------------------------------------- */
+/* --- small answers --- */
 
 static void write_health(struct answer *a, const struct master_program *p)
 {
@@ -292,9 +286,7 @@ static void write_version(struct answer *a, const struct master_program *p)
     member(a, "version_info", 1, write_version_info, p);
 }
 
-/* --- dispatch
- * ----------------------------------------------------------------------------------
- */
+/* --- dispatch --- */
 
 static const struct question {
     Mesos__V1__Master__Call__Type type;

@@ -51,8 +51,7 @@ int master_options_check(const struct master_options *options, struct err *err)
     return rc;
 }
 
-/* --- making and ending
- * --------------------------------------------------------- */
+/* --- making and ending --- */
 
 static char *copy_or_null(const char *text)
 {
@@ -108,8 +107,7 @@ const struct master *master_program_core(const struct master_program *p)
     return p->core;
 }
 
-/* --- routing
- * --------------------------------------------------------------------- */
+/* --- routing --- */
 
 static const struct {
     const char *path;
@@ -177,8 +175,7 @@ static void on_request(void *self, exchange_id exchange,
         buf_release(&p->buf);
 }
 
-/* --- the other inputs
- * --------------------------------------------------------------- */
+/* --- the other inputs --- */
 
 static int on_stored(void *self, const char *table, struct bytes key,
                      struct bytes value, struct err *err)

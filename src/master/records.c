@@ -49,8 +49,7 @@ void record_framework(struct master_program *p, const struct framework *f,
     keep(fx, table, f->id, &record);
 }
 
-/* --- reading them back
- * ------------------------------------------------------------- */
+/* --- reading them back --- */
 
 static int restore_start(struct master_program *p, struct bytes value,
                          struct err *err)

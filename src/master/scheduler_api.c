@@ -5,8 +5,7 @@
 
 typedef Mesos__V1__Scheduler__Call Call;
 
-/* --- validation: Mesos' order and words
- * -------------------------------------------- */
+/* --- validation: Mesos' order and words --- */
 
 static const char *text_of(const Mesos__V1__FrameworkID *id)
 {
@@ -75,8 +74,7 @@ static const char *call_problem(const Call *call, struct arena *arena)
     return NULL;
 }
 
-/* --- SUBSCRIBE
- * ------------------------------------------------------------------------ */
+/* --- SUBSCRIBE --- */
 
 static bool in_list(char *const *item, size_t count, const char *wanted)
 {
@@ -195,9 +193,7 @@ static void subscribe(struct request *r, Call *call)
                            &r->p->outputs);
 }
 
-/* --- offers
- * ------------------------------------------------------------------------------
- */
+/* --- offers --- */
 
 static struct filters filters_decode(const Mesos__V1__Filters *filters)
 {
@@ -245,9 +241,7 @@ static void decline_offers(struct request *r, struct framework *f,
         r->now_ms);
 }
 
-/* --- tasks
- * ---------------------------------------------------------------------------------
- */
+/* --- tasks --- */
 
 static void kill_task(struct request *r, struct framework *f,
                       const Mesos__V1__Scheduler__Call__Kill *kill)
@@ -283,9 +277,7 @@ static void reconcile(struct request *r, struct framework *f,
     master_reconcile(r->p->core, f, task, (uint32_t)count, &r->p->outputs);
 }
 
-/* --- dispatch
- * ---------------------------------------------------------------------------------
- */
+/* --- dispatch --- */
 
 /* The framework of any call but SUBSCRIBE; NULL: answered. */
 static struct framework *find_caller(struct request *r, const Call *call)

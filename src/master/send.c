@@ -53,8 +53,7 @@ static ProtobufCBinaryData binary(struct bytes bytes, struct arena *arena)
     };
 }
 
-/* --- events of frameworks
- * ------------------------------------------------------ */
+/* --- events of frameworks --- */
 
 typedef Mesos__V1__Scheduler__Event Event;
 
@@ -220,8 +219,7 @@ void send_subscribe_refusal(struct request *r, const char *text)
     effect_close(r->fx, r->exchange);
 }
 
-/* --- events of agents
- * ------------------------------------------------------------ */
+/* --- events of agents --- */
 
 typedef Perigee__Agent__Event AgentEvent;
 
@@ -369,8 +367,7 @@ static void send_update_framework(struct sending *s, const struct output *o)
     send_message(s, o->stream, o->media, event);
 }
 
-/* --- all of them
- * -------------------------------------------------------------------- */
+/* --- all of them --- */
 
 static void send_to_agent(struct sending *s, const struct output *o)
 {

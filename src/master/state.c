@@ -2,8 +2,7 @@
 #include "master/layer.h"
 #include <assert.h>
 
-/* --- small parts
- * --------------------------------------------------------------- */
+/* --- small parts --- */
 
 static void put_message(struct json_writer *w, const char *key,
                         const void *message)
@@ -85,8 +84,7 @@ static void put_sum(struct json_writer *w, const char *key,
     resources_release(&sum);
 }
 
-/* --- agents
- * ---------------------------------------------------------------------- */
+/* --- agents --- */
 
 static void put_attributes(struct json_writer *w,
                            const struct attributes *attributes)
@@ -157,8 +155,7 @@ static void put_agent(struct json_writer *w, const struct agent *agent)
     buf_release(&pid);
 }
 
-/* --- tasks
- * ------------------------------------------------------------------------ */
+/* --- tasks --- */
 
 static void put_status(struct json_writer *w, const struct task *task,
                        const struct status *status, struct arena *arena)
@@ -230,8 +227,7 @@ static void put_tasks(struct json_writer *w, const char *key,
     json_end_array(w);
 }
 
-/* --- frameworks
- * --------------------------------------------------------------------- */
+/* --- frameworks --- */
 
 static void put_capabilities(struct json_writer *w,
                              const Mesos__V1__FrameworkInfo *info)
@@ -364,8 +360,7 @@ static void put_frameworks(struct json_writer *w, const char *key,
     json_end_array(w);
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------ */
+/* --- the whole --- */
 
 static bool is_registered(const struct agent *agent)
 {

@@ -57,7 +57,7 @@ void checks_release(struct checks *checks)
     }
 }
 
-/* --- 1. resources are never promised twice -------------------------------- */
+/* --- 1. resources are never promised twice --- */
 
 /* From the master's own lists, not from its sums. */
 static void check_agent(struct cluster *c, const struct agent *agent)
@@ -130,7 +130,7 @@ void cluster_on_run_end(struct cluster *c, struct run *run)
     (void)run;
 }
 
-/* --- 4. updates in order, terminal states for ever ------------------------ */
+/* --- 4. updates in order, terminal states for ever --- */
 
 static bool is_terminal(int state)
 {
@@ -176,7 +176,7 @@ static struct told *told_about(struct checks *checks, const struct node *node,
     return told;
 }
 
-/* --- 3. one live task per instance ---------------------------------------- */
+/* --- 3. one live task per instance --- */
 
 /* Aurora's patience with a launch, less what a launch may take. */
 enum { ASSIGNED_MS = 5 * 60 * 1000 - 40 * 1000 };
@@ -260,7 +260,7 @@ void cluster_on_disk_lost(struct cluster *c, const struct machine *m)
                 o->is_told = true;
 }
 
-/* --- what a framework is told is true ------------------------------------- */
+/* --- what a framework is told is true --- */
 
 enum { SURE_MS = 10 * 1000 }; /* a launch may overtake a question about it */
 
@@ -353,7 +353,7 @@ void cluster_on_record(struct cluster *c, struct node *node,
 
 enum { SETTLE_MS = 60 * 1000 }; /* what began later is not judged */
 
-/* --- 6. the end: converged, and nothing leaks ----------------------------- */
+/* --- 6. the end: converged, and nothing leaks --- */
 
 static void final_plain(struct cluster *c)
 {

@@ -31,7 +31,7 @@ static void down(struct node *node, const char *why, int status)
     cluster_on_down(node->context, node, why);
 }
 
-/* --- the master ----------------------------------------------------------- */
+/* --- the master --- */
 
 static void *master_begin(struct node *node)
 {
@@ -58,7 +58,7 @@ static const struct node_kind MASTER_KIND = {.program = &MASTER_PROGRAM,
                                              .end = master_end,
                                              .on_down = down};
 
-/* --- the plain framework -------------------------------------------------- */
+/* --- the plain framework --- */
 
 static void *plain_begin(struct node *node)
 {
@@ -129,7 +129,7 @@ static const struct node_kind AURORA_KIND = {.program = &AURORA_PROGRAM,
                                              .act = aurora_act,
                                              .on_down = down};
 
-/* --- the user ------------------------------------------------------------- */
+/* --- the user --- */
 
 static void *user_begin(struct node *node)
 {
@@ -152,7 +152,7 @@ static void user_end(void *self)
 static const struct node_kind USER_KIND = {
     .program = &USER_PROGRAM, .begin = user_begin, .end = user_end};
 
-/* --- all of them ---------------------------------------------------------- */
+/* --- all of them --- */
 
 static void build(struct cluster *c)
 {

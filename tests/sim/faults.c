@@ -22,7 +22,7 @@ static void fault_at(struct cluster *c, int64_t delay_ms, struct node *node,
     world_at(c->w, c->w->now_ms + delay_ms, &e->event);
 }
 
-/* --- back again ----------------------------------------------------------- */
+/* --- back again --- */
 
 static void on_restart(struct world *w, struct event *event)
 {
@@ -71,7 +71,7 @@ void cluster_on_persist(struct cluster *c, struct node *node, int64_t took_ms)
         fault_at(c, world_between(c->w, 0, took_ms + 2), node, on_untimely);
 }
 
-/* --- going wrong ---------------------------------------------------------- */
+/* --- going wrong --- */
 
 static struct machine *some_machine(struct cluster *c)
 {

@@ -34,7 +34,7 @@ static void container_at(struct container *c, int64_t delay_ms,
     world_at(w, w->now_ms + delay_ms, &e->event);
 }
 
-/* --- what the agent is told ----------------------------------------------- */
+/* --- what the agent is told --- */
 
 static void tell_exited(struct container *c, int status)
 {
@@ -77,7 +77,7 @@ static void tell_failed(struct node *agent, const char *container_id)
                     &fact, sizeof fact, "FAILED");
 }
 
-/* --- the task ------------------------------------------------------------- */
+/* --- the task --- */
 
 static void run_end(struct container *c, enum thermos_state end)
 {
@@ -148,7 +148,7 @@ static void run_begin(struct container *c, struct bytes task_info)
     cluster_on_run_begin(c->machine->cluster, run);
 }
 
-/* --- the runner ----------------------------------------------------------- */
+/* --- the runner --- */
 
 static void tell_executor(struct container *c, uint32_t kind, const void *data,
                           size_t size, const char *about)
@@ -269,7 +269,7 @@ static void executor_act(struct node *node, uint32_t kind, const void *data)
     }
 }
 
-/* --- the executor --------------------------------------------------------- */
+/* --- the executor --- */
 
 static void *executor_begin(struct node *node)
 {
@@ -331,7 +331,7 @@ static const struct node_kind EXECUTOR_KIND = {.program = &EXECUTOR_PROGRAM,
                                                .act = executor_act,
                                                .on_down = executor_on_down};
 
-/* --- containers ----------------------------------------------------------- */
+/* --- containers --- */
 
 static struct container *find(const struct machine *m, const char *id)
 {
@@ -498,7 +498,7 @@ static void agent_act(struct node *node, uint32_t kind, const void *data)
     }
 }
 
-/* --- the agent ------------------------------------------------------------ */
+/* --- the agent --- */
 
 static void *agent_begin(struct node *node)
 {
@@ -589,7 +589,7 @@ void machine_release(struct machine *m)
     attributes_release(&m->attributes);
 }
 
-/* --- faults --------------------------------------------------------------- */
+/* --- faults --- */
 
 void machine_reboot(struct machine *m)
 {

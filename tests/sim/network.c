@@ -89,7 +89,7 @@ static void close_client_side(struct link *link)
     link_unref(link);
 }
 
-/* --- who can reach whom --------------------------------------------------- */
+/* --- who can reach whom --- */
 
 void network_init(struct network *net, struct world *w)
 {
@@ -174,7 +174,7 @@ static bool is_lost(struct network *net, bool local)
     return loss > 0 && world_chance(net->w, loss);
 }
 
-/* --- deliveries ----------------------------------------------------------- */
+/* --- deliveries --- */
 
 static void delivery_release(struct event *event)
 {
@@ -305,7 +305,7 @@ static int64_t arrival_ms(struct link *link)
     return w->now_ms + latency_ms(net, local);
 }
 
-/* --- the client's side ---------------------------------------------------- */
+/* --- the client's side --- */
 
 static void reach_server(struct world *w, struct event *event)
 {
@@ -528,7 +528,7 @@ void network_hangup(struct network *net, struct node *client,
     close_client_side(link);
 }
 
-/* --- the server's side ---------------------------------------------------- */
+/* --- the server's side --- */
 
 static struct link *find_served(const struct node *server, exchange_id exchange)
 {
@@ -620,7 +620,7 @@ void network_serve(struct network *net, struct node *server,
     }
 }
 
-/* --- death ---------------------------------------------------------------- */
+/* --- death --- */
 
 void network_node_down(struct network *net, struct node *node)
 {

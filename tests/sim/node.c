@@ -25,7 +25,7 @@ struct node_event { /* something for one life of a node */
     struct input *input; /* owned, may be NULL */
 };
 
-/* --- inputs --------------------------------------------------------------- */
+/* --- inputs --- */
 
 struct input *input_new(enum input_kind kind, exchange_id exchange,
                         const char *about)
@@ -189,7 +189,7 @@ static void feed(struct node *node, const struct input *input,
     }
 }
 
-/* --- effects -------------------------------------------------------------- */
+/* --- effects --- */
 
 static const char *const EFFECT_NAMES[] = {
     [EFFECT_PERSIST] = "persist", [EFFECT_REPLY] = "reply",
@@ -347,7 +347,7 @@ static void persist(struct node *node, struct turn *turn)
     turn->batch = node->last_batch;
 }
 
-/* --- the turn ------------------------------------------------------------- */
+/* --- the turn --- */
 
 static void check(struct node *node)
 {
@@ -436,7 +436,7 @@ static void run_turn(struct world *w, struct event *event)
     turn_end(node, turn);
 }
 
-/* --- life and death ------------------------------------------------------- */
+/* --- life and death --- */
 
 void node_init(struct node *node, struct world *w, const struct node_kind *kind,
                const char *name, const char *address, void *context)

@@ -103,7 +103,7 @@ void plain_free(struct plain *p)
     free(p);
 }
 
-/* --- the store ------------------------------------------------------------ */
+/* --- the store --- */
 
 static void save(const struct plain_task *task, struct effects *fx)
 {
@@ -145,7 +145,7 @@ static int on_stored(void *self, const char *table, struct bytes key,
     return 0;
 }
 
-/* --- calls ---------------------------------------------------------------- */
+/* --- calls --- */
 
 static void send_call(struct plain *p, Call *call, int type, struct effects *fx)
 {
@@ -297,7 +297,7 @@ static void decline(struct plain *p, Mesos__V1__Offer *offer,
     send_call(p, &call, MESOS__V1__SCHEDULER__CALL__TYPE__DECLINE, fx);
 }
 
-/* --- offers --------------------------------------------------------------- */
+/* --- offers --- */
 
 /* Take what the task needs out of what is left; `out` is unset before. */
 static bool take(const struct plain_task *task, struct resources *left,
@@ -428,7 +428,7 @@ static bool has_waiting(const struct plain *p, int64_t now_ms)
     return false;
 }
 
-/* --- updates -------------------------------------------------------------- */
+/* --- updates --- */
 
 enum ending { GOES_ON, ENDED, MUST_START_AGAIN };
 
@@ -506,7 +506,7 @@ static void on_update(struct plain *p, const Mesos__V1__TaskStatus *status,
         acknowledge(p, status, fx);
 }
 
-/* --- the link ------------------------------------------------------------- */
+/* --- the link --- */
 
 static void link_down(struct plain *p, int64_t now_ms, struct effects *fx)
 {
@@ -625,7 +625,7 @@ static void on_start(void *self, int64_t now_ms, struct effects *fx)
     subscribe(self, now_ms, fx);
 }
 
-/* --- time ----------------------------------------------------------------- */
+/* --- time --- */
 
 static bool wants_kill(const struct plain_task *task, int64_t now_ms)
 {

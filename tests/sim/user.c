@@ -34,7 +34,7 @@ struct user {
     char problem[300];
 };
 
-/* --- what is wanted ------------------------------------------------------- */
+/* --- what is wanted --- */
 
 static int compare_steps(const void *a, const void *b)
 {
@@ -132,7 +132,7 @@ const struct user_job *user_job(const struct user *u, uint32_t at)
     return &u->job[at];
 }
 
-/* --- messages ------------------------------------------------------------- */
+/* --- messages --- */
 
 #define NEW(arena, type, name, initial)            \
     type *name = arena_alloc(arena, sizeof *name); \
@@ -336,7 +336,7 @@ static exchange_id post(struct user *u, const Call *call, const char *key,
     return u->next_exchange;
 }
 
-/* --- steps ---------------------------------------------------------------- */
+/* --- steps --- */
 
 static int64_t next_step_ms(const struct user_job *job)
 {
@@ -452,7 +452,7 @@ static void on_step_answer(struct user *u, struct user_job *job,
     }
 }
 
-/* --- reads ---------------------------------------------------------------- */
+/* --- reads --- */
 
 static void begin_read(struct user *u, int64_t now_ms, struct effects *fx)
 {
@@ -488,7 +488,7 @@ static void on_read_answer(struct user *u, int status, const Answer *answer)
         complain(u, job, status, "a job that was acknowledged is not there");
 }
 
-/* --- the program ---------------------------------------------------------- */
+/* --- the program --- */
 
 static struct user_job *job_of_exchange(struct user *u, exchange_id exchange)
 {

@@ -79,7 +79,7 @@ bool world_chance(struct world *w, uint32_t permille)
     return rng_below(&w->rng, 1000) < permille;
 }
 
-/* --- the trace ------------------------------------------------------------ */
+/* --- the trace --- */
 
 static void print_note(FILE *out, const struct note *note)
 {
@@ -120,7 +120,7 @@ void world_note(struct world *w, const char *who, const char *what,
         print_note(stdout, note);
 }
 
-/* --- failure -------------------------------------------------------------- */
+/* --- failure --- */
 
 static void print_failure(struct world *w, const char *why)
 {

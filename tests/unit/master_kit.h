@@ -44,8 +44,7 @@ struct kit {
     char allow[64], location[256]; /* headers of the last reply */
 };
 
-/* --- effects
- * --------------------------------------------------------------------- */
+/* --- effects --- */
 
 static inline void kit_store(struct kit *k, const struct effect *e)
 {
@@ -154,8 +153,7 @@ static inline void kit_wait(struct kit *k, int64_t ms)
     k->now_ms = end_ms;
 }
 
-/* --- beginning and ending
- * ----------------------------------------------------------- */
+/* --- beginning and ending --- */
 
 static inline void kit_start(struct kit *k)
 {
@@ -235,8 +233,7 @@ static inline int kit_tear_down(void **state)
     return 0;
 }
 
-/* --- requests
- * -------------------------------------------------------------------------- */
+/* --- requests --- */
 
 /* headers: "Name: value" texts, NULL at the end. Returns the exchange. */
 static inline exchange_id kit_request(struct kit *k, const char *method,
@@ -301,9 +298,7 @@ static inline bool kit_is_closed(const struct kit *k, exchange_id exchange)
     return false;
 }
 
-/* --- records
- * -----------------------------------------------------------------------------
- */
+/* --- records --- */
 
 static inline struct kit_record *kit_unread(struct kit *k, exchange_id exchange)
 {
@@ -369,8 +364,7 @@ static inline char *kit_pick(const char *text, const char *before, char *out,
     return out;
 }
 
-/* --- people on the wire
- * --------------------------------------------------------------------- */
+/* --- people on the wire --- */
 
 struct kit_framework {
     exchange_id stream;

@@ -446,7 +446,7 @@ static void test_a_pid_in_use_again_is_not_the_executor(void **state)
     assert_int_equal(stage->exited_count, 1);
 }
 
-/* --- sandboxes and files ------------------------------------------------- */
+/* --- sandboxes and files --- */
 
 static void test_an_unknown_user_names_the_remedy(void **state)
 {

@@ -466,7 +466,7 @@ static void test_too_many_unacknowledged_updates_are_refused(void **state)
     agent_core_check(f->core);
 }
 
-/* --- recovery ------------------------------------------------------------ */
+/* --- recovery --- */
 
 static void restore(struct fixture *f, const char *container, const char *id,
                     bool has_started)

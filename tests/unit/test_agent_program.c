@@ -145,7 +145,7 @@ static const void *act(const struct fixture *f, enum agent_act kind)
     return NULL;
 }
 
-/* --- the master's side --------------------------------------------------- */
+/* --- the master's side --- */
 
 static void tell(struct fixture *f, exchange_id stream,
                  Perigee__Agent__Event *event)
@@ -251,7 +251,7 @@ static void run_command(struct fixture *f, exchange_id stream)
           ",\"tasks\":[" TASK("t1") "]}}");
 }
 
-/* --- the executor's side ------------------------------------------------- */
+/* --- the executor's side --- */
 
 static exchange_id request(struct fixture *f, enum http_method method,
                            const char *path, const char *type,
@@ -329,7 +329,7 @@ static void has_text(struct bytes bytes, const char *text)
                  (const char *)bytes.data);
 }
 
-/* --- tests --------------------------------------------------------------- */
+/* --- tests --- */
 
 static void test_it_subscribes_with_what_it_has(void **state)
 {

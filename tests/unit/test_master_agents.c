@@ -61,8 +61,7 @@ static void come_back(struct kit *k, struct scene *s, const char *task_id,
     buf_release(&more);
 }
 
-/* --- first contact
- * ------------------------------------------------------------------ */
+/* --- first contact --- */
 
 static void test_agents_get_ids_and_epochs(void **state)
 {
@@ -151,8 +150,7 @@ static void test_an_agent_cannot_use_more_than_it_has(void **state)
     assert_non_null(strstr(k->body, "more than it has"));
 }
 
-/* --- losing the link, going silent
- * ------------------------------------------------------ */
+/* --- losing the link, going silent --- */
 
 static void test_a_lost_link_rescinds_offers_and_nothing_more(void **state)
 {
@@ -288,8 +286,7 @@ static void test_goodbye_loses_tasks_at_once(void **state)
     assert_int_equal(HASH_COUNT(master_program_core(k->p)->agents), 0);
 }
 
-/* --- what both sides remember
- * --------------------------------------------------------------- */
+/* --- what both sides remember --- */
 
 static void test_a_task_the_agent_does_not_have_is_asked_for(void **state)
 {
@@ -349,8 +346,7 @@ static void test_an_unreachable_task_that_does_not_return_is_gone(void **state)
     kit_next(k, s.f.stream, "TASK_GONE");
 }
 
-/* --- a master that restarts
- * -------------------------------------------------------------------- */
+/* --- a master that restarts --- */
 
 static void reconcile_four(struct kit *k, struct scene *s)
 {

@@ -31,8 +31,7 @@ static uint32_t pick(struct monkey *m, uint32_t bound)
     return (uint32_t)rng_below(&m->rng, bound);
 }
 
-/* --- agents
- * -------------------------------------------------------------------------- */
+/* --- agents --- */
 
 static void subscribe_agent(struct monkey *m, uint32_t at)
 {
@@ -96,8 +95,7 @@ static void agent_step(struct monkey *m)
     }
 }
 
-/* --- frameworks
- * ------------------------------------------------------------------------ */
+/* --- frameworks --- */
 
 /* The latest offer of the stream, read or not, good or not. */
 static const char *some_offer(struct monkey *m, const struct kit_framework *f,

@@ -7,8 +7,7 @@
     "\"root\",\"name\":\"rec\"}}}"
 #define MULTI_ROLE ",\"capabilities\":[{\"type\":\"MULTI_ROLE\"}]"
 
-/* --- checks in front of a call
- * --------------------------------------------------- */
+/* --- checks in front of a call --- */
 
 struct refusal_case {
     const char *method, *content_type, *accept, *body;
@@ -111,8 +110,7 @@ static void test_subscribe_brings_no_stream_id(void **state)
         "Subscribe calls should not include the 'Mesos-Stream-Id' header");
 }
 
-/* --- refused with 200, one ERROR, and the end
- * -------------------------------------- */
+/* --- refused with 200, one ERROR, and the end --- */
 
 struct semantic_case {
     const char *info, *more, *message;
@@ -194,8 +192,7 @@ static void test_odd_infos_are_accepted(void **state)
     }
 }
 
-/* --- subscribing
- * --------------------------------------------------------------------- */
+/* --- subscribing --- */
 
 static void test_subscribed_says_who_we_are(void **state)
 {
@@ -325,9 +322,7 @@ static void test_user_and_checkpointing_stay_as_they_were(void **state)
                 FRAMEWORK_CHECKPOINT);
 }
 
-/* --- leaving
- * ----------------------------------------------------------------------------
- */
+/* --- leaving --- */
 
 static void test_teardown_ends_the_stream_and_the_id(void **state)
 {

@@ -33,8 +33,7 @@ static void launch_one(struct kit *k, struct scene *s, const char *id,
     kit_next(k, s->agent.stream, "\"type\":\"RUN\"");
 }
 
-/* --- offers
- * ------------------------------------------------------------------------ */
+/* --- offers --- */
 
 #define PORTS                                                          \
     "{\"name\":\"ports\",\"type\":\"RANGES\",\"ranges\":{\"range\":[{" \
@@ -179,8 +178,7 @@ static void test_unanswered_offers_expire_when_asked_to(void **state)
     kit_next(k, s.f.stream, "OFFERS");
 }
 
-/* --- a task's life
- * --------------------------------------------------------------------- */
+/* --- a task's life --- */
 
 static void test_a_task_from_launch_to_acknowledged_end(void **state)
 {
@@ -313,8 +311,7 @@ static void test_completed_tasks_are_bounded(void **state)
     assert_string_equal(f->completed->id, "t2");
 }
 
-/* --- invalid offers
- * ------------------------------------------------------------------------ */
+/* --- invalid offers --- */
 
 static void accept_with(struct kit *k, struct scene *s, const char *offer_ids,
                         const char *id)
@@ -398,9 +395,7 @@ static void test_offers_of_two_agents_do_not_mix(void **state)
     kit_nothing(k, other.stream);
 }
 
-/* --- task errors
- * ------------------------------------------------------------------------------
- */
+/* --- task errors --- */
 
 struct error_case {
     const char *id;
@@ -551,9 +546,7 @@ static void test_groups_and_operations_are_refused_by_name(void **state)
     buf_release(&rest);
 }
 
-/* --- executors
- * ----------------------------------------------------------------------------------
- */
+/* --- executors --- */
 
 #define EXECUTOR                                                             \
     "\"executor\":{\"type\":\"CUSTOM\",\"executor_id\":{\"value\":\"ce1\"}," \
@@ -631,9 +624,7 @@ static void test_a_different_executor_of_the_same_id_is_an_error(void **state)
              "ExecutorInfo with same ExecutorID.");
 }
 
-/* --- kill and reconcile
- * ----------------------------------------------------------------------------
- */
+/* --- kill and reconcile --- */
 
 static void expect_answer(struct kit *k, struct scene *s, const char *id,
                           const char *state, const char *text,

@@ -72,7 +72,7 @@ struct agent_core *agent_core_new(uint64_t seed,
                                   const struct agent_times *times);
 void agent_core_free(struct agent_core *core); /* accepts NULL */
 
-/* --- the master's orders ------------------------------------------------- */
+/* --- the master's orders --- */
 
 struct agent_framework_head {
     const char *id, *user;
@@ -133,7 +133,7 @@ void agent_core_linked(struct agent_core *core, int64_t now_ms,
                        struct agent_effects *fx);
 void agent_core_unlinked(struct agent_core *core);
 
-/* --- the executors' calls ------------------------------------------------ */
+/* --- the executors' calls --- */
 
 /* An update as the codec prepared it. */
 struct agent_status {
@@ -162,7 +162,7 @@ int agent_core_update(struct agent_core *core, struct agent_executor *executor,
 void agent_core_stream_gone(struct agent_core *core, uint64_t stream,
                             int64_t now_ms);
 
-/* --- facts about containers ---------------------------------------------- */
+/* --- facts about containers --- */
 
 void agent_core_started(struct agent_core *core, const char *container_id,
                         int64_t pid, uint64_t born, int64_t now_ms,
@@ -180,7 +180,7 @@ void agent_core_exited(struct agent_core *core, const char *container_id,
                        int32_t status, int64_t now_ms,
                        struct agent_effects *fx);
 
-/* --- recovery: stored records, in any order, then start ------------------ */
+/* --- recovery: stored records, in any order, then start --- */
 
 void agent_core_restore_framework(struct agent_core *core,
                                   const struct agent_framework_head *head);
@@ -222,7 +222,7 @@ void agent_core_start(struct agent_core *core, int64_t now_ms,
 void agent_core_alive(struct agent_core *core, const char *container_id,
                       int64_t pid, uint64_t born, struct agent_effects *fx);
 
-/* --- time ---------------------------------------------------------------- */
+/* --- time --- */
 
 int64_t agent_core_next_ms(const struct agent_core *core);
 void agent_core_tick(struct agent_core *core, int64_t now_ms,
@@ -231,7 +231,7 @@ void agent_core_tick(struct agent_core *core, int64_t now_ms,
 /* Every invariant; asserts. */
 void agent_core_check(const struct agent_core *core);
 
-/* --- between the core's own files ---------------------------------------- */
+/* --- between the core's own files --- */
 
 enum agent_timer {
     AGENT_TIMER_RETRY,    /* task serial */

@@ -185,7 +185,7 @@ void agent_core_started(struct agent_core *core, const char *container_id,
               executor->serial);
 }
 
-/* --- the executor's own calls -------------------------------------------- */
+/* --- the executor's own calls --- */
 
 /* The kernel kills a process of a container that is out of memory, which its
  * executor tells as a signal. The agent knows better and tells it at the end.
@@ -323,7 +323,7 @@ void agent_core_stream_gone(struct agent_core *core, uint64_t stream,
     }
 }
 
-/* --- shutting down ------------------------------------------------------- */
+/* --- shutting down --- */
 
 static void shut_down(struct agent_core *core, struct agent_executor *executor,
                       int64_t now_ms, struct agent_effects *fx)
@@ -396,7 +396,7 @@ void agent_core_shutdown_all(struct agent_core *core, int64_t now_ms,
     shut_down_framework(core, framework, now_ms, fx);
 }
 
-/* --- time ---------------------------------------------------------------- */
+/* --- time --- */
 
 static void silent(struct agent_core *core, struct agent_executor *executor,
                    struct agent_effects *fx)

@@ -2,8 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-/* --- are these offers good?
- * --------------------------------------------------- */
+/* --- are these offers good? --- */
 
 static bool is_duplicate(const char *const *offer_id, uint32_t at)
 {
@@ -85,8 +84,7 @@ static bool offers_problem(const struct master *m, const struct framework *f,
     return agreement_problem(m, offer_id, count, text);
 }
 
-/* --- refusing
- * ----------------------------------------------------------------- */
+/* --- refusing --- */
 
 static void refuse_operation(const struct framework *f,
                              const struct operation *operation,
@@ -145,8 +143,7 @@ static void refuse_all(struct master *m, struct framework *f,
     buf_release(&text);
 }
 
-/* --- launching
- * ---------------------------------------------------------------- */
+/* --- launching --- */
 
 struct launch { /* what an ACCEPT works on */
     struct framework *f;

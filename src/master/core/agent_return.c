@@ -274,8 +274,7 @@ static void take_executors(struct master *m, struct agent *agent,
     }
 }
 
-/* --- subscribing
- * -------------------------------------------------------------- */
+/* --- subscribing --- */
 
 static void set_facts(struct agent *agent, const struct agent_subscribe *in)
 {

@@ -210,8 +210,7 @@ void agent_mark_unreachable(struct master *m, struct agent *agent,
     m->counters.agent_removals++;
 }
 
-/* --- removing for good
- * -------------------------------------------------------- */
+/* --- removing for good --- */
 
 /* Tasks that are listed as unreachable on an agent that will not return. */
 static void end_unreachable(struct master *m, const struct agent *agent,
@@ -260,8 +259,7 @@ void master_agent_unsubscribe(struct master *m, struct agent *agent,
     agent_remove(m, agent, "the agent unregistered", now_ms, out);
 }
 
-/* --- what agents say
- * ----------------------------------------------------------- */
+/* --- what agents say --- */
 
 void master_executor_exited(struct master *m, struct agent *agent,
                             const char *framework_id, const char *executor_id,
@@ -296,8 +294,7 @@ void master_agent_message(struct master *m, const struct agent *agent,
     output->blob = blob_new(data);
 }
 
-/* --- status updates
- * ------------------------------------------------------------- */
+/* --- status updates --- */
 
 static void acknowledge(const struct agent *agent, const struct update *in,
                         struct outputs *out)

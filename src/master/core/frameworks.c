@@ -367,8 +367,7 @@ void master_remove_framework(struct master *m, struct framework *f,
     master_complete_framework(m, f, now_ms, out);
 }
 
-/* --- wanting offers
- * ----------------------------------------------------------- */
+/* --- wanting offers --- */
 
 void master_suppress(struct master *m, struct framework *f, char *const *role,
                      uint32_t count)

@@ -1,8 +1,7 @@
 #include "master/core/internal.h"
 #include <assert.h>
 
-/* --- life of a task
- * ------------------------------------------------------------ */
+/* --- life of a task --- */
 
 struct task *find_task(struct task *tasks, const char *id)
 {
@@ -154,8 +153,7 @@ void task_set_reachable(struct task *task)
     task->unreachable_ms = 0;
 }
 
-/* --- telling the framework
- * ------------------------------------------------------- */
+/* --- telling the framework --- */
 
 enum task_state framework_view(const struct framework *f, enum task_state state)
 {
@@ -210,8 +208,7 @@ void task_end(struct master *m, struct task *task, enum task_state state,
     task_complete(m, task);
 }
 
-/* --- calls about tasks
- * ------------------------------------------------------------ */
+/* --- calls about tasks --- */
 
 static void send_kill(const struct task *task, struct outputs *out)
 {
@@ -305,8 +302,7 @@ void master_shutdown_executor(struct master *m, struct framework *f,
     output->executor_id = output_text(out, executor_id);
 }
 
-/* --- executors
- * --------------------------------------------------------------------- */
+/* --- executors --- */
 
 static char *executor_key(const char *framework_id, const char *executor_id)
 {
