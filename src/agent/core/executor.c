@@ -198,6 +198,17 @@ static bool is_overruled(const struct agent_executor *executor,
            agent_task_state_is_terminal(state) && state != AGENT_TASK_FINISHED;
 }
 
+static void acknowledge_to(struct agent_executor *executor,
+                           const struct agent_status *status,
+                           struct agent_effects *fx)
+{
+    if (executor->stream != 0)
+        agent_effect_add(fx, (struct agent_effect){.kind = AGENT_ACKNOWLEDGED,
+                                                   .executor = executor,
+                                                   .task_id = status->task_id,
+                                                   .uuid = status->uuid});
+}
+
 int agent_core_update(struct agent_core *core, struct agent_executor *executor,
                       const struct agent_status *status, int64_t now_ms,
                       struct agent_effects *fx)
@@ -221,12 +232,24 @@ int agent_core_update(struct agent_core *core, struct agent_executor *executor,
         agent_stream_push(core, task, update, now_ms, fx);
     }
     /* Repeated, late or about nothing we know: it need not come again. */
-    if (executor->stream != 0)
-        agent_effect_add(fx, (struct agent_effect){.kind = AGENT_ACKNOWLEDGED,
-                                                   .executor = executor,
-                                                   .task_id = status->task_id,
-                                                   .uuid = status->uuid});
+    acknowledge_to(executor, status, fx);
     return 0;
+}
+
+/* An executor reports in order. What stands in front of an update that we know
+ * was known once, too, and forgotten when the framework had acknowledged both:
+ * taken as new, it would come after what followed it. */
+static bool was_known(const struct agent_subscribe *subscribe, uint32_t at)
+{
+    const struct agent_status *update = subscribe->update;
+    const struct agent_task *task =
+        agent_core_task(subscribe->executor->framework, update[at].task_id);
+
+    for (uint32_t i = at + 1; task != NULL && i < subscribe->update_count; i++)
+        if (strcmp(update[i].task_id, update[at].task_id) == 0 &&
+            agent_stream_knows(task, update[i].uuid))
+            return true;
+    return false;
 }
 
 /* A task that was handed over but that the executor never heard of (the stream
@@ -290,8 +313,11 @@ void agent_core_subscribe(struct agent_core *core,
     executor->silent_at_ms = 0;
     tell(fx, AGENT_SUBSCRIBED, executor);
     for (uint32_t i = 0; i < subscribe->update_count; i++)
-        (void)agent_core_update(core, executor, &subscribe->update[i], now_ms,
-                                fx); /* too many: it will send it again */
+        if (was_known(subscribe, i))
+            acknowledge_to(executor, &subscribe->update[i], fx);
+        else /* too many: it will send it again */
+            (void)agent_core_update(core, executor, &subscribe->update[i],
+                                    now_ms, fx);
     if (executor->state == AGENT_EXECUTOR_TERMINATING) {
         tell(fx, AGENT_SHUTDOWN, executor);
     } else {
