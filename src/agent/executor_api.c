@@ -238,6 +238,16 @@ static void message(struct agent_program *p, exchange_id exchange,
     accepted(fx, exchange);
 }
 
+/* Since this agent started. An update from before its last end must come with a
+ * SUBSCRIBE, which says what stood behind it: alone it may be one that was
+ * acknowledged and forgotten, and would be taken for news. */
+static bool has_subscribed(const struct agent_executor *executor)
+{
+    if (executor->is_recovering)
+        return false;
+    return executor->stream != 0 || executor->state == AGENT_EXECUTOR_RUNNING;
+}
+
 /* The executor that makes the call; answers 400 or 403 when it may not. */
 static struct agent_executor *caller(struct agent_program *p,
                                      exchange_id exchange,
@@ -256,7 +266,7 @@ static struct agent_executor *caller(struct agent_program *p,
         effect_reply_text(fx, exchange, 400, "Executor cannot be found");
         return NULL;
     }
-    if (executor->state == AGENT_EXECUTOR_STARTING &&
+    if (!has_subscribed(executor) &&
         call->type != MESOS__V1__EXECUTOR__CALL__TYPE__SUBSCRIBE) {
         effect_reply_text(fx, exchange, 403, "Executor is not subscribed");
         return NULL;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,9 +110,23 @@ int store_each(struct store *store, store_visit *visit, void *context,
 
 /* --- opening --- */
 
+/* A process that was killed holds its lock until its last thread is gone, which
+ * may be a moment later than its successor starts. */
+static bool take_lock(int fd)
+{
+    enum { TRIES = 100, PAUSE_MS = 5 };
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    for (int i = 0; i < TRIES; i++) {
+        if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+            return true;
+        (void)poll(NULL, 0, PAUSE_MS);
+    }
+    return false;
+}
+
 static int lock(struct store *store, struct err *err)
 {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[PATH_MAX], owner[32] = "";
 
     path_in(path, store->dir, "store.lock");
@@ -119,7 +134,7 @@ static int lock(struct store *store, struct err *err)
     if (store->lock_fd < 0)
         return err_set(err, ERR_IO, "cannot open '%s': %s", path,
                        strerror(errno));
-    if (fcntl(store->lock_fd, F_OFD_SETLK, &whole) == 0) {
+    if (take_lock(store->lock_fd)) {
         int size = snprintf(owner, sizeof owner, "%d\n", (int)getpid());
         /* Only a courtesy to whoever reads the next message. */
         (void)!ftruncate(store->lock_fd, 0);
