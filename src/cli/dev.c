@@ -74,6 +74,8 @@ static int start_dead(struct cli *cli, const struct dev_cluster *c, bool *ours,
     }
     int rc = make_folders(cli, c, err);
     if (rc == 0)
+        rc = dev_cluster_equip(cli, c, err);
+    if (rc == 0)
         rc = dev_cluster_save(cli, c, err);
     for (uint32_t i = 0; rc == 0 && i < c->daemon_count; i++)
         if (ours[i])

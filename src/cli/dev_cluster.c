@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STATE_BYTES_MAX = 64 << 10 };
+enum { STATE_BYTES_MAX = 64 << 10, TOOL_BYTES_MAX = 256 << 20 };
 
 /* The directory of the dev cluster that clusterctl knows, or NULL. */
 static const char *known_directory(struct cli *cli)
@@ -85,6 +85,34 @@ static const char *binary(struct cli *cli, const char *name)
     return arena_printf(&cli->arena, "%s/%s", self, name);
 }
 
+/* What runs as a task's user lies in D/bin: a checkout in a private folder,
+ * such as /root, is out of that user's reach. */
+static const char *tool(struct cli *cli, const struct dev_cluster *c,
+                        const char *name)
+{
+    return arena_printf(&cli->arena, "%s/bin/%s", c->dir, name);
+}
+
+int dev_cluster_equip(struct cli *cli, const struct dev_cluster *c,
+                      struct err *err)
+{
+    static const char *const name[] = {"thermos", "perigee-fetch"};
+    int rc = dir_make(tool(cli, c, ""), 0755, err);
+
+    for (size_t i = 0; rc == 0 && i < sizeof name / sizeof name[0]; i++) {
+        struct buf ours = {0}, theirs = {0};
+        const char *to = tool(cli, c, name[i]);
+
+        rc = file_read(binary(cli, name[i]), TOOL_BYTES_MAX, &ours, err);
+        (void)file_read(to, TOOL_BYTES_MAX, &theirs, NULL); /* may be none */
+        if (rc == 0 && !bytes_equal(buf_bytes(&ours), buf_bytes(&theirs)))
+            rc = file_write(to, buf_bytes(&ours), 0755, false, err);
+        buf_release(&ours);
+        buf_release(&theirs);
+    }
+    return rc;
+}
+
 static const char *flag(struct cli *cli, const char *name, const char *value)
 {
     return arena_printf(&cli->arena, "--%s=%s", name, value);
@@ -120,7 +148,7 @@ static void plan_aurora(struct cli *cli, const struct dev_cluster *c,
     int n = common(cli, c, d, "perigee-aurora");
     d->argv[n++] = arena_printf(&cli->arena, "--master=127.0.0.1:%d", c->port);
     d->argv[n++] = "--cluster_name=devcluster";
-    d->argv[n] = flag(cli, "thermos_path", binary(cli, "thermos"));
+    d->argv[n] = flag(cli, "thermos_path", tool(cli, c, "thermos"));
 }
 
 static void plan_agent(struct cli *cli, const struct dev_cluster *c,
@@ -140,7 +168,7 @@ static void plan_agent(struct cli *cli, const struct dev_cluster *c,
     d->argv[n++] =
         arena_printf(&cli->arena, "--attributes=host:agent-%u;rack:r%u;zone:%s",
                      index, index % 2, index % 2 ? "b" : "a");
-    d->argv[n++] = flag(cli, "executor", binary(cli, "thermos"));
+    d->argv[n++] = flag(cli, "executor", tool(cli, c, "thermos"));
     d->argv[n] =
         flag(cli, "cgroups_root",
              arena_printf(&cli->arena, "%s/%s", c->cgroups_root, d->name));

@@ -4,6 +4,7 @@
  *   D/run/NAME.pid      "<pid> <start time>" of each daemon
  *   D/log/NAME.log      what each daemon says
  *   D/NAME/             its work_dir: master, aurora, agent-0, agent-1, ...
+ *   D/bin/              thermos and perigee-fetch, in reach of every user
  *
  * Ports: master BASE, aurora BASE+1, BASE+2 is kept for the observer, agent i
  * BASE+10+i. Every daemon's command line holds D, by its work_dir. */
@@ -44,6 +45,9 @@ const char *dev_directory(struct cli *cli);
  * when nothing was ever started there and `must_exist`. */
 int dev_cluster_load(struct cli *cli, bool must_exist, struct dev_cluster *out,
                      struct err *err);
+/* Put what tasks need into D/bin, where it changed. */
+int dev_cluster_equip(struct cli *cli, const struct dev_cluster *cluster,
+                      struct err *err);
 /* Write D/cluster.json and clusterctl's own list. */
 int dev_cluster_save(struct cli *cli, const struct dev_cluster *cluster,
                      struct err *err);

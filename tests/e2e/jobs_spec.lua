@@ -95,3 +95,23 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
     end)
   end
 end)
+
+describe('clusterctl dev start', function()
+  it('serves users who cannot reach its own folder', function()
+    local private = run.temp()
+    os.execute(('cp %s/perigee-* %s/thermos %s/clusterctl %s'):format(run.bin, run.bin, run.bin,
+      private))
+    local usual = run.bin
+    run.bin = private
+    local fine, problem = pcall(function()
+      local c = cluster.start()
+      local key = 'devcluster/www-data/test/far'
+      c:must { 'create', key, c:file('far.lua', cluster.sleeper('far', 1)), '--wait-until',
+        'RUNNING', '--timeout', 20 }
+      c:stop()
+    end)
+    run.bin = usual
+    run.remove(private)
+    assert(fine, problem)
+  end)
+end)
