@@ -56,7 +56,8 @@ local old = table.concat(mutant.old, '\n') .. '\n'
 local new = #mutant.new > 0 and table.concat(mutant.new, '\n') .. '\n' or ''
 local found = count(text, old)
 if found ~= 1 then
-  io.stderr:write(('%s: its old text is %d times in %s, want once\n'):format(arg[1], found, mutant.file))
+  io.stderr:write(('%s: its old text is %d times in %s, want once\n'):format(arg[1], found,
+    mutant.file))
   os.exit(1)
 end
 local at = text:find(old, 1, true)
