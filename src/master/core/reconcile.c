@@ -70,6 +70,13 @@ static void reconcile_one(const struct master *m, const struct framework *f,
                                  task->unreachable_ms};
     } else if (!answer_unknown(m, agent_id, &answer)) {
         return;
+    } else if (answer.state == TASK_STATE_UNREACHABLE &&
+               (task = find_task(f->completed, wanted->task_id)) != NULL) {
+        /* It ended before its agent was lost; the framework may have crashed
+         * with that news. Mesos says UNREACHABLE here, and takes the end back.
+         */
+        tell_known(f, task, out);
+        return;
     }
     tell_status(
         out, f, wanted->task_id, agent_id, framework_view(f, answer.state),
