@@ -98,7 +98,10 @@ int role_check(const char *role, struct err *err)
 struct uuid uuid_random(struct rng *rng)
 {
     struct uuid uuid;
-    uint64_t half[2] = {rng_next(rng), rng_next(rng)};
+    uint64_t half[2];
+
+    half[0] = rng_next(rng); /* one after the other: the order is defined */
+    half[1] = rng_next(rng);
 
     /* By shifts, so that a seed gives one text on every machine. */
     for (int i = 0; i < UUID_BYTES; i++)

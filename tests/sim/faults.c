@@ -173,6 +173,15 @@ static void on_death(struct world *w, struct event *event)
     machine_die(&c->machine[c->machine_count - 1]);
 }
 
+/* Two draws, one after the other: as arguments of one call, each compiler would
+ * have its own order. */
+static void pause_executor(struct cluster *c)
+{
+    struct machine *machine = some_machine(c);
+
+    machine_pause_executor(machine, pause_ms(c->w));
+}
+
 static void something_happens(struct cluster *c)
 {
     struct world *w = c->w;
@@ -215,7 +224,7 @@ static void something_happens(struct cluster *c)
         pause_somebody(c);
         break;
     case 23:
-        machine_pause_executor(some_machine(c), pause_ms(w));
+        pause_executor(c);
         break;
     case 14:
     case 15:

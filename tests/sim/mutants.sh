@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
 work=$top/build/mutants
 JOBS=${JOBS:-2}
-SEEDS=${SEEDS:-60}
+SEEDS=${SEEDS:-200}
 
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then
