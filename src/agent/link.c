@@ -462,6 +462,13 @@ void agent_link_record(struct agent_program *p, exchange_id exchange,
     struct err err = {0};
     if (exchange != link->stream || link->state == LINK_DOWN)
         return;
+    /* We were away (paused, asleep) longer than the master waits: it has given
+     * our tasks up, and an order from before then may name one that runs
+     * elsewhere by now. */
+    if (link->state == LINK_UP && now_ms >= link->deadline_ms) {
+        link_down(p, "silent for too long", now_ms, fx);
+        return;
+    }
     if (codec_decode(&perigee__agent__event__descriptor, "Event",
                      MEDIA_PROTOBUF, record, &p->arena, &message, &err) < 0) {
         link_down(p, err.text, now_ms, fx);
