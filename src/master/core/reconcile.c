@@ -7,15 +7,22 @@ struct answer {
     int64_t unreachable_ms;
 };
 
-static void tell_known(const struct framework *f, const struct task *task,
-                       struct outputs *out)
+static void tell_state(const struct framework *f, const struct task *task,
+                       enum task_state state, struct outputs *out)
 {
     const struct status *last = task_last_status(task);
-    tell_status(out, f, task->id, task->agent_id,
-                task->has_update ? task->update_state : task->state,
+    tell_status(out, f, task->id, task->agent_id, state,
                 STATUS_REASON_RECONCILIATION,
                 "Reconciliation: Latest task state", 0,
                 last ? last->wire : NULL);
+}
+
+/* As far as updates have been passed on: the rest of them will follow. */
+static void tell_known(const struct framework *f, const struct task *task,
+                       struct outputs *out)
+{
+    tell_state(f, task, task->has_update ? task->update_state : task->state,
+               out);
 }
 
 /* A task the master does not have, on an agent that the framework names. */
@@ -72,10 +79,10 @@ static void reconcile_one(const struct master *m, const struct framework *f,
         return;
     } else if (answer.state == TASK_STATE_UNREACHABLE &&
                (task = find_task(f->completed, wanted->task_id)) != NULL) {
-        /* It ended before its agent was lost; the framework may have crashed
-         * with that news. Mesos says UNREACHABLE here, and takes the end back.
-         */
-        tell_known(f, task, out);
+        /* It ended before its agent was lost; that news may not have reached
+         * the framework, and nobody is left to send it again. Mesos says
+         * UNREACHABLE here, and takes the end back. */
+        tell_state(f, task, task->state, out);
         return;
     }
     tell_status(
