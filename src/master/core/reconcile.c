@@ -11,10 +11,9 @@ static void tell_state(const struct framework *f, const struct task *task,
                        enum task_state state, struct outputs *out)
 {
     const struct status *last = task_last_status(task);
-    tell_status(out, f, task->id, task->agent_id, state,
-                STATUS_REASON_RECONCILIATION,
-                "Reconciliation: Latest task state", 0,
-                last ? last->wire : NULL);
+    tell_status(
+        out, f, task->id, task->agent_id, state, STATUS_REASON_RECONCILIATION,
+        "Reconciliation: Latest task state", 0, last ? last->wire : NULL);
 }
 
 /* As far as updates have been passed on: the rest of them will follow. */
