@@ -1,7 +1,7 @@
 #include "executor/thermos/task_config.h"
 
 #include "base/hash.h"
-#include "executor/thermos/core/substitute.h"
+#include "base/substitute.h"
 #include "executor/thermos/core/thermos.h"
 #include "mesos/v1/mesos.pb-c.h"
 #include "wire/codec.h"

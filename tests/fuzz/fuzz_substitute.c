@@ -1,6 +1,6 @@
 /* Any command line: it is substituted or refused, within its bounds; without
  * braces it comes out as it went in. */
-#include "executor/thermos/core/substitute.h"
+#include "base/substitute.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "executor/thermos/core/substitute.h"
+#include "base/substitute.h"
 
 #include <stddef.h>
 #include <stdio.h>
