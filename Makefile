@@ -76,16 +76,18 @@ clusterctl.main     := src/cli/main.c
 perigee-fetch.main  := executor/fetch/main.c
 perigee-sim.main    := tests/sim/main.c
 evaluate.main       := tests/tools/evaluate.c
+plan-outcomes.main  := tests/tools/plan_outcomes.c
 perigee-master.lib := master
 perigee-agent.lib  := agent
 perigee-aurora.lib := aurora
 thermos.lib        := thermos
 clusterctl.lib     := cli
+plan-outcomes.lib  := thermos
 perigee-sim.lib    := sim master agent aurora thermos
 BIN  := $(foreach p,perigee-master perigee-agent perigee-aurora thermos \
           clusterctl perigee-fetch,$(if $(wildcard $($p.main)),$B/bin/$p))
 SIM  := $(if $(wildcard tests/sim/main.c),$B/bin/perigee-sim)
-TOOLS := $B/bin/evaluate
+TOOLS := $B/bin/evaluate $B/bin/plan-outcomes
 UNIT := $(patsubst tests/unit/%.c,$B/bin/%,$(wildcard tests/unit/test_*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$B/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst bench/bench_%.c,$B/bin/bench-%,$(wildcard bench/bench_*.c))
@@ -132,7 +134,7 @@ STATIC := -static -Wl,-z,norelro,--no-warnings
 thermos.ldflags := $(if $(filter release debug,$V),$(STATIC))
 perigee-fetch.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl libarchive)
 $(foreach p,perigee-master perigee-agent perigee-aurora thermos clusterctl \
-  perigee-fetch perigee-sim evaluate,$(eval $(call program,$p)))
+  perigee-fetch perigee-sim evaluate plan-outcomes,$(eval $(call program,$p)))
 
 $B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)

@@ -33,13 +33,27 @@ static struct task_planner *plan_of(struct task_run *run, uint32_t process)
     return run->process_rule[process].is_final ? &run->final : &run->regular;
 }
 
+/* Why `after` may not wait for `before`; NULL when it may. */
+static const char *order_problem(const struct process_rule *before,
+                                 const struct process_rule *after)
+{
+    if (before->is_final != after->is_final)
+        return "a final process and an ordinary one cannot be ordered";
+    if (before->is_daemon)
+        return "nothing can wait for a daemon, which never ends";
+    if (before->is_ephemeral && !after->is_ephemeral)
+        return "only an ephemeral process can wait for an ephemeral one";
+    return NULL;
+}
+
 int task_run_order(struct task_run *run, uint32_t before, uint32_t after,
                    struct err *err)
 {
-    if (plan_of(run, before) != plan_of(run, after))
-        return err_set(err, ERR_INVALID,
-                       "constraints: a final process and an ordinary one "
-                       "cannot be ordered");
+    assert(before < run->count && after < run->count);
+    const char *problem =
+        order_problem(&run->process_rule[before], &run->process_rule[after]);
+    if (problem != NULL)
+        return err_set(err, ERR_INVALID, "order: %s", problem);
     return planner_order(&plan_of(run, before)->graph, before, after, err);
 }
 

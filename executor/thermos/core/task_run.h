@@ -85,7 +85,8 @@ struct task_run {
 void task_run_init(struct task_run *run, const struct task_rule *rule,
                    const struct process_rule *process, uint32_t count);
 void task_run_release(struct task_run *run);
-/* Both processes must be ordinary, or both final (ERR_INVALID). */
+/* Refused (ERR_INVALID): an ordinary process with a final one, waiting for a
+ * daemon, and waiting for an ephemeral process unless one is ephemeral. */
 int task_run_order(struct task_run *run, uint32_t before, uint32_t after,
                    struct err *err);
 
