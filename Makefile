@@ -57,7 +57,7 @@ lib       = $(1:%=$B/lib/lib%.a)
 base.src    := $(call src,src/base)
 wire.src    := $(call src,src/wire) $(GEN_C)
 sys.src     := $(call src,src/sys)
-script.src  := $(call src,src/script) $G/stdlib.c
+script.src  := $(call src,src/script) $G/stdlib.c $G/help.c
 master.src  := $(call src,src/master src/master/core)
 agent.src   := $(call src,src/agent src/agent/core)
 aurora.src  := $(call src,src/aurora src/aurora/core)
@@ -105,6 +105,12 @@ GEN_H := $(GEN_C:%.c=%.h)
 $G/stdlib.c: $(shell find lua/stdlib -name '*.lua' 2>/dev/null) lua/embed.lua
 	@mkdir -p $G
 	lua5.4 lua/embed.lua lua/stdlib >$@.tmp && mv $@.tmp $@
+
+# The pages of `clusterctl help object` (src/script/help.h).
+GENERATORS := lua/generate.lua $(wildcard lua/gen/*)
+$G/help.c: $(wildcard lua/stdlib/schema/*.lua lua/stdlib/templates/*.lua) $(GENERATORS)
+	@mkdir -p $G
+	lua5.4 lua/generate.lua help >$@.tmp && mv $@.tmp $@
 
 # --- objects, libraries, programs ------------------------------------------
 $B/obj/gen/%.o: $G/%.c | $(GEN_H)
@@ -184,6 +190,8 @@ lint: $(GEN_H) ## clang-tidy, luacheck, shellcheck
 	tests/tools/lint.sh
 fmt: ## clang-format in place
 	clang-format -i $$(git ls-files '*.c' '*.h')
+generate: ## the manual, annotations and lists that come from the schema
+	lua5.4 lua/generate.lua
 bench: all $(BENCH) ## measure, on an idle machine (bench/README.md)
 	@bench/run.sh $(BENCH)
 
@@ -200,11 +208,14 @@ install: all ## copy to PREFIX (default /usr/local)
 	install $(BIN) $(DESTDIR)$(PREFIX)/bin
 	$(if $(MAN),install -m644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1)
 	cp -r configs/examples $(DESTDIR)$(PREFIX)/share/perigee/
+	install -d $(DESTDIR)$(PREFIX)/share/perigee/lua/meta
+	install -m644 lua/stdlib/luacheck.lua $(DESTDIR)$(PREFIX)/share/perigee/lua
+	install -m644 lua/stdlib/meta/*.lua $(DESTDIR)$(PREFIX)/share/perigee/lua/meta
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t14
 clean: ## remove build/
 	rm -rf build
 
 .PHONY: all test test-slow unit unit-bins fuzz-bins lua e2e sim sim-mutants asan fuzz \
-  purity floors lint fmt bench demo deps deps-test install help clean
+  purity floors lint fmt generate bench demo deps deps-test install help clean
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -62,16 +62,23 @@ end
 assert(sha256('abc') == 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9c'
   .. 'b410ff61f20015ad', 'sha256 is wrong')
 
+-- What is made from the schema for editors and luacheck is no module.
+local function is_module(path)
+  return not path:match('^meta/') and path ~= 'luacheck.lua'
+end
+
 local function modules(dir)
   local list = {}
   local find = io.popen(("cd '%s' && find . -name '*.lua'"):format(dir))
   for path in find:lines() do
     path = path:sub(3)
+    if not is_module(path) then goto continue end
     local file = assert(io.open(dir .. '/' .. path, 'rb'))
     local text = file:read('a')
     file:close()
     local name = path:gsub('%.lua$', ''):gsub('/', '.')
     list[#list + 1] = { path = path, name = name, text = text }
+    ::continue::
   end
   assert(find:close())
   table.sort(list, function(a, b) return a.path < b.path end)

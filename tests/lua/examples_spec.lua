@@ -3,15 +3,6 @@ local evaluate = require 'lua.evaluate'
 
 local bin = os.getenv('PERIGEE_BIN') or 'build/bin'
 
-it('docs/job-reference.md says what the schema says', function()
-  local pipe = assert(io.popen('lua5.4 lua/reference.lua lua/stdlib'))
-  local made = pipe:read('a')
-  assert(pipe:close())
-  local file = assert(io.open('docs/job-reference.md'))
-  assert.equal(made, file:read('a'))
-  file:close()
-end)
-
 describe('the example', function()
   for _, name in ipairs { 'hello_world', 'outputenv', 'pipeline' } do
     it(name .. '.lua is a good job file', function()

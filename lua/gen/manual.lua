@@ -1,0 +1,155 @@
+--- docs/job-language.md: an introduction written by hand, whose lines
+--- `@objects@`, `@functions@` and the like are replaced from the schema.
+
+local model_of = require 'gen.model'
+local words = require 'gen.words'
+
+local M = {}
+
+local function cell(text)
+  return (text:gsub('|', '\\|'))
+end
+
+local function anchor(name)
+  return ('[%s](#%s)'):format(name, name:lower())
+end
+
+-- The type, with links to the objects in it.
+local function type_cell(model, field)
+  return (words.type(field):gsub('%u%w+', function(name)
+    return model.by_name[name] and anchor(name)
+  end))
+end
+
+local function default_cell(field)
+  if field.required then return 'required' end
+  local default = words.default(field)
+  return default and '`' .. default .. '`' or ''
+end
+
+local function add_field(out, model, object, field)
+  local name, said = '`' .. field[1] .. '`', field
+  for _, alias in ipairs(model_of.aliases(field)) do
+    name = name .. ', `' .. alias .. '`'
+  end
+  if field[2] == 'into' then said = model_of.target(model, object, field) end
+  out(('| %s | %s | %s | %s | %s |'):format(name, type_cell(model, said),
+    default_cell(said), cell(words.range(said)), cell(field.help)))
+end
+
+local function quoted_names(list)
+  local names = {}
+  for i, entry in ipairs(list) do
+    names[i] = '`' .. (type(entry) == 'table' and entry[1] or entry) .. '`'
+  end
+  return table.concat(names, ', ')
+end
+
+local function add_object(out, model, object)
+  local held, refused = model_of.split(object)
+  local makers = model.makers[object.name]
+  out(('\n### %s\n\n%s'):format(object.name, words.sentence(object.help)))
+  if #makers > 1 or makers[1] and makers[1] ~= object.name then
+    out(('Made by %s.'):format(quoted_names(makers)))
+  end
+  local alone = words.alone(object)
+  if alone then out(alone) end
+  local example = model_of.example(object)
+  if example then out('\n```lua\n' .. example .. '\n```') end
+  out '\n| field | type | default | range | meaning |'
+  out '| --- | --- | --- | --- | --- |'
+  for _, field in ipairs(held) do add_field(out, model, object, field) end
+  if #refused > 0 then out '\nRefused:\n' end
+  for _, field in ipairs(refused) do
+    out(('- `%s`: %s'):format(field[1], field.help))
+  end
+end
+
+local parts = {} -- @name@ in the template -> function(out, model)
+
+function parts.contents(out, model)
+  local names = {}
+  for i, object in ipairs(model.objects) do names[i] = anchor(object.name) end
+  for _, line in ipairs(words.wrap(table.concat(names, ', ') .. '.', 160)) do
+    out(line)
+  end
+end
+
+function parts.objects(out, model)
+  for _, object in ipairs(model.objects) do add_object(out, model, object) end
+end
+
+function parts.functions(out, model)
+  out '| function | meaning | example |'
+  out '| --- | --- | --- |'
+  for _, call in ipairs(model.functions) do
+    local names = {}
+    for i, parameter in ipairs(call.params or {}) do
+      names[i] = parameter[1]
+    end
+    local shape = call.takes and call.name .. ' { ... }'
+      or ('%s(%s)'):format(call.name, table.concat(names, ', '))
+    out(('| `%s` | %s | %s |'):format(shape, cell(call.help),
+      call.example and '`' .. cell(call.example) .. '`' or ''))
+  end
+end
+
+function parts.units(out, model)
+  out '| name | meaning |\n| --- | --- |'
+  for _, unit in ipairs(model.units) do
+    out(('| `%s` | %s |'):format(unit[1], unit[2]))
+  end
+end
+
+function parts.types(out, model)
+  for _, class in ipairs(model.types) do
+    if #class > 0 and class.name ~= 'ParamOptions' then
+      out(('\n**%s**: %s.\n'):format(class.name, class.help))
+      out '| field | type | meaning |\n| --- | --- | --- |'
+      for _, field in ipairs(class) do
+        out(('| `%s` | `%s` | %s |'):format(field[1], cell(field[2]),
+          cell(field[3])))
+      end
+    end
+  end
+end
+
+function parts.templates(out, model)
+  for _, template in ipairs(model.templates) do
+    out(('### templates.%s\n\n%s\n'):format(template.name,
+      words.sentence(template.help)))
+    out(('```lua\n%s\n```\n'):format(template.example))
+    out '| option | default | meaning |\n| --- | --- | --- |'
+    for _, option in ipairs(template) do
+      local default = words.default { option[1], 'integer',
+        default = option.default }
+      out(('| `%s` | %s | %s |'):format(option[1],
+        default and '`' .. default .. '`' or '', cell(option.help)))
+    end
+    out ''
+  end
+  out 'Every other option is a field of the job.'
+end
+
+function parts.refused(out, model)
+  if #model.language.refused == 0 then
+    out 'None.'
+    return
+  end
+  for _, line in ipairs(words.wrap(quoted_names(model.language.refused), 160)) do
+    out(line)
+  end
+end
+
+--- @param template string the page with its @parts@
+function M.text(model, template)
+  return (template:gsub('([^\n]*)\n', function(line)
+    local name = line:match('^@(%w+)@$')
+    if not name then return nil end
+    local lines = {}
+    assert(parts[name], name)(function(text) lines[#lines + 1] = text end, model)
+    return table.concat(lines, '\n') .. '\n'
+  end))
+end
+
+return M

@@ -1,0 +1,166 @@
+-- What is made from the schema: up to date, complete, and true.
+package.path = 'lua/?.lua;' .. package.path
+
+local evaluate = require 'lua.evaluate'
+local globals = require 'gen.globals'
+local model_of = require 'gen.model'
+local proto = require 'lua.proto'
+
+local model = model_of.load 'lua/stdlib'
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read('a')
+  file:close()
+  return text
+end
+
+it('generated files are what the schema says', function()
+  local pipe = assert(io.popen('lua5.4 lua/generate.lua --check 2>&1'))
+  assert.equal('', pipe:read('a'))
+  pipe:close()
+end)
+
+describe('annotations', function()
+  local objects, names = read 'lua/stdlib/meta/objects.lua', read 'lua/stdlib/meta/names.lua'
+
+  it('are Lua', function()
+    for _, name in ipairs { 'names', 'objects', 'types' } do
+      assert(loadfile(('lua/stdlib/meta/%s.lua'):format(name)))
+    end
+  end)
+
+  it('have every field of every object', function()
+    for _, object in ipairs(model.objects) do
+      local class = objects:match('\n%-%-%-@class ' .. object.name .. '%.Changes\n(.-)\n\n')
+      assert(class, object.name)
+      for _, field in ipairs((model_of.split(object))) do
+        assert.matches(('@field %s? '):format(field[1]), class, 1, true)
+      end
+    end
+  end)
+
+  it('name only classes that there are', function()
+    local known = { integer = true, string = true, boolean = true, number = true, any = true,
+      table = true, fun = true }
+    local all = objects .. names .. read 'lua/stdlib/meta/types.lua'
+    for class in all:gmatch('@class ([%w.]+)') do known[class] = true end
+    for kind in all:gmatch('\n%-%-%-@field [%w_?]+ ([^#\n]+)') do
+      for word in kind:gsub('"[^"]*"', ''):gsub('fun%b()', 'fun'):gmatch('%f[%w][%a][%w.]*') do
+        assert(known[word], word .. ' in ' .. kind)
+      end
+    end
+  end)
+
+  it('have every constructor and function', function()
+    for _, row in ipairs(model.language.constructors) do
+      assert.matches(('\nfunction %s(fields) end\n'):format(row[1]), names, 1, true)
+    end
+    for _, call in ipairs(model.functions) do
+      assert.matches(('\nfunction %s('):format(call.name), names, 1, true)
+    end
+  end)
+end)
+
+describe('the language', function()
+  it('has every name that is documented', function()
+    local lines = {}
+    for _, name in ipairs(globals.names(model)) do lines[#lines + 1] = '_ = ' .. name end
+    local list, output = evaluate.problems(table.concat(lines, '\n') .. '\nreturn {}')
+    assert.same({}, list, output)
+  end)
+
+  it('takes every example of the manual', function()
+    local lines = {}
+    for _, object in ipairs(model.objects) do
+      local example = model_of.example(object)
+      assert(example, object.name .. ' has no example')
+      lines[#lines + 1] = '_ = ' .. example
+    end
+    local list, output = evaluate.problems(table.concat(lines, '\n') .. '\nreturn {}')
+    assert.same({}, list, output)
+  end)
+
+  it('takes the Lua of the manual', function()
+    local page = read 'docs/job-language.md'
+    local count = 0
+    for code in page:match('^(.-)\n## An editor'):gmatch('```lua\n(.-)\n```') do
+      local text = code:find('\nreturn') and code or code .. '\nreturn {}'
+      local list, output = evaluate.problems(text, nil, { server = '#!/bin/sh\n' })
+      assert.same({}, list, code .. '\n' .. output)
+      count = count + 1
+    end
+    assert.is_true(count >= 3)
+  end)
+
+  it('has documented functions whose examples are good', function()
+    for _, call in ipairs(model.functions) do
+      local code = call.example
+      if code and not code:match('^local ') and not code:find('[^%w]import')
+        and not code:match('^env = extend') then
+        assert(load('_ = { ' .. code .. ' }'), code)
+      end
+    end
+  end)
+end)
+
+-- What of a message no field of the language says: it is computed.
+local COMPUTED = {
+  Job = { port_names = true, bundle_hash = true },
+  Process = { raw = true },
+  Fetch = { asset = true, size_bytes = true },
+  ShellCheck = { raw = true },
+}
+
+local WIRE = {
+  string = 'string', template = 'string', boolean = 'bool', integer = 'u?int%d+',
+  milli = 'uint%d+', mebibytes = 'uint64', ['function'] = 'Function',
+}
+
+describe('proto/perigee/job.proto', function()
+  local messages, enums = proto.parse 'proto/perigee/job.proto'
+
+  -- Its message is the same whichever of the objects it is.
+  local function check(object, field, said)
+    local where = object.name .. '.' .. field[1]
+    local is_list = field[2] == 'list' or field[2] == 'map'
+    local of = model_of.objects_of(field)
+    assert.equal(is_list or nil, said.repeated or nil, where)
+    if enums[said.type] then
+      assert(field[2] == 'tag' or field[2] == 'integer' or field[2] == 'boolean', where)
+    elseif #of > 0 then
+      for _, name in ipairs(of) do assert.equal(model.by_name[name].message, said.type, where) end
+    else
+      local kind = is_list and model_of.plain_of(field) or field[2]
+      assert.matches('^' .. assert(WIRE[kind], kind) .. '$', said.type, 1, false, where)
+    end
+  end
+
+  it('has each field of the schema, with its type', function()
+    for _, object in ipairs(model.objects) do
+      local message = assert(messages[object.message], object.message)
+      for _, field in ipairs(object) do
+        local wire = field.wire or field[1]
+        local is_kept = wire ~= '*' and object.name ~= 'SimpleTask'
+          and field[2] ~= 'refused' and field[2] ~= 'into'
+        if is_kept then
+          assert(message[wire], ('%s: no field %s'):format(object.message, wire))
+          check(object, field, message[wire])
+        end
+      end
+    end
+  end)
+
+  it('has no field that the schema does not say', function()
+    local said = {}
+    for _, object in ipairs(model.objects) do
+      said[object.message] = said[object.message] or {}
+      for _, field in ipairs(object) do said[object.message][field.wire or field[1]] = true end
+    end
+    for name, fields in pairs(said) do
+      for field in pairs(messages[name]) do
+        assert(fields[field] or (COMPUTED[name] or {})[field], name .. '.' .. field)
+      end
+    end
+  end)
+end)
