@@ -91,7 +91,7 @@ static void step(struct runner *r)
 {
     struct task_run_effects fx = {0};
     do {
-        int64_t now_ms = clock_wall_ms();
+        int64_t now_ms = clock_boot_ms();
         fx.list.count = 0;
         task_run_step(&r->run, now_ms, &fx);
         for (uint32_t i = 0; i < fx.list.count; i++)
@@ -104,7 +104,7 @@ static void step(struct runner *r)
 
 static void kill_task(struct runner *r, int64_t grace_ms)
 {
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_boot_ms();
     task_run_kill(&r->run, grace_ms, now_ms);
     runner_record_kill(r, now_ms);
     if (r->fetch_pid != 0)
@@ -115,7 +115,7 @@ static void on_child_exit(struct runner *r, pid_t pid, int wait_status)
 {
     for (uint32_t i = 0; i < r->config.count; i++)
         if (r->process[i].pid == pid) {
-            runner_process_ended(r, i, wait_status, false, clock_wall_ms());
+            runner_process_ended(r, i, wait_status, false, clock_boot_ms());
             return;
         }
     task_run_orphan_gone(&r->run);
@@ -146,7 +146,7 @@ static void on_fetched(struct runner *r, int wait_status)
     }
     if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
         r->text[0] = '\0';
-        runner_record_state(r, TASK_RUN_ACTIVE, clock_wall_ms());
+        runner_record_state(r, TASK_RUN_ACTIVE, clock_boot_ms());
         return;
     }
     if (r->text[0] == '\0')
@@ -154,7 +154,7 @@ static void on_fetched(struct runner *r, int wait_status)
                        "the sandbox could not be filled: the fetching "
                        "process died");
     r->run.state = TASK_RUN_FAILED;
-    runner_record_state(r, TASK_RUN_FAILED, clock_wall_ms());
+    runner_record_state(r, TASK_RUN_FAILED, clock_boot_ms());
 }
 
 /* Look first, record, then reap: should we die in between, the executor finds
@@ -196,7 +196,7 @@ static void on_signals(struct runner *r)
  * itself was away we go on until its patience is over. */
 static void on_executor_gone(struct runner *r)
 {
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_boot_ms();
     (void)close(r->control);
     r->control = -1;
     r->is_ready = true;
@@ -204,6 +204,12 @@ static void on_executor_gone(struct runner *r)
     log_line(LOG_LEVEL_WARN, "executor_gone");
     if (r->orphaned_ms <= now_ms)
         kill_task(r, ORPHAN_GRACE_MS);
+}
+
+/* From the executor's clock to ours, at once: it may be set meanwhile. */
+static int64_t patience_ms(int64_t wall_ms)
+{
+    return wall_ms == 0 ? 0 : clock_boot_ms() + wall_ms - clock_wall_ms();
 }
 
 static void on_message(struct runner *r, const struct control_message *message)
@@ -222,7 +228,7 @@ static void on_message(struct runner *r, const struct control_message *message)
         kill_task(r, message->number);
         break;
     case CONTROL_LINK:
-        r->orphaned_ms = message->number;
+        r->orphaned_ms = patience_ms(message->number);
         break;
     default:
         break;
@@ -257,7 +263,7 @@ static int64_t next_ms(const struct runner *r)
 
 static void on_time(struct runner *r)
 {
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_boot_ms();
     for (uint32_t i = 0; i < r->config.count; i++)
         if (r->process[i].suspect_ms != 0 && r->process[i].suspect_ms <= now_ms)
             runner_process_ended(r, i, -1, true, now_ms);
@@ -296,12 +302,12 @@ static void on_pidfds(struct runner *r)
 {
     for (uint32_t i = 0; i < r->config.count; i++)
         if (is_due(r, r->process[i].pidfd))
-            runner_process_ended(r, i, -1, true, clock_wall_ms());
+            runner_process_ended(r, i, -1, true, clock_boot_ms());
 }
 
 static void wait_and_see(struct runner *r, int64_t until_ms)
 {
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = clock_boot_ms();
     int64_t left_ms = until_ms - now_ms;
 
     r->polled.count = 0;
@@ -375,7 +381,7 @@ static int prepare(struct runner *r, struct err *err)
         return fetch_stage_start(&r->config, &r->fetch_pid, &r->fetch_text,
                                  err);
     r->is_prepared = true;
-    runner_record_state(r, TASK_RUN_ACTIVE, clock_wall_ms());
+    runner_record_state(r, TASK_RUN_ACTIVE, clock_boot_ms());
     return 0;
 }
 
@@ -397,13 +403,13 @@ static int begin(struct runner *r, struct err *err)
 /* A runner that follows another hears first what the executor knows. */
 static void take_over(struct runner *r)
 {
-    int64_t until_ms = clock_wall_ms() + READY_WAIT_MS;
+    int64_t until_ms = clock_boot_ms() + READY_WAIT_MS;
     if (r->is_replayed)
         runner_reopen_logs(r); /* before the first end can be told */
-    while (r->control >= 0 && !r->is_ready && clock_wall_ms() < until_ms)
+    while (r->control >= 0 && !r->is_ready && clock_boot_ms() < until_ms)
         wait_and_see(r, until_ms);
     r->is_ready = true;
-    runner_adopt(r, clock_wall_ms());
+    runner_adopt(r, clock_boot_ms());
     if (r->is_prepared)
         runner_tell_running(r);
 }

@@ -22,20 +22,13 @@ enum { DOUBT_MS = 1000 }; /* the executor's word may be on its way */
 
 /* --- writing --- */
 
-static int append_process(struct runner *r, process_t *process, struct err *err)
-{
-    record_t record = PERIGEE__THERMOS__RECORD__INIT;
-    record.process = process;
-    return stream_append(&r->stream, &record, err);
-}
-
 static void append_task(struct runner *r, task_t *task)
 {
     record_t record = PERIGEE__THERMOS__RECORD__INIT;
     struct err err = {0};
     record.task = task;
-    if (stream_append(&r->stream, &record, &err) != 0)
-        log_line(LOG_LEVEL_WARN, "checkpoint_failed reason=%s ignoring",
+    if (stream_append_fact(&r->stream, &record, &err) != 0)
+        log_line(LOG_LEVEL_WARN, "checkpoint_failed reason=%s retrying",
                  log_value(err.text));
 }
 
@@ -45,11 +38,12 @@ static process_t process_record(const struct runner *r, uint32_t process,
 {
     process_t record = PERIGEE__THERMOS__PROCESS__INIT;
     record.has_process = record.has_run = record.has_state = 1;
-    record.has_at_ms = 1;
+    record.has_at_ms = record.has_boot_ms = 1;
     record.process = process;
     record.run = r->run.process[process].run;
     record.state = state;
-    record.at_ms = (uint64_t)now_ms;
+    record.at_ms = (uint64_t)clock_wall_ms();
+    record.boot_ms = (uint64_t)now_ms;
     return record;
 }
 
@@ -61,7 +55,9 @@ int runner_record_start(struct runner *r, uint32_t process, int64_t now_ms,
     record.has_pid = record.has_start_ticks = 1;
     record.pid = r->process[process].pid;
     record.start_ticks = r->process[process].start_ticks;
-    return append_process(r, &record, err);
+    record_t whole = PERIGEE__THERMOS__RECORD__INIT;
+    whole.process = &record;
+    return stream_append(&r->stream, &whole, err);
 }
 
 void runner_record_process(struct runner *r, uint32_t process,
@@ -72,8 +68,10 @@ void runner_record_process(struct runner *r, uint32_t process,
     process_t record = process_record(r, process, state, now_ms);
     record.has_wait_status = wait_status >= 0;
     record.wait_status = wait_status;
-    if (append_process(r, &record, &err) != 0)
-        log_line(LOG_LEVEL_WARN, "checkpoint_failed reason=%s ignoring",
+    record_t whole = PERIGEE__THERMOS__RECORD__INIT;
+    whole.process = &record;
+    if (stream_append_fact(&r->stream, &whole, &err) != 0)
+        log_line(LOG_LEVEL_WARN, "checkpoint_failed reason=%s retrying",
                  log_value(err.text));
 }
 
@@ -113,12 +111,15 @@ static bool state_from_stream(Perigee__Thermos__Task__State state,
 static task_t task_record(const struct runner *r, int64_t now_ms)
 {
     task_t record = PERIGEE__THERMOS__TASK__INIT;
-    record.has_at_ms = record.has_runner_pid = 1;
-    record.at_ms = (uint64_t)now_ms;
+    int64_t deadline_ms = r->run.deadline_ms;
+    record.has_at_ms = record.has_boot_ms = record.has_runner_pid = 1;
+    record.at_ms = (uint64_t)clock_wall_ms();
+    record.boot_ms = (uint64_t)now_ms;
     record.runner_pid = getpid();
-    if (r->run.deadline_ms != INT64_MAX) {
-        record.has_deadline_ms = 1;
-        record.deadline_ms = (uint64_t)r->run.deadline_ms;
+    if (deadline_ms != INT64_MAX) {
+        record.has_remaining_ms = 1;
+        record.remaining_ms =
+            deadline_ms > now_ms ? (uint64_t)(deadline_ms - now_ms) : 0;
     }
     record.has_killed = r->run.is_killed;
     record.killed = r->run.is_killed;
@@ -144,7 +145,15 @@ void runner_record_kill(struct runner *r, int64_t now_ms)
     append_task(r, &record);
 }
 
-static int write_header(struct runner *r, int64_t now_ms, struct err *err)
+/* The next runner's word to those after it: which boot the times are of. */
+static void record_takeover(struct runner *r, int64_t now_ms)
+{
+    task_t record = task_record(r, now_ms);
+    record.boot_id = r->boot_id;
+    append_task(r, &record);
+}
+
+static int write_header(struct runner *r, struct err *err)
 {
     char hash[17];
     record_t record = PERIGEE__THERMOS__RECORD__INIT;
@@ -158,7 +167,8 @@ static int write_header(struct runner *r, int64_t now_ms, struct err *err)
         names[i] = arena_strdup(&r->config.arena, r->config.process[i].name);
     header.has_format = header.has_started_ms = header.has_uid = 1;
     header.format = 1;
-    header.started_ms = (uint64_t)now_ms;
+    header.started_ms = (uint64_t)clock_wall_ms();
+    header.boot_id = r->boot_id;
     header.task_id = arena_strdup(&r->config.arena, r->config.task_id);
     header.sandbox = arena_strdup(&r->config.arena, r->options->sandbox);
     header.hostname = arena_strdup(&r->config.arena, runner_hostname());
@@ -175,6 +185,20 @@ static int write_header(struct runner *r, int64_t now_ms, struct err *err)
 }
 
 /* --- replay --- */
+
+/* Times that follow are of this boot of the machine. Where the kernel does not
+ * name its boots, all are one. */
+static void replay_boot(struct runner *r, const char *boot_id)
+{
+    r->is_this_boot =
+        boot_id == NULL || *boot_id == '\0' || strcmp(boot_id, r->boot_id) == 0;
+}
+
+/* A time of another boot has passed, by how much nobody knows. */
+static int64_t replayed_ms(const struct runner *r, uint64_t boot_ms)
+{
+    return r->is_this_boot ? (int64_t)boot_ms : r->began_ms;
+}
 
 static int replay_header(struct runner *r,
                          const Perigee__Thermos__Header *header,
@@ -195,6 +219,7 @@ static int replay_header(struct runner *r,
         return rc;
     }
     r->is_replayed = true;
+    replay_boot(r, header->boot_id);
     return 0;
 }
 
@@ -225,7 +250,8 @@ static int replay_process(struct runner *r, const process_t *record,
                        (unsigned long long)record->sequence);
     if (starts) {
         process->pid = record->pid;
-        process->start_ticks = record->start_ticks;
+        /* 0: of another boot, so it lives no more, whoever has its pid. */
+        process->start_ticks = r->is_this_boot ? record->start_ticks : 0;
         process->is_adopted = true;
         task_run_replay_started(&r->run, at, record->run);
         return 0;
@@ -233,20 +259,24 @@ static int replay_process(struct runner *r, const process_t *record,
     process->pid = 0;
     process->wait_status = record->has_wait_status ? record->wait_status : -1;
     task_run_ended(&r->run, at, outcome_of(record->state),
-                   (int64_t)record->at_ms);
+                   replayed_ms(r, record->boot_ms));
     return 0;
 }
 
 static void replay_task(struct runner *r, const task_t *record)
 {
     enum task_run_state state = r->run.state;
-    int64_t deadline_ms =
-        record->has_deadline_ms ? (int64_t)record->deadline_ms : INT64_MAX;
+    int64_t deadline_ms = INT64_MAX;
 
+    if (record->has_remaining_ms)
+        deadline_ms =
+            replayed_ms(r, record->boot_ms) + (int64_t)record->remaining_ms;
+    if (record->boot_id != NULL)
+        replay_boot(r, record->boot_id);
     r->run.is_killed |= record->has_killed && record->killed;
     if (record->has_state)
         (void)state_from_stream(record->state, &state);
-    r->is_prepared = true;
+    r->is_prepared |= record->has_state || r->run.is_killed;
     task_run_replay_state(&r->run, state, deadline_ms);
     r->is_recorded_over = task_run_is_over(&r->run);
     if (record->message != NULL)
@@ -269,10 +299,16 @@ static int visit(void *context, const record_t *record, struct err *err)
 
 int runner_open_stream(struct runner *r, struct err *err)
 {
+    r->began_ms = clock_boot_ms();
+    clock_boot_id(r->boot_id);
     int rc = stream_open(&r->stream, ".thermos/stream", visit, r, err);
     if (rc != 0)
         return rc;
-    return r->is_replayed ? 0 : write_header(r, clock_wall_ms(), err);
+    if (!r->is_replayed)
+        return write_header(r, err);
+    if (!r->is_recorded_over)
+        record_takeover(r, r->began_ms);
+    return 0;
 }
 
 /* --- adoption --- */

@@ -1,12 +1,16 @@
 /* The insides of a runner, shared by its files: runner.c (the loop),
  * runner_processes.c (starting, ends, orphans), runner_replay.c (checkpoint and
- * adoption), runner_text.c (what is told). */
+ * adoption), runner_text.c (what is told).
+ *
+ * Every time in here, deadlines too, is on the clock that counts since the boot
+ * (sys/clock.h): nobody sets it, and the next runner reads the same. */
 #pragma once
 #include "executor/thermos/control.h"
 #include "executor/thermos/runner.h"
 #include "executor/thermos/stream.h"
 #include "executor/thermos/task_config.h"
 #include "executor/thermos/task_log.h"
+#include "sys/clock.h"
 
 #include <poll.h>
 #include <sys/types.h>
@@ -53,7 +57,10 @@ struct runner {
     bool is_ready;         /* the executor told all it knew */
     bool is_told;          /* RUNNER_RUNNING was told */
     bool is_recorded_over; /* the stream says that the task is over */
-    uint32_t interrupts;   /* SIGINT and SIGTERM so far */
+    bool is_this_boot;     /* while replaying: times are of this boot */
+    int64_t began_ms;
+    char boot_id[CLOCK_BOOT_ID_MAX];
+    uint32_t interrupts;                /* SIGINT and SIGTERM so far */
     char text[THERMOS_MESSAGE_MAX + 1]; /* of the end */
 };
 

@@ -204,41 +204,66 @@ int stream_open(struct stream *out, const char *path, stream_visit *visit,
     return 0;
 }
 
-int stream_append(struct stream *stream, Perigee__Thermos__Record *record,
-                  struct err *err)
+/* All of it, or nothing: half a frame must not stand in the middle. */
+static int write_whole(int fd, struct bytes bytes, struct err *err)
 {
-    struct buf body = {0}, frame = {0};
-    uint64_t *sequence = sequence_of(record);
+    off_t end = lseek(fd, 0, SEEK_END);
     ssize_t n;
+    do
+        n = write(fd, bytes.data, bytes.size);
+    while (n < 0 && errno == EINTR);
+    if (n == (ssize_t)bytes.size)
+        return 0;
+    int cause = n < 0 ? errno : ENOSPC;
+    if (n > 0 && ftruncate(fd, end) != 0)
+        cause = errno;
+    return err_set(err, ERR_IO, "checkpoint: cannot write: %s",
+                   strerror(cause));
+}
+
+static int append(struct stream *stream, Perigee__Thermos__Record *record,
+                  bool is_fact, struct err *err)
+{
+    size_t before = stream->unwritten.size;
+    uint64_t *sequence = sequence_of(record);
+    struct buf body = {0};
 
     if (sequence != NULL)
         *sequence = ++stream->sequence;
     codec_encode(&record->base, MEDIA_PROTOBUF, &body);
-    stream_frame(buf_bytes(&body), &frame);
-    off_t end = lseek(stream->fd, 0, SEEK_END);
-    do
-        n = write(stream->fd, frame.data, frame.size);
-    while (n < 0 && errno == EINTR);
-    bool is_whole = n == (ssize_t)frame.size;
-    int cause = n < 0 ? errno : ENOSPC;
+    stream_frame(buf_bytes(&body), &stream->unwritten);
     buf_release(&body);
-    buf_release(&frame);
-    if (is_whole)
-        return 0;
-    /* Half a frame must not stand in the middle of the file. */
-    if (n > 0 && ftruncate(stream->fd, end) != 0)
-        cause = errno;
-    stream->sequence -= sequence != NULL;
-    return err_set(err, ERR_IO, "checkpoint: cannot write: %s",
-                   strerror(cause));
+    int rc = write_whole(stream->fd, buf_bytes(&stream->unwritten), err);
+    if (rc == 0) {
+        buf_release(&stream->unwritten);
+    } else if (!is_fact || stream->unwritten.size > STREAM_UNWRITTEN_MAX) {
+        stream->unwritten.size = before;
+        stream->sequence -= sequence != NULL;
+    }
+    return rc;
+}
+
+int stream_append(struct stream *stream, Perigee__Thermos__Record *record,
+                  struct err *err)
+{
+    return append(stream, record, false, err);
+}
+
+int stream_append_fact(struct stream *stream, Perigee__Thermos__Record *record,
+                       struct err *err)
+{
+    return append(stream, record, true, err);
 }
 
 void stream_close(struct stream *stream, bool sync)
 {
     if (stream->fd < 0)
         return;
+    if (stream->unwritten.size > 0)
+        (void)write_whole(stream->fd, buf_bytes(&stream->unwritten), NULL);
     if (sync)
         (void)fdatasync(stream->fd); /* nobody is left to be told */
     (void)close(stream->fd);
+    buf_release(&stream->unwritten);
     stream->fd = -1;
 }

@@ -16,11 +16,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { STREAM_RECORD_MAX = 1 << 20, STREAM_FILE_MAX = 64 << 20 };
+enum {
+    STREAM_RECORD_MAX = 1 << 20,
+    STREAM_FILE_MAX = 64 << 20,
+    STREAM_UNWRITTEN_MAX = 1 << 20 /* bytes; then the newest are forgotten */
+};
 
 struct stream {
     int fd;
-    uint64_t sequence; /* of the newest process or task record */
+    uint64_t sequence;    /* of the newest process or task record */
+    struct buf unwritten; /* owned: frames that wait for room on the disk */
 };
 
 /* Read the frame at *at and move *at behind it. 1: a record; 0: the end, or a
@@ -36,7 +41,13 @@ typedef int stream_visit(void *context, const Perigee__Thermos__Record *record,
  * repeated one is skipped, a gap is ERR_DAMAGED. */
 int stream_open(struct stream *out, const char *path, stream_visit *visit,
                 void *context, struct err *err);
-/* Numbers the record and appends it with one write. */
+/* Numbers the record and appends it with one write, behind what waits to be
+ * written. On failure it is as if nobody had asked. */
 int stream_append(struct stream *stream, Perigee__Thermos__Record *record,
                   struct err *err);
+/* The same for what has happened and cannot be taken back: on failure, which is
+ * reported all the same, the record waits and goes with the next one. */
+int stream_append_fact(struct stream *stream, Perigee__Thermos__Record *record,
+                       struct err *err);
+/* Tries once more to write what waits. */
 void stream_close(struct stream *stream, bool sync);

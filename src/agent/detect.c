@@ -56,16 +56,6 @@ int detect_resources(const char *given, const char *work_dir,
     return 0;
 }
 
-void detect_boot(char *out, size_t size)
-{
-    struct buf text = {0};
-    out[0] = '\0';
-    if (file_read("/proc/sys/kernel/random/boot_id", 256, &text, NULL) >= 0)
-        snprintf(out, size, "%.*s", (int)strcspn(buf_text(&text), "\n"),
-                 buf_text(&text));
-    buf_release(&text);
-}
-
 char *detect_neighbour(const char *name)
 {
     char self[4096], path[4096 + 256];

@@ -7,7 +7,5 @@
 /* `given` (may be "") wins by name; what it does not name is detected. */
 int detect_resources(const char *given, const char *work_dir,
                      struct resources *out, struct err *err);
-/* Identity of this boot of the machine, into `out`. */
-void detect_boot(char *out, size_t size);
 /* "perigee-fetch" beside this very program; malloc'ed. */
 char *detect_neighbour(const char *name);

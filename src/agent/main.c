@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "script/config.h"
+#include "sys/clock.h"
 #include "sys/daemon.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -280,7 +281,7 @@ static int make_program(const struct agent_config *config,
     struct resources resources = {0};
     struct attributes attributes = {0};
     struct agent_flag flag[FLAGS_MAX];
-    char text[FLAGS_MAX][32], boot_id[64];
+    char text[FLAGS_MAX][32], boot_id[CLOCK_BOOT_ID_MAX];
     uint64_t seed = 0;
     int rc =
         detect_resources(config->resources, config->work_dir, &resources, err);
@@ -292,7 +293,7 @@ static int make_program(const struct agent_config *config,
         resources_release(&resources);
         return err_wrap(err, "attributes");
     }
-    detect_boot(boot_id, sizeof boot_id);
+    clock_boot_id(boot_id);
     if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
         seed = (uint64_t)getpid();
     struct agent_options options = {

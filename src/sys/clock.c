@@ -1,5 +1,8 @@
 #include "sys/clock.h"
+#include <fcntl.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 int64_t clock_wall_ms(void)
 {
@@ -18,6 +21,23 @@ int64_t clock_monotonic_ns(void)
 int64_t clock_monotonic_ms(void)
 {
     return clock_monotonic_ns() / 1000000;
+}
+
+int64_t clock_boot_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void clock_boot_id(char out[CLOCK_BOOT_ID_MAX])
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, out, CLOCK_BOOT_ID_MAX - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    out[n > 0 ? n : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
 }
 
 const char *clock_http_date(void)

@@ -2,6 +2,8 @@
  */
 #include "runner_kit.h"
 
+#include "executor/thermos/stream.h"
+
 static void test_a_killed_process_runs_again(void **unused)
 {
     (void)unused;
@@ -141,6 +143,54 @@ static void test_without_executor_the_task_ends(void **unused)
     }
 }
 
+/* The checkpoint as it would be had the machine booted since. */
+static void pretend_boot(const struct rig *r)
+{
+    struct buf file = {0}, changed = {0};
+    struct bytes record;
+    size_t at = 0;
+    char path[400];
+
+    (void)snprintf(path, sizeof path, "%s/.thermos/stream", r->dir);
+    assert_int_equal(file_read(path, 1 << 20, &file, NULL), 0);
+    while (stream_frame_next(buf_bytes(&file), &at, &record, NULL) == 1) {
+        uint8_t *boot_id;
+        struct buf body = {0};
+        char id[CLOCK_BOOT_ID_MAX];
+        clock_boot_id(id);
+        buf_add_bytes(&body, record);
+        boot_id = memmem(body.data, body.size, id, strlen(id));
+        if (boot_id != NULL)
+            *boot_id = *boot_id == '0' ? '1' : '0';
+        stream_frame(buf_bytes(&body), &changed);
+        buf_release(&body);
+    }
+    assert_int_equal(file_write(path, buf_bytes(&changed), 0600, false, NULL),
+                     0);
+    buf_release(&file);
+    buf_release(&changed);
+}
+
+static void test_nothing_lives_through_a_boot(void **unused)
+{
+    (void)unused;
+    struct script script = {
+        .name = "a",
+        .cmdline = "test -e up && exit 0; touch up; exec sleep 1000"};
+    struct rig r;
+    run_scripts(&r, &script, 1, false);
+    until_exists(&r, "up");
+    (void)kill(r.runner, SIGKILL);
+    until_runner_gone(&r);
+    pretend_boot(&r);
+    start(&r);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_FINISHED);
+    assert_true(exists(&r, ".logs/a/1"));
+    assert_false(exists(&r, ".logs/a/2"));
+    rig_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_an_adopted_process_ends_as_it_did),
         cmocka_unit_test(test_a_kill_survives_the_runner),
         cmocka_unit_test(test_without_executor_the_task_ends),
+        cmocka_unit_test(test_nothing_lives_through_a_boot),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

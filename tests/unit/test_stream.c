@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -155,6 +157,63 @@ static void test_damage_in_the_middle_is_reported(void **unused)
     expect_runs(3);
 }
 
+/* A full disk, as a limit on the size of files makes it. */
+static void limit_file(rlim_t size)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = size < limit.rlim_max ? size : limit.rlim_max;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static int append_run(struct stream *stream, uint32_t run, bool is_fact)
+{
+    Perigee__Thermos__Record record = PERIGEE__THERMOS__RECORD__INIT;
+    Perigee__Thermos__Process process = PERIGEE__THERMOS__PROCESS__INIT;
+    process.has_run = 1;
+    process.run = run;
+    record.process = &process;
+    return is_fact ? stream_append_fact(stream, &record, NULL)
+                   : stream_append(stream, &record, NULL);
+}
+
+static void test_facts_wait_for_room_on_the_disk(void **unused)
+{
+    (void)unused;
+    for (int late = 0; late < 2; late++) {
+        struct stream stream;
+        struct seen seen = {0};
+        (void)unlink(path);
+        write_three();
+        assert_int_equal(stream_open(&stream, path, note, &seen, NULL), 0);
+        limit_file((rlim_t)lseek(stream.fd, 0, SEEK_END) + 3);
+        assert_int_equal(append_run(&stream, 99, false), -ERR_IO);
+        assert_int_equal(append_run(&stream, 3, true), -ERR_IO);
+        assert_int_equal(append_run(&stream, 4, true), -ERR_IO);
+        assert_int_equal(append_run(&stream, 99, false), -ERR_IO);
+        limit_file(RLIM_INFINITY);
+        if (!late)
+            assert_int_equal(append_run(&stream, 5, false), 0);
+        stream_close(&stream, true);
+        expect_runs(late ? 5 : 6);
+    }
+}
+
+static void test_what_waits_is_bounded(void **unused)
+{
+    (void)unused;
+    struct stream stream;
+    struct seen seen = {0};
+    assert_int_equal(stream_open(&stream, path, note, &seen, NULL), 0);
+    limit_file(0);
+    for (uint32_t i = 0; i < 100 * 1000; i++)
+        assert_int_equal(append_run(&stream, i, true), -ERR_IO);
+    assert_true(stream.unwritten.size <= STREAM_UNWRITTEN_MAX);
+    limit_file(RLIM_INFINITY);
+    stream_close(&stream, false);
+}
+
 static void test_a_second_writer_is_refused(void **unused)
 {
     (void)unused;
@@ -190,6 +249,10 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_in_the_middle_is_reported,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_facts_wait_for_room_on_the_disk,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_waits_is_bounded, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_second_writer_is_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(
