@@ -21,6 +21,7 @@ static const struct route {
     api_call *call;
 } ROUTES[] = {
     {TYPE(CREATE_JOB), KEYED, api_create},
+    {TYPE(REPLACE_JOB), KEYED, api_create},
     {TYPE(KILL_JOB), KEYED, api_target},
     {TYPE(RESTART_JOB), KEYED, api_target},
     {TYPE(SCALE_JOB), KEYED, api_scale},

@@ -35,10 +35,46 @@ static int check_assets(struct aurora_program *p, const Perigee__Job *job,
     return 0;
 }
 
+static void answer_job(struct request *r, const struct job_key *key,
+                       const struct instance_list *touched, uint64_t sequence,
+                       int64_t now_ms, struct effects *fx)
+{
+    Answer *answer = api_answer_new(r);
+
+    answer->sequence = sequence;
+    answer->n_jobs = 1;
+    answer->jobs = arena_alloc(&r->arena, sizeof(void *));
+    answer->jobs[0] = view_job(aurora_job(&r->p->core, key), &r->arena);
+    answer->n_instances = touched->count;
+    if (touched->count > 0)
+        answer->instances = arena_memdup(
+            &r->arena, touched->item, touched->count * sizeof *touched->item);
+    api_answer(r, answer, now_ms, fx);
+}
+
+static int take_job(struct request *r, struct job_config *config,
+                    uint32_t instances, int64_t now_ms,
+                    struct instance_list *touched, uint64_t *sequence,
+                    struct err *err)
+{
+    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
+    struct aurora *core = &r->p->core;
+
+    if (r->call->type != PERIGEE__AURORA__CALL__TYPE__REPLACE_JOB)
+        return aurora_create_take(core, config, instances, now_ms, sequence,
+                                  err);
+    struct replacement how = {.instances = instances,
+                              .batch_size = create->batch_size,
+                              .message = create->message};
+    return aurora_replace_take(core, config, &how, now_ms, touched, sequence,
+                               err);
+}
+
 static void store_job(struct request *r, const Perigee__Job *job,
                       int64_t now_ms, struct effects *fx)
 {
     struct aurora_program *p = r->p;
+    struct instance_list touched = {0};
     struct job_config *config;
     struct err err = {0};
     uint32_t instances;
@@ -50,17 +86,11 @@ static void store_job(struct request *r, const Perigee__Job *job,
         return;
     }
     struct job_key key = config->key;
-    if (aurora_create_take(&p->core, config, instances, now_ms, &sequence,
-                           &err) < 0) {
+    if (take_job(r, config, instances, now_ms, &touched, &sequence, &err) < 0)
         api_refuse(r, &err, now_ms, fx);
-        return;
-    }
-    Answer *answer = api_answer_new(r);
-    answer->sequence = sequence;
-    answer->n_jobs = 1;
-    answer->jobs = arena_alloc(&r->arena, sizeof(void *));
-    answer->jobs[0] = view_job(aurora_job(&p->core, &key), &r->arena);
-    api_answer(r, answer, now_ms, fx);
+    else
+        answer_job(r, &key, &touched, sequence, now_ms, fx);
+    vec_free(&touched);
 }
 
 /* --- evaluating --- */

@@ -159,6 +159,32 @@ static int add_tasks(struct request *r, const struct job *job,
     return 0;
 }
 
+static bool has_config(const Answer *answer, const struct job_config *config)
+{
+    for (size_t i = 0; i < answer->n_configs; i++)
+        if (strcmp(answer->configs[i]->config_id, config->id) == 0)
+            return true;
+    return false;
+}
+
+/* What active tasks run that is not what the job says now. */
+static void add_configs(struct request *r, const struct job *job,
+                        Answer *answer)
+{
+    answer->configs =
+        arena_alloc(&r->arena, (job->active.count + 1) * sizeof(void *));
+    for (const struct task *t = job->active.first; t; t = t->next) {
+        if (t->config == job->config || has_config(answer, t->config))
+            continue;
+        Perigee__Aurora__ConfigView *view =
+            arena_alloc(&r->arena, sizeof *view);
+        perigee__aurora__config_view__init(view);
+        view->config_id = t->config->id;
+        view->job = (Perigee__Job *)job_of(t->config);
+        answer->configs[answer->n_configs++] = view;
+    }
+}
+
 static int find_job(struct request *r, const Perigee__Aurora__JobKey *wire,
                     bool also_removed, struct job **out, struct err *err)
 {
@@ -203,6 +229,7 @@ static void show_tasks(struct request *r, bool with_job, int64_t now_ms,
         answer->n_jobs = 1;
         answer->jobs = arena_alloc(&r->arena, sizeof(void *));
         answer->jobs[0] = view_job(job, &r->arena);
+        add_configs(r, job, answer);
     }
     api_answer(r, answer, now_ms, fx);
 }

@@ -191,6 +191,27 @@ static struct bytes pack_config(const Perigee__Job *job, struct buf *out)
     return buf_bytes(out);
 }
 
+/* Without what only the scheduler reads, and only when it decides: whom to
+ * tell, how to update, what else to place first, how often to try again. The
+ * bundle stays where a function of it runs with the task. */
+static void set_runs_id(const Perigee__Job *job, struct job_config *config)
+{
+    Perigee__Job copy = *job;
+    struct buf packed = {0};
+
+    copy.contact = NULL;
+    copy.n_metadata = copy.n_notify = 0;
+    copy.update = NULL;
+    copy.sla_policy = NULL;
+    copy.partition_policy = NULL;
+    copy.has_priority = copy.has_max_task_failures = false;
+    copy.place = copy.rank = NULL;
+    if (!job->health_check || !job->health_check->lua)
+        copy.bundle_hash = NULL;
+    job_config_id(pack_config(&copy, &packed), config->runs_id);
+    buf_release(&packed);
+}
+
 static struct job_config *build(struct aurora_program *p,
                                 const Perigee__Job *job,
                                 const struct job_key *key)
@@ -199,6 +220,7 @@ static struct job_config *build(struct aurora_program *p,
     struct job_config *config = job_config_new(key, pack_config(job, &packed));
 
     buf_release(&packed);
+    set_runs_id(job, config);
     config->is_service = job->service;
     config->priority = job->priority;
     config->failures_max =

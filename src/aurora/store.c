@@ -157,6 +157,7 @@ static void restore_restart(const Perigee__Aurora__JobRecord__Restart *r,
     if (!r)
         return;
     out->batch_size = r->batch_size;
+    out->is_replacement = r->replacement;
     out->message = r->message ? xstrdup(r->message) : NULL;
     for (size_t i = 0; i < r->n_left; i++)
         *vec_add(&out->left) = r->left[i];
@@ -342,6 +343,8 @@ static void save_job(const struct job *job, struct effects *fx)
         restart.n_under_way = job->restart.under_way.count;
         restart.under_way = job->restart.under_way.item;
         restart.message = job->restart.message;
+        restart.has_replacement = job->restart.is_replacement;
+        restart.replacement = job->restart.is_replacement;
         r.restart = &restart;
     }
     persist(fx, "job", bytes_of_text(job_store_key(&job->key, key)), &r.base);

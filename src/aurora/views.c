@@ -78,6 +78,7 @@ TaskView *view_task(struct aurora_program *p, const struct task *task,
                               task->state, task->failures, arena);
 
     out->ancestor_id = view_text(task->ancestor, arena);
+    out->config_id = task->config->id;
     if (task->placement)
         view_place(p, task->config, task->placement, task->id, out, arena);
     out->n_events = task->events.count;
@@ -107,6 +108,9 @@ JobView *view_job(const struct job *job, struct arena *arena)
         out->failed += t->state == TASK_FAILED || t->state == TASK_LOST;
     }
     out->created_ms = (uint64_t)job->created_ms;
+    out->config_id = job->config->id;
+    out->has_restarting = job->restart.batch_size > 0;
+    out->restarting = job->restart.left.count + job->restart.under_way.count;
     return out;
 }
 

@@ -203,6 +203,68 @@ int api_ask(struct cli *cli, const char *cluster,
     return decode_answer(cli, &response, out);
 }
 
+typedef int get_job(struct cli *cli, const char *cluster,
+                    const Perigee__Aurora__Call *call,
+                    Perigee__Aurora__Answer **out);
+
+static int ask_job(struct cli *cli, const struct job_key *key, get_job *how,
+                   Perigee__Aurora__Answer **out)
+{
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__Tasks tasks = PERIGEE__AURORA__CALL__TASKS__INIT;
+    Perigee__Aurora__JobKey wire_key;
+
+    api_key(key, &wire_key);
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__GET_JOB;
+    call.tasks = &tasks;
+    tasks.key = &wire_key;
+    return how(cli, key->cluster, &call, out);
+}
+
+int api_job_or_none(struct cli *cli, const struct job_key *key,
+                    Perigee__Aurora__Answer **out)
+{
+    return ask_job(cli, key, api_ask, out);
+}
+
+int api_job(struct cli *cli, const struct job_key *key,
+            Perigee__Aurora__Answer **out)
+{
+    char text[JOB_KEY_TEXT_MAX];
+    int rc = ask_job(cli, key, api_call, out);
+
+    if (rc == 0 && ((*out)->n_jobs == 0 || (*out)->jobs[0]->job == NULL))
+        return cli_refuse(cli, EXIT_API, NULL, "the scheduler has no job %s",
+                          job_key_text(key, text));
+    return rc;
+}
+
+int api_bundle(struct cli *cli, const char *cluster, const char *sha256,
+               const Perigee__Bundle **out)
+{
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__GetBundle get =
+        PERIGEE__AURORA__CALL__GET_BUNDLE__INIT;
+    Perigee__Aurora__Answer *answer;
+    ProtobufCMessage *message;
+    struct err err = {0};
+
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__GET_BUNDLE;
+    call.get_bundle = &get;
+    get.sha256 = (char *)sha256;
+    int rc = api_call(cli, cluster, &call, &answer);
+    if (rc != 0)
+        return rc;
+    if (codec_decode(&perigee__bundle__descriptor, "Bundle", MEDIA_PROTOBUF,
+                     bytes_of(answer->bundle.data, answer->bundle.len),
+                     &cli->arena, &message, &err) < 0)
+        return cli_fail(cli, EXIT_API, &err);
+    *out = (const Perigee__Bundle *)message;
+    return 0;
+}
+
 struct follower {
     struct cli *cli;
     api_event *event;

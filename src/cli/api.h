@@ -14,6 +14,16 @@ int api_call(struct cli *cli, const char *cluster,
 int api_ask(struct cli *cli, const char *cluster,
             const Perigee__Aurora__Call *call, Perigee__Aurora__Answer **out);
 
+/* The job and its tasks; answer->jobs[0] is there. */
+int api_job(struct cli *cli, const struct job_key *key,
+            Perigee__Aurora__Answer **out);
+/* The same; *out == NULL when there is no such job. */
+int api_job_or_none(struct cli *cli, const struct job_key *key,
+                    Perigee__Aurora__Answer **out);
+/* The bundle that a stored job came from, in the run's arena. */
+int api_bundle(struct cli *cli, const char *cluster, const char *sha256,
+               const Perigee__Bundle **out);
+
 /* Each event from `from_sequence` on, until it returns false. Reconnects where
  * it was. 0 when the callback stopped it; EXIT_TIMED_OUT is not reported. */
 typedef bool api_event(void *context, const Perigee__Aurora__Event *event);

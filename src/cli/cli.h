@@ -12,6 +12,7 @@
 /* Apache Aurora's client uses the same numbers. */
 enum exit_code {
     EXIT_OK = 0,
+    EXIT_DIFFERENT = 1,     /* diff, plan: there is something to change */
     EXIT_BAD_CONFIG = 3,    /* the job file, or a configuration file */
     EXIT_FAILED = 4,        /* the command was understood and did not succeed */
     EXIT_BAD_COMMAND = 5,   /* no such command */
@@ -42,8 +43,8 @@ struct cli {
 
     /* Options of single commands; NULL or 0 when not given. */
     const char *wait_for, *timeout, *message, *directory, *agents, *port,
-        *batch_size, *wait_until, *root;
-    bool no_wait, follow, accept_server, stderr_log;
+        *batch_size, *wait_until, *root, *host;
+    bool no_wait, follow, accept_server, stderr_log, source, prune;
 };
 
 /* Report a failure in the form asked for (--json: one document on stdout,

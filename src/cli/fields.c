@@ -33,8 +33,9 @@ static char *milli_text(uint64_t milli, const char *unit, struct arena *arena)
 {
     char text[32];
 
-    return arena_printf(
-        arena, "%s%s", text_from_milli((int64_t)milli, text, sizeof text), unit);
+    return arena_printf(arena, "%s%s",
+                        text_from_milli((int64_t)milli, text, sizeof text),
+                        unit);
 }
 
 static char *number_text(const char *name, uint64_t number, struct arena *arena)
@@ -91,8 +92,7 @@ static const char *scalar_text(const ProtobufCFieldDescriptor *field,
         return arena_printf(arena, "%d", *(const int32_t *)at);
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_SINT64:
-        return arena_printf(arena, "%lld",
-                            (long long)*(const int64_t *)at);
+        return arena_printf(arena, "%lld", (long long)*(const int64_t *)at);
     case PROTOBUF_C_TYPE_UINT32:
         return number_text(field->name, *(const uint32_t *)at, arena);
     case PROTOBUF_C_TYPE_UINT64:
@@ -209,8 +209,9 @@ static const char *line_of(const ProtobufCMessage *m, struct arena *arena)
     return NULL;
 }
 
-/* What an element of a list is called: its name, key, attribute, ... */
-static const char *element_name(const ProtobufCMessage *m)
+/* What an element of a list is called: its name, key, attribute, ...; *by gets
+ * that field. */
+static const char *element_name(const ProtobufCMessage *m, const char **by)
 {
     static const char *const names[] = {"name", "key", "attribute", "uri",
                                         "container_path"};
@@ -222,10 +223,11 @@ static const char *element_name(const ProtobufCMessage *m)
         if (field == NULL || field->type != PROTOBUF_C_TYPE_STRING ||
             field->label == PROTOBUF_C_LABEL_REPEATED)
             continue;
-        const char *text =
-            *(char *const *)((const char *)m + field->offset);
-        if (text != NULL && *text != '\0')
-            return text;
+        const char *text = *(char *const *)((const char *)m + field->offset);
+        if (text == NULL || *text == '\0')
+            continue;
+        *by = names[i];
+        return text;
     }
     return NULL;
 }
@@ -247,15 +249,18 @@ static void walk_message(struct walk *w, const ProtobufCMessage *m,
                          const char *prefix, const char *const *skip,
                          int depth);
 
-/* A message that is a field or an element: on one line, or with a heading. */
+/* A message that is a field or an element: on one line, or with a heading.
+ * `by` is the field that the heading shows already, or NULL. */
 static void walk_inner(struct walk *w, const ProtobufCMessage *m,
-                       const char *path, const char *label, int depth)
+                       const char *path, const char *label, const char *by,
+                       int depth)
 {
     const char *line = line_of(m, w->arena);
+    const char *const skip[] = {by, NULL};
 
     add(w, path, label, line, depth);
     if (line == NULL && depth < DEPTH_MAX)
-        walk_message(w, m, arena_printf(w->arena, "%s.", path), NULL,
+        walk_message(w, m, arena_printf(w->arena, "%s.", path), skip,
                      depth + 1);
 }
 
@@ -269,11 +274,11 @@ static void walk_list(struct walk *w, const ProtobufCFieldDescriptor *field,
         add(w, path, label, NULL, depth);
         for (size_t i = 0; i < count; i++) {
             const ProtobufCMessage *m = ((ProtobufCMessage *const *)items)[i];
-            const char *name = element_name(m);
+            const char *by = NULL, *name = element_name(m, &by);
             if (name == NULL)
                 name = arena_printf(w->arena, "%zu", i + 1);
-            walk_inner(w, m, arena_printf(w->arena, "%s[%s]", path, name),
-                       name, depth + 1);
+            walk_inner(w, m, arena_printf(w->arena, "%s[%s]", path, name), name,
+                       by, depth + 1);
         }
         return;
     }
@@ -315,7 +320,7 @@ static void walk_field(struct walk *w, const ProtobufCMessage *m,
     if (!is_set(m, field))
         return;
     if (field->type == PROTOBUF_C_TYPE_MESSAGE)
-        walk_inner(w, *(ProtobufCMessage *const *)at, path, label, depth);
+        walk_inner(w, *(ProtobufCMessage *const *)at, path, label, NULL, depth);
     else
         add(w, path, label, scalar_text(field, at, w->arena), depth);
 }

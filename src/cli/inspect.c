@@ -1,133 +1,204 @@
-/* inspect, check: what job files say, without a cluster. */
+/* inspect: what a job says, from its file without a cluster, or as the
+ * scheduler has stored it; --source: the files that a stored job came from. */
 #include "cli/api.h"
 #include "cli/command.h"
+#include "cli/fields.h"
 #include "cli/jobfile.h"
 
-#include "base/text.h"
+#include "wire/codec.h"
 #include "wire/json.h"
 
 #include <string.h>
 
-static void print_order(struct cli *cli, const Perigee__TaskConfig *task)
+enum { LABEL_WIDTH = 22 };
+
+/* --- a job, field by field --- */
+
+/* Lines behind the first stand below it. */
+static void print_text(struct cli *cli, const char *text, int indent)
 {
-    for (size_t i = 0; i < task->n_constraints; i++) {
-        const Perigee__OrderChain *chain = task->constraints[i];
-        buf_add_text(&cli->out, "  order       ");
-        for (size_t k = 0; k < chain->n_order; k++)
-            buf_addf(&cli->out, "%s%s", k ? " -> " : "", chain->order[k]);
+    for (const char *line = text;;) {
+        size_t size = strcspn(line, "\n");
+        buf_add(&cli->out, line, size);
         buf_add_char(&cli->out, '\n');
+        if (line[size] == '\0' || line[size + 1] == '\0')
+            return;
+        line += size + 1;
+        buf_addf(&cli->out, "%*s", indent, "");
     }
 }
 
-static void print_process(struct cli *cli, const Perigee__Process *process)
+static void print_line(struct cli *cli, const struct field_line *line)
 {
-    buf_addf(&cli->out, "\n  process '%s%s%s'\n", cli_colour(cli, CLI_BOLD),
-             process->name, cli_colour(cli, CLI_PLAIN));
-    buf_addf(&cli->out, "    cmdline       %s\n", process->cmdline);
-    buf_addf(&cli->out, "    max_failures  %u, min_duration %u s%s%s%s\n",
-             process->max_failures, process->min_duration,
-             process->daemon ? ", daemon" : "",
-             process->ephemeral ? ", ephemeral" : "",
-             process->final ? ", final" : "");
-    for (size_t i = 0; i < process->n_env; i++)
-        buf_addf(&cli->out, "    env           %s=%s\n", process->env[i]->name,
-                 process->env[i]->value);
-}
+    int indent = 2 + 2 * line->depth;
+    int width = LABEL_WIDTH - 2 * line->depth;
+    int size = (int)strlen(line->label);
 
-static void print_constraint(struct cli *cli,
-                             const Perigee__HostConstraint *constraint)
-{
-    buf_addf(&cli->out, "  constraint  %s ", constraint->attribute);
-    if (constraint->kind == PERIGEE__HOST_CONSTRAINT__KIND__LIMIT) {
-        buf_addf(&cli->out, "at most %u per value\n", constraint->limit);
+    if (line->text == NULL) {
+        buf_addf(&cli->out, "%*s%s%s%s\n", indent, "",
+                 cli_colour(cli, CLI_BOLD), line->label,
+                 cli_colour(cli, CLI_PLAIN));
         return;
     }
-    buf_add_text(&cli->out,
-                 constraint->kind == PERIGEE__HOST_CONSTRAINT__KIND__NONE_OF
-                     ? "none of"
-                     : "one of");
-    for (size_t i = 0; i < constraint->n_values; i++)
-        buf_addf(&cli->out, "%s %s", i ? "," : "", constraint->values[i]);
-    buf_add_char(&cli->out, '\n');
+    if (width < size)
+        width = size;
+    buf_addf(&cli->out, "%*s%s%s%s%*s  ", indent, "", cli_colour(cli, CLI_DIM),
+             line->label, cli_colour(cli, CLI_PLAIN), width - size, "");
+    print_text(cli, line->text, indent + width + 2);
 }
 
 static void print_job(struct cli *cli, const Perigee__Job *job)
 {
-    const Perigee__TaskConfig *task = job->task;
-    const Perigee__ResourceAmounts *need = task->resources;
-    char cpu[32];
+    static const char *const skip[] = {"cluster", "role", "environment", "name",
+                                       NULL};
+    struct field_list list = {0};
 
     buf_addf(&cli->out, "%sjob %s/%s/%s/%s%s\n", cli_colour(cli, CLI_BOLD),
              job->cluster, job->role, job->environment, job->name,
              cli_colour(cli, CLI_PLAIN));
-    buf_addf(&cli->out, "  %s, %u instance%s, tier %s\n",
-             job->service ? "service" : "batch job", job->instances,
-             job->instances == 1 ? "" : "s",
-             job->tier != NULL && job->tier[0] ? job->tier : "preemptible");
-    for (size_t i = 0; i < job->n_constraints; i++)
-        print_constraint(cli, job->constraints[i]);
-    for (size_t i = 0; i < job->n_port_names; i++)
-        buf_addf(&cli->out, "  port        %s\n", job->port_names[i]);
-    buf_addf(&cli->out,
-             "task '%s'\n  needs       cpu %s, ram %llu MB, disk %llu MB\n",
-             task->name,
-             text_from_milli((int64_t)need->cpu_milli, cpu, sizeof cpu),
-             (unsigned long long)need->ram_bytes >> 20,
-             (unsigned long long)need->disk_bytes >> 20);
-    for (size_t i = 0; i < task->n_fetch; i++)
-        buf_addf(&cli->out, "  fetch       %s\n", task->fetch[i]->uri);
-    print_order(cli, task);
-    for (size_t i = 0; i < task->n_processes; i++)
-        print_process(cli, task->processes[i]);
+    fields_of(&job->base, skip, &cli->arena, &list);
+    for (uint32_t i = 0; i < list.count; i++)
+        print_line(cli, &list.item[i]);
+    vec_free(&list);
 }
 
-int inspect_run(struct cli *cli)
+static void show_job(struct cli *cli, const Perigee__Job *job)
+{
+    if (cli->json)
+        api_print_json(cli, &job->base);
+    else
+        print_job(cli, job);
+}
+
+static int inspect_file(struct cli *cli, const struct job_key *key,
+                        const char *file)
 {
     Perigee__Evaluation *evaluation = NULL;
     const Perigee__Job *job;
-    struct job_key key;
-    int rc;
+    int rc = jobfile_evaluate(cli, file, &evaluation);
 
-    if ((rc = cli_key(cli, 0, &key, NULL)) != 0 ||
-        (rc = jobfile_evaluate(cli, cli->arg[1], &evaluation)) != 0)
-        return rc;
-    rc = jobfile_find(cli, cli->arg[1], evaluation, &key, &job);
-    if (rc == 0 && cli->json)
-        api_print_json(cli, &job->base);
-    else if (rc == 0)
-        print_job(cli, job);
+    if (rc == 0)
+        rc = jobfile_find(cli, file, evaluation, key, &job);
+    if (rc == 0)
+        show_job(cli, job);
     jobfile_free(evaluation);
     return rc;
 }
 
-/* check: every file is looked at, whatever the one before was like. */
-int check_run(struct cli *cli)
+/* --- the stored source --- */
+
+static void source_json(struct cli *cli, const char *hash,
+                        const Perigee__Bundle *bundle)
 {
     struct json_writer w;
-    int worst = EXIT_OK;
 
-    for (int i = 0; i < cli->arg_count; i++) {
-        Perigee__Evaluation *evaluation = NULL;
-        int rc = jobfile_evaluate(cli, cli->arg[i], &evaluation);
-
-        if (rc != 0) {
-            worst = rc;
-            if (cli->json)
-                return rc;
-            continue;
-        }
-        if (!cli->json)
-            buf_addf(&cli->out, "%s: fine, %zu job%s\n", cli->arg[i],
-                     evaluation->n_jobs, evaluation->n_jobs == 1 ? "" : "s");
-        jobfile_free(evaluation);
-    }
-    if (cli->json) {
-        json_init(&w, &cli->out, 2);
+    json_init(&w, &cli->out, 2);
+    json_begin_object(&w);
+    json_put_string(&w, "bundle_hash", hash);
+    json_put_string(&w, "entry", bundle->entry);
+    json_put_string(&w, "stdlib_hash", bundle->stdlib_hash);
+    json_key(&w, "parameters");
+    json_begin_object(&w);
+    for (size_t i = 0; i < bundle->n_parameters; i++)
+        json_put_string(&w, bundle->parameters[i]->name,
+                        bundle->parameters[i]->value);
+    json_end_object(&w);
+    json_key(&w, "files");
+    json_begin_array(&w);
+    for (size_t i = 0; i < bundle->n_files; i++) {
+        const Perigee__BundleFile *file = bundle->files[i];
         json_begin_object(&w);
-        json_put_bool(&w, "ok", true);
-        json_put_int(&w, "files", cli->arg_count);
+        json_put_string(&w, "path", file->path);
+        json_put_bool(&w, "asset", file->asset);
+        json_put_string(&w, "sha256", file->sha256);
+        json_put_int(&w, "size_bytes", (int64_t)file->size_bytes);
+        if (!file->asset) {
+            json_key(&w, "content");
+            json_text_n(&w, bytes_of(file->content.data, file->content.len));
+        }
         json_end_object(&w);
-        buf_add_char(&cli->out, '\n');
     }
-    return worst;
+    json_end_array(&w);
+    json_end_object(&w);
+    buf_add_char(&cli->out, '\n');
+}
+
+static void source_text(struct cli *cli, const Perigee__Bundle *bundle)
+{
+    const char *dim = cli_colour(cli, CLI_DIM);
+    const char *plain = cli_colour(cli, CLI_PLAIN);
+
+    for (size_t i = 0; i < bundle->n_parameters; i++)
+        buf_addf(&cli->out, "%s-- parameter %s = %s%s\n", dim,
+                 bundle->parameters[i]->name, bundle->parameters[i]->value,
+                 plain);
+    for (size_t i = 0; i < bundle->n_files; i++) {
+        const Perigee__BundleFile *file = bundle->files[i];
+        bool is_entry = strcmp(file->path, bundle->entry) == 0;
+        buf_addf(&cli->out, "%s-- %s%s, %llu bytes, sha256 %.12s%s\n", dim,
+                 file->path,
+                 file->asset ? " (asset)"
+                 : is_entry  ? " (the job file)"
+                             : "",
+                 (unsigned long long)file->size_bytes, file->sha256, plain);
+        if (file->asset)
+            continue;
+        buf_add(&cli->out, file->content.data, file->content.len);
+        if (file->content.len > 0 &&
+            file->content.data[file->content.len - 1] != '\n')
+            buf_add_char(&cli->out, '\n');
+    }
+}
+
+static int inspect_source(struct cli *cli, const struct job_key *key,
+                          const Perigee__Job *job)
+{
+    const Perigee__Bundle *bundle;
+    char text[JOB_KEY_TEXT_MAX];
+
+    if (job->bundle_hash == NULL || job->bundle_hash[0] == '\0')
+        return cli_refuse(cli, EXIT_FAILED,
+                          "it was created from JSON; `clusterctl inspect KEY` "
+                          "shows what is stored",
+                          "job %s came from no job file",
+                          job_key_text(key, text));
+    int rc = api_bundle(cli, key->cluster, job->bundle_hash, &bundle);
+    if (rc != 0)
+        return rc;
+    if (cli->json)
+        source_json(cli, job->bundle_hash, bundle);
+    else
+        source_text(cli, bundle);
+    return EXIT_OK;
+}
+
+static int inspect_stored(struct cli *cli, const struct job_key *key)
+{
+    Perigee__Aurora__Answer *answer;
+    int rc = api_job(cli, key, &answer);
+
+    if (rc != 0)
+        return rc;
+    const Perigee__Job *job = answer->jobs[0]->job;
+    if (cli->source)
+        return inspect_source(cli, key, job);
+    show_job(cli, job);
+    return EXIT_OK;
+}
+
+int inspect_run(struct cli *cli)
+{
+    struct job_key key;
+    int rc = cli_key(cli, 0, &key, NULL);
+
+    if (rc != 0)
+        return rc;
+    if (cli->arg_count == 1)
+        return inspect_stored(cli, &key);
+    if (cli->source)
+        return cli_refuse(cli, EXIT_BAD_PARAMETER,
+                          "--source shows what the cluster has stored: leave "
+                          "the file out",
+                          "both --source and a file are given");
+    return inspect_file(cli, &key, cli->arg[1]);
 }

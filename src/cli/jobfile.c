@@ -1,9 +1,6 @@
 /* Choosing, evaluating and searching job files. */
 #include "cli/jobfile.h"
 
-#include "cli/api.h"
-#include "wire/json.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,9 +22,46 @@ int jobfile_choose(struct cli *cli, const struct job_key *key, int index,
     return 0;
 }
 
+void jobfile_problems_json(struct json_writer *w, const char *file,
+                           const Perigee__Evaluation *evaluation)
+{
+    for (size_t i = 0; i < evaluation->n_problems; i++) {
+        const Perigee__Problem *p = evaluation->problems[i];
+        json_begin_object(w);
+        json_put_string(w, "message", p->message ? p->message : "");
+        json_put_string(w, "file", p->file ? p->file : file);
+        json_put_int(w, "line", p->line);
+        if (p->object != NULL)
+            json_put_string(w, "object", p->object);
+        if (p->field != NULL)
+            json_put_string(w, "field", p->field);
+        if (p->source != NULL)
+            json_put_string(w, "source", p->source);
+        if (p->has_mark)
+            json_put_int(w, "column", p->mark);
+        if (p->expected != NULL)
+            json_put_string(w, "expected", p->expected);
+        if (p->nearest != NULL)
+            json_put_string(w, "nearest", p->nearest);
+        if (p->count > 1)
+            json_put_int(w, "count", p->count);
+        json_put_bool(w, "runtime", p->runtime);
+        json_end_object(w);
+    }
+}
+
+void jobfile_error_json(struct json_writer *w, const char *file,
+                        const struct err *err)
+{
+    json_begin_object(w);
+    json_put_string(w, "message", err->text);
+    json_put_string(w, "file", file);
+    json_end_object(w);
+}
+
 /* The problems as data: {"error": {..., "problems": [...]}}. */
-static void problems_json(struct cli *cli, const char *file,
-                          const Perigee__Evaluation *evaluation)
+static void report_json(struct cli *cli, const char *file,
+                        const Perigee__Evaluation *evaluation)
 {
     struct json_writer w;
 
@@ -41,42 +75,39 @@ static void problems_json(struct cli *cli, const char *file,
     json_put_string(&w, "place", file);
     json_key(&w, "problems");
     json_begin_array(&w);
-    for (size_t i = 0; i < evaluation->n_problems; i++) {
-        const Perigee__Problem *p = evaluation->problems[i];
-        json_begin_object(&w);
-        json_put_string(&w, "message", p->message ? p->message : "");
-        json_put_string(&w, "file", p->file ? p->file : file);
-        json_put_int(&w, "line", p->line);
-        if (p->object != NULL)
-            json_put_string(&w, "object", p->object);
-        if (p->field != NULL)
-            json_put_string(&w, "field", p->field);
-        if (p->expected != NULL)
-            json_put_string(&w, "expected", p->expected);
-        if (p->nearest != NULL)
-            json_put_string(&w, "nearest", p->nearest);
-        json_end_object(&w);
-    }
+    jobfile_problems_json(&w, file, evaluation);
     json_end_array(&w);
     json_end_object(&w);
     json_end_object(&w);
     buf_add_char(&cli->out, '\n');
 }
 
-static int report_problems(struct cli *cli, const char *file,
-                           const Perigee__Evaluation *evaluation)
+void jobfile_print_problems(struct cli *cli,
+                            const Perigee__Evaluation *evaluation)
 {
     struct buf text = {0};
 
-    if (cli->json) {
-        problems_json(cli, file, evaluation);
-        return EXIT_BAD_CONFIG;
-    }
     cli_progress_done(cli);
     script_print_problems(evaluation, cli->talks, &text);
     fputs(buf_text(&text), stderr);
     buf_release(&text);
+}
+
+int jobfile_report(struct cli *cli, const char *file,
+                   const Perigee__Evaluation *evaluation)
+{
+    if (cli->json)
+        report_json(cli, file, evaluation);
+    else
+        jobfile_print_problems(cli, evaluation);
     return EXIT_BAD_CONFIG;
+}
+
+int jobfile_look(struct cli *cli, const char *file, Perigee__Evaluation **out,
+                 struct err *err)
+{
+    return script_evaluate_file(file, cli->root, cli->parameter,
+                                cli->parameter_count, &SCRIPT_LIMITS, out, err);
 }
 
 int jobfile_evaluate(struct cli *cli, const char *file,
@@ -84,13 +115,11 @@ int jobfile_evaluate(struct cli *cli, const char *file,
 {
     struct err err = {0};
 
-    if (script_evaluate_file(file, cli->root, cli->parameter,
-                             cli->parameter_count, &SCRIPT_LIMITS, out,
-                             &err) < 0)
+    if (jobfile_look(cli, file, out, &err) < 0)
         return cli_fail(cli, EXIT_BAD_CONFIG, &err);
     if ((*out)->n_problems == 0)
         return 0;
-    int rc = report_problems(cli, file, *out);
+    int rc = jobfile_report(cli, file, *out);
     jobfile_free(*out);
     *out = NULL;
     return rc;
@@ -102,7 +131,17 @@ void jobfile_free(Perigee__Evaluation *evaluation)
         perigee__evaluation__free_unpacked(evaluation, NULL);
 }
 
-static bool is_job(const Perigee__Job *job, const struct job_key *key)
+struct job_key jobfile_key(const Perigee__Job *job)
+{
+    struct job_key key = {0};
+
+    /* An evaluated job has passed the same checks. */
+    (void)job_key_make(job->cluster, job->role, job->environment, job->name,
+                       &key, NULL);
+    return key;
+}
+
+bool jobfile_is(const Perigee__Job *job, const struct job_key *key)
 {
     return strcmp(job->cluster, key->cluster) == 0 &&
            strcmp(job->role, key->role) == 0 &&
@@ -118,7 +157,7 @@ int jobfile_find(struct cli *cli, const char *file,
     char text[JOB_KEY_TEXT_MAX];
 
     for (size_t i = 0; i < evaluation->n_jobs; i++)
-        if (is_job(evaluation->jobs[i], key)) {
+        if (jobfile_is(evaluation->jobs[i], key)) {
             *out = evaluation->jobs[i];
             buf_release(&known);
             return 0;

@@ -93,21 +93,6 @@ static void print_job_line(struct cli *cli,
              view->active, view->finished, view->failed);
 }
 
-static int get_job(struct cli *cli, const struct job_key *key,
-                   Perigee__Aurora__Answer **answer)
-{
-    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
-    Perigee__Aurora__Call__Tasks tasks = PERIGEE__AURORA__CALL__TASKS__INIT;
-    Perigee__Aurora__JobKey wire_key;
-
-    api_key(key, &wire_key);
-    call.has_type = true;
-    call.type = PERIGEE__AURORA__CALL__TYPE__GET_JOB;
-    call.tasks = &tasks;
-    tasks.key = &wire_key;
-    return api_call(cli, key->cluster, &call, answer);
-}
-
 int status_run(struct cli *cli)
 {
     Perigee__Aurora__Answer *answer;
@@ -116,7 +101,7 @@ int status_run(struct cli *cli)
     int rc;
 
     if ((rc = cli_key(cli, 0, &key, NULL)) != 0 ||
-        (rc = get_job(cli, &key, &answer)) != 0)
+        (rc = api_job(cli, &key, &answer)) != 0)
         return rc;
     if (cli->json) {
         api_print_json(cli, &answer->base);

@@ -203,8 +203,8 @@ static int decide(struct watch *w, const Perigee__Aurora__Answer *a, bool first,
                  c.running, c.finished);
     if (w->goal == WATCH_GONE)
         return c.active == 0 ? 1 : 0;
-    if (missing(w) == 0)
-        return 1;
+    if (missing(w) == 0) /* a rolling restart is over when none is left */
+        return a->n_jobs == 0 || a->jobs[0]->restarting == 0;
     *culprit = c.failed;
     return c.failed != NULL && c.active == 0 ? -1 : 0;
 }

@@ -174,6 +174,22 @@ int aurora_restart(struct aurora *a, const struct job_key *key,
 int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
                  int64_t now_ms, struct instance_list *touched,
                  uint64_t *sequence, struct err *err);
+struct replacement {
+    uint32_t instances;
+    uint32_t batch_size; /* 0: all at once */
+    const char *message; /* may be NULL */
+};
+/* A service runs `config` from now on: instances are added or killed as in
+ * aurora_scale, and those that run something else are restarted batch by batch
+ * as in aurora_restart. Tasks that wait, and those for which only what the
+ * scheduler reads has changed (see job_config.runs_id), take the new one
+ * without a restart. A restart or replacement under way goes on into this one,
+ * so a bad version is cured by replacing it again. Takes the caller's reference
+ * of `config`, also on failure. ERR_CONFLICT: not a service. */
+int aurora_replace_take(struct aurora *a, struct job_config *config,
+                        const struct replacement *how, int64_t now_ms,
+                        struct instance_list *touched, uint64_t *sequence,
+                        struct err *err);
 /* `more` instances behind the highest one. */
 int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
                int64_t now_ms, struct instance_list *touched,

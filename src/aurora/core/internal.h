@@ -61,3 +61,14 @@ void group_remove(struct aurora *a, struct task *task);
 void group_rotate(struct aurora *a, struct job_config *config);
 /* Hosts that did not fit the job's groups may fit now. */
 void group_retry(struct aurora *a, const struct job *job);
+
+/* requests.c: what replace.c shares with it. */
+/* Alive, not being killed, with active tasks; else ERR_NOT_FOUND or
+ * ERR_CONFLICT. */
+int request_find_running(const struct aurora *a, const struct job_key *key,
+                         struct job **out, struct err *err);
+int request_check_count(const struct aurora *a, uint32_t wanted,
+                        struct err *err);
+/* Tell of the change, then start or kill what it takes. */
+void request_set_count(struct aurora *a, struct job *job, uint32_t wanted,
+                       int64_t now_ms, struct instance_list *touched);

@@ -65,7 +65,9 @@ struct job_config {
     struct job_config *group_prev, *group_next; /* aurora's list of groups */
     uint32_t waiting_count;
 
-    char id[CONFIG_ID_MAX]; /* hash of `bytes` */
+    char id[CONFIG_ID_MAX];      /* hash of `bytes` */
+    char runs_id[CONFIG_ID_MAX]; /* hash of what matters to a task that runs:
+                                    equal ones need no restart */
     bool is_service;
     bool is_host_bound; /* some constraint is about "host" */
     bool is_dedicated;  /* some constraint is about "dedicated" */

@@ -39,8 +39,8 @@ static int find_job(const struct aurora *a, const struct job_key *key,
 }
 
 /* Jobs that may take more work: alive and not being killed. */
-static int find_running_job(const struct aurora *a, const struct job_key *key,
-                            struct job **out, struct err *err)
+int request_find_running(const struct aurora *a, const struct job_key *key,
+                         struct job **out, struct err *err)
 {
     char text[JOB_KEY_TEXT_MAX];
     int rc = find_job(a, key, out, err);
@@ -56,7 +56,8 @@ static int find_running_job(const struct aurora *a, const struct job_key *key,
     return 0;
 }
 
-static int check_count(const struct aurora *a, uint32_t wanted, struct err *err)
+int request_check_count(const struct aurora *a, uint32_t wanted,
+                        struct err *err)
 {
     if (wanted > 0 && wanted <= a->limits.tasks_per_job_max)
         return 0;
@@ -86,7 +87,7 @@ static int check_create(const struct aurora *a, const struct job *job,
     if (!job && a->jobs.count >= JOBS_MAX)
         return err_set(err, ERR_BUSY, "this scheduler has %u jobs: want fewer",
                        a->jobs.count);
-    return check_count(a, instances, err);
+    return request_check_count(a, instances, err);
 }
 
 int aurora_create_take(struct aurora *a, struct job_config *config,
@@ -227,7 +228,7 @@ int aurora_restart(struct aurora *a, const struct job_key *key,
 {
     struct job *job;
     struct task_numbers numbers = {0};
-    int rc = find_running_job(a, key, &job, err);
+    int rc = request_find_running(a, key, &job, err);
 
     if (rc < 0)
         return rc;
@@ -301,26 +302,34 @@ static uint32_t instances_now(const struct job *job)
     return job->config->is_service ? count_living(job) : job->instances;
 }
 
+/* The event comes first: its number is that of the change. */
+void request_set_count(struct aurora *a, struct job *job, uint32_t wanted,
+                       int64_t now_ms, struct instance_list *touched)
+{
+    uint32_t have = instances_now(job);
+    uint32_t first = job->config->is_service ? 0 : behind_highest(job);
+
+    job->instances = wanted;
+    records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
+    if (wanted > have)
+        start_more(a, job, first, wanted - have, now_ms, touched);
+    else
+        kill_highest(a, job, have - wanted, now_ms, touched);
+}
+
 int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
                  int64_t now_ms, struct instance_list *touched,
                  uint64_t *sequence, struct err *err)
 {
     struct job *job;
-    int rc = find_running_job(a, key, &job, err);
+    int rc = request_find_running(a, key, &job, err);
 
     if (rc == 0)
-        rc = check_count(a, wanted, err);
+        rc = request_check_count(a, wanted, err);
     if (rc < 0)
         return rc;
-    uint32_t have = instances_now(job);
-    uint32_t first = job->config->is_service ? 0 : behind_highest(job);
-    job->instances = wanted;
-    records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
-    *sequence = a->events.next - 1;
-    if (wanted > have)
-        start_more(a, job, first, wanted - have, now_ms, touched);
-    else
-        kill_highest(a, job, have - wanted, now_ms, touched);
+    *sequence = a->events.next;
+    request_set_count(a, job, wanted, now_ms, touched);
     return 0;
 }
 
@@ -329,14 +338,14 @@ int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
                uint64_t *sequence, struct err *err)
 {
     struct job *job;
-    int rc = find_running_job(a, key, &job, err);
+    int rc = request_find_running(a, key, &job, err);
 
     if (rc < 0)
         return rc;
     uint32_t first = behind_highest(job);
     if (more == 0 || more > a->limits.tasks_per_job_max)
-        return check_count(a, more, err);
-    rc = check_count(a, instances_now(job) + more, err);
+        return request_check_count(a, more, err);
+    rc = request_check_count(a, instances_now(job) + more, err);
     if (rc < 0)
         return rc;
     if (first > INSTANCES_MAX - more)

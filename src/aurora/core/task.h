@@ -74,6 +74,7 @@ void task_list_remove(struct task_list *list, struct task *task);
 struct restart {
     uint32_t batch_size; /* 0: no restart under way */
     bool is_busy;        /* being moved on just now */
+    bool is_replacement; /* what runs the job's config already is done */
     VEC(uint32_t) left;
     VEC(uint32_t) under_way;
     char *message; /* owned; NULL without */

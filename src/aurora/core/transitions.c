@@ -227,6 +227,8 @@ static void restart_next_batch(struct aurora *a, struct job *job,
         vec_remove(&r->left, 0);
         if (!task_can_restart(task))
             continue; /* it starts afresh, or is on its way out */
+        if (r->is_replacement && task->config == job->config)
+            continue; /* it ended meanwhile, and came back as the new one */
         *vec_add(&r->under_way) = instance;
         (void)task_go(a, task, TASK_RESTARTING, message, now_ms);
     }

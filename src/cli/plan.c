@@ -1,0 +1,340 @@
+#include "cli/plan.h"
+
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/jobfile.h"
+
+#include <string.h>
+
+/* --- what runs --- */
+
+struct running {
+    VEC(const Perigee__Job *) jobs; /* the arena's */
+};
+
+/* Every job of a role, page by page. */
+static int list_role(struct cli *cli, const char *cluster, const char *role,
+                     struct running *out)
+{
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__List list = PERIGEE__AURORA__CALL__LIST__INIT;
+    Perigee__Aurora__Answer *answer;
+    int rc;
+
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__LIST_JOBS;
+    call.list = &list;
+    list.cluster = (char *)cluster;
+    list.role = (char *)role;
+    do {
+        if ((rc = api_call(cli, cluster, &call, &answer)) != 0)
+            return rc;
+        for (size_t i = 0; i < answer->n_jobs; i++)
+            if (answer->jobs[i]->job != NULL)
+                *vec_add(&out->jobs) = answer->jobs[i]->job;
+        list.cursor = answer->cursor;
+    } while (answer->cursor != NULL && answer->cursor[0] != '\0');
+    return 0;
+}
+
+static bool was_listed(const Perigee__Evaluation *evaluation, size_t at)
+{
+    for (size_t i = 0; i < at; i++)
+        if (strcmp(evaluation->jobs[i]->cluster,
+                   evaluation->jobs[at]->cluster) == 0 &&
+            strcmp(evaluation->jobs[i]->role, evaluation->jobs[at]->role) == 0)
+            return true;
+    return false;
+}
+
+static int list_running(struct cli *cli, const Perigee__Evaluation *evaluation,
+                        struct running *out)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < evaluation->n_jobs && rc == 0; i++)
+        if (!was_listed(evaluation, i))
+            rc = list_role(cli, evaluation->jobs[i]->cluster,
+                           evaluation->jobs[i]->role, out);
+    return rc;
+}
+
+static const Perigee__Job *find_running(const struct running *running,
+                                        const struct job_key *key)
+{
+    for (uint32_t i = 0; i < running->jobs.count; i++)
+        if (jobfile_is(running->jobs.item[i], key))
+            return running->jobs.item[i];
+    return NULL;
+}
+
+/* --- steps --- */
+
+static struct plan_step *add_step(struct plan *plan, enum plan_kind kind,
+                                  const struct job_key *key)
+{
+    struct plan_step *step = vec_add(&plan->steps);
+
+    *step = (struct plan_step){.kind = kind, .key = *key};
+    plan->count[kind]++;
+    return step;
+}
+
+static enum plan_kind kind_of(const Perigee__Job *runs, const Perigee__Job *job,
+                              const struct change_list *changes)
+{
+    if (changes->count == 0)
+        return runs->instances == job->instances ? PLAN_KEEP : PLAN_SCALE;
+    return runs->service && job->service ? PLAN_UPDATE : PLAN_STUCK;
+}
+
+static void plan_job(struct cli *cli, struct plan *plan,
+                     const struct running *running, const Perigee__Job *job)
+{
+    struct job_key key = jobfile_key(job);
+    const Perigee__Job *runs = find_running(running, &key);
+    struct change_list changes = {0};
+    char text[JOB_KEY_TEXT_MAX];
+
+    if (runs == NULL) {
+        add_step(plan, PLAN_CREATE, &key)->job = job;
+        return;
+    }
+    change_find(cli, runs, job, &changes);
+    struct plan_step *step = add_step(plan, kind_of(runs, job, &changes), &key);
+    step->job = job;
+    step->runs = runs;
+    step->changes = changes;
+    if (step->kind == PLAN_STUCK)
+        step->why = arena_printf(
+            &cli->arena,
+            "only services are changed while they run: `clusterctl killall "
+            "%s`, then apply again",
+            job_key_text(&key, text));
+}
+
+/* --- removals --- */
+
+static bool is_in_scope(const Perigee__Evaluation *evaluation,
+                        const Perigee__Job *runs)
+{
+    for (size_t i = 0; i < evaluation->n_jobs; i++) {
+        const Perigee__Job *job = evaluation->jobs[i];
+        if (strcmp(job->cluster, runs->cluster) == 0 &&
+            strcmp(job->role, runs->role) == 0 &&
+            strcmp(job->environment, runs->environment) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_in_file(const Perigee__Evaluation *evaluation,
+                       const struct job_key *key)
+{
+    for (size_t i = 0; i < evaluation->n_jobs; i++)
+        if (jobfile_is(evaluation->jobs[i], key))
+            return true;
+    return false;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* Was it created from a file of this name? */
+static int came_from(struct cli *cli, const Perigee__Job *runs,
+                     const char *file, bool *out)
+{
+    const Perigee__Bundle *bundle;
+
+    *out = false;
+    if (runs->bundle_hash == NULL || runs->bundle_hash[0] == '\0')
+        return 0;
+    int rc = api_bundle(cli, runs->cluster, runs->bundle_hash, &bundle);
+    if (rc == 0)
+        *out = strcmp(base_name(bundle->entry), base_name(file)) == 0;
+    return rc;
+}
+
+static int plan_removals(struct cli *cli, const char *file,
+                         const Perigee__Evaluation *evaluation,
+                         const struct running *running, struct plan *plan)
+{
+    for (uint32_t i = 0; i < running->jobs.count; i++) {
+        const Perigee__Job *runs = running->jobs.item[i];
+        struct job_key key = jobfile_key(runs);
+        bool is_ours;
+
+        if (!is_in_scope(evaluation, runs) || is_in_file(evaluation, &key))
+            continue;
+        int rc = came_from(cli, runs, file, &is_ours);
+        if (rc != 0)
+            return rc;
+        if (is_ours)
+            add_step(plan, PLAN_REMOVE, &key)->runs = runs;
+    }
+    return 0;
+}
+
+/* --- making it --- */
+
+/* The operators' objects have no door in the scheduler. */
+static int check_objects(struct cli *cli, const char *file,
+                         const Perigee__Evaluation *evaluation)
+{
+    const char *what = evaluation->n_quotas   ? "Quota"
+                       : evaluation->n_roles  ? "Role"
+                       : evaluation->n_users  ? "User"
+                       : evaluation->n_groups ? "Group"
+                                              : NULL;
+
+    if (what == NULL)
+        return 0;
+    return cli_refuse(cli, EXIT_BAD_CONFIG,
+                      "leave it out of this file; its jobs can be applied",
+                      "%s: no scheduler of this release takes a %s", file,
+                      what);
+}
+
+int plan_make(struct cli *cli, const char *file,
+              const Perigee__Evaluation *evaluation, bool prune,
+              struct plan *out)
+{
+    struct running running = {0};
+    int rc = check_objects(cli, file, evaluation);
+
+    *out = (struct plan){0};
+    if (rc == 0)
+        rc = list_running(cli, evaluation, &running);
+    for (size_t i = 0; i < evaluation->n_jobs && rc == 0; i++)
+        plan_job(cli, out, &running, evaluation->jobs[i]);
+    if (rc == 0 && prune)
+        rc = plan_removals(cli, file, evaluation, &running, out);
+    vec_free(&running.jobs);
+    return rc;
+}
+
+void plan_release(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->steps.count; i++)
+        vec_free(&plan->steps.item[i].changes);
+    vec_free(&plan->steps);
+}
+
+bool plan_is_empty(const struct plan *plan)
+{
+    return plan->steps.count == plan->count[PLAN_KEEP];
+}
+
+const char *plan_verb(enum plan_kind kind)
+{
+    static const char *const verb[] = {"keep",  "create", "update",
+                                       "scale", "remove", "stuck"};
+
+    return verb[kind];
+}
+
+/* --- showing it --- */
+
+static void print_step(struct cli *cli, const struct plan_step *step)
+{
+    static const enum cli_colour colour[] = {CLI_DIM,    CLI_GREEN, CLI_YELLOW,
+                                             CLI_YELLOW, CLI_RED,   CLI_RED};
+    char text[JOB_KEY_TEXT_MAX];
+
+    buf_addf(&cli->out, "%s%-6s%s  %s", cli_colour(cli, colour[step->kind]),
+             plan_verb(step->kind), cli_colour(cli, CLI_PLAIN),
+             job_key_text(&step->key, text));
+    if (step->runs != NULL && step->job != NULL &&
+        step->runs->instances != step->job->instances)
+        buf_addf(&cli->out, "  %u -> %u instances", step->runs->instances,
+                 step->job->instances);
+    else if (step->kind == PLAN_CREATE || step->kind == PLAN_REMOVE)
+        buf_addf(&cli->out, "  %u instance%s",
+                 (step->job ? step->job : step->runs)->instances,
+                 (step->job ? step->job : step->runs)->instances == 1 ? ""
+                                                                      : "s");
+    buf_add_char(&cli->out, '\n');
+    change_print(cli, &step->changes, 8);
+    if (step->why != NULL)
+        buf_addf(&cli->out, "        %s\n", step->why);
+}
+
+void plan_print(struct cli *cli, const struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->steps.count; i++)
+        print_step(cli, &plan->steps.item[i]);
+    if (plan_is_empty(plan)) {
+        buf_add_text(&cli->out, "nothing to do\n");
+        return;
+    }
+    buf_addf(&cli->out,
+             "%u to create, %u to update, %u to scale, %u to remove, %u as "
+             "they should be\n",
+             plan->count[PLAN_CREATE], plan->count[PLAN_UPDATE],
+             plan->count[PLAN_SCALE], plan->count[PLAN_REMOVE],
+             plan->count[PLAN_KEEP]);
+}
+
+static void step_json(struct json_writer *w, const struct plan_step *step)
+{
+    char text[JOB_KEY_TEXT_MAX];
+
+    json_begin_object(w);
+    json_put_string(w, "key", job_key_text(&step->key, text));
+    json_put_string(w, "action", plan_verb(step->kind));
+    if (step->runs != NULL)
+        json_put_int(w, "instances_now", step->runs->instances);
+    if (step->job != NULL)
+        json_put_int(w, "instances", step->job->instances);
+    if (step->changes.count > 0) {
+        json_key(w, "changes");
+        change_json(w, &step->changes);
+    }
+    if (step->why != NULL)
+        json_put_string(w, "why", step->why);
+    json_end_object(w);
+}
+
+void plan_json(struct json_writer *w, const struct plan *plan)
+{
+    json_key(w, "steps");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < plan->steps.count; i++)
+        step_json(w, &plan->steps.item[i]);
+    json_end_array(w);
+    for (int kind = PLAN_KEEP; kind <= PLAN_STUCK; kind++)
+        json_put_int(w, plan_verb((enum plan_kind)kind), plan->count[kind]);
+}
+
+/* --- the command --- */
+
+int plan_run(struct cli *cli)
+{
+    Perigee__Evaluation *evaluation = NULL;
+    struct json_writer w;
+    struct plan plan;
+    int rc = jobfile_evaluate(cli, cli->arg[0], &evaluation);
+
+    if (rc != 0)
+        return rc;
+    rc = plan_make(cli, cli->arg[0], evaluation, cli->prune, &plan);
+    if (rc == 0) {
+        rc = plan_is_empty(&plan) ? EXIT_OK : EXIT_DIFFERENT;
+        if (cli->json) {
+            json_init(&w, &cli->out, 2);
+            json_begin_object(&w);
+            plan_json(&w, &plan);
+            json_end_object(&w);
+            buf_add_char(&cli->out, '\n');
+        } else {
+            plan_print(cli, &plan);
+        }
+    }
+    plan_release(&plan);
+    jobfile_free(evaluation);
+    return rc;
+}

@@ -1,0 +1,45 @@
+/* What applying a job file would do: one step per job, decided here, carried
+ * out by apply. Only services are updated; a batch job keeps what it was
+ * created with.
+ *
+ * Removal is careful: a job goes only when it stands in a role and environment
+ * that the file has jobs in, and was created from a file of the same name. */
+#pragma once
+#include "base/vec.h"
+#include "cli/api.h"
+#include "cli/change.h"
+
+enum plan_kind {
+    PLAN_KEEP,
+    PLAN_CREATE,
+    PLAN_UPDATE, /* the configuration, and perhaps the instances */
+    PLAN_SCALE,  /* only the instances */
+    PLAN_REMOVE,
+    PLAN_STUCK /* differs, and cannot be changed in place: see `why` */
+};
+
+struct plan_step {
+    enum plan_kind kind;
+    struct job_key key;
+    const Perigee__Job *job;  /* wanted; NULL for PLAN_REMOVE */
+    const Perigee__Job *runs; /* NULL for PLAN_CREATE */
+    struct change_list changes;
+    const char *why;
+};
+
+struct plan {
+    VEC(struct plan_step) steps; /* in the order of the file, then removals */
+    uint32_t count[PLAN_STUCK + 1]; /* steps by kind */
+};
+
+/* Compare; reports and returns an exit code, 0 when fine. With `prune`, jobs
+ * that are no longer in the file are steps too. Release it in any case. */
+int plan_make(struct cli *cli, const char *file,
+              const Perigee__Evaluation *evaluation, bool prune,
+              struct plan *out);
+void plan_release(struct plan *plan);
+bool plan_is_empty(const struct plan *plan);
+/* "create", "update", ... */
+const char *plan_verb(enum plan_kind kind);
+void plan_print(struct cli *cli, const struct plan *plan);
+void plan_json(struct json_writer *w, const struct plan *plan);
