@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -393,6 +394,8 @@ static int begin(struct runner *r, struct err *err)
     if (mkdir(".thermos", 0755) != 0 && errno != EEXIST)
         return err_set(err, ERR_IO, "sandbox '%s': %s", r->options->sandbox,
                        strerror(errno));
+    /* What we were given, too, is not for processes to inherit. */
+    (void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
     r->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     open_signals(r);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

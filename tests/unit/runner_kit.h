@@ -176,13 +176,18 @@ static inline void run_child(const struct rig *r, int control)
                                      .control = 3,
                                      .executor_pid = getppid(),
                                      .take_over = r->runners > 0};
+    const char *console = getenv("TEST_CONSOLE");
     int null = open("/dev/null", O_RDWR);
-    (void)dup2(null, 1);
-    (void)dup2(null, 2);
+    int out =
+        console ? open(console, O_WRONLY | O_CREAT | O_APPEND, 0644) : null;
+    (void)dup2(out, 1);
+    (void)dup2(out, 2);
     if (control != 3)
         (void)dup2(control, 3);
     (void)fcntl(3, F_SETFD, FD_CLOEXEC);
     (void)close_range(4, ~0u, 0);
+    if (getenv("TEST_LEAK") != NULL)
+        (void)dup2(1, 50); /* for every process to inherit */
     (void)setsid();
     _exit(runner_main(&options));
 }

@@ -25,7 +25,7 @@ static struct planner chain_of(uint32_t count, bool closed)
     return p;
 }
 
-static void test_circles_of_two_and_three_are_found(void **unused)
+static void test_case_27_circles_are_found(void **unused)
 {
     (void)unused;
     for (uint32_t n = 2; n <= 3; n++) {
@@ -41,7 +41,7 @@ static void test_circles_of_two_and_three_are_found(void **unused)
     planner_release(&p);
 }
 
-static void test_a_successor_waits_for_the_finish(void **unused)
+static void test_case_27_a_successor_waits_for_the_finish(void **unused)
 {
     (void)unused;
     struct planner p = chain_of(3, false);
@@ -87,7 +87,7 @@ static bool is_ready(const struct task_planner *plan, int64_t now_ms)
     return task_planner_next(plan, now_ms, &at);
 }
 
-static void test_only_ephemeral_is_complete_at_once(void **unused)
+static void test_case_28_ephemeral_processes_do_not_count(void **unused)
 {
     (void)unused;
     struct process_rule rule[2] = {{.max_failures = 1},
@@ -105,7 +105,7 @@ static void test_only_ephemeral_is_complete_at_once(void **unused)
     task_planner_release(&plan);
 }
 
-static void test_a_daemon_ends_by_failures_only(void **unused)
+static void test_case_29_a_daemon_ends_by_failures_only(void **unused)
 {
     (void)unused;
     for (uint32_t max = 1; max <= 2; max++) {
@@ -124,7 +124,25 @@ static void test_a_daemon_ends_by_failures_only(void **unused)
     }
 }
 
-static void test_a_failed_predecessor_lets_nobody_go(void **unused)
+static void test_case_30_without_a_limit_only_the_cap_ends_it(void **unused)
+{
+    (void)unused;
+    struct process_rule rule[2] = {{.is_daemon = true},
+                                   {.is_daemon = true, .is_ephemeral = true}};
+    struct task_planner plan;
+    task_planner_init(&plan, rule, 2, false);
+    for (int i = 0; i < PLAN_RUNS_MAX; i++) {
+        assert_false(task_planner_is_complete(&plan));
+        run_once(&plan, 0, i % 3 == 0 ? RUN_SUCCESS : RUN_FAILED, i);
+        run_once(&plan, 1, RUN_SUCCESS, i);
+    }
+    /* the ephemeral one is not waited for, and its end is no failure */
+    assert_true(task_planner_is_complete(&plan));
+    assert_int_equal(task_planner_failed(&plan), 1);
+    task_planner_release(&plan);
+}
+
+static void test_case_31_a_failed_predecessor_lets_nobody_go(void **unused)
 {
     (void)unused;
     struct process_rule rule[2] = {{.max_failures = 1}, {.max_failures = 1}};
@@ -138,7 +156,7 @@ static void test_a_failed_predecessor_lets_nobody_go(void **unused)
     task_planner_release(&plan);
 }
 
-static void test_min_duration_is_from_end_to_start(void **unused)
+static void test_case_32_min_duration_is_from_end_to_start(void **unused)
 {
     (void)unused;
     struct process_rule rule = {
@@ -158,7 +176,7 @@ static void test_min_duration_is_from_end_to_start(void **unused)
     task_planner_release(&plan);
 }
 
-static void test_each_waits_its_own_time(void **unused)
+static void test_case_32_each_waits_its_own_time(void **unused)
 {
     (void)unused;
     struct process_rule rule[3];
@@ -179,7 +197,7 @@ static void test_each_waits_its_own_time(void **unused)
     task_planner_release(&plan);
 }
 
-static void test_lost_and_killed_runs_are_not_failures(void **unused)
+static void test_case_33_lost_and_killed_are_not_failures(void **unused)
 {
     (void)unused;
     struct process_rule rule = {.max_failures = 2};
@@ -195,7 +213,22 @@ static void test_lost_and_killed_runs_are_not_failures(void **unused)
     task_planner_release(&plan);
 }
 
-static void test_all_runs_count_to_the_cap(void **unused)
+static void test_case_35_min_duration_holds_after_any_end(void **unused)
+{
+    (void)unused;
+    for (int outcome = RUN_SUCCESS; outcome <= RUN_LOST; outcome++) {
+        struct process_rule rule = {.is_daemon = true, .min_duration_ms = 100};
+        struct task_planner plan;
+        task_planner_init(&plan, &rule, 1, false);
+        run_once(&plan, 0, (enum run_outcome)outcome, 1000);
+        assert_false(is_ready(&plan, 1099));
+        assert_true(is_ready(&plan, 1100));
+        assert_int_equal(task_planner_next_ms(&plan), 1100);
+        task_planner_release(&plan);
+    }
+}
+
+static void test_case_34_all_runs_count_to_the_cap(void **unused)
 {
     (void)unused;
     static const enum run_outcome rows[][3] = {
@@ -322,16 +355,18 @@ static void test_agrees_with_an_oracle_on_random_graphs(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_circles_of_two_and_three_are_found),
-        cmocka_unit_test(test_a_successor_waits_for_the_finish),
+        cmocka_unit_test(test_case_27_circles_are_found),
+        cmocka_unit_test(test_case_27_a_successor_waits_for_the_finish),
         cmocka_unit_test(test_a_pair_given_twice_counts_once),
-        cmocka_unit_test(test_only_ephemeral_is_complete_at_once),
-        cmocka_unit_test(test_a_daemon_ends_by_failures_only),
-        cmocka_unit_test(test_a_failed_predecessor_lets_nobody_go),
-        cmocka_unit_test(test_min_duration_is_from_end_to_start),
-        cmocka_unit_test(test_each_waits_its_own_time),
-        cmocka_unit_test(test_lost_and_killed_runs_are_not_failures),
-        cmocka_unit_test(test_all_runs_count_to_the_cap),
+        cmocka_unit_test(test_case_28_ephemeral_processes_do_not_count),
+        cmocka_unit_test(test_case_29_a_daemon_ends_by_failures_only),
+        cmocka_unit_test(test_case_30_without_a_limit_only_the_cap_ends_it),
+        cmocka_unit_test(test_case_31_a_failed_predecessor_lets_nobody_go),
+        cmocka_unit_test(test_case_32_min_duration_is_from_end_to_start),
+        cmocka_unit_test(test_case_32_each_waits_its_own_time),
+        cmocka_unit_test(test_case_33_lost_and_killed_are_not_failures),
+        cmocka_unit_test(test_case_34_all_runs_count_to_the_cap),
+        cmocka_unit_test(test_case_35_min_duration_holds_after_any_end),
         cmocka_unit_test(test_agrees_with_an_oracle_on_random_graphs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* What a real runner does with real processes, logs and fetched files. */
+/* What a real runner does with real processes, logs and fetched files, beside
+ * the numbered cases of test_thermos_cases.c. */
 #include "runner_kit.h"
 
 /* --- running --- */
@@ -97,24 +98,6 @@ static void test_what_outlives_its_process_is_ended(void **unused)
     rig_release(&r);
 }
 
-static void test_a_kill_ends_what_ignores_sigterm(void **unused)
-{
-    (void)unused;
-    struct script script = {
-        .name = "a",
-        .cmdline = "trap '' TERM; touch up; while :; do sleep 0.05; done"};
-    struct rig r;
-    run_scripts(&r, &script, 1, false);
-    until_exists(&r, "up");
-    int64_t asked_ms = clock_wall_ms();
-    tell(&r, (struct control_message){.kind = CONTROL_KILL, .number = 1000});
-    finish(&r);
-    int64_t took_ms = clock_wall_ms() - asked_ms;
-    assert_int_equal(r.state, THERMOS_KILLED);
-    assert_true(took_ms >= 950 && took_ms < 3000);
-    rig_release(&r);
-}
-
 static void test_final_processes_run_when_killed(void **unused)
 {
     (void)unused;
@@ -131,62 +114,7 @@ static void test_final_processes_run_when_killed(void **unused)
     rig_release(&r);
 }
 
-static void test_no_descriptor_is_inherited(void **unused)
-{
-    (void)unused;
-    struct script script = {.name = "a", .cmdline = "ls /proc/self/fd | wc -l"};
-    struct rig r;
-    run_scripts(&r, &script, 1, false);
-    finish(&r);
-    assert_content(&r, ".logs/a/0/stdout", "4\n"); /* 0 1 2 and the listing */
-    rig_release(&r);
-}
-
 /* --- logs --- */
-
-static void test_logs_rotate_at_their_size(void **unused)
-{
-    (void)unused;
-    struct script script = {.name = "a",
-                            .log_size = 70,
-                            .cmdline =
-                                "for i in $(seq 10 40); do echo line$i; done"};
-    struct rig r;
-    run_scripts(&r, &script, 1, false);
-    finish(&r);
-    assert_content(&r, ".logs/a/0/stdout", "line40\n");
-    assert_content(&r, ".logs/a/0/stdout.1",
-                   "line30\nline31\nline32\nline33\nline34\n"
-                   "line35\nline36\nline37\nline38\nline39\n");
-    assert_true(exists(&r, ".logs/a/0/stdout.2"));
-    assert_false(exists(&r, ".logs/a/0/stdout.3"));
-    assert_content(&r, ".logs/a/0/stderr", "");
-    rig_release(&r);
-}
-
-static void test_log_destinations(void **unused)
-{
-    (void)unused;
-    struct script script[] = {
-        {.name = "none", .destination = "none", .cmdline = "echo x"},
-        {.name = "console", .destination = "console", .cmdline = "echo x"},
-        {.name = "both", .destination = "both", .cmdline = "echo x"},
-        {.name = "wrong", .destination = "wrong", .cmdline = "echo x"}};
-    struct rig r;
-    run_scripts(&r, script, 3, false);
-    finish(&r);
-    assert_int_equal(r.state, THERMOS_FINISHED);
-    assert_false(exists(&r, ".logs/none"));
-    assert_false(exists(&r, ".logs/console"));
-    assert_content(&r, ".logs/both/0/stdout", "x\n");
-    rig_release(&r);
-
-    run_scripts(&r, script + 3, 1, false);
-    finish(&r);
-    assert_int_equal(r.state, THERMOS_FAILED);
-    assert_non_null(strstr(r.text, "logger.destination 'wrong'"));
-    rig_release(&r);
-}
 
 static void test_much_output_is_whole(void **unused)
 {
@@ -367,11 +295,7 @@ int main(void)
         cmocka_unit_test(test_an_unbound_name_fails_before_anything_runs),
         cmocka_unit_test(test_garbage_fails),
         cmocka_unit_test(test_what_outlives_its_process_is_ended),
-        cmocka_unit_test(test_a_kill_ends_what_ignores_sigterm),
         cmocka_unit_test(test_final_processes_run_when_killed),
-        cmocka_unit_test(test_no_descriptor_is_inherited),
-        cmocka_unit_test(test_logs_rotate_at_their_size),
-        cmocka_unit_test(test_log_destinations),
         cmocka_unit_test(test_much_output_is_whole),
         cmocka_unit_test(test_an_asset_lands_in_the_sandbox),
         cmocka_unit_test(test_a_wrong_hash_fails_before_anything_runs),
