@@ -33,6 +33,38 @@ void evaluation_release(struct evaluation *e)
     vec_free(&e->problems);
     vec_free(&e->declared);
     free(e->problem_index);
+    perigee__bundle__free_unpacked(e->bundle, NULL);
+}
+
+void evaluation_set_parameters(struct evaluation *e, size_t count,
+                               Perigee__EnvVar *const *from)
+{
+    struct script_parameter *parameter =
+        arena_alloc(&e->arena, (count + 1) * sizeof *parameter);
+    for (size_t i = 0; i < count; i++)
+        parameter[i] = (struct script_parameter){from[i]->name, from[i]->value};
+    e->parameter = parameter;
+    e->parameter_count = count;
+}
+
+int evaluation_open_bundle(struct evaluation *e, struct bytes bytes,
+                           struct err *err)
+{
+    Perigee__Bundle *bundle =
+        perigee__bundle__unpack(NULL, bytes.size, bytes.data);
+    if (bundle == NULL)
+        return err_set(err, ERR_INVALID, "bundle: not a perigee.Bundle");
+    int rc = bundle_check(bundle, &e->limits, err);
+    if (rc < 0) {
+        perigee__bundle__free_unpacked(bundle, NULL);
+        return rc;
+    }
+    e->bundle = bundle;
+    e->files.limits = &e->limits;
+    e->files.bundle = bundle;
+    snprintf(e->entry, sizeof e->entry, "%s", bundle->entry);
+    evaluation_set_parameters(e, bundle->n_parameters, bundle->parameters);
+    return 0;
 }
 
 /* A problem of the file as a whole. */

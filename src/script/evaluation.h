@@ -51,6 +51,7 @@ struct parameter_use {
 struct evaluation {
     struct sandbox sandbox;
     struct bundle_files files;
+    Perigee__Bundle *bundle; /* owned, or NULL; files may borrow from it */
     struct script_limits limits;
     char entry[BUNDLE_PATH_MAX];
     const struct script_parameter *parameter; /* borrowed */
@@ -73,6 +74,14 @@ struct evaluation {
  * wrong is a problem in it. */
 Perigee__Evaluation *evaluation_run(struct evaluation *e);
 void evaluation_init(struct evaluation *e);
+/* Take files, entry and parameters from the bytes of a canonical bundle, which
+ * stay the caller's; limits are set. ERR_INVALID, ERR_LIMIT, ERR_UNSUPPORTED.
+ */
+int evaluation_open_bundle(struct evaluation *e, struct bytes bytes,
+                           struct err *err);
+/* Parameters as messages, borrowed. */
+void evaluation_set_parameters(struct evaluation *e, size_t count,
+                               Perigee__EnvVar *const *from);
 /* What is known when the time is up: called instead of going on. */
 Perigee__Evaluation *evaluation_stop(struct evaluation *e, const char *why);
 void evaluation_release(struct evaluation *e);

@@ -1,5 +1,6 @@
 /* The child's side: limits, a clock that ends it, one evaluation, one answer,
  * and out by _exit. */
+#include "script/cpu_budget.h"
 #include "script/evaluation.h"
 #include "script/worker_process.h"
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The address sanitizer reserves terabytes of addresses. */
@@ -22,18 +22,7 @@ enum { HAS_SHADOW = 1 };
 enum { HAS_SHADOW = 0 };
 #endif
 
-enum {
-    STEP_MS = 20, /* between asking Lua to stop and stopping in its stead */
-    KILL_MS = 50, /* and the end without a word */
-    FILES_MAX = 32
-};
-
-/* What the signal handler sees. */
-static struct {
-    struct evaluation *evaluation;
-    volatile sig_atomic_t rings;
-    timer_t kill_timer;
-} watch;
+enum { FILES_MAX = 32 };
 
 /* --- the answer --- */
 
@@ -63,31 +52,20 @@ static void answer(const Perigee__Evaluation *evaluation)
 
 /* --- the clock --- */
 
-static void set_timer(timer_t timer, int64_t first_ms, int64_t again_ms)
-{
-    struct itimerspec at = {
-        .it_value = {first_ms / 1000, first_ms % 1000 * 1000000},
-        .it_interval = {again_ms / 1000, again_ms % 1000 * 1000000}};
-    timer_settime(timer, 0, &at, NULL);
-}
-
-/* Lua at its next instruction, in a state where everything may be called. */
-static void on_time_in_lua(lua_State *L, lua_Debug *frame)
+static void on_time_in_lua(lua_State *L, void *context)
 {
     (void)L;
-    (void)frame;
     char why[128];
-    struct evaluation *e = watch.evaluation;
-    signal(SIGXCPU, SIG_IGN);
-    set_timer(watch.kill_timer, 1000, 0); /* to say what was found so far */
+    struct evaluation *e = context;
+    cpu_budget_extend();
     worker_time_text(e->limits.cpu_ms, why, sizeof why);
     answer(evaluation_stop(e, why));
 }
 
 /* The text of a line of a file that was read; looks only at memory. */
-static struct bytes source_line(const char *path, int line)
+static struct bytes source_line(const struct evaluation *e, const char *path,
+                                int line)
 {
-    const struct evaluation *e = watch.evaluation;
     for (uint32_t i = 0; i < e->files.list.count; i++) {
         const struct bundle_file *file = e->files.list.item[i];
         if (!file->is_asset && strcmp(file->path, path) == 0)
@@ -96,44 +74,33 @@ static struct bytes source_line(const char *path, int line)
     return bytes_of("", 0);
 }
 
-/* First ring: ask Lua. Second: it sits in C (a pattern, a long string); read
- * the line, which allocates nothing, and go. */
-static void on_time(int signo)
+/* Reading the line allocates nothing. */
+static void on_time_in_c(void *context)
 {
-    (void)signo;
     static char text[SANDBOX_FILE_MAX + 512];
+    const struct evaluation *e = context;
     char file[SANDBOX_FILE_MAX] = "";
     int line = 0;
-    lua_State *L = watch.evaluation->sandbox.L;
-    if (++watch.rings == 1 && L != NULL) {
-        lua_sethook(L, on_time_in_lua, LUA_MASKCOUNT, 1);
-        return;
-    }
-    if (L != NULL)
-        sandbox_where(L, file, &line);
-    struct bytes source = source_line(file, line);
+    if (e->sandbox.L != NULL)
+        sandbox_where(e->sandbox.L, file, &line);
+    struct bytes source = source_line(e, file, line);
     int shown = source.size < 400 ? (int)source.size : 400;
     int size = snprintf(text, sizeof text, "T%d %s\n%.*s", line, file, shown,
                         (const char *)source.data);
     (void)!write(STDOUT_FILENO, text, (size_t)size);
-    _exit(0);
 }
 
 static void start_clock(struct evaluation *e)
 {
-    struct sigaction action = {.sa_handler = on_time};
-    struct sigevent ring = {.sigev_notify = SIGEV_SIGNAL,
-                            .sigev_signo = SIGXCPU};
-    struct sigevent kill = {.sigev_notify = SIGEV_SIGNAL,
-                            .sigev_signo = SIGKILL};
-    timer_t timer;
-    watch.evaluation = e;
-    sigaction(SIGXCPU, &action, NULL);
-    if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &ring, &timer) < 0 ||
-        timer_create(CLOCK_PROCESS_CPUTIME_ID, &kill, &watch.kill_timer) < 0)
+    static struct cpu_budget budget;
+    budget = (struct cpu_budget){.sandbox = &e->sandbox,
+                                 .cpu_ms = e->limits.cpu_ms,
+                                 .in_lua = on_time_in_lua,
+                                 .in_c = on_time_in_c,
+                                 .context = e};
+    if (!cpu_budget_open())
         _exit(1);
-    set_timer(timer, e->limits.cpu_ms, STEP_MS);
-    set_timer(watch.kill_timer, e->limits.cpu_ms + KILL_MS, 0);
+    cpu_budget_start(&budget);
 }
 
 /* --- limits --- */
@@ -174,17 +141,6 @@ static Perigee__WorkRequest *read_request(size_t *size)
     return perigee__work_request__unpack(NULL, *size, bytes);
 }
 
-static void take_parameters(struct evaluation *e, size_t count,
-                            Perigee__EnvVar *const *from)
-{
-    struct script_parameter *parameter =
-        arena_alloc(&e->arena, (count + 1) * sizeof *parameter);
-    for (size_t i = 0; i < count; i++)
-        parameter[i] = (struct script_parameter){from[i]->name, from[i]->value};
-    e->parameter = parameter;
-    e->parameter_count = count;
-}
-
 /* The result of a bundle that is none. */
 static Perigee__Evaluation *refuse(struct evaluation *e, const struct err *err)
 {
@@ -209,34 +165,22 @@ static void drop_rights(void)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* forgotten with the user */
 }
 
-static Perigee__Evaluation *run_bundle(struct evaluation *e,
-                                       const Perigee__WorkRequest *request)
-{
-    struct err err = {0};
-    drop_rights();
-    Perigee__Bundle *bundle = perigee__bundle__unpack(NULL, request->bundle.len,
-                                                      request->bundle.data);
-    if (bundle == NULL) {
-        err_set(&err, ERR_INVALID, "bundle: not a perigee.Bundle");
-        return refuse(e, &err);
-    }
-    if (bundle_check(bundle, &e->limits, &err) < 0)
-        return refuse(e, &err);
-    e->files.bundle = bundle;
-    snprintf(e->entry, sizeof e->entry, "%s", bundle->entry);
-    take_parameters(e, bundle->n_parameters, bundle->parameters);
-    return evaluation_run(e);
-}
-
 static Perigee__Evaluation *run(struct evaluation *e,
                                 const Perigee__WorkRequest *request)
 {
+    struct err err = {0};
+    if (request->has_bundle) {
+        drop_rights();
+        struct bytes bundle =
+            bytes_of(request->bundle.data, request->bundle.len);
+        if (evaluation_open_bundle(e, bundle, &err) < 0)
+            return refuse(e, &err);
+        return evaluation_run(e);
+    }
     e->files.limits = &e->limits;
-    if (request->has_bundle)
-        return run_bundle(e, request);
     e->files.root = strdup(request->root);
     snprintf(e->entry, sizeof e->entry, "%s", request->entry);
-    take_parameters(e, request->n_parameters, request->parameters);
+    evaluation_set_parameters(e, request->n_parameters, request->parameters);
     return evaluation_run(e);
 }
 
