@@ -44,4 +44,91 @@ Metadata { key = "team", value = "search" }]],
 Logger { mode = "rotate", rotate = Rotate { log_size = 10*MB, backups = 3 } }]],
   Rotate = [[
 Rotate { log_size = 10*MB, backups = 3 }]],
+  HealthCheck = [[
+HealthCheck {
+  http = HttpCheck { endpoint = "/health", port = "http" },
+  interval_secs = 5, max_consecutive_failures = 3,
+}]],
+  HttpCheck = [[
+HttpCheck { port = "http", endpoint = "/health", expected_response = "ok" }]],
+  TcpCheck = [[
+TcpCheck { port = "redis" }]],
+  ShellCheck = [[
+ShellCheck { shell_command = "test -e ready" }]],
+  HealthCheckerConfig = [[
+HealthCheckerConfig { shell = ShellCheck { shell_command = "./well" } }]],
+  Lifecycle = [[
+Lifecycle { http = HttpLifecycle { port = "admin" } }]],
+  HttpLifecycle = [[
+HttpLifecycle { port = "admin", graceful_shutdown_endpoint = "/quit" }]],
+  Announcer = [[
+Announcer { primary_port = "http", portmap = { aurora = "http" } }]],
+  PortAlias = [[
+Announcer { primary_port = "http", portmap = { web = "http" } }]],
+  Update = [[
+Update { batch_size = 2, watch_secs = 30, rollback_on_failure = true }]],
+  QueueUpdateStrategy = [[
+Update { update_strategy = QueueUpdateStrategy { batch_size = 3 } }]],
+  BatchUpdateStrategy = [[
+Update {
+  update_strategy = BatchUpdateStrategy {
+    batch_size = 3, autopause_after_batch = true,
+  },
+}]],
+  VariableBatchUpdateStrategy = [[
+Update {
+  update_strategy = VariableBatchUpdateStrategy { batch_sizes = { 1, 5, 10 } },
+}]],
+  Surge = [[
+Update {
+  update_strategy = Surge {
+    minimum_health_capacity = 1, maximum_over_capacity = 0.2,
+  },
+}]],
+  Canary = [[
+Update { canary = Canary { instances = 1, watch_secs = 120 } }]],
+  Cron = [[
+Cron { schedule = "15 3 * * *", timezone = "Europe/Paris" }]],
+  Container = [[
+Container { docker = Docker { image = "nginx:1.9" } }]],
+  Docker = [[
+Docker {
+  image = "nginx:1.9",
+  parameters = { Parameter { name = "volume", value = "/srv:/srv:ro" } },
+}]],
+  Parameter = [[
+Parameter { name = "volume", value = "/srv:/srv:ro" }]],
+  DockerImage = [[
+DockerImage { name = "library/python", tag = "3.11" }]],
+  AppcImage = [[
+AppcImage { name = "example.org/app", image_id = "sha512-d41d8c" }]],
+  Volume = [[
+Volume { container_path = "/data", name = "data", size = 10*GB }]],
+  Mesos = [[
+Mesos { image = DockerImage { name = "library/python", tag = "3.11" } }]],
+  Partition = [[
+Partition { reschedule = true, delay_secs = 300 }]],
+  Sla = [[
+Sla { percentage = 95, duration_secs = 30*mins }]],
+  CountSlaPolicy = [[
+CountSlaPolicy { count = 18, duration_secs = 30*mins }]],
+  PercentageSlaPolicy = [[
+PercentageSlaPolicy { percentage = 95, duration_secs = 30*mins }]],
+  CoordinatorSlaPolicy = [[
+CoordinatorSlaPolicy { coordinator_url = "http://sla.example.org/may" }]],
+  Notify = [[
+Notify { on = { "failed" }, email = "oncall@example.org" }]],
+  ExecutorConfig = [[
+ExecutorConfig { name = "AuroraExecutor" }]],
+  Group = [[
+Group { name = "product", jobs = { "devcluster/www-data/prod/web" } }]],
+  Quota = [[
+Quota {
+  role = "www-data",
+  resources = Resources { cpu = 100, ram = 200*GB, disk = 1*TB },
+}]],
+  Role = [[
+Role { name = "www-data", weight = 2 }]],
+  User = [[
+User { name = "alice", roles = { "www-data" } }]],
 }

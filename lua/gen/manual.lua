@@ -50,10 +50,10 @@ local function add_object(out, model, object)
   local makers = model.makers[object.name]
   out(('\n### %s\n\n%s'):format(object.name, words.sentence(object.help)))
   if #makers > 1 or makers[1] and makers[1] ~= object.name then
-    out(('Made by %s.'):format(quoted_names(makers)))
+    out(('\nMade by %s.'):format(quoted_names(makers)))
   end
   local alone = words.alone(object)
-  if alone then out(alone) end
+  if alone then out('\n' .. alone) end
   local example = model_of.example(object)
   if example then out('\n```lua\n' .. example .. '\n```') end
   out '\n| field | type | default | range | meaning |'

@@ -33,8 +33,8 @@ end
 
 local function plain_type(field)
   if field.choices then return choices_type(field.choices) end
-  if field[2] == 'function' then return assert(FUNCTIONS[field[1]], field[1]) end
-  return assert(PLAIN[field[2]], field[2])
+  if field[2] == 'function' then return (assert(FUNCTIONS[field[1]], field[1])) end
+  return (assert(PLAIN[field[2]], field[2]))
 end
 
 -- Which types stand for an object in a field: its values, a plain table where

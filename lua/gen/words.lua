@@ -49,7 +49,7 @@ function M.type(field)
     return 'list of ' .. (plain and ELEMENTS[plain] or objects)
   end
   if kind == 'map' then return 'table of names and ' .. objects end
-  return assert(TYPES[kind], kind)
+  return (assert(TYPES[kind], kind))
 end
 
 --- 100*MB reads better than 104857600.
@@ -101,7 +101,7 @@ function M.range(field)
     return field.max and ('at most %d of them'):format(field.max) or ''
   end
   if field.rule and field.rule ~= 'none' then
-    return assert(RULES[field.rule], field.rule)
+    return (assert(RULES[field.rule], field.rule))
   end
   if field.max then return ('at most %d bytes'):format(field.max) end
   return ''

@@ -54,6 +54,66 @@ void module_load(lua_State *L, struct bundle_file *file)
     locator_duplicates(bundle_file_locator(file), on_twice, &twice);
 }
 
+/* --- circles --- */
+
+enum { KEY_MAX = 300 };
+static const char STDLIB_CHUNK[] = "=stdlib/", STDLIB_KEY[] = "stdlib:";
+
+/* What the file that the code in `frame` stands in is kept under; false for C.
+ * Not only main chunks count: one that ends in a tail call is gone. */
+static bool frame_key(lua_State *L, lua_Debug *frame, char key[KEY_MAX])
+{
+    enum { PREFIX = sizeof STDLIB_CHUNK - 1 };
+    if (lua_getinfo(L, "S", frame) == 0 || *frame->what == 'C')
+        return false;
+    if (strncmp(frame->source, STDLIB_CHUNK, PREFIX) != 0) {
+        snprintf(key, KEY_MAX, "%s", frame->source + 1);
+        return true;
+    }
+    snprintf(key, KEY_MAX, "%s%s", STDLIB_KEY, frame->source + PREFIX);
+    char *end = strrchr(key, '.'); /* of ".lua" */
+    if (end != NULL)
+        *end = '\0';
+    for (char *c = key; *c != '\0'; c++)
+        *c = *c == '/' ? '.' : *c;
+    return true;
+}
+
+/* Push "a.lua -> b.lua -> a.lua": how the file kept under `name` came to need
+ * itself. Pushes nothing and is false when it does not run: then it ended with
+ * an error earlier. */
+static bool push_circle(lua_State *L, const char *name)
+{
+    lua_Debug frame;
+    char key[KEY_MAX], last[KEY_MAX];
+    int level = 0;
+    for (bool is_found = false; !is_found; level++) {
+        if (!lua_getstack(L, level, &frame))
+            return false;
+        is_found = frame_key(L, &frame, key) && strcmp(key, name) == 0;
+    }
+    lua_pushstring(L, name);
+    snprintf(last, sizeof last, "%s", name);
+    for (level -= 2; level >= 0; level--) {
+        if (!lua_getstack(L, level, &frame) || !frame_key(L, &frame, key) ||
+            strcmp(key, last) == 0)
+            continue;
+        lua_pushfstring(L, "%s -> %s", lua_tostring(L, -1), key);
+        lua_remove(L, -2);
+        memcpy(last, key, sizeof last);
+    }
+    lua_pushfstring(L, "%s -> %s", lua_tostring(L, -1), name);
+    lua_remove(L, -2);
+    return true;
+}
+
+static void refuse_running(lua_State *L, const char *name)
+{
+    if (push_circle(L, name))
+        luaL_error(L, "'%s' needs itself: %s", name, lua_tostring(L, -1));
+    luaL_error(L, "'%s' ended with an error when it was needed before", name);
+}
+
 /* What is kept under `name`; false when it must be run, and then it counts as
  * running. */
 static bool push_loaded(lua_State *L, const char *name)
@@ -61,7 +121,7 @@ static bool push_loaded(lua_State *L, const char *name)
     lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
     lua_getfield(L, -1, name);
     if (lua_touserdata(L, -1) == &RUNNING)
-        luaL_error(L, "'%s' needs itself", name);
+        refuse_running(L, name);
     if (!lua_isnil(L, -1)) {
         lua_remove(L, -2);
         return true;
@@ -96,7 +156,7 @@ static void load_file(lua_State *L, struct bundle_file *file)
 static bool load_override(lua_State *L, const char *name)
 {
     const char *folder = getenv("PERIGEE_STDLIB");
-    char path[512], chunk[300];
+    char path[512], chunk[KEY_MAX];
     if (folder == NULL || *folder == '\0')
         return false;
     int used = snprintf(path, sizeof path, "%s/", folder);
@@ -109,7 +169,7 @@ static bool load_override(lua_State *L, const char *name)
     char *text = lua_newuserdatauv(L, STDLIB_TEXT_MAX, 0);
     size_t size = fread(text, 1, STDLIB_TEXT_MAX, file);
     fclose(file);
-    snprintf(chunk, sizeof chunk, "=stdlib/%s.lua", name);
+    snprintf(chunk, sizeof chunk, "%s%s.lua", STDLIB_CHUNK, name);
     if (luaL_loadbufferx(L, text, size, chunk, "t") != LUA_OK)
         lua_error(L);
     lua_remove(L, -2);
@@ -131,8 +191,8 @@ static bool load_builtin(lua_State *L, const char *name)
 
 static bool push_stdlib(lua_State *L, const char *name)
 {
-    char key[300];
-    snprintf(key, sizeof key, "stdlib:%s", name);
+    char key[KEY_MAX];
+    snprintf(key, sizeof key, "%s%s", STDLIB_KEY, name);
     if (push_loaded(L, key))
         return true;
     sandbox_push_environment(L);

@@ -259,7 +259,24 @@ describe('other files', function()
   it('cannot need themselves', function()
     local _, output = evaluate.problems('import "a.lua"', nil,
       { ['a.lua'] = 'import "b.lua"', ['b.lua'] = 'import "a.lua"' })
-    assert.matches("b.lua:1: 'a.lua' needs itself", output, 1, true)
+    assert.matches("b.lua:1: 'a.lua' needs itself: a.lua -> b.lua -> a.lua", output, 1, true)
+  end)
+
+  it('cannot need themselves through others', function()
+    local _, output = evaluate.problems('local x = require "lib.a"', nil, {
+      ['lib/a.lua'] = 'return { word = import "b.lua" }',
+      ['lib/b.lua'] = 'local function f() return require "c" end return f()',
+      ['c.lua'] = '\nreturn import "lib/a.lua"',
+    })
+    assert.matches("c.lua:2: 'lib/a.lua' needs itself: "
+      .. 'lib/a.lua -> lib/b.lua -> c.lua -> lib/a.lua', output, 1, true)
+  end)
+
+  it('that ended with an error are not taken for a circle', function()
+    local _, output = evaluate.problems('pcall(import, "a.lua")\nimport "a.lua"', nil,
+      { ['a.lua'] = 'error "no"' })
+    assert.matches("f.lua:2: 'a.lua' ended with an error when it was needed before", output, 1,
+      true)
   end)
 
   it('have their own place in problems', function()
