@@ -10,7 +10,7 @@ PREFIX  ?= /usr/local
 SEEDS   ?= 3
 B       := build$(if $(filter-out release,$V),/$V)
 G       := build/gen
-PKGS    := libevent_core libevent_extra lua5.4 libprotobuf-c lmdb jansson libsodium libxxhash
+PKGS    := libevent_core libevent_extra lua5.4 libprotobuf-c lmdb jansson libsodium libxxhash libpcre2-8
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Wundef \
         -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Werror
@@ -26,7 +26,7 @@ LDFLAGS.release := -Wl,-z,relro,-z,now
 
 DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler \
         lua5.4 liblua5.4-dev libevent-dev libprotobuf-c-dev liblmdb-dev \
-        libjansson-dev libsodium-dev libxxhash-dev libcurl4-openssl-dev \
+        libjansson-dev libsodium-dev libxxhash-dev libpcre2-dev libcurl4-openssl-dev \
         libarchive-dev libzookeeper-st-dev uthash-dev lua-socket scdoc curl
 DEPS_TEST := clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev \
         lua-busted lua-check lua-cjson lua-filesystem shellcheck \
