@@ -34,6 +34,7 @@ enum agent_fact {
     AGENT_FACT_ALIVE,   /* struct agent_started; pid 0: not known which */
     AGENT_FACT_LIMITED, /* struct agent_limited; a DESTROY answers it */
     AGENT_FACT_EXITED,  /* struct agent_exited */
+    AGENT_FACT_LEAVE,   /* no data: leave the cluster for good */
 };
 
 struct agent_uri {

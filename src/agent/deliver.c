@@ -38,7 +38,7 @@ static void send_subscribed(struct agent_program *p,
     subscribed.framework_info =
         agent_unpack(arena, &mesos__v1__framework_info__descriptor,
                      blob_bytes(executor->framework->info));
-    subscribed.agent_info = agent_info(p, arena, true);
+    subscribed.agent_info = agent_info(p, arena);
     subscribed.container_id = &container_id;
     send_event(p, executor, &event, fx);
 }
@@ -343,7 +343,8 @@ void agent_deliver(struct agent_program *p, int64_t now_ms, struct effects *fx)
         deliver_one(p, &p->core_fx.item[i], now_ms, fx);
     }
     p->core_fx.count = 0;
-    /* Removed by the master: gone when nothing runs any more. */
-    if (p->is_leaving && HASH_CNT(by_serial, p->core->executors_by_serial) == 0)
+    /* Gone when nothing runs any more and the master heard our goodbye. */
+    if (p->is_leaving && p->link.made.count == 0 &&
+        HASH_CNT(by_serial, p->core->executors_by_serial) == 0)
         effect_stop(fx, 0);
 }

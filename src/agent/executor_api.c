@@ -25,7 +25,7 @@ void *agent_api_decode(struct agent_program *p, exchange_id exchange,
         return NULL;
     }
     enum media_type media =
-        media_type_parse(http_header(request, "Content-Type"));
+        media_type_exact(http_header(request, "Content-Type"));
     if (media == MEDIA_NONE) {
         effect_reply_text(fx, exchange, 400,
                           "Expecting 'Content-Type' to be present");

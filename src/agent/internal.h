@@ -42,7 +42,7 @@ struct agent_program {
     struct rng rng;            /* jitter */
     exchange_id next_exchange; /* of our own requests */
     bool is_recovered;         /* the link may be opened */
-    bool is_leaving;           /* removed: stop when all containers ended */
+    bool is_leaving;           /* for good: stop when all containers ended */
     int64_t start_ms;          /* on_start */
     int64_t sweep_at_ms;
     char agent_id[ID_MAX];   /* "" until the master gave one */
@@ -79,7 +79,7 @@ Mesos__V1__ExecutorID *agent_executor_id(struct arena *arena,
 Mesos__V1__AgentID *agent_agent_id(struct arena *arena, const char *value);
 Mesos__V1__TaskID *agent_task_id(struct arena *arena, const char *value);
 Mesos__V1__AgentInfo *agent_info(const struct agent_program *p,
-                                 struct arena *arena, bool is_plain);
+                                 struct arena *arena);
 /* The update as the framework shall see it. */
 Mesos__V1__TaskStatus *agent_status(const struct agent_program *p,
                                     const struct agent_update *update,
@@ -139,6 +139,9 @@ void agent_link_broken(struct agent_program *p, exchange_id exchange,
  * told again by SUBSCRIBE). */
 void agent_link_call(struct agent_program *p, Perigee__Agent__Call *call,
                      struct effects *fx);
+/* Say goodbye for good: every task ends, then the program stops. */
+void agent_link_leave(struct agent_program *p, int64_t now_ms,
+                      struct effects *fx);
 void agent_link_free(struct agent_link *link);
 
 /* --- store.c --- */

@@ -102,7 +102,7 @@ static void subscribe(struct agent_program *p, int64_t now_ms,
     call.has_type = true;
     call.type = PERIGEE__AGENT__CALL__TYPE__SUBSCRIBE;
     call.subscribe = &subscribe;
-    subscribe.agent_info = agent_info(p, arena, false);
+    subscribe.agent_info = agent_info(p, arena);
     subscribe.version = arena_strdup(arena, AGENT_API_VERSION);
     subscribe.endpoint = arena_printf(arena, "%s:%d", p->ip, p->port);
     subscribe.frameworks =
@@ -127,7 +127,7 @@ static void subscribe(struct agent_program *p, int64_t now_ms,
 void agent_link_open(struct agent_program *p, int64_t now_ms,
                      struct effects *fx)
 {
-    if (p->link.state == LINK_DOWN && p->is_recovered)
+    if (p->link.state == LINK_DOWN && p->is_recovered && !p->is_leaving)
         subscribe(p, now_ms, fx);
 }
 
@@ -229,7 +229,7 @@ int64_t agent_link_next_ms(const struct agent_program *p)
 {
     if (p->link.state != LINK_DOWN)
         return p->link.is_overfull ? 0 : p->link.deadline_ms;
-    return p->is_recovered ? p->link.retry_at_ms : INT64_MAX;
+    return p->is_recovered && !p->is_leaving ? p->link.retry_at_ms : INT64_MAX;
 }
 
 /* --- orders --- */
@@ -343,16 +343,28 @@ static void on_acknowledge(struct agent_program *p,
                            order->task_id->value, uuid, now_ms, &p->core_fx);
 }
 
-static void on_removed(struct agent_program *p, int64_t now_ms,
-                       struct effects *fx)
+static void leave(struct agent_program *p, const char *event, int64_t now_ms,
+                  struct effects *fx)
 {
     effect_log(fx, 1,
-               "agent_removed agent=%s every task ends; start the "
-               "agent again to join as a new one",
-               p->agent_id);
+               "%s agent=%s every task ends; start the agent again to join "
+               "as a new one",
+               event, p->agent_id);
     p->is_leaving = true;
     agent_store_forget_agent(fx);
     agent_core_shutdown_all(p->core, now_ms, &p->core_fx);
+}
+
+void agent_link_leave(struct agent_program *p, int64_t now_ms,
+                      struct effects *fx)
+{
+    Perigee__Agent__Call call = PERIGEE__AGENT__CALL__INIT;
+    if (p->is_leaving)
+        return;
+    call.has_type = true;
+    call.type = PERIGEE__AGENT__CALL__TYPE__UNSUBSCRIBE;
+    agent_link_call(p, &call, fx);
+    leave(p, "agent_leaves", now_ms, fx);
 }
 
 static void on_kill(struct agent_program *p,
@@ -446,7 +458,8 @@ static void obey(struct agent_program *p, const Perigee__Agent__Event *event,
         agent_core_update_framework(core, &head, core_fx);
         break;
     case PERIGEE__AGENT__EVENT__TYPE__SHUTDOWN:
-        on_removed(p, now_ms, fx);
+        leave(p, "agent_removed", now_ms, fx);
+        link_down(p, "removed", now_ms, fx);
         break;
     default:
         effect_log(fx, 1, "order_unknown type=%d ignoring", (int)event->type);

@@ -350,6 +350,7 @@ static int run(const struct agent_config *config, const struct cgroups *cgroups,
         agent_program_set_port(program, daemon_port(daemon));
         agent_program_set_usage(program, containers_usage, containers);
         daemon_on_act(daemon, containers_act, containers);
+        daemon_on_farewell(daemon, AGENT_FACT_LEAVE);
         daemon_add_route(daemon, "/files/", files_route, files);
         daemon_add_route(daemon, "/slave(1)/files/", files_route, files);
         rc = daemon_run(daemon, err);

@@ -205,7 +205,7 @@ static void answer_agent(struct answer *a)
     Mesos__V1__Agent__Response__GetAgent *agent =
         arena_alloc(a->arena, sizeof *agent);
     mesos__v1__agent__response__get_agent__init(agent);
-    agent->agent_info = agent_info(a->p, a->arena, true);
+    agent->agent_info = agent_info(a->p, a->arena);
     a->response.get_agent = agent;
 }
 

@@ -201,6 +201,8 @@ static void on_answer(void *self, exchange_id exchange,
     struct agent_program *p = self;
     arena_clear(&p->arena);
     agent_link_answer(p, exchange, response, now_ms, fx);
+    if (p->is_leaving)
+        agent_deliver(p, now_ms, fx);
 }
 
 static void on_record(void *self, exchange_id exchange, struct bytes record,
@@ -217,6 +219,8 @@ static void on_broken(void *self, exchange_id exchange, const char *why,
     struct agent_program *p = self;
     arena_clear(&p->arena);
     agent_link_broken(p, exchange, why, now_ms, fx);
+    if (p->is_leaving)
+        agent_deliver(p, now_ms, fx);
 }
 
 static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
@@ -252,6 +256,9 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
                           exited->has_status ? exited->status : -1, now_ms,
                           &p->core_fx);
         break;
+    case AGENT_FACT_LEAVE:
+        agent_link_leave(p, now_ms, fx);
+        break;
     }
     agent_deliver(p, now_ms, fx);
 }
@@ -286,6 +293,8 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
     agent_core_tick(p->core, now_ms, &p->core_fx);
     agent_deliver(p, now_ms, fx);
     agent_link_tick(p, now_ms, fx);
+    if (p->is_leaving)
+        agent_deliver(p, now_ms, fx);
     if (now_ms >= p->sweep_at_ms)
         sweep(p, now_ms, fx);
 }

@@ -275,9 +275,8 @@ static void put_self(const struct agent_program *p, struct json_writer *w)
     json_put_string(w, "hostname", p->hostname);
     json_key(w, "capabilities");
     json_begin_array(w);
-    json_text(w, "MULTI_ROLE");
-    json_text(w, "HIERARCHICAL_ROLE");
-    json_text(w, "RESERVATION_REFINEMENT");
+    for (size_t i = 0; i < AGENT_CAPABILITY_COUNT; i++)
+        json_text(w, AGENT_CAPABILITY_NAME[i]);
     json_end_array(w);
     put_resources(w, "resources", &p->resources);
     put_resources(w, "unreserved_resources", &p->resources);

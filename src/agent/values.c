@@ -61,16 +61,15 @@ Mesos__V1__TaskID *agent_task_id(struct arena *arena, const char *value)
 }
 
 Mesos__V1__AgentInfo *agent_info(const struct agent_program *p,
-                                 struct arena *arena, bool is_plain)
+                                 struct arena *arena)
 {
     Mesos__V1__AgentInfo *info =
         NEW(arena, Mesos__V1__AgentInfo, MESOS__V1__AGENT_INFO__INIT);
     info->hostname = arena_strdup(arena, p->hostname);
     info->has_port = true;
     info->port = p->port;
-    info->resources = resources_encode(
-        &p->resources, is_plain ? RESOURCE_FORMAT_REFINED : RESOURCE_FORMAT_OLD,
-        arena, &info->n_resources);
+    info->resources = resources_encode(&p->resources, RESOURCE_FORMAT_REFINED,
+                                       arena, &info->n_resources);
     info->attributes =
         attributes_encode(&p->attributes, arena, &info->n_attributes);
     if (p->agent_id[0] != '\0')

@@ -156,8 +156,8 @@ static void add_framework(struct answer *a, const struct master_program *p,
     message.active = message.connected = f->stream != 0;
     message.recovered = f->is_recovered;
     message.registered_time = time_encode(f->registered_ms, arena);
-    if (f->reregistered_ms)
-        message.reregistered_time = time_encode(f->reregistered_ms, arena);
+    message.reregistered_time = time_encode(
+        f->reregistered_ms ? f->reregistered_ms : f->registered_ms, arena);
     if (f->unregistered_ms)
         message.unregistered_time = time_encode(f->unregistered_ms, arena);
     const struct offer *offer;
@@ -172,6 +172,9 @@ static void add_framework(struct answer *a, const struct master_program *p,
         sum_encode(used, arena, &message.n_allocated_resources);
     message.offered_resources =
         sum_encode(offered, arena, &message.n_offered_resources);
+    Mesos__V1__Scheduler__OfferConstraints none =
+        MESOS__V1__SCHEDULER__OFFER_CONSTRAINTS__INIT;
+    message.offer_constraints = &none;
     list_add(a, field, &message);
 }
 
@@ -215,6 +218,8 @@ static void add_agent(struct answer *a, const struct agent *agent)
         sum_encode(used, arena, &message.n_allocated_resources);
     message.offered_resources =
         sum_encode(offered, arena, &message.n_offered_resources);
+    message.capabilities =
+        agent_capabilities_encode(arena, &message.n_capabilities);
     list_add(a, 1, &message);
 }
 

@@ -46,7 +46,7 @@ bool request_check_head(struct request *r)
         request_refuse(r, 400, "Expecting 'Content-Type' to be present");
         return false;
     }
-    r->content = media_type_parse(content);
+    r->content = media_type_exact(content);
     if (r->content != MEDIA_JSON && r->content != MEDIA_PROTOBUF) {
         request_refuse(r, 415,
                        "Expecting 'Content-Type' of application/json or "

@@ -151,7 +151,8 @@ static void put_agent(struct json_writer *w, const struct agent *agent)
     json_put_bool(w, "active", agent->state == AGENT_CONNECTED);
     json_put_bool(w, "deactivated", false);
     json_put_string(w, "version", agent->version);
-    put_strings(w, "capabilities", NULL, 0);
+    put_strings(w, "capabilities", AGENT_CAPABILITY_NAME,
+                AGENT_CAPABILITY_COUNT);
     buf_release(&pid);
 }
 
@@ -161,6 +162,8 @@ static void put_status(struct json_writer *w, const struct task *task,
                        const struct status *status, struct arena *arena)
 {
     const Mesos__V1__TaskStatus *wire = status_encode(task, status, arena);
+    if (wire->container_status) /* told by the v1 API only */
+        wire->container_status->has_executor_pid = false;
     json_begin_object(w);
     json_put_string(w, "state", task_state_name(status->state));
     json_key(w, "timestamp");
@@ -346,6 +349,9 @@ static void put_framework(struct json_writer *w, const struct master *m,
     put_executors(w, f);
     if (info->labels)
         put_labels(w, info->labels);
+    json_key(w, "offer_constraints"); /* none are accepted */
+    json_begin_object(w);
+    json_end_object(w);
     json_end_object(w);
     arena_release(&arena);
 }

@@ -134,6 +134,24 @@ static void on_signal(evutil_socket_t signo, short what, void *arg)
     daemon_stop(d, EXIT_SUCCESS);
 }
 
+static void on_farewell(evutil_socket_t signo, short what, void *arg)
+{
+    struct daemon *d = arg;
+
+    (void)what;
+    log_line(LOG_LEVEL_INFO, "leaving signal=%d", (int)signo);
+    daemon_fact(d, d->farewell_kind, "", 0);
+}
+
+void daemon_on_farewell(struct daemon *d, uint32_t kind)
+{
+    assert(d->on_farewell == NULL);
+    d->farewell_kind = kind;
+    d->on_farewell = evsignal_new(d->base, SIGUSR1, on_farewell, d);
+    assert(d->on_farewell);
+    event_add(d->on_farewell, NULL);
+}
+
 /* An eventfd and a timerfd are read to be silent again; the turn that follows
  * every wake-up does the rest. */
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -288,6 +306,7 @@ void daemon_close(struct daemon *d)
     store_close(d->store);
     event_drop(d->on_term);
     event_drop(d->on_int);
+    event_drop(d->on_farewell);
     event_drop(d->on_wake);
     event_drop(d->on_alarm);
     if (d->base != NULL)

@@ -61,6 +61,9 @@ void daemon_fact(struct daemon *d, uint32_t kind, const void *data,
 void daemon_fact_with(struct daemon *d, uint32_t kind, const void *data,
                       size_t size, size_t extra_at, struct bytes extra);
 
+/* From now on SIGUSR1 is a fact of this kind, without data. */
+void daemon_on_farewell(struct daemon *d, uint32_t kind);
+
 /* For routes: the same effects a program has, performed at once. */
 void daemon_reply(struct daemon *d, exchange_id exchange,
                   const struct http_response *response);

@@ -19,8 +19,10 @@ struct daemon {
     struct daemon_config config;
     struct event_base *base;
     struct event *on_term, *on_int, *on_wake, *on_alarm;
-    int wake_fd;  /* eventfd: the committer made progress */
-    int alarm_fd; /* timerfd on the wall clock */
+    struct event *on_farewell; /* NULL: not asked for */
+    uint32_t farewell_kind;    /* of the fact */
+    int wake_fd;               /* eventfd: the committer made progress */
+    int alarm_fd;              /* timerfd on the wall clock */
     int64_t alarm_ms;
     struct store *store;
     struct committer *committer;

@@ -26,7 +26,9 @@
 enum {
     LISTEN_BACKLOG = 1024,
     ACCEPT_PAUSE_MS = 100, /* after accept() failed, for want of descriptors */
-    METHODS_ALL = 0xffff
+    METHODS_KNOWN = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+                    EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS |
+                    EVHTTP_REQ_PATCH | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT
 };
 
 enum exchange_state {
@@ -445,7 +447,7 @@ int http_server_open(struct http_server **out, struct event_base *base,
     server->accept_again = evtimer_new(base, on_accept_again, server);
     assert(server->http && server->scratch && server->accept_again);
     http_refusal_init(&server->refusal, base, server->http);
-    evhttp_set_allowed_methods(server->http, METHODS_ALL);
+    evhttp_set_allowed_methods(server->http, METHODS_KNOWN);
     evhttp_set_default_content_type(server->http, NULL);
     evhttp_set_max_headers_size(server->http, HTTP_HEADERS_BYTES_MAX);
     evhttp_set_max_body_size(server->http, HTTP_BODY_MAX);

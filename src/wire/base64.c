@@ -1,7 +1,6 @@
 #include "wire/base64.h"
 
-static const char ALPHABET[64] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char ALPHABET[] = BASE64_ALPHABET;
 
 void base64_encode(struct bytes in, struct buf *out)
 {

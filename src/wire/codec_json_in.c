@@ -239,6 +239,15 @@ static int read_enum(struct reader *r, const ProtobufCFieldDescriptor *field,
     return READ_VALUE;
 }
 
+static void explain_base64(struct buf *problem, const char *text)
+{
+    size_t fine = strspn(text, BASE64_ALPHABET);
+    if (text[fine] != '\0' && text[fine] != '=')
+        buf_addf(problem, "Invalid character '%c'", text[fine]);
+    else
+        buf_addf(problem, "want groups of 4 characters, padded with '='");
+}
+
 static int read_bytes(struct reader *r, const ProtobufCFieldDescriptor *field,
                       json_t *json, ProtobufCBinaryData *out)
 {
@@ -249,8 +258,9 @@ static int read_bytes(struct reader *r, const ProtobufCFieldDescriptor *field,
     if (!base64_decode(
             bytes_of(json_string_value(json), json_string_length(json)),
             r->arena, &data)) {
-        buf_addf(r->problem, "Failed to base64 decode bytes field '%s'",
-                 field->name);
+        buf_addf(r->problem,
+                 "Failed to base64 decode bytes field '%s': ", field->name);
+        explain_base64(r->problem, json_string_value(json));
         return -ERR_CONFLICT;
     }
     *out = (ProtobufCBinaryData){data.size, (uint8_t *)data.data};

@@ -167,6 +167,11 @@ enum media_type media_type_parse(const char *value)
     return type;
 }
 
+enum media_type media_type_exact(const char *value)
+{
+    return value && strchr(value, ';') ? MEDIA_OTHER : media_type_parse(value);
+}
+
 /* Is the range switched off by a weight of zero: "; q=0", "; q=0.000"? */
 static bool weight_is_zero(const char *text, size_t size)
 {

@@ -14,8 +14,13 @@ enum http_limits {
 };
 
 enum http_method { /* order is that of the names in http.c */
-    HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_HEAD, HTTP_OPTIONS,
-    HTTP_OTHER
+                   HTTP_GET,
+                   HTTP_POST,
+                   HTTP_PUT,
+                   HTTP_DELETE,
+                   HTTP_HEAD,
+                   HTTP_OPTIONS,
+                   HTTP_OTHER
 };
 
 enum media_type {
@@ -47,8 +52,8 @@ struct http_request {
 
 struct http_response {
     int status;
-    enum media_type type;              /* MEDIA_NONE: no Content-Type */
-    const struct http_header *header;  /* extra headers */
+    enum media_type type;             /* MEDIA_NONE: no Content-Type */
+    const struct http_header *header; /* extra headers */
     uint32_t header_count;
     struct bytes body;
 };
@@ -60,6 +65,8 @@ const char *http_query(const struct http_request *request, const char *name,
                        struct arena *arena);
 /* The type named by a Content-Type value; NULL gives MEDIA_NONE. */
 enum media_type media_type_parse(const char *value);
+/* The same as Mesos' v1 APIs read it: with a parameter it is another type. */
+enum media_type media_type_exact(const char *value);
 const char *media_type_name(enum media_type type);
 /* What to answer in: MEDIA_JSON or MEDIA_PROTOBUF; MEDIA_OTHER when Accept
  * allows neither (406). Absent, star-slash-star, application/star and q-values

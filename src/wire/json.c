@@ -137,13 +137,7 @@ static void add_special(struct buf *out, uint32_t point)
             buf_add(out, (char[]){'\\', s[0]}, 2);
             return;
         }
-    if (point < 0x10000) {
-        add_escape(out, point);
-        return;
-    }
-    point -= 0x10000;
-    add_escape(out, 0xd800 + (point >> 10));
-    add_escape(out, 0xdc00 + (point & 0x3ff));
+    add_escape(out, point);
 }
 
 static bool is_plain(uint8_t c)
@@ -167,7 +161,10 @@ static void add_quoted(struct buf *out, struct bytes in)
         size_t taken = 1;
         if (point >= 0x80)
             point = code_point(bytes_of(in.data + at, in.size - at), &taken);
-        add_special(out, point);
+        if (taken > 1)
+            buf_add(out, in.data + at, taken);
+        else
+            add_special(out, point);
         at += taken;
     }
     buf_add_char(out, '"');

@@ -1,7 +1,8 @@
-/* A streaming JSON writer: appends compact ASCII to a buffer, never builds a
- * tree. Commas and nesting are its business; misuse (a value without a key in
- * an object, unbalanced ends) is asserted. Reading is jansson's business
- * (wire/codec.c). */
+/* A streaming JSON writer: appends compact UTF-8 to a buffer, never builds a
+ * tree. Quotes, backslashes and control characters are escaped, what is not
+ * UTF-8 becomes \ufffd. Commas and nesting are its business; misuse (a value
+ * without a key in an object, unbalanced ends) is asserted. Reading is
+ * jansson's business (wire/codec.c). */
 #pragma once
 #include "base/bytes.h"
 #include <stdbool.h>

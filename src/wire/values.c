@@ -517,3 +517,30 @@ Mesos__V1__Attribute **attributes_encode(const struct attributes *a,
     *count = a->count;
     return list;
 }
+
+/* --- agent capabilities --- */
+
+static const Mesos__V1__AgentInfo__Capability__Type
+    AGENT_CAPABILITY[AGENT_CAPABILITY_COUNT] = {
+        MESOS__V1__AGENT_INFO__CAPABILITY__TYPE__MULTI_ROLE,
+        MESOS__V1__AGENT_INFO__CAPABILITY__TYPE__HIERARCHICAL_ROLE,
+        MESOS__V1__AGENT_INFO__CAPABILITY__TYPE__RESERVATION_REFINEMENT,
+};
+
+const char *const AGENT_CAPABILITY_NAME[AGENT_CAPABILITY_COUNT] = {
+    "MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT"};
+
+Mesos__V1__AgentInfo__Capability **agent_capabilities_encode(
+    struct arena *arena, size_t *count)
+{
+    Mesos__V1__AgentInfo__Capability **list =
+        arena_alloc(arena, AGENT_CAPABILITY_COUNT * sizeof *list);
+    for (size_t i = 0; i < AGENT_CAPABILITY_COUNT; i++) {
+        list[i] = arena_alloc(arena, sizeof *list[i]);
+        mesos__v1__agent_info__capability__init(list[i]);
+        list[i]->has_type = true;
+        list[i]->type = AGENT_CAPABILITY[i];
+    }
+    *count = AGENT_CAPABILITY_COUNT;
+    return list;
+}

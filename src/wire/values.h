@@ -27,6 +27,11 @@ int attributes_decode(Mesos__V1__Attribute *const *item, size_t count,
                       struct attributes *out, struct err *err);
 Mesos__V1__Attribute **attributes_encode(const struct attributes *a,
                                          struct arena *arena, size_t *count);
+/* What Perigee's agents claim of Mesos' AgentInfo.Capability. */
+enum { AGENT_CAPABILITY_COUNT = 3 };
+extern const char *const AGENT_CAPABILITY_NAME[AGENT_CAPABILITY_COUNT];
+Mesos__V1__AgentInfo__Capability **agent_capabilities_encode(
+    struct arena *arena, size_t *count);
 /* Doubles of the wire to thousandths and back: llround(x * 1000), refusing
  * what is not finite or does not fit. */
 int milli_from_double(double value, int64_t *out);

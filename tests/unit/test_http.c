@@ -57,6 +57,15 @@ static void test_queries_are_decoded(void **state)
     asks("a=%c3%a9", "a", "\xc3\xa9");
 }
 
+static void test_exact_media_types(void **state)
+{
+    (void)state;
+    assert_int_equal(media_type_exact("application/json"), MEDIA_JSON);
+    assert_int_equal(media_type_exact("application/json; charset=utf-8"),
+                     MEDIA_OTHER);
+    assert_int_equal(media_type_exact(NULL), MEDIA_NONE);
+}
+
 static void test_media_types(void **state)
 {
     static const struct {
@@ -135,6 +144,7 @@ int main(void)
         cmocka_unit_test(test_headers_have_names_in_any_case),
         cmocka_unit_test(test_queries_are_decoded),
         cmocka_unit_test(test_media_types),
+        cmocka_unit_test(test_exact_media_types),
         cmocka_unit_test(test_accept),
         cmocka_unit_test(test_names),
     };

@@ -81,7 +81,8 @@ static void test_odd_requests_get_clear_answers(void **state)
         "HTTP/1.1 413");
     raw(f, "POST /echo HTTP/1.1\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 400");
     raw(f, "NONSENSE\r\n\r\n", "request: want well-formed HTTP/1.1");
-    raw(f, "BREW /echo HTTP/1.1\r\n\r\n", "OTHER /echo? 0");
+    raw(f, "BREW /echo HTTP/1.1\r\n\r\n", "HTTP/1.1 501");
+    raw(f, "PATCH /echo HTTP/1.1\r\n\r\n", "PATCH /echo? 0");
     raw(f,
         "POST /echo HTTP/1.1\r\nExpect: 100-continue\r\n"
         "Content-Length: 99999999\r\n\r\n",
