@@ -109,36 +109,76 @@ local function choices(list)
   return '(const char *const[]){' .. table.concat(out) .. '0}'
 end
 
-local function initial(value)
+local function initial(value, kind)
   if value == nil then return 'DEFAULT_NONE,0,0' end
   if type(value) == 'string' then
     return ('DEFAULT_TEXT,%s,0'):format(text(value))
   end
   if type(value) == 'boolean' then value = value and 1 or 0 end
-  return ('DEFAULT_NUMBER,0,%d'):format(value)
+  if kind == 'milli' then value = value * 1000 end
+  return ('DEFAULT_NUMBER,0,%d'):format(value // 1)
+end
+
+-- The limits of a field; a milli field's are written in whole units.
+local function limits(field)
+  local min, max = field.min or 0, field.max or math.maxinteger
+  if field[2] == 'milli' then min, max = min * 1000 // 1, max * 1000 // 1 end
+  return min, max
+end
+
+-- What a field may hold: the objects, and what a list's elements are.
+local PLAIN = { string = 'FIELD_STRING', integer = 'FIELD_INTEGER' }
+
+local function held(field, index)
+  local of = field.of
+  if of == nil or PLAIN[of] then
+    return '0,0,' .. (PLAIN[of] or 'FIELD_STRING')
+  end
+  local names, rows = type(of) == 'table' and of or { of }, {}
+  for i, name in ipairs(names) do
+    rows[i] = '&SCHEMA[' .. assert(index[name], name) .. ']'
+  end
+  if #rows == 1 then return rows[1] .. ',0,FIELD_OBJECT' end
+  return ('%s,(const struct schema_object *const[]){%s,0},FIELD_OBJECT')
+    :format(rows[1], table.concat(rows, ','))
+end
+
+local function aliases(field)
+  local list = field.alias
+  if type(list) == 'string' then list = { list } end
+  return choices(list)
+end
+
+local function flags(field)
+  local out = {}
+  for _, name in ipairs { 'required', 'one', 'always', 'alone', 'plain' } do
+    if field[name] then out[#out + 1] = 'IS_' .. name:upper() end
+  end
+  return #out > 0 and table.concat(out, '|') or '0'
 end
 
 local function field_row(field, index)
-  local of = field.of
-  if of and of ~= 'string' then
-    of = '&SCHEMA[' .. assert(index[of], of) .. ']'
-  else
-    of = '0'
-  end
-  return ('{%s,%s,%s,%s,FIELD_%s,RULE_%s,%s,%s,%d,%d,%s,%d,%d,%d},'):format(
-    text(field[1]), text(field.alias), text(field.wire or field[1]),
-    text(field.help), field[2]:upper(), (field.rule or 'none'):upper(), of,
-    choices(field.choices), field.min or 0, field.max or math.maxinteger,
-    initial(field.default), field.required and 1 or 0, field.one and 1 or 0,
-    field.always and 1 or 0)
+  local min, max = limits(field)
+  local default = field.default
+  if field[2] == 'tag' then default = field.value end
+  local into = field.into or {}
+  return ('{%s,%s,%s,%s,FIELD_%s,RULE_%s,%s,%s,%d,%d,%d,%d,%s,%s,%s,%s},')
+    :format(text(field[1]), aliases(field), text(field.wire or field[1]),
+      text(field.help), field[2]:upper(), (field.rule or 'none'):upper(),
+      held(field, index), choices(field.choices), min, max,
+      field.each_min or 1, field.each_max or 1024,
+      initial(default, field[2]), text(into[1]), text(into[2]), flags(field))
 end
 
--- How many fields hold something: those that are refused stand last.
+-- How many fields hold something: the others stand last.
+local NOT_STORED = { refused = true, into = true }
+
 local function stored(object)
   local count = 0
   for i, field in ipairs(object) do
-    if field[2] ~= 'refused' then
-      assert(count == i - 1, object.name .. ': refused fields come last')
+    if not NOT_STORED[field[2]] then
+      assert(count == i - 1, object.name .. ': ' .. field[1]
+        .. ' stands behind fields that hold nothing')
       count = i
     end
   end
@@ -160,10 +200,10 @@ local function print_objects(objects, index)
   end
   print('const struct schema_object SCHEMA[] = {')
   for _, object in ipairs(objects) do
-    print(('{%s,%s,&perigee__%s__descriptor,fields_%s,%d,%d,CHECK_%s,%s,%s,%s},')
+    print(('{%s,%s,&perigee__%s__descriptor,fields_%s,%d,%d,CHECK_%s,%s,%s},')
       :format(text(object.name), text(object.help), snake(object.message),
         object.name, #object, stored(object), (object.check or 'none'):upper(),
-        text(object.key), text(object.value), text(object.short)))
+        text(object.key), text(object.value)))
   end
   print('{0}};')
 end

@@ -2,6 +2,7 @@
 #include "aurora/state.h"
 
 #include "base/text.h"
+#include "script/honour.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -136,6 +137,28 @@ static int check_head(const Perigee__Job *job, struct job_key *key,
     return rc;
 }
 
+struct honour {
+    struct err *err;
+    bool is_refused;
+};
+
+/* The first one is told; `clusterctl check` tells them all. */
+static void on_refused(void *context, const char *field, const char *reason)
+{
+    struct honour *honour = context;
+    if (honour->is_refused)
+        return;
+    honour->is_refused = true;
+    (void)refuse(honour->err, field, reason);
+    err_hint(honour->err, "this cluster cannot do it: leave it out");
+}
+
+static int check_honour(const Perigee__Job *job, struct err *err)
+{
+    struct honour honour = {.err = err};
+    return honour_check(job, on_refused, &honour) > 0 ? -ERR_INVALID : 0;
+}
+
 static int check_policy(struct aurora_program *p, const Perigee__Job *job,
                         struct err *err)
 {
@@ -158,7 +181,7 @@ static int check_policy(struct aurora_program *p, const Perigee__Job *job,
     if (job->has_max_task_failures &&
         (job->max_task_failures < -1 || job->max_task_failures == 0))
         return refuse(err, "max_task_failures", "want -1 or at least 1");
-    return 0;
+    return check_honour(job, err);
 }
 
 /* --- decoding --- */

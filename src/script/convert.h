@@ -1,9 +1,16 @@
 /* Conversions that the constructors and the functions of the language share. */
 #pragma once
+#include "base/bytes.h"
 #include "script/value.h"
 
 /* Perigee__HostConstraint__Kind, as the schema's integer. */
 enum { CONSTRAINT_ONE_OF = 1, CONSTRAINT_NONE_OF = 2, CONSTRAINT_LIMIT = 3 };
+
+enum {
+    CONVERT_PATH_MAX = 160, /* of a field: "portmap.http" */
+    CONVERT_SHOWN_MAX = 60, /* of a user's text in a message */
+    CONVERT_MESSAGE_MAX = 400
+};
 
 #define REFUSED_TEXT(name) \
     "'" name "' is understood, but this cluster cannot do it yet"
@@ -19,3 +26,20 @@ void convert_push_constraint(lua_State *L, struct call_site site, int kind,
  * the bundle; `sha256` may be NULL. False when a problem was recorded. */
 bool convert_check_fetch(lua_State *L, struct value *self, const char *path,
                          const char *uri, const char *sha256);
+
+/* The parts of value_convert(), which see. */
+bool convert_string(lua_State *L, struct value *self, int index,
+                    const struct schema_field *field, const char *path);
+bool convert_object(lua_State *L, struct value *self, int index,
+                    const struct schema_field *field, const char *path);
+bool convert_list(lua_State *L, struct value *self, int index,
+                  const struct schema_field *field, const char *path);
+bool convert_map(lua_State *L, struct value *self, int index,
+                 const struct schema_field *field, const char *path);
+
+/* Record that the value at `index` is not what the field takes; push a mark. */
+bool convert_wrong(lua_State *L, struct value *self, int index,
+                   const struct schema_field *field, const char *path);
+/* Record what a check expected, and release that; push a mark. */
+bool convert_refuse(lua_State *L, struct value *self, const char *path,
+                    const char *message, struct buf *expected);

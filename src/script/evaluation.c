@@ -223,15 +223,42 @@ static Perigee__Job *build_job(lua_State *L, struct evaluation *e)
         task->name = task->processes[0]->name;
     for (size_t i = 0; i < task->n_fetch; i++)
         complete_fetch(e, task->fetch[i]);
-    if (!job_set_ports(job, &e->arena)) {
-        struct problem_report report = {
-            .site = value_at(L, index)->site,
-            .object = "Job",
-            .field = "task",
-            .message = "the task names more than 256 ports"};
-        (void)problem_add(e, &report);
-    }
     return job;
+}
+
+struct told {
+    struct evaluation *e;
+    const struct value *job;
+    const char *name;
+};
+
+static void on_job_problem(void *context, const char *field,
+                           const char *message, const char *expected,
+                           const char *nearest)
+{
+    const struct told *told = context;
+    struct problem_report report = {.site = told->job->site,
+                                    .object = "Job",
+                                    .name = told->name,
+                                    .field = field,
+                                    .message = message,
+                                    .expected = expected,
+                                    .nearest = nearest};
+    uint32_t at = problem_add(told->e, &report);
+    struct problem *problem = &told->e->problems.item[at - 1];
+    if (*problem->path == '\0')
+        problem->path = arena_strdup(&told->e->arena, told->name);
+}
+
+/* What depends on more than one field. A job with holes in it would only make
+ * noise. */
+static void check_job(lua_State *L, struct evaluation *e, Perigee__Job *job)
+{
+    struct told told = {e, value_at(L, -1), job->name};
+    if (told.job->has_mark || job->name == NULL)
+        return;
+    if (job_resolve(job, &e->arena, on_job_problem, &told))
+        job_rules(job, on_job_problem, &told);
 }
 
 static const char *or_empty(const char *text)
@@ -309,6 +336,7 @@ static int collect(lua_State *L)
         if (value != NULL) {
             site[jobs] = value->site;
             job[jobs] = build_job(L, e);
+            check_job(L, e, job[jobs]);
             snprintf(path, sizeof path, "%s", or_empty(job[jobs]->name));
             if (*path == '\0')
                 snprintf(path, sizeof path, "jobs[%zu]", i);

@@ -1,5 +1,7 @@
 #include "script/job_build.h"
+#include "perigee/job.pb-c.h"
 #include "script/convert.h"
+#include "script/function.h"
 #include "script/library.h"
 #include <assert.h>
 #include <string.h>
@@ -115,7 +117,7 @@ static void set_default(const struct schema_field *field,
         build_set_text(message, wire, (char *)(uintptr_t)field->initial_text);
     } else if (field->initial == DEFAULT_NUMBER) {
         build_set_number(message, wire, field->initial_number);
-    } else if (field->type == FIELD_OBJECT && field->is_always) {
+    } else if (field->type == FIELD_OBJECT && (field->flags & IS_ALWAYS)) {
         ProtobufCMessage *inner = new_message(field->of->message, arena);
         build_defaults(field->of, inner, arena);
         *(ProtobufCMessage **)member(message, wire->offset) = inner;
@@ -127,12 +129,12 @@ void build_defaults(const struct schema_object *object,
 {
     for (size_t i = 0; i < object->stored_count; i++) {
         const struct schema_field *field = &object->field[i];
-        if (field->initial == DEFAULT_NONE && !field->is_always)
+        if (field->initial == DEFAULT_NONE && !(field->flags & IS_ALWAYS))
             continue;
         const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
-        if (wire == NULL)
+        if (wire == NULL && field->of != NULL)
             build_defaults(field->of, message, arena);
-        else if (!build_is_set(message, wire))
+        else if (wire != NULL && !build_is_set(message, wire))
             set_default(field, wire, message, arena);
     }
 }
@@ -160,12 +162,31 @@ static void set_list(lua_State *L, int index, const struct schema_field *field,
         lua_getiuservalue(L, index, (int)i);
         if (value_is_mark(L, -1))
             ; /* was reported */
-        else if (field->of == NULL)
+        else if (field->element == FIELD_STRING)
             array[count++] = keep_text(L, -1, arena);
         else
-            array[count++] = build_message(L, -1, field->of, arena);
+            array[count++] =
+                build_message(L, -1, value_at(L, -1)->object, arena);
         lua_pop(L, 1);
     }
+    *(size_t *)member(message, wire->quantifier_offset) = count;
+}
+
+static void set_numbers(lua_State *L, int index,
+                        const ProtobufCFieldDescriptor *wire,
+                        ProtobufCMessage *message, struct arena *arena)
+{
+    const struct value *list = value_at(L, index);
+    uint32_t *number = arena_alloc(arena, (list->count + 1) * sizeof *number);
+    size_t count = 0;
+    assert(wire->type == PROTOBUF_C_TYPE_UINT32);
+    for (uint32_t i = 1; i <= list->count; i++) {
+        lua_getiuservalue(L, index, (int)i);
+        if (!value_is_mark(L, -1))
+            number[count++] = (uint32_t)lua_tointeger(L, -1);
+        lua_pop(L, 1);
+    }
+    *(uint32_t **)member(message, wire->offset) = number;
     *(size_t *)member(message, wire->quantifier_offset) = count;
 }
 
@@ -258,17 +279,37 @@ static void set_field(lua_State *L, const struct schema_field *field,
         break;
     case FIELD_OBJECT:
         *(ProtobufCMessage **)member(message, wire->offset) =
-            build_message(L, index, field->of, arena);
+            build_message(L, index, value_at(L, index)->object, arena);
+        break;
+    case FIELD_FUNCTION:
+        *(ProtobufCMessage **)member(message, wire->offset) =
+            (ProtobufCMessage *)function_message(L, index, arena);
         break;
     case FIELD_LIST:
-        set_list(L, index, field, wire, message, arena);
+        if (field->element == FIELD_INTEGER)
+            set_numbers(L, index, wire, message, arena);
+        else
+            set_list(L, index, field, wire, message, arena);
         break;
     case FIELD_MAP:
         set_map(L, index, field, wire, message, arena);
         break;
+    case FIELD_TAG:
+    case FIELD_INTO:
     case FIELD_REFUSED:
         break;
     }
+}
+
+/* An object whose fields are fields of the message around it. */
+static void fill_flat(lua_State *L, const struct schema_field *field,
+                      ProtobufCMessage *message, struct arena *arena)
+{
+    const struct value *value = value_at(L, -1);
+    if (field->of == NULL)
+        return; /* nowhere on the wire */
+    fill(L, lua_gettop(L), value->object, message, arena);
+    build_defaults(value->object, message, arena);
 }
 
 static void fill(lua_State *L, int index, const struct schema_object *object,
@@ -281,12 +322,30 @@ static void fill(lua_State *L, int index, const struct schema_object *object,
         if (is_set && !value_is_mark(L, -1)) {
             const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
             if (wire == NULL)
-                fill(L, lua_gettop(L), field->of, message, arena);
+                fill_flat(L, field, message, arena);
             else
                 set_field(L, field, wire, message, arena);
         }
         lua_pop(L, 1);
     }
+}
+
+/* Without a strategy object it is a queue, or batches. */
+static void set_strategy(lua_State *L, int index,
+                         const struct schema_object *object,
+                         Perigee__UpdateConfig *update)
+{
+    if (update->has_strategy)
+        return;
+    update->has_strategy = true;
+    update->strategy = PERIGEE__UPDATE_CONFIG__STRATEGY__QUEUE;
+    if (index == 0)
+        return;
+    lua_getiuservalue(L, index,
+                      value_slot(object, "wait_for_batch_completion"));
+    if (lua_isboolean(L, -1) && lua_toboolean(L, -1))
+        update->strategy = PERIGEE__UPDATE_CONFIG__STRATEGY__BATCH;
+    lua_pop(L, 1);
 }
 
 ProtobufCMessage *build_message(lua_State *L, int index,
@@ -299,6 +358,8 @@ ProtobufCMessage *build_message(lua_State *L, int index,
     ProtobufCMessage *message = new_message(object->message, arena);
     if (index != 0)
         fill(L, lua_absindex(L, index), object, message, arena);
+    if (object->check == CHECK_UPDATE)
+        set_strategy(L, index, object, (Perigee__UpdateConfig *)message);
     build_defaults(object, message, arena);
     return message;
 }

@@ -16,51 +16,6 @@ const char *job_tier_problem(bool production, const char *tier)
     return NULL;
 }
 
-/* --- ports --- */
-
-static int compare_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static size_t add_ports(const Perigee__Process *process, char **port,
-                        size_t count, struct arena *arena)
-{
-    struct buf message = {0}, expected = {0};
-    struct template_ref ref;
-    struct bytes text = bytes_of_text(process->cmdline);
-    for (int found;
-         count <= JOB_PORTS_MAX &&
-         (found = template_next(&text, &ref, &message, &expected));) {
-        bool is_new = found > 0 && ref.port.size > 0;
-        for (size_t i = 0; is_new && i < count; i++)
-            is_new = !bytes_equal_text(ref.port, port[i]);
-        if (is_new)
-            port[count++] = arena_strndup(arena, (const char *)ref.port.data,
-                                          ref.port.size);
-    }
-    buf_release(&message);
-    buf_release(&expected);
-    return count;
-}
-
-bool job_set_ports(Perigee__Job *job, struct arena *arena)
-{
-    char *port[JOB_PORTS_MAX + 1];
-    size_t count = 0;
-    const Perigee__TaskConfig *task = job->task;
-    for (size_t i = 0; task != NULL && i < task->n_processes; i++)
-        if (task->processes[i]->cmdline != NULL && !task->processes[i]->raw)
-            count = add_ports(task->processes[i], port, count, arena);
-    job->n_port_names = 0;
-    if (count == 0 || count > JOB_PORTS_MAX)
-        return count == 0;
-    qsort(port, count, sizeof *port, compare_text);
-    job->port_names = arena_memdup(arena, port, count * sizeof *port);
-    job->n_port_names = count;
-    return true;
-}
-
 /* --- fields, by the schema --- */
 
 struct check {
@@ -144,6 +99,12 @@ static const char *key_of(const struct schema_object *of,
     return *(char *const *)field_at(element, wire);
 }
 
+/* Labels are pairs: one key may have two values. */
+static bool may_repeat(const struct schema_object *of)
+{
+    return of->message == &perigee__metadata__descriptor;
+}
+
 static void check_keys(const struct check *c, const struct schema_field *field,
                        const char *path, ProtobufCMessage *const *element,
                        size_t count)
@@ -154,7 +115,8 @@ static void check_keys(const struct check *c, const struct schema_field *field,
         if (key == NULL ||
             !schema_check_key(field, key, strlen(key), &expected))
             refuse(c, path, "has a wrong name", &expected);
-        for (size_t j = 0; key != NULL && j < i; j++) {
+        for (size_t j = 0; key != NULL && j < i && !may_repeat(field->of);
+             j++) {
             const char *other = key_of(field->of, element[j]);
             if (other != NULL && strcmp(key, other) == 0)
                 refuse(c, path, "has one name twice", &expected);
@@ -170,6 +132,7 @@ static void check_array(const struct check *c, const struct schema_field *field,
     struct buf expected = {0};
     size_t count = count_at(message, wire);
     void *const *item = *(void *const *const *)field_at(message, wire);
+    static_assert(sizeof(void *) >= sizeof(uint32_t), "one array for both");
     if (!schema_check_count(field, count, &expected)) {
         refuse(c, path, "has too few or too many elements", &expected);
         count = 0;
@@ -180,14 +143,13 @@ static void check_array(const struct check *c, const struct schema_field *field,
     for (size_t i = 0; i < count; i++) {
         char inner[PATH_TEXT_MAX];
         snprintf(inner, sizeof inner, "%.150s[%zu]", path, i + 1);
-        if (field->of != NULL) {
-            check_message(c, field->of, inner, item[i]);
-        } else {
-            struct schema_field element = *field;
-            element.type = FIELD_STRING;
-            element.min = 1;
+        struct schema_field element = schema_element(field);
+        if (element.type == FIELD_OBJECT)
+            check_message(c, schema_variant(field, item[i]), inner, item[i]);
+        else if (element.type == FIELD_STRING)
             check_text(c, &element, inner, item[i]);
-        }
+        else
+            check_number(c, &element, inner, ((const uint32_t *)item)[i]);
     }
 }
 
@@ -196,13 +158,41 @@ static bool is_array(const struct schema_field *field)
     return field->type == FIELD_LIST || field->type == FIELD_MAP;
 }
 
+static void check_object(const struct check *c,
+                         const struct schema_field *field, const char *path,
+                         const ProtobufCMessage *message)
+{
+    const struct schema_object *object = schema_variant(field, message);
+    const struct schema_field *tag = schema_tag(object);
+    struct buf expected = {0};
+    if (tag != NULL && build_number(message, schema_wire(object, tag)) !=
+                           tag->initial_number) {
+        schema_describe(field, &expected);
+        refuse(c, path, "is of no known kind", &expected);
+        buf_release(&expected);
+        return;
+    }
+    check_message(c, object, path, message);
+}
+
+static void check_function(const struct check *c, const char *path,
+                           const Perigee__Function *function)
+{
+    struct buf expected = {0};
+    if (!function->has_ordinal || function->ordinal == 0) {
+        buf_add_text(&expected, "want the ordinal of a function of the bundle");
+        refuse(c, path, "names no function", &expected);
+    }
+    buf_release(&expected);
+}
+
 static void check_field(const struct check *c, const struct schema_field *field,
                         const char *path, const ProtobufCMessage *message,
                         const ProtobufCFieldDescriptor *wire)
 {
     struct buf expected = {0};
     if (!is_array(field) && !build_is_set(message, wire)) {
-        if (field->is_required || field->initial != DEFAULT_NONE) {
+        if ((field->flags & IS_REQUIRED) || field->initial != DEFAULT_NONE) {
             schema_describe(field, &expected);
             refuse(c, path, "is missing", &expected);
         }
@@ -220,17 +210,36 @@ static void check_field(const struct check *c, const struct schema_field *field,
         check_number(c, field, path, build_number(message, wire));
         break;
     case FIELD_OBJECT:
-        check_message(c, field->of, path,
-                      *(ProtobufCMessage *const *)field_at(message, wire));
+        check_object(c, field, path,
+                     *(ProtobufCMessage *const *)field_at(message, wire));
         break;
     case FIELD_LIST:
     case FIELD_MAP:
         check_array(c, field, path, message, wire);
         break;
+    case FIELD_FUNCTION:
+        check_function(c, path,
+                       *(Perigee__Function *const *)field_at(message, wire));
+        break;
     case FIELD_BOOLEAN:
+    case FIELD_TAG:
+    case FIELD_INTO:
     case FIELD_REFUSED:
         break;
     }
+}
+
+/* Is there anything of an object whose fields stand in the message? */
+static bool has_flat(const struct schema_object *object,
+                     const ProtobufCMessage *message)
+{
+    for (size_t i = 0; i < object->stored_count; i++) {
+        const ProtobufCFieldDescriptor *wire =
+            schema_wire(object, &object->field[i]);
+        if (wire != NULL && build_is_set(message, wire))
+            return true;
+    }
+    return false;
 }
 
 /* Bounded: the schema's objects do not contain themselves. */
@@ -243,7 +252,10 @@ static void check_message(const struct check *c,
         const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
         char inner[PATH_TEXT_MAX];
         if (wire == NULL) {
-            check_message(c, field->of, path, message);
+            const struct schema_object *flat =
+                field->of != NULL ? schema_variant(field, message) : NULL;
+            if (flat != NULL && has_flat(flat, message))
+                check_message(c, flat, path, message);
             continue;
         }
         snprintf(inner, sizeof inner, "%s%s%s", path, *path ? "." : "",
@@ -259,6 +271,34 @@ static bool is_asset(const char *uri)
     return strstr(uri, "://") == NULL;
 }
 
+/* What an operator works on. */
+static void check_operand(const struct check *c,
+                          const Perigee__HostConstraint *one)
+{
+    enum { NUMBER = 1, VALUES = 2, ONE_VALUE = 4, NONE = 8 };
+    static const uint8_t takes[] = {
+        [PERIGEE__HOST_CONSTRAINT__KIND__ONE_OF] = VALUES,
+        [PERIGEE__HOST_CONSTRAINT__KIND__NONE_OF] = VALUES,
+        [PERIGEE__HOST_CONSTRAINT__KIND__LIMIT] = NUMBER,
+        [PERIGEE__HOST_CONSTRAINT__KIND__UNIQUE] = NONE,
+        [PERIGEE__HOST_CONSTRAINT__KIND__CLUSTER] = ONE_VALUE | NONE,
+        [PERIGEE__HOST_CONSTRAINT__KIND__GROUP_BY] = NUMBER | NONE,
+        [PERIGEE__HOST_CONSTRAINT__KIND__LIKE] = ONE_VALUE,
+        [PERIGEE__HOST_CONSTRAINT__KIND__UNLIKE] = ONE_VALUE,
+        [PERIGEE__HOST_CONSTRAINT__KIND__MAX_PER] = NUMBER};
+    uint8_t is = one->has_limit && one->n_values > 0 ? 0
+                 : one->has_limit                    ? NUMBER
+                 : one->n_values == 0                ? NONE
+                 : one->n_values == 1                ? VALUES | ONE_VALUE
+                                                     : VALUES;
+    if (!(takes[one->kind] & is))
+        c->problem(c->context, "constraints",
+                   "a constraint has a wrong operand",
+                   "want values for ONE_OF and NONE_OF, one value for LIKE "
+                   "and UNLIKE, limit for LIMIT and MAX_PER",
+                   NULL);
+}
+
 static void check_details(const struct check *c, const Perigee__Job *job)
 {
     const Perigee__TaskConfig *task = job->task;
@@ -266,15 +306,8 @@ static void check_details(const struct check *c, const Perigee__Job *job)
     const char *tier = job_tier_problem(job->production, job->tier);
     if (tier != NULL)
         c->problem(c->context, "tier", tier, "want one of them", NULL);
-    for (size_t i = 0; i < job->n_constraints; i++) {
-        const Perigee__HostConstraint *one = job->constraints[i];
-        bool is_limit = one->kind == PERIGEE__HOST_CONSTRAINT__KIND__LIMIT;
-        if (is_limit ? !one->has_limit || one->n_values > 0
-                     : one->has_limit || one->n_values == 0)
-            c->problem(
-                c->context, "constraints", "a constraint has a wrong operand",
-                "want values for ONE_OF and NONE_OF, limit for LIMIT", NULL);
-    }
+    for (size_t i = 0; i < job->n_constraints; i++)
+        check_operand(c, job->constraints[i]);
     for (size_t i = 0; i < task->n_fetch; i++) {
         const Perigee__Fetch *fetch = task->fetch[i];
         if (is_asset(fetch->uri) != fetch->asset)
@@ -321,6 +354,8 @@ int job_check(const Perigee__Job *job, struct err *err)
         on_problem(&first, "name", "'name' is missing", NULL, NULL);
     if (!first.is_found)
         check_details(&c, job);
+    if (!first.is_found)
+        job_rules(job, on_problem, &first);
     first.prefix = "task.";
     if (!first.is_found)
         task_check(job->task, on_problem, &first);
@@ -334,29 +369,54 @@ static char *copy_text(const char *text, struct arena *arena)
     return text != NULL ? arena_strdup(arena, text) : NULL;
 }
 
+static void complete(const struct schema_object *object,
+                     ProtobufCMessage *message, struct arena *arena);
+
+/* Defaults of the objects that are there. */
+static void complete_field(const struct schema_field *field,
+                           const ProtobufCFieldDescriptor *wire,
+                           ProtobufCMessage *message, struct arena *arena)
+{
+    void *const *item = *(void *const *const *)field_at(message, wire);
+    if (field->type == FIELD_OBJECT) {
+        ProtobufCMessage *inner =
+            *(ProtobufCMessage *const *)field_at(message, wire);
+        if (inner != NULL)
+            complete(schema_variant(field, inner), inner, arena);
+    } else if (is_array(field) && field->element == FIELD_OBJECT) {
+        for (size_t i = 0; i < count_at(message, wire); i++)
+            complete(schema_variant(field, item[i]), item[i], arena);
+    }
+}
+
+/* Bounded: the schema's objects do not contain themselves. */
+static void complete(const struct schema_object *object,
+                     ProtobufCMessage *message, struct arena *arena)
+{
+    build_defaults(object, message, arena);
+    for (size_t i = 0; i < object->stored_count; i++) {
+        const struct schema_field *field = &object->field[i];
+        const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
+        if (wire != NULL)
+            complete_field(field, wire, message, arena);
+        else if (field->of != NULL &&
+                 has_flat(schema_variant(field, message), message))
+            build_defaults(schema_variant(field, message), message, arena);
+    }
+}
+
 static void complete_task(Perigee__TaskConfig *task, struct arena *arena)
 {
-    const struct schema_object *process = schema_object("Process");
-    const struct schema_object *fetch = schema_object("Fetch");
-    build_defaults(schema_object("Task"), &task->base, arena);
-    for (size_t i = 0; i < task->n_processes; i++) {
-        Perigee__Process *one = task->processes[i];
-        build_defaults(process, &one->base, arena);
-        build_defaults(schema_object("Logger"), &one->logger->base, arena);
-        one->has_raw = true;
-    }
-    for (size_t i = 0; i < task->n_fetch; i++)
-        build_defaults(fetch, &task->fetch[i]->base, arena);
-    if (task->resources != NULL)
-        build_defaults(schema_object("Resources"), &task->resources->base,
-                       arena);
+    for (size_t i = 0; i < task->n_processes; i++)
+        task->processes[i]->has_raw = true;
     if (task->name == NULL && task->n_processes > 0)
         task->name = copy_text(task->processes[0]->name, arena);
 }
 
 int job_complete(Perigee__Job *job, struct arena *arena, struct err *err)
 {
-    build_defaults(schema_object("Job"), &job->base, arena);
+    struct first first = {.err = err, .prefix = ""};
+    complete(schema_object("Job"), &job->base, arena);
     if (job->task != NULL)
         complete_task(job->task, arena);
     if (job->name == NULL && job->task != NULL)
@@ -364,8 +424,7 @@ int job_complete(Perigee__Job *job, struct arena *arena, struct err *err)
     if (job->tier == NULL)
         job->tier =
             arena_strdup(arena, job->production ? "preferred" : "preemptible");
-    if (!job_set_ports(job, arena))
-        return err_set(err, ERR_INVALID, "job: want at most %d named ports",
-                       JOB_PORTS_MAX);
+    if (!job_resolve(job, arena, on_problem, &first))
+        return -ERR_INVALID;
     return job_check(job, err);
 }

@@ -8,6 +8,9 @@
 
 enum { JOB_PORTS_MAX = 256 };
 
+/* The constraint's attribute that keeps hosts for some jobs. */
+#define DEDICATED "dedicated"
+
 /* `field` as "processes[2].name"; `expected` and `nearest` may be NULL. */
 typedef void job_problem(void *context, const char *field, const char *message,
                          const char *expected, const char *nearest);
@@ -18,9 +21,15 @@ void task_check(const Perigee__TaskConfig *task, job_problem *problem,
                 void *context);
 /* NULL, or what is wrong with both together. */
 const char *job_tier_problem(bool production, const char *tier);
-/* The ports its command lines name, sorted, into the arena; false when they are
- * more than JOB_PORTS_MAX, and then none are set. */
-bool job_set_ports(Perigee__Job *job, struct arena *arena);
+/* Settle what depends on the ports, new texts into the arena: port_names
+ * (sorted; those that commands name, and what the announcer's map points to),
+ * the announcer's map, the port of a health check, and the health check and
+ * lifecycle that a task with a port "health" has by default. False when a
+ * problem was told. */
+bool job_resolve(Perigee__Job *job, struct arena *arena, job_problem *problem,
+                 void *context);
+/* What must hold between the fields of a settled job. */
+void job_rules(const Perigee__Job *job, job_problem *problem, void *context);
 
 /* Is it a complete job, as evaluation yields them? The first problem is told:
  * ERR_INVALID with the field. */

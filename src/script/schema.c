@@ -1,6 +1,8 @@
 #include "script/schema.h"
+#include "base/cron.h"
 #include "base/job_key.h"
 #include "base/text.h"
+#include "base/timezone.h"
 #include <assert.h>
 #include <ctype.h>
 #include <string.h>
@@ -18,11 +20,63 @@ const struct schema_field *schema_field(const struct schema_object *object,
 {
     for (size_t i = 0; i < object->field_count; i++) {
         const struct schema_field *field = &object->field[i];
-        if (strcmp(field->name, name) == 0 ||
-            (field->alias != NULL && strcmp(field->alias, name) == 0))
+        const char *const *alias = field->aliases;
+        if (strcmp(field->name, name) == 0)
             return field;
+        for (; alias != NULL && *alias != NULL; alias++)
+            if (strcmp(*alias, name) == 0)
+                return field;
     }
     return NULL;
+}
+
+bool schema_takes(const struct schema_field *field,
+                  const struct schema_object *object)
+{
+    const struct schema_object *const *one = field->variants;
+    for (; one != NULL && *one != NULL; one++)
+        if (*one == object)
+            return true;
+    return field->of == object;
+}
+
+struct schema_field schema_element(const struct schema_field *list)
+{
+    return (struct schema_field){.name = list->name,
+                                 .wire = "",
+                                 .type = list->element,
+                                 .rule = list->rule,
+                                 .of = list->of,
+                                 .variants = list->variants,
+                                 .choices = list->choices,
+                                 .min = list->each_min,
+                                 .max = list->each_max,
+                                 .flags = list->flags & IS_PLAIN};
+}
+
+const struct schema_field *schema_tag(const struct schema_object *object)
+{
+    for (size_t i = 0; i < object->stored_count; i++)
+        if (object->field[i].type == FIELD_TAG)
+            return &object->field[i];
+    return NULL;
+}
+
+const struct schema_object *schema_variant(const struct schema_field *field,
+                                           const ProtobufCMessage *message)
+{
+    const struct schema_object *const *one = field->variants;
+    for (; one != NULL && *one != NULL; one++) {
+        const struct schema_field *tag = schema_tag(*one);
+        if (tag == NULL)
+            continue;
+        const ProtobufCFieldDescriptor *wire = schema_wire(*one, tag);
+        int number;
+        memcpy(&number, (const uint8_t *)message + wire->offset, sizeof number);
+        if (number == tag->initial_number)
+            return *one;
+    }
+    return field->of;
 }
 
 /* Looked up once: it is asked for every field of every job. */
@@ -36,7 +90,7 @@ static void fill_wires(const struct schema_object *object)
     size_t at = (size_t)(object - SCHEMA);
     assert(at < SCHEMA_OBJECTS_MAX && object->field_count <= SCHEMA_FIELDS_MAX);
     for (size_t i = 0; i < object->stored_count; i++)
-        if (strcmp(object->field[i].wire, "*") != 0)
+        if (strchr("*-", object->field[i].wire[0]) == NULL)
             wires[at].field[i] =
                 protobuf_c_message_descriptor_get_field_by_name(
                     object->message, object->field[i].wire);
@@ -54,12 +108,18 @@ const ProtobufCFieldDescriptor *schema_wire(const struct schema_object *object,
 
 const char *schema_nearest(const struct schema_object *object, const char *name)
 {
-    const char *names[SCHEMA_FIELDS_MAX * 2 + 1];
+    enum { NAMES_MAX = SCHEMA_FIELDS_MAX * 2 };
+    const char *names[NAMES_MAX + 1];
     size_t count = 0;
-    for (size_t i = 0; i < object->field_count && i < SCHEMA_FIELDS_MAX; i++) {
-        names[count++] = object->field[i].name;
-        if (object->field[i].alias != NULL)
-            names[count++] = object->field[i].alias;
+    for (size_t i = 0; i < object->field_count; i++) {
+        const struct schema_field *field = &object->field[i];
+        const char *const *alias = field->aliases;
+        if (field->type == FIELD_TAG)
+            continue;
+        if (count < NAMES_MAX)
+            names[count++] = field->name;
+        for (; alias != NULL && *alias != NULL && count < NAMES_MAX; alias++)
+            names[count++] = *alias;
     }
     names[count] = NULL;
     return text_nearest(name, names);
@@ -139,25 +199,84 @@ static bool is_uri(const char *text, size_t size)
     return strstr(text, "://") == NULL && is_path_below(text);
 }
 
+/* What may stand in the first line of a request, after the host. */
+static bool is_endpoint(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] <= 0x20 || (unsigned char)text[i] >= 0x7f)
+            return false;
+    return size > 0 && text[0] == '/';
+}
+
+static bool is_url(const char *text)
+{
+    size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
+                    : strncmp(text, "http://", 7) == 0 ? 7
+                                                       : 0;
+    return scheme > 0 && strcspn(text + scheme, "/?#") > 0 &&
+           strpbrk(text, " \t\r\n\"<>") == NULL;
+}
+
+static bool is_word(const char *text, size_t size)
+{
+    return size > 0 && !has_control(text, size) && strchr(text, ' ') == NULL;
+}
+
+static bool is_email(const char *text, size_t size)
+{
+    const char *at = strchr(text, '@');
+    return is_word(text, size) && at != NULL && at != text && at[1] != '\0' &&
+           strchr(at + 1, '@') == NULL;
+}
+
+static bool is_port(const char *text, size_t size)
+{
+    enum { PORT_NAME_MAX = 128 };
+    for (size_t i = 0; i < size; i++)
+        if (!isalnum((unsigned char)text[i]) && strchr("_.-", text[i]) == NULL)
+            return false;
+    return size > 0 && size <= PORT_NAME_MAX;
+}
+
 static bool rule_holds(enum field_rule rule, const char *text, size_t size)
 {
+    struct job_key key;
+    struct cron_schedule schedule;
     switch (rule) {
+    case RULE_ABSOLUTE:
+        return text[0] == '/' && !has_control(text, size);
     case RULE_ATTRIBUTE:
         return size > 0 && !has_control(text, size);
+    case RULE_CRON:
+        return cron_parse(text, &schedule, NULL) == 0;
+    case RULE_EMAIL:
+        return is_email(text, size);
+    case RULE_ENDPOINT:
+        return is_endpoint(text, size);
     case RULE_ENVIRONMENT:
         return is_environment(text) && job_key_part_ok(text);
     case RULE_FILE_NAME:
         return is_file_name(text, size);
     case RULE_IDENTIFIER:
         return job_key_part_ok(text);
+    case RULE_JOB_KEY:
+        return job_key_parse(text, &key, NULL) == 0;
     case RULE_LITERAL:
         return memmem(text, size, "{{", 2) == NULL;
+    case RULE_PORT:
+        return is_port(text, size);
     case RULE_SHA256:
         return is_hex(text, size);
+    case RULE_TIMEZONE:
+        return timezone_is_known(text);
     case RULE_URI:
         return is_uri(text, size);
+    case RULE_URL:
+        return is_url(text);
     case RULE_VARIABLE:
         return is_variable(text, size);
+    case RULE_WORD:
+        return is_word(text, size);
     case RULE_NONE:
         break;
     }
@@ -168,14 +287,24 @@ static const char *rule_text(enum field_rule rule)
 {
     static const char *const text[] = {
         [RULE_NONE] = "a string",
+        [RULE_ABSOLUTE] = "a path that begins with '/'",
         [RULE_ATTRIBUTE] = "text without control characters",
+        [RULE_CRON] = "five fields: minute hour day month weekday, or a "
+                      "repeating interval: R/2026-11-20T22:00:00Z/PT10M",
+        [RULE_EMAIL] = "an address: name@host",
+        [RULE_ENDPOINT] = "a path that begins with '/', without spaces",
         [RULE_ENVIRONMENT] = "prod, devel, test, or staging and digits",
         [RULE_FILE_NAME] = "a name without '/' that does not begin with '.'",
         [RULE_IDENTIFIER] = "letters, digits, '_', '.' or '-', at most 63",
+        [RULE_JOB_KEY] = "a job's key: cluster/role/environment/name",
         [RULE_LITERAL] = "text without '{{': only cmdline is substituted",
+        [RULE_PORT] = "the name of a port: letters, digits, '_', '.' or '-'",
         [RULE_SHA256] = "64 lower-case hexadecimal digits",
+        [RULE_TIMEZONE] = "a time zone's name, as in Europe/Paris",
         [RULE_URI] = "a path below the folder, http://, https:// or file:///",
-        [RULE_VARIABLE] = "letters, digits and '_', no digit first"};
+        [RULE_URL] = "an address that begins with http:// or https://",
+        [RULE_VARIABLE] = "letters, digits and '_', no digit first",
+        [RULE_WORD] = "text without spaces"};
     return text[rule];
 }
 
@@ -199,14 +328,36 @@ static void describe_integer(const struct schema_field *field, struct buf *out)
                  (long long)field->max);
 }
 
-static const char *of_name(const struct schema_field *field)
+static void describe_milli(const struct schema_field *field, struct buf *out)
 {
-    return field->of != NULL ? field->of->name : "string";
+    enum { SHOWN_MAX = 1000000 }; /* nobody asks for what lies above */
+    char min[32], max[32];
+    text_from_milli(field->min, min, sizeof min);
+    text_from_milli(field->max, max, sizeof max);
+    if (field->max < (int64_t)SHOWN_MAX * 1000)
+        buf_addf(out, "a number from %s to %s", min, max);
+    else
+        buf_addf(out, "a number of at least %s", min);
+}
+
+/* "Docker", "Docker, Mesos or Container", "string" */
+static void describe_held(const struct schema_field *field, struct buf *out)
+{
+    const struct schema_object *const *one = field->variants;
+    if (one == NULL) {
+        buf_add_text(out, field->of != NULL                 ? field->of->name
+                          : field->element == FIELD_INTEGER ? "integer"
+                                                            : "string");
+        return;
+    }
+    for (size_t i = 0; one[i] != NULL; i++) {
+        const char *between = one[i + 1] == NULL ? " or " : ", ";
+        buf_addf(out, "%s%s", i == 0 ? "" : between, one[i]->name);
+    }
 }
 
 void schema_describe(const struct schema_field *field, struct buf *out)
 {
-    char number[32];
     buf_add_text(out, "want ");
     switch (field->type) {
     case FIELD_STRING:
@@ -225,22 +376,28 @@ void schema_describe(const struct schema_field *field, struct buf *out)
         describe_integer(field, out);
         break;
     case FIELD_MILLI:
-        buf_addf(out, "a number of at least %s",
-                 text_from_milli(field->min, number, sizeof number));
+        describe_milli(field, out);
         break;
     case FIELD_MEBIBYTES:
         buf_add_text(out, "bytes, at least 1*MB");
         break;
     case FIELD_OBJECT:
-        buf_addf(out, "a %s", of_name(field));
+        buf_add_text(out, strchr("AEIOU", field->of->name[0]) ? "an " : "a ");
+        describe_held(field, out);
         break;
     case FIELD_LIST:
-        buf_addf(out, "a list of %s", of_name(field));
+        buf_add_text(out, "a list of ");
+        describe_held(field, out);
         break;
     case FIELD_MAP:
         buf_addf(out, "a table of names and %s",
                  field->of->value != NULL ? "strings" : field->of->name);
         break;
+    case FIELD_FUNCTION:
+        buf_add_text(out, "a function");
+        break;
+    case FIELD_TAG:
+    case FIELD_INTO:
     case FIELD_REFUSED:
         buf_add_text(out, "nothing");
         break;
@@ -251,6 +408,19 @@ static bool refuse(const struct schema_field *field, struct buf *expected)
 {
     buf_clear(expected);
     schema_describe(field, expected);
+    return false;
+}
+
+/* What a cron expression is wrong in is worth more than all it could be. */
+static bool refuse_text(const struct schema_field *field, const char *text,
+                        struct buf *expected)
+{
+    struct err err = {0};
+    struct cron_schedule schedule;
+    if (field->rule != RULE_CRON || cron_parse(text, &schedule, &err) == 0)
+        return refuse(field, expected);
+    buf_clear(expected);
+    buf_add_text(expected, err.text);
     return false;
 }
 
@@ -280,7 +450,7 @@ bool schema_check_text(const struct schema_field *field, const char *text,
     if (field->choices != NULL && !is_choice(field, text))
         return refuse(field, expected);
     if (!rule_holds(field->rule, text, size))
-        return refuse(field, expected);
+        return refuse_text(field, text, expected);
     if ((int64_t)size < field->min) {
         buf_clear(expected);
         buf_add_text(expected, "want at least one character");
@@ -292,6 +462,16 @@ bool schema_check_text(const struct schema_field *field, const char *text,
         return false;
     }
     return true;
+}
+
+const char *schema_nearest_text(const struct schema_field *field,
+                                const char *text)
+{
+    if (field->choices != NULL)
+        return text_nearest(text, field->choices);
+    if (field->rule == RULE_TIMEZONE)
+        return timezone_nearest(text);
+    return NULL;
 }
 
 bool schema_check_number(const struct schema_field *field, int64_t number,

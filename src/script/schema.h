@@ -15,61 +15,97 @@ enum field_type {
     FIELD_INTEGER,
     FIELD_MILLI,     /* a number; thousandths on the wire */
     FIELD_MEBIBYTES, /* bytes, rounded down to whole MiB */
-    FIELD_OBJECT,    /* of the object `of` */
-    FIELD_LIST,      /* of `of`, or of strings when it is NULL */
+    FIELD_OBJECT,    /* of the object `of`, or one of `variants` */
+    FIELD_LIST,      /* of what `element` says */
     FIELD_MAP,       /* name to `of`, which has a `key` */
-    FIELD_REFUSED    /* understood, but this cluster cannot do it */
+    FIELD_FUNCTION,  /* of Lua; perigee.Function on the wire */
+    FIELD_TAG,       /* never written: says on the wire which object it is */
+    FIELD_INTO,      /* sets a field of the object in another field */
+    FIELD_REFUSED    /* understood, but never done here: help says why */
 };
 
 /* What a text must look like. */
 enum field_rule {
     RULE_NONE,
+    RULE_ABSOLUTE, /* a path that begins with '/' */
     RULE_ATTRIBUTE,
+    RULE_CRON,
+    RULE_EMAIL,
+    RULE_ENDPOINT, /* of an address: '/' and what may follow in a request */
     RULE_ENVIRONMENT,
     RULE_FILE_NAME,
     RULE_IDENTIFIER,
+    RULE_JOB_KEY,
     RULE_LITERAL, /* no {{...}}: it would not be substituted */
+    RULE_PORT,    /* the name of one */
     RULE_SHA256,
+    RULE_TIMEZONE,
     RULE_URI,
-    RULE_VARIABLE
+    RULE_URL,
+    RULE_VARIABLE,
+    RULE_WORD /* without spaces */
 };
 
 enum default_kind { DEFAULT_NONE, DEFAULT_TEXT, DEFAULT_NUMBER };
 
+enum field_flag {
+    IS_REQUIRED = 1,
+    IS_ONE = 2,    /* LIST: one element may stand for a list */
+    IS_ALWAYS = 4, /* OBJECT: unset means one of defaults */
+    IS_ALONE = 8,  /* its value alone may stand for the whole object */
+    IS_PLAIN = 16  /* OBJECT, LIST: plain tables are taken for objects */
+};
+
 struct schema_object;
 struct schema_field {
-    const char *name, *alias; /* alias: a second name, or NULL */
-    const char *wire;         /* in the message; "*": fields of the object
-                                 are fields of the enclosing message */
+    const char *name;
+    const char *const *aliases; /* further names, NULL-terminated, or NULL */
+    const char *wire;           /* in the message; "*": fields of the object
+                                   are fields of the enclosing message;
+                                   "-": nowhere */
     const char *help;
     enum field_type type;
     enum field_rule rule;
     const struct schema_object *of;
+    const struct schema_object *const *variants; /* NULL-terminated, `of` is the
+                                                    first; or NULL: just `of` */
+    enum field_type element;    /* LIST: STRING, INTEGER or OBJECT */
     const char *const *choices; /* NULL-terminated, or NULL */
     int64_t min, max;           /* of a number; of a text's or list's size */
+    int64_t each_min, each_max; /* LIST: of its integers, of its texts' size */
     enum default_kind initial;
     const char *initial_text;
-    int64_t initial_number; /* booleans too */
-    bool is_required;
-    bool is_single; /* LIST: one element may stand for a list */
-    bool is_always; /* OBJECT: unset means one of defaults */
+    int64_t initial_number;             /* booleans too */
+    const char *into_field, *into_name; /* INTO: cron, schedule */
+    unsigned flags;
 };
 
-enum { SCHEMA_FIELDS_MAX = 64, SCHEMA_OBJECTS_MAX = 32 };
+enum { SCHEMA_FIELDS_MAX = 64, SCHEMA_OBJECTS_MAX = 64 };
 
 /* What is checked when all fields are in. */
-enum schema_check { CHECK_NONE, CHECK_FETCH, CHECK_TASK, CHECK_JOB };
+enum schema_check {
+    CHECK_NONE,
+    CHECK_CONTAINER,
+    CHECK_CRON,
+    CHECK_FETCH,
+    CHECK_HEALTH_CHECK,
+    CHECK_JOB,
+    CHECK_NOTIFY,
+    CHECK_SLA,
+    CHECK_TASK,
+    CHECK_UPDATE,
+    CHECK_VOLUME
+};
 
 struct schema_object {
     const char *name, *help;
     const ProtobufCMessageDescriptor *message;
     const struct schema_field *field;
     size_t field_count;
-    size_t stored_count; /* the fields behind are refused, and never held */
+    size_t stored_count; /* the fields behind are never held: INTO, REFUSED */
     enum schema_check check;
     const char *key, *value; /* wire names, when it is the element of a map;
                                 value: the map's values are plain texts */
-    const char *shorthand;   /* a text alone stands for this field */
 };
 
 enum constructor_flags { CONSTRUCT_SEQUENTIAL = 1, CONSTRUCT_SERVICE = 2 };
@@ -93,8 +129,18 @@ extern const struct schema_refused SCHEMA_REFUSED[]; /* sorted by within */
 const struct schema_object *schema_object(const char *name);
 const struct schema_field *schema_field(const struct schema_object *object,
                                         const char *name);
-/* The field of the message that a schema field is kept in; NULL for "*" and
- * for what is refused. */
+/* Does the field hold such objects? */
+bool schema_takes(const struct schema_field *field,
+                  const struct schema_object *object);
+/* What the elements of a list or map are, as a field of their own. */
+struct schema_field schema_element(const struct schema_field *list);
+/* What says on the wire that a message is of this object, or NULL. */
+const struct schema_field *schema_tag(const struct schema_object *object);
+/* Which object of the field's a message on the wire is. */
+const struct schema_object *schema_variant(const struct schema_field *field,
+                                           const ProtobufCMessage *message);
+/* The field of the message that a schema field is kept in; NULL for "*", "-"
+ * and for what is not stored. */
 const ProtobufCFieldDescriptor *schema_wire(const struct schema_object *object,
                                             const struct schema_field *field);
 
@@ -102,6 +148,9 @@ const ProtobufCFieldDescriptor *schema_wire(const struct schema_object *object,
  * wanted. `size` of a text; numbers as on the wire. */
 bool schema_check_text(const struct schema_field *field, const char *text,
                        size_t size, struct buf *expected);
+/* What was meant instead of a text that is wrong, or NULL. */
+const char *schema_nearest_text(const struct schema_field *field,
+                                const char *text);
 bool schema_check_number(const struct schema_field *field, int64_t number,
                          struct buf *expected);
 bool schema_check_count(const struct schema_field *field, size_t count,

@@ -101,12 +101,24 @@ int value_field(lua_State *L, const struct schema_object *object, int index)
     return at;
 }
 
+/* 1000 is 1, 1500 is 1.5. */
+static void push_milli(lua_State *L, int64_t milli)
+{
+    enum { MILLI = 1000 };
+    if (milli % MILLI == 0)
+        lua_pushinteger(L, (lua_Integer)(milli / MILLI));
+    else
+        lua_pushnumber(L, (lua_Number)milli / MILLI);
+}
+
 static void push_default(lua_State *L, const struct schema_field *field)
 {
     if (field->initial == DEFAULT_TEXT)
         lua_pushstring(L, field->initial_text);
     else if (field->initial == DEFAULT_NUMBER && field->type == FIELD_BOOLEAN)
         lua_pushboolean(L, field->initial_number != 0);
+    else if (field->initial == DEFAULT_NUMBER && field->type == FIELD_MILLI)
+        push_milli(L, field->initial_number);
     else if (field->initial == DEFAULT_NUMBER)
         lua_pushinteger(L, (lua_Integer)field->initial_number);
     else
@@ -122,6 +134,30 @@ static int unknown_name(lua_State *L, const struct value *value)
                       nearest ? "'?" : "");
 }
 
+/* A field of the object at `index` as a file reads it. */
+static int push_field(lua_State *L, int index, const struct schema_field *field)
+{
+    const struct schema_object *object = value_at(L, index)->object;
+    if (field->type == FIELD_INTO) { /* part of another field */
+        const struct schema_field *whole =
+            schema_field(object, field->into_field);
+        lua_getiuservalue(L, index, value_slot(object, whole->name));
+        if (value_at(L, -1) == NULL)
+            return 0;
+        index = lua_gettop(L);
+        object = whole->of;
+        field = schema_field(object, field->into_name);
+    }
+    if (field->type == FIELD_REFUSED)
+        return 0;
+    lua_getiuservalue(L, index, (int)(field - object->field) + 1);
+    if (value_is_mark(L, -1))
+        lua_pushnil(L);
+    else if (lua_isnil(L, -1))
+        push_default(L, field);
+    return 1;
+}
+
 static int index_object(lua_State *L, const struct value *value)
 {
     if (lua_type(L, 2) != LUA_TSTRING)
@@ -129,14 +165,7 @@ static int index_object(lua_State *L, const struct value *value)
     int field = value_field(L, value->object, 2);
     if (field < 0)
         return unknown_name(L, value);
-    if ((size_t)field >= value->object->stored_count)
-        return 0;
-    lua_getiuservalue(L, 1, field + 1);
-    if (value_is_mark(L, -1))
-        lua_pushnil(L);
-    else if (lua_isnil(L, -1))
-        push_default(L, &value->object->field[field]);
-    return 1;
+    return push_field(L, 1, &value->object->field[field]);
 }
 
 static int on_index(lua_State *L)
@@ -250,12 +279,15 @@ static void push_names(lua_State *L, const struct schema_object *object)
 {
     lua_createtable(L, 0, (int)object->field_count);
     for (size_t i = 0; i < object->field_count; i++) {
+        const char *const *alias = object->field[i].aliases;
+        if (object->field[i].type == FIELD_TAG)
+            continue; /* not a name of the language */
         lua_pushinteger(L, (lua_Integer)i);
         lua_setfield(L, -2, object->field[i].name);
-        if (object->field[i].alias == NULL)
-            continue;
-        lua_pushinteger(L, (lua_Integer)i);
-        lua_setfield(L, -2, object->field[i].alias);
+        for (; alias != NULL && *alias != NULL; alias++) {
+            lua_pushinteger(L, (lua_Integer)i);
+            lua_setfield(L, -2, *alias);
+        }
     }
 }
 

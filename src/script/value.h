@@ -25,7 +25,12 @@ struct value {
     const char *name;                   /* its field `name`, or NULL */
     uint32_t problem;                   /* last one of its own, + 1, or 0 */
     bool has_mark;                      /* here or further inside */
-    ProtobufCMessage *built;            /* its message, once it was needed */
+    /* While its table is read, when it stands in another constructor as a plain
+     * table or as what stands alone: that one's problems are its problems. */
+    struct value *outer;
+    const char *outer_path;  /* "http" */
+    bool is_alone;           /* its fields have no names there */
+    ProtobufCMessage *built; /* its message, once it was needed */
 };
 
 enum { LIST_MAX = 10000 };
@@ -55,6 +60,11 @@ bool value_is_unset(lua_State *L, int index);
 /* Push the name of a job, task or process, also when it follows from what is
  * inside; false (and anything pushed) when it has none. */
 bool value_push_name(lua_State *L, int index);
+
+/* The slot of a field, for lua_getiuservalue(). */
+int value_slot(const struct schema_object *object, const char *name);
+/* What is checked when all fields of the value at `index` are in. */
+void value_check(lua_State *L, struct value *self, int index);
 
 /* The constructor's work: fill the new value on top of the stack from the
  * table at `given` (0: none), check it, report. */

@@ -110,6 +110,7 @@ local COMPUTED = {
   Process = { raw = true },
   Fetch = { asset = true, size_bytes = true },
   ShellCheck = { raw = true },
+  EnvVar = { secret = true },
 }
 
 local WIRE = {
@@ -141,7 +142,7 @@ describe('proto/perigee/job.proto', function()
       local message = assert(messages[object.message], object.message)
       for _, field in ipairs(object) do
         local wire = field.wire or field[1]
-        local is_kept = wire ~= '*' and object.name ~= 'SimpleTask'
+        local is_kept = wire ~= '*' and wire ~= '-' and object.name ~= 'SimpleTask'
           and field[2] ~= 'refused' and field[2] ~= 'into'
         if is_kept then
           assert(message[wire], ('%s: no field %s'):format(object.message, wire))

@@ -32,9 +32,16 @@ static bool fits(const struct schema_field *field,
                wire->descriptor == field->of->message;
     case FIELD_LIST:
     case FIELD_MAP:
+        if (field->of == NULL && field->element == FIELD_INTEGER)
+            return wire->type == PROTOBUF_C_TYPE_UINT32 && is_repeated;
         if (field->of == NULL)
             return wire->type == PROTOBUF_C_TYPE_STRING && is_repeated;
         return is_repeated && wire->descriptor == field->of->message;
+    case FIELD_FUNCTION:
+        return wire->descriptor == &perigee__function__descriptor;
+    case FIELD_TAG:
+        return wire->type == PROTOBUF_C_TYPE_ENUM;
+    case FIELD_INTO:
     case FIELD_REFUSED:
         break;
     }
@@ -49,6 +56,8 @@ static void test_every_field_has_a_place_on_the_wire(void **unused)
             const struct schema_field *field = &object->field[i];
             if (strcmp(object->name, "SimpleTask") == 0)
                 continue; /* becomes a Task, which has its own row */
+            if (strcmp(field->wire, "-") == 0)
+                continue; /* says how the others are read */
             if (strcmp(field->wire, "*") == 0) {
                 assert_ptr_equal(field->of->message, object->message);
                 continue;
@@ -63,11 +72,10 @@ static void test_every_field_has_a_place_on_the_wire(void **unused)
 static bool is_derived(const char *message, const char *field)
 {
     static const char *const derived[] = {
-        "Job.port_names",   "Job.bundle_hash",
-        "Process.raw",      "Fetch.asset",
-        "Fetch.size_bytes", "Logger.log_size",
-        "Logger.backups",   "EnvVar.name",
-        "Metadata.key",     "HostConstraint.attribute"};
+        "Job.port_names", "Job.bundle_hash",  "Process.raw",
+        "Fetch.asset",    "Fetch.size_bytes", "Logger.log_size",
+        "Logger.backups", "EnvVar.name",      "ShellCheck.raw",
+        "EnvVar.secret",  "Metadata.key",     "HostConstraint.attribute"};
     char name[128];
     snprintf(name, sizeof name, "%s.%s", message, field);
     for (size_t i = 0; i < sizeof derived / sizeof *derived; i++)

@@ -113,6 +113,343 @@ function Fetch(fields) end
 ---@return Metadata
 function Metadata(fields) end
 
+--- How a change of the job is rolled out over its instances.
+---
+--- ```lua
+--- Update {
+---   batch_size = 2, watch_secs = 30, rollback_on_failure = true,
+--- }
+--- ```
+---@param fields Update.Table
+---@return Update
+function Update(fields) end
+
+--- How a change of the job is rolled out over its instances.
+---@param fields Update.Table
+---@return Update
+function UpdateConfig(fields) end
+
+--- The next instance changes as soon as one is done.
+---
+--- ```lua
+--- QueueUpdateStrategy { batch_size = 3 }
+--- ```
+---@param fields QueueUpdateStrategy.Table
+---@return QueueUpdateStrategy
+function QueueUpdateStrategy(fields) end
+
+--- A batch is done before the next begins.
+---
+--- ```lua
+--- BatchUpdateStrategy {
+---   batch_size = 3, autopause_after_batch = true,
+--- }
+--- ```
+---@param fields BatchUpdateStrategy.Table
+---@return BatchUpdateStrategy
+function BatchUpdateStrategy(fields) end
+
+--- Batches of different sizes; each is done before the next begins.
+---
+--- ```lua
+--- VariableBatchUpdateStrategy { batch_sizes = { 1, 5, 20 } }
+--- ```
+---@param fields VariableBatchUpdateStrategy.Table
+---@return VariableBatchUpdateStrategy
+function VariableBatchUpdateStrategy(fields) end
+
+--- New instances come before old ones go.
+---
+--- ```lua
+--- Surge {
+---   minimum_health_capacity = 0.5, maximum_over_capacity = 0.2,
+--- }
+--- ```
+---@param fields Surge.Table
+---@return Surge
+function Surge(fields) end
+
+--- A first batch of an update that is judged by itself.
+---
+--- ```lua
+--- Canary { instances = 1, watch_secs = 10*mins }
+--- ```
+---@param fields Canary.Table
+---@return Canary
+function Canary(fields) end
+
+--- How to see that an instance is well; one of http, tcp, shell, lua.
+---
+--- ```lua
+--- HealthCheck {
+---   http = { endpoint = "/health", port = "http" },
+---   interval_secs = 5, max_consecutive_failures = 3,
+--- }
+--- ```
+---@param fields HealthCheck.Table
+---@return HealthCheck
+function HealthCheck(fields) end
+
+--- How to see that an instance is well; one of http, tcp, shell, lua.
+---@param fields HealthCheck.Table
+---@return HealthCheck
+function HealthCheckConfig(fields) end
+
+--- Aurora's way to say which health check it is.
+---
+--- ```lua
+--- HealthCheckerConfig {
+---   shell = ShellHealthChecker { shell_command = "./check.sh" },
+--- }
+--- ```
+---@param fields HealthCheckerConfig.Table
+---@return HealthCheckerConfig
+function HealthCheckerConfig(fields) end
+
+--- A health check that asks the instance over HTTP, on localhost.
+---
+--- ```lua
+--- HttpCheck {
+---   port = "http", endpoint = "/health", expected_response = "",
+--- }
+--- ```
+---@param fields HttpCheck.Table
+---@return HttpCheck
+function HttpCheck(fields) end
+
+--- A health check that asks the instance over HTTP, on localhost.
+---@param fields HttpCheck.Table
+---@return HttpCheck
+function HttpHealthChecker(fields) end
+
+--- A health check that runs a command as the role, in the sandbox.
+---
+--- ```lua
+--- ShellCheck {
+---   shell_command = "./check.sh {{thermos.ports[http]}}",
+--- }
+--- ```
+---@param fields ShellCheck.Table
+---@return ShellCheck
+function ShellCheck(fields) end
+
+--- A health check that runs a command as the role, in the sandbox.
+---@param fields ShellCheck.Table
+---@return ShellCheck
+function ShellHealthChecker(fields) end
+
+--- A health check that connects to a port of the instance.
+---
+--- ```lua
+--- TcpCheck { port = "http" }
+--- ```
+---@param fields TcpCheck.Table
+---@return TcpCheck
+function TcpCheck(fields) end
+
+--- How an instance is asked to end; without http it gets signals only.
+---
+--- ```lua
+--- Lifecycle {
+---   http = { port = "admin", graceful_shutdown_wait_secs = 20 },
+--- }
+--- ```
+---@param fields Lifecycle.Table
+---@return Lifecycle
+function Lifecycle(fields) end
+
+--- How an instance is asked to end; without http it gets signals only.
+---@param fields Lifecycle.Table
+---@return Lifecycle
+function LifecycleConfig(fields) end
+
+--- The addresses that end an instance; then come SIGTERM and SIGKILL.
+---
+--- ```lua
+--- HttpLifecycle {
+---   port = "admin", graceful_shutdown_endpoint = "/quit",
+--- }
+--- ```
+---@param fields HttpLifecycle.Table
+---@return HttpLifecycle
+function HttpLifecycle(fields) end
+
+--- The addresses that end an instance; then come SIGTERM and SIGKILL.
+---@param fields HttpLifecycle.Table
+---@return HttpLifecycle
+function HttpLifecycleConfig(fields) end
+
+--- How the instances are found in service discovery.
+---
+--- ```lua
+--- Announcer {
+---   primary_port = "http", portmap = { health = "http" },
+--- }
+--- ```
+---@param fields Announcer.Table
+---@return Announcer
+function Announcer(fields) end
+
+--- What the processes run in; their machine itself, unless given.
+---
+--- ```lua
+--- Container {
+---   image = DockerImage { name = "library/nginx", tag = "1.27" },
+---   volumes = { { container_path = "/data", name = "data", size = 10*GB } },
+--- }
+--- ```
+---@param fields Container.Table
+---@return Container
+function Container(fields) end
+
+--- A container of the agent itself.
+---
+--- ```lua
+--- Mesos {
+---   image = DockerImage { name = "library/nginx", tag = "1.27" },
+--- }
+--- ```
+---@param fields Mesos.Table
+---@return Mesos
+function Mesos(fields) end
+
+--- A container of the Docker daemon.
+---
+--- ```lua
+--- Docker {
+---   image = "nginx:1.27",
+---   parameters = { Parameter { name = "read-only", value = "true" } },
+--- }
+--- ```
+---@param fields Docker.Table
+---@return Docker
+function Docker(fields) end
+
+--- An option of docker run.
+---
+--- ```lua
+--- Parameter { name = "volume", value = "/srv/data:/data:ro" }
+--- ```
+---@param fields Parameter.Table
+---@return Parameter
+function Parameter(fields) end
+
+--- A file system from a Docker registry.
+---@param fields DockerImage.Table
+---@return DockerImage
+function Image(fields) end
+
+--- A file system from a Docker registry.
+---
+--- ```lua
+--- DockerImage { name = "library/nginx", tag = "1.27" }
+--- ```
+---@param fields DockerImage.Table
+---@return DockerImage
+function DockerImage(fields) end
+
+--- A file system by the App Container specification.
+---
+--- ```lua
+--- AppcImage {
+---   name = "example.org/web", image_id = "sha512-0123456789abcdef",
+--- }
+--- ```
+---@param fields AppcImage.Table
+---@return AppcImage
+function AppcImage(fields) end
+
+--- A folder of the machine, or a persistent volume, inside.
+---
+--- ```lua
+--- Volume { container_path = "/data", name = "data", size = 10*GB }
+--- ```
+---@param fields Volume.Table
+---@return Volume
+function Volume(fields) end
+
+--- What becomes of an instance whose agent is out of reach.
+---
+--- ```lua
+--- Partition { reschedule = true, delay_secs = 5*mins }
+--- ```
+---@param fields Partition.Table
+---@return Partition
+function Partition(fields) end
+
+--- What becomes of an instance whose agent is out of reach.
+---@param fields Partition.Table
+---@return Partition
+function PartitionPolicy(fields) end
+
+--- What maintenance leaves running; one of count, percentage, coordinator_url.
+---
+--- ```lua
+--- Sla { percentage = 90, duration_secs = 10*mins }
+--- ```
+---@param fields Sla.Table
+---@return Sla
+function Sla(fields) end
+
+--- Maintenance leaves a number of instances running.
+---
+--- ```lua
+--- CountSlaPolicy { count = 18, duration_secs = 10*mins }
+--- ```
+---@param fields CountSlaPolicy.Table
+---@return CountSlaPolicy
+function CountSlaPolicy(fields) end
+
+--- Maintenance leaves a share of the instances running.
+---
+--- ```lua
+--- PercentageSlaPolicy { percentage = 90, duration_secs = 10*mins }
+--- ```
+---@param fields PercentageSlaPolicy.Table
+---@return PercentageSlaPolicy
+function PercentageSlaPolicy(fields) end
+
+--- Maintenance asks a service before it takes an instance.
+---
+--- ```lua
+--- CoordinatorSlaPolicy {
+---   coordinator_url = "http://coordinator.example.org/drain",
+--- }
+--- ```
+---@param fields CoordinatorSlaPolicy.Table
+---@return CoordinatorSlaPolicy
+function CoordinatorSlaPolicy(fields) end
+
+--- When a job runs; schedule or after.
+---
+--- ```lua
+--- Cron {
+---   schedule = "15 3 * * *", timezone = "Europe/Paris",
+---   collision_policy = "CANCEL_NEW", epsilon = 1*hours,
+--- }
+--- ```
+---@param fields Cron.Table
+---@return Cron
+function Cron(fields) end
+
+--- Who hears of the job; one of url, email, script.
+---
+--- ```lua
+--- Notify { on = { "failed", "lost" }, email = "web@example.org" }
+--- ```
+---@param fields Notify.Table
+---@return Notify
+function Notify(fields) end
+
+--- The executor of the job, which is thermos unless given.
+---
+--- ```lua
+--- ExecutorConfig { name = "custom", data = "{}" }
+--- ```
+---@param fields ExecutorConfig.Table
+---@return ExecutorConfig
+function ExecutorConfig(fields) end
+
 --- A task of one process, also SimpleTask(name, cmdline).
 ---@param fields SimpleTask.Table
 ---@return Task

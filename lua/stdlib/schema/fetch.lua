@@ -1,7 +1,8 @@
 return {
-  name = 'Fetch', message = 'Fetch', check = 'fetch', short = 'uri',
+  name = 'Fetch', message = 'Fetch', check = 'fetch',
   help = 'what is in the sandbox before the first process starts',
   { 'uri', 'string', required = true, rule = 'uri', min = 1, max = 4096,
+    alone = true,
     help = 'a file beside the job file, or http://, https://, file://' },
   { 'sha256', 'string', rule = 'sha256', help = 'what it must hash to' },
   { 'extract', 'boolean', default = false, help = 'unpack the archive' },

@@ -7,5 +7,6 @@ return {
   { 'mode', 'string', default = 'rotate', choices = { 'standard', 'rotate' },
     help = 'standard: one file that grows' },
   { 'rotate', 'object', of = 'Rotate', always = true, wire = '*',
+    plain = true,
     help = 'when mode is rotate' },
 }

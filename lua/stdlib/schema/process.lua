@@ -19,5 +19,6 @@ return {
     help = 'where its output goes' },
   { 'env', 'map', of = 'EnvVar', rule = 'variable',
     help = 'environment variables, over those of the job' },
-  { 'resources', 'refused', help = 'a share of its own' },
+  { 'resources', 'object', of = 'Resources',
+    help = 'a share of its own' },
 }

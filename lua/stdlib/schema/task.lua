@@ -17,5 +17,5 @@ return {
     help = 'seconds that ending takes, final processes included' },
   { 'fetch', 'list', of = 'Fetch', max = 256,
     help = 'what is in the sandbox before the first process starts' },
-  { 'user', 'refused', help = 'tasks run as the role' },
+  { 'user', 'refused', help = 'a task runs as the role of its job' },
 }

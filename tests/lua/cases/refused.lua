@@ -1,11 +1,11 @@
-local task = SimpleTask("hello", "true")
-local job = Service { cluster = "c", role = "r", environment = "test", task = task,
-  update = Update { batch_size = 2 }, -- expect: 'Update' is understood, but this cluster cannot do it yet
-  health_check = HealthCheck { http = {} }, -- expect: 'HealthCheck' is understood, but this cluster cannot do it yet
-  place = function(host) return host end, -- expect: 'place' is understood, but this cluster cannot do it yet
-  cron_schedule = "* * * * *", -- expect: 'cron_schedule' is understood, but this cluster cannot do it yet
-  announce = Announcer { primary_port = "http" }, -- expect: 'Announcer' is understood, but this cluster cannot do it yet
-  container = Docker { image = "x" }, -- expect: 'Docker' is understood, but this cluster cannot do it yet
+local task = Task { -- expect: missing field 'resources'
+  processes = { Process { name = "a", cmdline = "true" } },
+  user = "root", -- expect: 'user' is refused: a task runs as the role of its job
+}
+local job = Service { cluster = "c", role = "r", environment = "test",
+  task = SimpleTask("hello", "true"),
+  enable_hooks = true, -- expect: 'enable_hooks' is refused: the client has no hooks
+  task_links = {}, -- expect: 'task_links' is refused: the scheduler makes the links itself
   constraints = {
     rack = unique(), -- expect: 'unique' is understood, but this cluster cannot do it yet
     host = like("a.*"), -- expect: 'like' is understood, but this cluster cannot do it yet

@@ -1,0 +1,15 @@
+return {
+  name = 'Volume', message = 'Volume', check = 'volume',
+  help = 'a folder of the machine, or a persistent volume, inside',
+  example = 'Volume { container_path = "/data", name = "data", size = 10*GB }',
+  { 'container_path', 'string', required = true, rule = 'absolute', max = 1024,
+    help = 'where it is seen' },
+  { 'host_path', 'string', rule = 'absolute', max = 1024,
+    help = 'a folder of the machine' },
+  { 'mode', 'string', default = 'RW', choices = { 'RO', 'RW' },
+    help = 'RO: read only' },
+  { 'name', 'string', rule = 'identifier',
+    help = 'of a persistent volume, which outlives the instance' },
+  { 'size', 'mebibytes', wire = 'size_bytes', min = 1 << 20, max = 1 << 50,
+    help = 'bytes of a persistent volume, as in 10*GB' },
+}

@@ -1,0 +1,49 @@
+/* When a cron job runs, as text and as a value. A pure parser: what the next
+ * run is, is the scheduler's business.
+ *
+ * Two languages. Five fields, "15 3 * * MON-FRI": minute, hour, day of month,
+ * month (1-12 or JAN-DEC), day of week (0-6 or SUN-SAT), each '*', a number, a
+ * range, a comma list of these, and "/step" behind '*' or a range. What other
+ * crons read in different ways is refused: 7 for Sunday, a step behind a
+ * number, a step that takes only one value, ranges that wrap around, and both
+ * days restricted at once.
+ *
+ * ISO 8601 repeating intervals, "R5/2026-11-20T22:00:00Z/P1M": runs in all
+ * ("R": endless), start (empty: when the job is made; without a zone: in the
+ * job's), period. Month steps count from the start's day, clamped to the
+ * month's. */
+#pragma once
+#include "base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+enum cron_kind { CRON_FIELDS, CRON_INTERVAL };
+
+/* Bit n is set when the job runs at n. */
+struct cron_fields {
+    uint64_t minutes;
+    uint32_t hours, days, months, weekdays; /* days and months from bit 1 */
+};
+
+struct cron_interval {
+    int64_t runs; /* in all; 0: endless */
+    bool has_start;
+    bool is_local;      /* start_secs is the job's own wall clock */
+    int64_t start_secs; /* since 1970 */
+    int32_t months;     /* of the period; years are twelve */
+    int64_t seconds;    /* of the period, beside the months */
+};
+
+struct cron_schedule {
+    enum cron_kind kind;
+    struct cron_fields fields;
+    struct cron_interval interval;
+};
+
+enum { CRON_TEXT_MAX = 768 };
+
+/* ERR_INVALID says which field is wrong and what it wants. */
+int cron_parse(const char *text, struct cron_schedule *out, struct err *err);
+/* The one spelling of all that mean the same: "0,1-57,58" gives "0-58". */
+char *cron_text(const struct cron_schedule *schedule, char out[CRON_TEXT_MAX]);
+bool cron_equal(const struct cron_schedule *a, const struct cron_schedule *b);

@@ -1,0 +1,181 @@
+/* Where an object is wanted: one of its kind, what may stand for it alone, or a
+ * plain table of its fields. */
+#include "script/convert.h"
+#include "base/text.h"
+#include <stdio.h>
+#include <string.h>
+
+/* --- host constraints in Aurora's spelling --- */
+
+void convert_push_constraint(lua_State *L, struct call_site site, int kind,
+                             int operand)
+{
+    const struct schema_object *object = schema_object("HostConstraint");
+    operand = lua_absindex(L, operand);
+    struct value *value = value_push(L, object, site);
+    const struct value *list = value_at(L, operand);
+    value->has_mark = list != NULL && list->has_mark;
+    lua_pushinteger(L, kind);
+    lua_setiuservalue(L, -2,
+                      1 + (int)(schema_field(object, "kind") - object->field));
+    lua_pushvalue(L, operand);
+    const char *name = kind == CONSTRAINT_LIMIT ? "limit" : "values";
+    lua_setiuservalue(L, -2,
+                      1 + (int)(schema_field(object, name) - object->field));
+}
+
+/* "a,b" -> a frozen list of strings */
+static void push_split(lua_State *L, const char *text)
+{
+    uint32_t count = 1, at = 1;
+    for (const char *c = text; *c != '\0'; c++)
+        count += *c == ',';
+    (void)value_push_list(L, count);
+    for (const char *part = text; part != NULL; at++) {
+        size_t size = strcspn(part, ",");
+        lua_pushlstring(L, part, size);
+        lua_setiuservalue(L, -2, (int)at);
+        part = part[size] == ',' ? part + size + 1 : NULL;
+    }
+}
+
+/* "a,b", "!a,b", "limit:2" */
+static bool convert_constraint(lua_State *L, struct value *self, int index,
+                               const char *path)
+{
+    static const char LIMIT[] = "limit:";
+    const char *text = lua_tostring(L, index);
+    char message[CONVERT_MESSAGE_MAX];
+    int kind = CONSTRAINT_ONE_OF;
+    snprintf(message, sizeof message, "'%s' is '%.*s'", path, CONVERT_SHOWN_MAX,
+             text);
+    if (strncmp(text, LIMIT, sizeof LIMIT - 1) == 0) {
+        int64_t limit;
+        kind = CONSTRAINT_LIMIT;
+        if (text_int(text + sizeof LIMIT - 1, 1, 1000000, &limit, NULL) < 0) {
+            value_problem(L, self, path, message,
+                          "want limit:N, N from 1 to 1000000", NULL);
+            value_push_mark(L);
+            return false;
+        }
+        lua_pushinteger(L, limit);
+    } else {
+        kind = text[0] == '!' ? CONSTRAINT_NONE_OF : CONSTRAINT_ONE_OF;
+        const char *values = text + (text[0] == '!');
+        if (values[0] == '\0' || values[0] == ',' || strstr(values, ",,") ||
+            values[strlen(values) - 1] == ',') {
+            value_problem(L, self, path, message,
+                          "want 'a,b', '!a,b' or 'limit:N'", NULL);
+            value_push_mark(L);
+            return false;
+        }
+        push_split(L, values);
+    }
+    convert_push_constraint(L, self->site, kind, -1);
+    lua_remove(L, -2);
+    return true;
+}
+
+/* --- what stands for an object --- */
+
+/* Can the field hold the value at `index` as it is, by its type alone? */
+static bool fits(lua_State *L, int index, const struct schema_field *field)
+{
+    const struct value *value = value_at(L, index);
+    switch (field->type) {
+    case FIELD_STRING:
+        return lua_type(L, index) == LUA_TSTRING;
+    case FIELD_TEMPLATE:
+        return lua_type(L, index) == LUA_TSTRING ||
+               (value != NULL && value->kind == VALUE_RAW);
+    case FIELD_INTEGER:
+        return lua_type(L, index) == LUA_TNUMBER;
+    case FIELD_FUNCTION:
+        return lua_isfunction(L, index);
+    case FIELD_OBJECT:
+        return value != NULL && value->kind == VALUE_OBJECT &&
+               schema_takes(field, value->object);
+    default:
+        return false;
+    }
+}
+
+static const struct schema_field *find_alone(lua_State *L, int index,
+                                             const struct schema_object *object)
+{
+    for (size_t i = 0; i < object->stored_count; i++)
+        if ((object->field[i].flags & IS_ALONE) &&
+            fits(L, index, &object->field[i]))
+            return &object->field[i];
+    return NULL;
+}
+
+/* The new object on top is complete; false when it has problems. */
+static bool settle(lua_State *L, struct value *inner)
+{
+    inner->outer = NULL;
+    if (!inner->has_mark)
+        return true;
+    lua_pop(L, 1);
+    value_push_mark(L);
+    return false;
+}
+
+static struct value *push_inner(lua_State *L, struct value *self,
+                                const struct schema_object *object,
+                                const char *path)
+{
+    struct value *inner = value_push(L, object, self->site);
+    inner->outer = self;
+    inner->outer_path = path;
+    return inner;
+}
+
+static bool convert_alone(lua_State *L, struct value *self, int index,
+                          const struct schema_field *field,
+                          const struct schema_field *alone, const char *path)
+{
+    struct value *inner = push_inner(L, self, field->of, path);
+    int at = lua_gettop(L);
+    inner->is_alone = true;
+    (void)value_convert(L, inner, index, alone, path);
+    lua_setiuservalue(L, at, value_slot(field->of, alone->name));
+    if (!inner->has_mark)
+        value_check(L, inner, at);
+    return settle(L, inner);
+}
+
+static bool convert_plain(lua_State *L, struct value *self, int index,
+                          const struct schema_field *field, const char *path)
+{
+    struct value *inner = push_inner(L, self, field->of, path);
+    value_construct(L, index, NULL);
+    return settle(L, inner);
+}
+
+bool convert_object(lua_State *L, struct value *self, int index,
+                    const struct schema_field *field, const char *path)
+{
+    const struct value *value = value_at(L, index);
+    if (value != NULL && value->kind == VALUE_OBJECT &&
+        schema_takes(field, value->object)) {
+        self->has_mark |= value->has_mark;
+        lua_pushvalue(L, index);
+        return true;
+    }
+    if (value_is_mark(L, index) ||
+        (value != NULL && value->kind == VALUE_REFUSED)) {
+        self->has_mark = true; /* was reported where it was made */
+        value_push_mark(L);
+        return false;
+    }
+    if (lua_type(L, index) == LUA_TSTRING &&
+        strcmp(field->of->name, "HostConstraint") == 0)
+        return convert_constraint(L, self, index, path);
+    const struct schema_field *alone = find_alone(L, index, field->of);
+    if (alone != NULL)
+        return convert_alone(L, self, index, field, alone, path);
+    if (lua_istable(L, index) && (field->flags & IS_PLAIN))
+        return convert_plain(L, self, index, field, path);
+    return convert_wrong(L, self, index, field, path);
+}

@@ -1,0 +1,190 @@
+#include "script/honour.h"
+#include "base/arena.h"
+#include "script/job_build.h"
+#include <string.h>
+
+/* Does the message say anything but the defaults of its objects? `more` may be
+ * NULL: an object whose fields stand in the same message. */
+static bool differs(const ProtobufCMessage *message, const char *object,
+                    const char *more)
+{
+    struct arena arena = {0};
+    struct buf one = {0}, two = {0};
+    arena_init(&arena);
+    ProtobufCMessage *plain =
+        arena_alloc(&arena, message->descriptor->sizeof_message);
+    protobuf_c_message_init(message->descriptor, plain);
+    build_defaults(schema_object(object), plain, &arena);
+    if (more != NULL)
+        build_defaults(schema_object(more), plain, &arena);
+    buf_reserve(&one, protobuf_c_message_get_packed_size(message));
+    one.size = protobuf_c_message_pack(message, one.data);
+    buf_reserve(&two, protobuf_c_message_get_packed_size(plain));
+    two.size = protobuf_c_message_pack(plain, two.data);
+    bool is_same =
+        one.size == two.size && memcmp(one.data, two.data, one.size) == 0;
+    buf_release(&one);
+    buf_release(&two);
+    arena_release(&arena);
+    return !is_same;
+}
+
+static bool asks_update(const Perigee__Job *job)
+{
+    return job->update != NULL &&
+           differs(&job->update->base, "Update", "QueueUpdateStrategy");
+}
+
+/* A task with a port "health" has a check without asking for it. */
+static bool asks_health_check(const Perigee__Job *job)
+{
+    const Perigee__HealthCheck *check = job->health_check;
+    if (check == NULL)
+        return false;
+    if (check->http == NULL || check->http->port == NULL ||
+        strcmp(check->http->port, "health") != 0)
+        return true;
+    Perigee__HealthCheck outer = *check;
+    Perigee__HttpCheck http = *check->http;
+    outer.http = NULL;
+    http.port = NULL;
+    return differs(&outer.base, "HealthCheck", NULL) ||
+           differs(&http.base, "HttpCheck", NULL);
+}
+
+static bool asks_lifecycle(const Perigee__Job *job)
+{
+    return job->lifecycle != NULL && job->lifecycle->port != NULL &&
+           differs(&job->lifecycle->base, "HttpLifecycle", NULL);
+}
+
+static bool asks_announce(const Perigee__Job *job)
+{
+    return job->announce != NULL;
+}
+
+static bool asks_docker(const Perigee__Job *job)
+{
+    return job->container != NULL && job->container->docker != NULL;
+}
+
+static bool asks_image(const Perigee__Job *job)
+{
+    return job->container != NULL && job->container->image != NULL;
+}
+
+static bool asks_volumes(const Perigee__Job *job)
+{
+    return job->container != NULL && job->container->n_volumes > 0;
+}
+
+static bool asks_partition(const Perigee__Job *job)
+{
+    return job->partition_policy != NULL &&
+           differs(&job->partition_policy->base, "Partition", NULL);
+}
+
+static bool asks_sla(const Perigee__Job *job)
+{
+    return job->sla_policy != NULL;
+}
+
+static bool asks_cron(const Perigee__Job *job)
+{
+    return job->cron != NULL;
+}
+
+static bool asks_place(const Perigee__Job *job)
+{
+    return job->place != NULL;
+}
+
+static bool asks_rank(const Perigee__Job *job)
+{
+    return job->rank != NULL;
+}
+
+static bool asks_notify(const Perigee__Job *job)
+{
+    return job->n_notify > 0;
+}
+
+static bool asks_executor(const Perigee__Job *job)
+{
+    return job->executor_config != NULL &&
+           differs(&job->executor_config->base, "ExecutorConfig", NULL);
+}
+
+/* Marathon's operators come behind Aurora's. */
+static bool asks_operator(const Perigee__Job *job)
+{
+    for (size_t i = 0; i < job->n_constraints; i++)
+        if (job->constraints[i]->kind > PERIGEE__HOST_CONSTRAINT__KIND__LIMIT)
+            return true;
+    return false;
+}
+
+static bool asks_process_resources(const Perigee__Job *job)
+{
+    for (size_t i = 0; job->task != NULL && i < job->task->n_processes; i++)
+        if (job->task->processes[i]->resources != NULL)
+            return true;
+    return false;
+}
+
+static bool has_secret(Perigee__EnvVar *const *variable, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (variable[i]->secret != NULL)
+            return true;
+    return false;
+}
+
+static bool asks_secret(const Perigee__Job *job)
+{
+    for (size_t i = 0; job->task != NULL && i < job->task->n_processes; i++)
+        if (has_secret(job->task->processes[i]->env,
+                       job->task->processes[i]->n_env))
+            return true;
+    return has_secret(job->env, job->n_env);
+}
+
+static const struct {
+    const char *field, *reason;
+    bool (*is_asked)(const Perigee__Job *job);
+} ROWS[] = {
+    {"announce", "instances are not announced yet", asks_announce},
+    {"constraints", "only limit, one_of and none_of are placed yet",
+     asks_operator},
+    {"container.docker", "no agent runs Docker containers yet", asks_docker},
+    {"container.image", "no agent runs file system images yet", asks_image},
+    {"container.volumes", "no agent mounts volumes yet", asks_volumes},
+    {"cron", "the scheduler starts no job by the clock yet", asks_cron},
+    {"env", "no agent resolves secrets yet", asks_secret},
+    {"executor_config", "thermos is the only executor yet", asks_executor},
+    {"health_check", "the executor checks no health yet", asks_health_check},
+    {"lifecycle", "the executor asks nobody to end over HTTP yet",
+     asks_lifecycle},
+    {"notify", "nobody is notified yet", asks_notify},
+    {"partition_policy", "instances out of reach are rescheduled at once yet",
+     asks_partition},
+    {"place", "functions over hosts are not called yet", asks_place},
+    {"rank", "functions over hosts are not called yet", asks_rank},
+    {"sla_policy", "maintenance asks no policy yet", asks_sla},
+    {"task.processes.resources", "resources are the whole task's yet",
+     asks_process_resources},
+    {"update", "changes are not rolled out in steps yet", asks_update},
+};
+
+size_t honour_check(const Perigee__Job *job, honour_refused *tell,
+                    void *context)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        if (!ROWS[i].is_asked(job))
+            continue;
+        tell(context, ROWS[i].field, ROWS[i].reason);
+        count++;
+    }
+    return count;
+}
