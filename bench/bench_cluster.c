@@ -7,6 +7,8 @@
  *               median of 20, client included
  *   throughput  a batch job of 1000 times `true`, 64 at a time, from create to
  *               FINISHED
+ *   CPU         of one of these tasks: time of the daemons, and of everything
+ *               below the agent; steadier than the rate on a busy machine
  *   memory      master + agent + aurora; one task's executor and runner */
 #include "bench/kit.h"
 
@@ -15,8 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CREATES = 20, TASKS = 1000, PORT = 28050 };
@@ -103,6 +107,22 @@ static void write_job(const char *name, const char *cmdline, const char *kind,
     (void)fclose(file);
 }
 
+/* The command line of a process, its words parted by spaces. */
+static void read_words(const char *pid, char *out, size_t max)
+{
+    char path[300];
+
+    (void)snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+    FILE *file = fopen(path, "re");
+    size_t size = file ? fread(out, 1, max - 1, file) : 0;
+    if (file != NULL)
+        (void)fclose(file);
+    for (size_t i = 0; i + 1 < size; i++)
+        if (out[i] == '\0')
+            out[i] = ' ';
+    out[size] = '\0';
+}
+
 /* Resident or proportional kilobytes of every process of this cluster whose
  * command line begins as given; counts them. */
 static long memory_kb(const char *what, const char *field, int *count)
@@ -113,15 +133,9 @@ static long memory_kb(const char *what, const char *field, int *count)
 
     *count = 0;
     while ((entry = readdir(proc)) != NULL) {
-        char path[300], text[4096] = "";
-        (void)snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
-        FILE *file = fopen(path, "re");
-        size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
-        if (file != NULL)
-            (void)fclose(file);
-        for (size_t i = 0; i + 1 < size; i++)
-            if (text[i] == '\0')
-                text[i] = ' ';
+        char path[300], text[4096];
+        FILE *file;
+        read_words(entry->d_name, text, sizeof text);
         if (strstr(text, what) == NULL)
             continue;
         (void)snprintf(path, sizeof path, "/proc/%s/smaps_rollup",
@@ -137,6 +151,62 @@ static long memory_kb(const char *what, const char *field, int *count)
     }
     (void)closedir(proc);
     return sum;
+}
+
+/* What the daemons and their ended children have computed so far. */
+struct cpu_ms {
+    double daemons, below;
+};
+
+static void add_cpu(struct cpu_ms *cpu, const char *pid)
+{
+    char path[300], text[1024] = "";
+    unsigned long long user, system, children_user, children_system;
+
+    (void)snprintf(path, sizeof path, "/proc/%s/stat", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return;
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    (void)fclose(file);
+    const char *fields = strrchr(text, ')'); /* names hold anything */
+    if (fields == NULL ||
+        sscanf(fields, /* the 14th of proc(5) and on */
+               ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u"
+               " %llu %llu %llu %llu",
+               &user, &system, &children_user, &children_system) != 4)
+        return;
+    double tick_ms = 1e3 / (double)sysconf(_SC_CLK_TCK);
+    cpu->daemons += (double)(user + system) * tick_ms;
+    cpu->below += (double)(children_user + children_system) * tick_ms;
+}
+
+static struct cpu_ms cpu_of_cluster(void)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    struct cpu_ms cpu = {0};
+    char what[PATH_MAX], text[4096];
+
+    (void)snprintf(what, sizeof what, "--work_dir=%s/dev", root);
+    while (proc != NULL && (entry = readdir(proc)) != NULL) {
+        read_words(entry->d_name, text, sizeof text);
+        if (strstr(text, what) != NULL)
+            add_cpu(&cpu, entry->d_name);
+    }
+    if (proc != NULL)
+        (void)closedir(proc);
+    return cpu;
+}
+
+/* Of clusterctl and the shells that start it. */
+static double cpu_of_client_ms(void)
+{
+    struct rusage usage;
+
+    (void)getrusage(RUSAGE_CHILDREN, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
 }
 
 static double seconds_since(int64_t began)
@@ -200,6 +270,18 @@ static void measure_memory(void)
     must("killall devcluster/www-data/test/one --timeout 20");
 }
 
+/* The last executors end after their tasks did. */
+static void wait_for_ends(void)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    int count = 1;
+
+    for (int i = 0; i < 1000 && count > 0; i++) {
+        (void)memory_kb("thermos executor", "Rss:", &count);
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 static void measure_throughput(double spawn_ms)
 {
     int tasks = bench_is_quick() ? TASKS / 10 : TASKS;
@@ -210,11 +292,21 @@ static void measure_throughput(double spawn_ms)
                    "create devcluster/www-data/test/many %s/many.lua "
                    "--wait-until FINISHED --timeout 300",
                    root);
+    struct cpu_ms before = cpu_of_cluster();
+    double client_ms = cpu_of_client_ms();
     int64_t began = bench_ns();
     must(words);
     double rate = tasks / seconds_since(began);
     bench_figure("tasks of `true`, 64 at a time", rate, "1/s",
                  rate * spawn_ms / 1e3, "spawns of /bin/true");
+    client_ms = cpu_of_client_ms() - client_ms;
+    wait_for_ends();
+    struct cpu_ms after = cpu_of_cluster();
+    bench_figure("CPU of a task, daemons",
+                 (after.daemons - before.daemons) / tasks, "ms", 0, NULL);
+    bench_figure("CPU of a task, executor and below",
+                 (after.below - before.below) / tasks, "ms", 0, NULL);
+    bench_figure("CPU of a task, client", client_ms / tasks, "ms", 0, NULL);
 }
 
 static double measure_spawn(void)
