@@ -1,5 +1,6 @@
-/* Waiting for a job: look once, then follow its events; look again whenever an
- * event might have decided. */
+/* Waiting for a job: look once, then follow its events; look again when they
+ * say that it is decided. A look costs as much as the job is large, so one for
+ * every task that ends would cost the square of that. */
 #include "cli/watch.h"
 
 #include "base/text.h"
@@ -10,14 +11,28 @@
 
 enum { WATCH_INSTANCES_MAX = 4096 };
 
+/* The later, the livelier. ENDED: otherwise than FINISHED. */
+enum instance_state {
+    INSTANCE_NONE,
+    INSTANCE_ENDED,
+    INSTANCE_FINISHED,
+    INSTANCE_ACTIVE,
+    INSTANCE_RUNNING
+};
+
 struct watch {
     struct cli *cli;
     const struct job_key *key;
     const struct instance_set *set;
     enum watch_goal goal;
-    uint32_t instances;                /* how many the job has */
-    bool reached[WATCH_INSTANCES_MAX]; /* goal met by this instance */
-    bool look_again;                   /* an event may have decided */
+    uint32_t instances;                 /* how many the job has */
+    bool reached[WATCH_INSTANCES_MAX];  /* goal met by this instance */
+    uint8_t state[WATCH_INSTANCES_MAX]; /* enum instance_state, as last heard */
+    bool look_again;                    /* an event may have decided */
+};
+
+struct tally {
+    uint32_t active, running, finished;
 };
 
 static bool concerns(const struct watch *w, uint32_t instance)
@@ -62,27 +77,48 @@ static uint32_t missing(const struct watch *w)
     return count;
 }
 
+static struct tally tally(const struct watch *w)
+{
+    struct tally t = {0};
+
+    for (uint32_t i = 0; i < WATCH_INSTANCES_MAX; i++) {
+        t.active += w->state[i] >= INSTANCE_ACTIVE;
+        t.running += w->state[i] == INSTANCE_RUNNING;
+        t.finished += w->state[i] == INSTANCE_FINISHED;
+    }
+    return t;
+}
+
+static enum instance_state state_of(Perigee__Aurora__TaskState state)
+{
+    if (state == PERIGEE__AURORA__TASK_STATE__FINISHED)
+        return INSTANCE_FINISHED;
+    if (state == PERIGEE__AURORA__TASK_STATE__RUNNING)
+        return INSTANCE_RUNNING;
+    return api_state_is_terminal(state) ? INSTANCE_ENDED : INSTANCE_ACTIVE;
+}
+
 /* An event of one task: does it bring its instance to the goal? */
 static void note_state(struct watch *w, uint32_t instance,
-                       Perigee__Aurora__TaskState state)
+                       Perigee__Aurora__TaskState task_state)
 {
+    enum instance_state state = state_of(task_state);
+
     if (!concerns(w, instance))
         return;
-    switch (w->goal) {
-    case WATCH_RUNNING:
-        if (state == PERIGEE__AURORA__TASK_STATE__RUNNING ||
-            state == PERIGEE__AURORA__TASK_STATE__FINISHED)
-            w->reached[instance] = true;
-        else if (api_state_is_terminal(state))
-            w->look_again = true;
-        break;
-    case WATCH_FINISHED:
-        w->reached[instance] = state == PERIGEE__AURORA__TASK_STATE__FINISHED;
-        w->look_again = w->look_again || api_state_is_terminal(state);
-        break;
-    case WATCH_GONE:
-        w->look_again = w->look_again || api_state_is_terminal(state);
-        break;
+    w->state[instance] = (uint8_t)state;
+    if (w->goal == WATCH_FINISHED)
+        w->reached[instance] = state == INSTANCE_FINISHED;
+    if (w->goal == WATCH_RUNNING &&
+        (state == INSTANCE_RUNNING || state == INSTANCE_FINISHED))
+        w->reached[instance] = true;
+    /* Whether the goal is met or out of reach, it takes these to know. */
+    if (w->goal == WATCH_RUNNING || state < INSTANCE_ACTIVE) {
+        struct tally t = tally(w);
+        cli_progress(w->cli, "%u active, %u running, %u finished", t.active,
+                     t.running, t.finished);
+        w->look_again =
+            t.active == 0 || (w->goal != WATCH_GONE && missing(w) == 0);
     }
 }
 
@@ -95,8 +131,6 @@ static bool on_event(void *context, const Perigee__Aurora__Event *event)
         note_state(w, event->task->instance, event->task->state);
     else if (event->type == PERIGEE__AURORA__EVENT__TYPE__JOB_REMOVED ||
              event->type == PERIGEE__AURORA__EVENT__TYPE__JOB_CHANGED)
-        w->look_again = true;
-    if (w->goal == WATCH_RUNNING && missing(w) == 0)
         w->look_again = true;
     return !w->look_again;
 }
@@ -115,41 +149,35 @@ static int look(struct watch *w, Perigee__Aurora__Answer **out)
     return api_ask(w->cli, w->key->cluster, &call, out);
 }
 
-struct census { /* what one look found among the instances that concern us */
-    uint32_t active, running, finished;
-    const Perigee__Aurora__TaskView *failed; /* ended otherwise, not replaced */
-};
-
-static struct census count(struct watch *w, const Perigee__Aurora__Answer *a,
-                           bool first)
+/* What one look found: the states of the instances that concern us. Returns
+ * one that ended otherwise and is not replaced, NULL when there is none. */
+static const Perigee__Aurora__TaskView *take_stock(
+    struct watch *w, const Perigee__Aurora__Answer *a, bool first)
 {
-    struct census c = {0};
-    bool *active = calloc(WATCH_INSTANCES_MAX, sizeof *active);
+    const Perigee__Aurora__TaskView *culprit = NULL;
 
-    for (size_t i = 0; i < a->n_tasks && active != NULL; i++) {
+    memset(w->state, 0, sizeof w->state);
+    for (size_t i = 0; i < a->n_tasks; i++) {
         const Perigee__Aurora__TaskView *task = a->tasks[i];
+        enum instance_state state = state_of(task->state);
         if (!concerns(w, task->instance))
             continue;
-        if (!api_state_is_terminal(task->state))
-            active[task->instance] = true, c.active++;
-        if (task->state == PERIGEE__AURORA__TASK_STATE__RUNNING) {
-            c.running++;
+        if (state > w->state[task->instance]) /* the liveliest of its tasks */
+            w->state[task->instance] = (uint8_t)state;
+        if (state == INSTANCE_RUNNING)
             w->reached[task->instance] |= w->goal == WATCH_RUNNING;
-        }
-        if (task->state == PERIGEE__AURORA__TASK_STATE__FINISHED) {
-            c.finished++;
+        if (state == INSTANCE_FINISHED)
             w->reached[task->instance] |= w->goal == WATCH_FINISHED ||
                                           (w->goal == WATCH_RUNNING && !first);
-        }
     }
-    for (size_t i = 0; i < a->n_tasks && active != NULL; i++) {
-        const Perigee__Aurora__TaskView *task = a->tasks[i];
-        if (concerns(w, task->instance) && !active[task->instance] &&
-            !w->reached[task->instance] && api_state_is_terminal(task->state))
-            c.failed = task;
+    for (size_t i = 0; i < a->n_tasks; i++) {
+        uint32_t instance = a->tasks[i]->instance;
+        if (concerns(w, instance) && !w->reached[instance] &&
+            w->state[instance] < INSTANCE_ACTIVE &&
+            api_state_is_terminal(a->tasks[i]->state))
+            culprit = a->tasks[i];
     }
-    free(active);
-    return c;
+    return culprit;
 }
 
 static const char *last_message(const Perigee__Aurora__TaskView *task)
@@ -198,15 +226,15 @@ static int decide(struct watch *w, const Perigee__Aurora__Answer *a, bool first,
     w->instances = a->n_jobs > 0 && a->jobs[0]->job != NULL
                        ? a->jobs[0]->job->instances
                        : w->instances;
-    struct census c = count(w, a, first);
-    cli_progress(w->cli, "%u active, %u running, %u finished", c.active,
-                 c.running, c.finished);
+    *culprit = take_stock(w, a, first);
+    struct tally t = tally(w);
+    cli_progress(w->cli, "%u active, %u running, %u finished", t.active,
+                 t.running, t.finished);
     if (w->goal == WATCH_GONE)
-        return c.active == 0 ? 1 : 0;
+        return t.active == 0 ? 1 : 0;
     if (missing(w) == 0) /* a rolling restart is over when none is left */
         return a->n_jobs == 0 || a->jobs[0]->restarting == 0;
-    *culprit = c.failed;
-    return c.failed != NULL && c.active == 0 ? -1 : 0;
+    return *culprit != NULL && t.active == 0 ? -1 : 0;
 }
 
 static int gone(struct watch *w, bool first)
