@@ -1,8 +1,12 @@
 #include "executor/thermos/control.h"
 
+#include "base/alloc.h"
+
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 union fd_space { /* aligned as the kernel wants it */
     struct cmsghdr head;
@@ -84,4 +88,32 @@ int control_receive(int fd, struct control_message *out,
     ((char *)out)[n - 1] = '\0';
     detach(&head, fds);
     return 1;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+    const int *left = a, *right = b;
+    return (*left > *right) - (*left < *right);
+}
+
+void control_close_others(int control, const struct control_held *held,
+                          size_t count)
+{
+    int *kept = xcalloc(count * CONTROL_FDS_MAX + 1, sizeof *kept);
+    size_t kept_count = 0;
+    int from = STDERR_FILENO + 1;
+
+    kept[kept_count++] = control;
+    for (size_t i = 0; i < count; i++)
+        for (int j = 0; j < CONTROL_FDS_MAX; j++)
+            if (held[i].fd[j] >= 0)
+                kept[kept_count++] = held[i].fd[j];
+    qsort(kept, kept_count, sizeof *kept, compare_fds);
+    for (size_t i = 0; i < kept_count; i++) { /* the gaps between them */
+        if (kept[i] > from)
+            (void)close_range((unsigned)from, (unsigned)kept[i] - 1, 0);
+        from = kept[i] + 1;
+    }
+    (void)close_range((unsigned)from, ~0u, 0);
+    free(kept);
 }

@@ -1,7 +1,8 @@
 /* The line between an executor and its runner: a socket pair of sequential
  * packets. Both ends are one binary, so a packet is a plain struct. A packet
  * may carry descriptors: the executor holds the reading ends of the logs'
- * FIFOs, so that what was written outlives both the writer and the runner. */
+ * pipes, so that what was written outlives both the writer and the runner. The
+ * next runner is forked from the executor, and so has them from birth. */
 #pragma once
 #include "executor/thermos/core/thermos.h"
 #include <stdbool.h>
@@ -32,6 +33,17 @@ struct control_message {
     int64_t number;
     char text[THERMOS_MESSAGE_MAX + 1]; /* only as much as needed travels */
 };
+
+/* What CONTROL_HOLD asked for: the pipes of one run of one process. */
+struct control_held {
+    int64_t key;
+    int fd[CONTROL_FDS_MAX]; /* stdout, stderr; -1: none */
+};
+
+/* In a runner just forked: close everything but the standard streams, its end
+ * of the line and what is held. */
+void control_close_others(int control, const struct control_held *held,
+                          size_t count);
 
 /* True when the packet went out; false: the other side is gone or choked. */
 bool control_send(int fd, const struct control_message *message);

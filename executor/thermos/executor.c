@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,16 +24,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONTROL_FD = 3, EXITS_MAX = 4096, BACKOFF_MAX_MS = 2000 };
+enum { EXITS_MAX = 4096, BACKOFF_MAX_MS = 2000 };
 
 struct told_exit {
     pid_t pid;
     int status;
-};
-
-struct held_log { /* reading ends of the FIFOs of one run */
-    int64_t key;
-    int fd[CONTROL_FDS_MAX];
 };
 
 struct executor {
@@ -43,17 +37,17 @@ struct executor {
     char *title;
     struct daemon *daemon;
     struct process_watch *watch;
-    pid_t runner;                /* 0: none */
-    int control;                 /* to the runner; -1 */
-    struct event *readable;      /* of control */
-    VEC(struct told_exit) exits; /* of children that were not the runner */
-    VEC(struct held_log) held;
+    pid_t runner;                  /* 0: none */
+    int control;                   /* to the runner; -1 */
+    struct event *readable;        /* of control */
+    VEC(struct told_exit) exits;   /* of children that were not the runner */
+    VEC(struct control_held) held; /* pipes of logs */
     bool is_destroying;
 };
 
 /* --- what the runner tells --- */
 
-static void close_held(struct held_log *held)
+static void close_held(struct control_held *held)
 {
     for (int i = 0; i < CONTROL_FDS_MAX; i++)
         if (held->fd[i] >= 0)
@@ -72,7 +66,7 @@ static void release_log(struct executor *x, int64_t key)
 
 static void hold_log(struct executor *x, int64_t key, const int *fds)
 {
-    struct held_log held = {.key = key};
+    struct control_held held = {.key = key};
     memcpy(held.fd, fds, sizeof held.fd);
     release_log(x, key);
     *vec_add(&x->held) = held;
@@ -172,8 +166,8 @@ static void on_orphan_exit(void *context, pid_t pid, int wait_status)
 
 /* --- starting a runner --- */
 
-/* In the child: keep the standard streams and the control line, nothing of the
- * loop. */
+/* In the child: keep the standard streams, the control line and the logs,
+ * nothing of the loop. */
 static void become_runner(const struct executor *x, int control,
                           const struct executor_start *start)
 {
@@ -182,17 +176,16 @@ static void become_runner(const struct executor *x, int control,
                                      .sandbox = x->sandbox,
                                      .user = getenv("PERIGEE_USER"),
                                      .home = getenv("PERIGEE_HOME"),
-                                     .control = CONTROL_FD,
+                                     .control = control,
                                      .executor_pid = getppid(),
-                                     .take_over = start->take_over};
+                                     .take_over = start->take_over,
+                                     .held = x->held.item,
+                                     .held_count = x->held.count};
 
     /* The loop's handlers write into its pipe. */
     for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
         (void)signal(handled[i], SIG_DFL);
-    if (control != CONTROL_FD && dup2(control, CONTROL_FD) < 0)
-        _exit(1);
-    (void)fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC);
-    (void)close_range(CONTROL_FD + 1, ~0u, 0);
+    control_close_others(control, x->held.item, x->held.count);
     (void)prctl(PR_SET_NAME, "thermos-runner");
     (void)memcpy(x->title, "runner\0", strlen("executor"));
     /* A session of its own: who ends the executor's group leaves the runner

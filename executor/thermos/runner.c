@@ -291,10 +291,10 @@ static void on_logs(struct runner *r)
 {
     for (uint32_t i = r->logs.count; i-- > 0;) {
         struct runner_log *log = &r->logs.item[i];
-        if (!is_due(r, log->log.fifo))
+        if (!is_due(r, log->log.pipe))
             continue;
         (void)task_log_pump(&log->log);
-        if (log->log.fifo < 0)
+        if (log->log.pipe < 0)
             runner_log_ended(r, i);
     }
 }
@@ -315,7 +315,7 @@ static void wait_and_see(struct runner *r, int64_t until_ms)
     add_poll(r, r->signals);
     add_poll(r, r->control);
     for (uint32_t i = 0; i < r->logs.count; i++)
-        add_poll(r, r->logs.item[i].log.fifo);
+        add_poll(r, r->logs.item[i].log.pipe);
     for (uint32_t i = 0; i < r->config.count; i++)
         add_poll(r, r->process[i].pidfd);
     if (left_ms < 0)
@@ -426,7 +426,8 @@ static void finish(struct runner *r)
         task_log_drain(&r->logs.item[i].log);
         task_log_close(&r->logs.item[i].log);
     }
-    stream_close(&r->stream, true);
+    /* An executor brings the end to the agent, which makes it last. */
+    stream_close(&r->stream, !r->has_executor);
 }
 
 static int refuse(struct runner *r, const struct err *err)

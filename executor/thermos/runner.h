@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "executor/thermos/core/task_run.h"
 #include "executor/thermos/core/thermos.h"
+#include "executor/thermos/control.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,14 +40,16 @@ struct runner_event {
 typedef void runner_listener(void *context, const struct runner_event *event);
 
 struct runner_options {
-    struct bytes task;         /* packed TaskInfo or AssignedTask */
-    bool is_assigned;          /* the latter */
-    const char *sandbox;       /* absolute; becomes the working directory */
-    const char *user, *home;   /* NULL: from the environment */
-    const char *asset_dir;     /* assets lie here; NULL: by HTTP */
-    int control;               /* to the executor; -1: there is none */
-    int executor_pid;          /* 0: there is none */
-    bool take_over;            /* the executor knows of earlier children */
+    struct bytes task;       /* packed TaskInfo or AssignedTask */
+    bool is_assigned;        /* the latter */
+    const char *sandbox;     /* absolute; becomes the working directory */
+    const char *user, *home; /* NULL: from the environment */
+    const char *asset_dir;   /* assets lie here; NULL: by HTTP */
+    int control;             /* to the executor; -1: there is none */
+    int executor_pid;        /* 0: there is none */
+    bool take_over;          /* the executor knows of earlier children */
+    const struct control_held *held; /* what it keeps of earlier runners */
+    size_t held_count;
     runner_listener *listener; /* NULL: none */
     void *context;
 };

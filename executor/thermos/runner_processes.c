@@ -12,7 +12,7 @@ enum { EXIT_UNRUNNABLE = 127 };
 
 /* --- processes --- */
 
-/* Names the FIFOs of one run to the executor. */
+/* Names the pipes of one run to the executor; runner_replay.c reads it. */
 static int64_t log_key(uint32_t process, uint32_t run)
 {
     return (int64_t)process << 32 | run;
@@ -45,7 +45,7 @@ static void hold_logs(const struct runner *r, uint32_t process, uint32_t run)
     size_t count = 0;
     for (uint32_t i = 0; i < r->logs.count && count < CONTROL_FDS_MAX; i++)
         if (r->logs.item[i].process == process && r->logs.item[i].run == run)
-            fds[count++] = r->logs.item[i].log.fifo;
+            fds[count++] = r->logs.item[i].log.pipe;
     if (r->control >= 0 && count > 0)
         (void)control_send_fds(
             r->control,
@@ -61,7 +61,7 @@ static void drop_logs(struct runner *r, uint32_t process, uint32_t run)
         if (log->process != process || log->run != run)
             continue;
         task_log_drain(&log->log);
-        if (log->log.fifo < 0)
+        if (log->log.pipe < 0)
             runner_log_ended(r, i);
         /* else a child of it still writes */
     }
@@ -96,7 +96,7 @@ void runner_process_ended(struct runner *r, uint32_t at, int wait_status,
                                          .wait_status = process->wait_status});
 }
 
-/* FIFOs of a run that an earlier runner prepared and nobody began. */
+/* Pipes of a run that an earlier runner prepared and nobody began. */
 static void forget_logs(struct runner *r, uint32_t process, uint32_t run)
 {
     for (uint32_t i = r->logs.count; i-- > 0;)
@@ -115,9 +115,10 @@ static int open_logs(struct runner *r, uint32_t at, int writer[3],
     forget_logs(r, at, run);
     for (int stream = 1; stream <= 2 && rc == 0; stream++) {
         struct task_log log;
-        rc = task_log_open(&log, &config->log, config->name, run, stream,
+        struct task_log_id id = {config->name, run, stream};
+        rc = task_log_open(&log, &config->log, id, !r->has_executor,
                            &writer[stream], err);
-        if (rc == 0 && log.fifo >= 0)
+        if (rc == 0 && log.pipe >= 0)
             *vec_add(&r->logs) = (struct runner_log){log, at, run};
     }
     hold_logs(r, at, run);

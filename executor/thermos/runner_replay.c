@@ -313,9 +313,20 @@ int runner_open_stream(struct runner *r, struct err *err)
 
 /* --- adoption --- */
 
+static void reopen_log(struct runner *r, uint32_t process, uint32_t run,
+                       int stream, int pipe)
+{
+    const struct process_config *config = &r->config.process[process];
+    struct task_log_id id = {config->name, run, stream};
+    struct runner_log log = {.process = process, .run = run};
+    task_log_reopen(&log.log, &config->log, id, pipe);
+    if (log.log.pipe >= 0)
+        *vec_add(&r->logs) = log;
+}
+
 /* A FIFO of an earlier runner: "<process>.<run>.stdout". The process may be
  * gone while children of it still write. */
-static void reopen_log(struct runner *r, const char *name)
+static void reopen_named(struct runner *r, const char *name)
 {
     const char *dot = strrchr(name, '.');
     int stream = dot == NULL                   ? 0
@@ -331,20 +342,30 @@ static void reopen_log(struct runner *r, const char *name)
         unsigned long run = strtoul(name + size + 1, &end, 10);
         if (end != dot || end == name + size + 1 || run >= PLAN_RUNS_MAX)
             continue;
-        struct runner_log log = {.process = i, .run = (uint32_t)run};
-        task_log_reopen(&log.log, &config->log, config->name, log.run, stream);
-        if (log.log.fifo >= 0)
-            *vec_add(&r->logs) = log;
+        reopen_log(r, i, (uint32_t)run, stream, -1);
         return;
     }
 }
 
+/* What an earlier runner gave the executor to hold (log_key). */
+static void reopen_held(struct runner *r, const struct control_held *held)
+{
+    uint32_t process = (uint32_t)(held->key >> 32), run = (uint32_t)held->key;
+    for (int i = 0; i < CONTROL_FDS_MAX && process < r->config.count; i++)
+        if (held->fd[i] >= 0)
+            reopen_log(r, process, run, i + 1, held->fd[i]);
+}
+
 void runner_reopen_logs(struct runner *r)
 {
+    for (size_t i = 0; i < r->options->held_count; i++)
+        reopen_held(r, &r->options->held[i]);
+    if (r->has_executor)
+        return;
     DIR *dir = opendir(".thermos");
     const struct dirent *entry;
     while (dir != NULL && (entry = readdir(dir)) != NULL)
-        reopen_log(r, entry->d_name);
+        reopen_named(r, entry->d_name);
     if (dir != NULL)
         (void)closedir(dir);
 }

@@ -71,7 +71,7 @@ void runner_tell_running(struct runner *r); /* once */
 /* runner_processes.c */
 /* What could not be started, or not be recorded, did not run: LOST. */
 void runner_start(struct runner *r, uint32_t process, int64_t now_ms);
-/* A log whose FIFO is at its end: close and forget it. */
+/* A log whose pipe is at its end: close and forget it. */
 void runner_log_ended(struct runner *r, uint32_t at);
 /* Whoever lost his parent is a child of ours, or of the executor when an
  * earlier runner died: signal them and tell the core how many there are. */
@@ -89,7 +89,7 @@ int runner_record_start(struct runner *r, uint32_t process, int64_t now_ms,
 void runner_record_state(struct runner *r, enum task_run_state state,
                          int64_t now_ms);
 void runner_record_kill(struct runner *r, int64_t now_ms);
-/* The FIFOs that an earlier runner left. */
+/* The pipes that an earlier runner left. */
 void runner_reopen_logs(struct runner *r);
 /* Of the processes that the stream says run: adopt, or doubt. */
 void runner_adopt(struct runner *r, int64_t now_ms);

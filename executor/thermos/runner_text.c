@@ -65,7 +65,7 @@ static void add_tail(struct runner *r, uint32_t at)
 {
     char tail[TAIL_MAX];
     const struct process_config *config = &r->config.process[at];
-    struct task_log log = {.fifo = -1, .file = -1, .console = -1};
+    struct task_log log = {.pipe = -1, .file = -1, .console = -1};
     size_t used = strlen(r->text);
 
     if (config->log.destination == LOG_CONSOLE ||

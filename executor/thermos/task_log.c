@@ -42,13 +42,16 @@ static int open_file(struct task_log *log, int flags, struct err *err)
     return 0;
 }
 
-static void set_paths(struct task_log *log, const char *process, uint32_t run,
-                      int stream)
+static void set_path(struct task_log *log, struct task_log_id id)
 {
-    (void)snprintf(log->path, sizeof log->path, ".logs/%s/%u/%s", process, run,
-                   stream_name(stream));
+    (void)snprintf(log->path, sizeof log->path, ".logs/%s/%u/%s", id.process,
+                   id.run, stream_name(id.stream));
+}
+
+static void set_fifo_path(struct task_log *log, struct task_log_id id)
+{
     (void)snprintf(log->fifo_path, sizeof log->fifo_path, ".thermos/%s.%u.%s",
-                   process, run, stream_name(stream));
+                   id.process, id.run, stream_name(id.stream));
 }
 
 static bool is_pumped(const struct log_rule *rule)
@@ -60,6 +63,9 @@ static bool is_pumped(const struct log_rule *rule)
 static int make_directories(const char *process, uint32_t run, struct err *err)
 {
     char path[LOG_PATH_MAX];
+    (void)snprintf(path, sizeof path, ".logs/%s/%u", process, run);
+    if (mkdir(path, 0755) == 0 || errno == EEXIST)
+        return 0; /* every run but the first of a process */
     int rc = make_directory(".logs", err);
     (void)snprintf(path, sizeof path, ".logs/%s", process);
     if (rc == 0)
@@ -73,19 +79,39 @@ static int open_fifo(struct task_log *log, int *writer, struct err *err)
     (void)unlink(log->fifo_path); /* of a run that never came to be */
     if (mkfifo(log->fifo_path, 0600) != 0)
         return fail(err, log->fifo_path);
-    log->fifo = open(log->fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    log->pipe = open(log->fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     *writer = open(log->fifo_path, O_RDWR | O_CLOEXEC);
-    return log->fifo < 0 || *writer < 0 ? fail(err, log->fifo_path) : 0;
+    return log->pipe < 0 || *writer < 0 ? fail(err, log->fifo_path) : 0;
+}
+
+/* The writer can read as well, so that it outlives all readers. Where there is
+ * no /proc it lives as long as we or the executor do. */
+static int open_pipe(struct task_log *log, int *writer, struct err *err)
+{
+    char path[64];
+    int fd[2];
+
+    if (pipe2(fd, O_CLOEXEC) != 0)
+        return fail(err, log->path);
+    log->pipe = fd[0];
+    (void)fcntl(fd[0], F_SETFL, O_NONBLOCK);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd[1]);
+    *writer = open(path, O_RDWR | O_CLOEXEC);
+    if (*writer < 0)
+        *writer = fd[1];
+    else
+        (void)close(fd[1]);
+    return 0;
 }
 
 static void set_empty(struct task_log *log, const struct log_rule *rule)
 {
     *log =
-        (struct task_log){.rule = *rule, .fifo = -1, .file = -1, .console = -1};
+        (struct task_log){.rule = *rule, .pipe = -1, .file = -1, .console = -1};
 }
 
 int task_log_open(struct task_log *out, const struct log_rule *rule,
-                  const char *process, uint32_t run, int stream, int *writer,
+                  struct task_log_id id, bool is_named, int *writer,
                   struct err *err)
 {
     set_empty(out, rule);
@@ -94,16 +120,18 @@ int task_log_open(struct task_log *out, const struct log_rule *rule,
         *writer = LOG_WRITER_OURS;
     if (rule->destination == LOG_CONSOLE || rule->destination == LOG_NONE)
         return 0;
-    set_paths(out, process, run, stream);
+    set_path(out, id);
     if (rule->destination == LOG_BOTH)
-        out->console = stream;
-    int rc = make_directories(process, run, err);
+        out->console = id.stream;
+    int rc = make_directories(id.process, id.run, err);
     if (rc == 0)
         rc = open_file(out, 0, err);
     if (rc == 0 && is_pumped(rule)) {
-        rc = open_fifo(out, writer, err);
+        if (is_named)
+            set_fifo_path(out, id);
+        rc = is_named ? open_fifo(out, writer, err)
+                      : open_pipe(out, writer, err);
     } else if (rc == 0) {
-        out->fifo_path[0] = '\0';
         *writer = out->file;
         out->file = -1;
     }
@@ -113,20 +141,22 @@ int task_log_open(struct task_log *out, const struct log_rule *rule,
 }
 
 void task_log_reopen(struct task_log *out, const struct log_rule *rule,
-                     const char *process, uint32_t run, int stream)
+                     struct task_log_id id, int pipe)
 {
     set_empty(out, rule);
     if (rule->destination == LOG_CONSOLE || rule->destination == LOG_NONE)
         return;
-    set_paths(out, process, run, stream);
+    set_path(out, id);
     if (rule->destination == LOG_BOTH)
-        out->console = stream;
-    if (!is_pumped(rule)) {
-        out->fifo_path[0] = '\0';
+        out->console = id.stream;
+    if (!is_pumped(rule))
         return;
-    }
     /* What cannot be opened is not pumped; the process goes on all the same. */
-    out->fifo = open(out->fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    out->pipe = pipe;
+    if (pipe < 0) {
+        set_fifo_path(out, id);
+        out->pipe = open(out->fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    }
     (void)open_file(out, 0, NULL);
 }
 
@@ -190,11 +220,11 @@ static void store(struct task_log *log, const char *data, size_t size)
     }
 }
 
-static void end_fifo(struct task_log *log)
+static void end_pipe(struct task_log *log)
 {
-    if (log->fifo >= 0)
-        (void)close(log->fifo);
-    log->fifo = -1;
+    if (log->pipe >= 0)
+        (void)close(log->pipe);
+    log->pipe = -1;
     if (log->fifo_path[0] != '\0')
         (void)unlink(log->fifo_path);
 }
@@ -203,19 +233,19 @@ bool task_log_pump(struct task_log *log)
 {
     char buffer[PUMP_BYTES];
 
-    for (int round = 0; round < PUMP_ROUNDS && log->fifo >= 0; round++) {
-        ssize_t n = read(log->fifo, buffer, sizeof buffer);
+    for (int round = 0; round < PUMP_ROUNDS && log->pipe >= 0; round++) {
+        ssize_t n = read(log->pipe, buffer, sizeof buffer);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return false; /* empty, but somebody may write */
         if (n == 0) {
-            end_fifo(log);
+            end_pipe(log);
             return false;
         }
         store(log, buffer, (size_t)n);
     }
-    return log->fifo >= 0;
+    return log->pipe >= 0;
 }
 
 void task_log_drain(struct task_log *log)
@@ -226,7 +256,7 @@ void task_log_drain(struct task_log *log)
 
 void task_log_close(struct task_log *log)
 {
-    end_fifo(log);
+    end_pipe(log);
     if (log->file >= 0)
         (void)close(log->file);
     log->file = -1;

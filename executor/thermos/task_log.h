@@ -1,7 +1,10 @@
-/* One output stream of one run of a process: a FIFO that the process writes
- * and we read into a file that rotates. The process holds the FIFO open for
- * reading and writing, so our death cannot hurt it: another runner opens the
- * same FIFO and goes on. Without rotation the process writes the file itself.
+/* One output stream of one run of a process: a pipe that the process writes
+ * and we read into a file that rotates. The process holds it open for reading
+ * and writing, so our death cannot hurt it: another runner reads on. That one
+ * gets the pipe from the executor, which holds the reading end. Where there is
+ * no executor the pipe has a name, a FIFO. (A name costs: files made and
+ * removed for every process take a fifth of the time of a short task.) Without
+ * rotation the process writes the file itself.
  *
  * Paths are relative to the sandbox, the runner's working directory:
  *   .logs/<process>/<run>/stdout      .thermos/<process>.<run>.stdout (FIFO) */
@@ -15,27 +18,35 @@ enum { LOG_PATH_MAX = 300 };
 
 struct task_log {
     struct log_rule rule;
-    int fifo;    /* we read here; -1: not pumped, or at its end */
+    int pipe;    /* we read here; -1: not pumped, or at its end */
     int file;    /* -1: none */
     int console; /* our own stdout or stderr, for LOG_BOTH; -1: none */
     uint64_t size;
     char path[LOG_PATH_MAX];      /* of the file, "" when there is none */
-    char fifo_path[LOG_PATH_MAX]; /* "" when there is none */
+    char fifo_path[LOG_PATH_MAX]; /* "" when the pipe has no name */
 };
 
-/* Make directories, files and FIFO. `stream` is 1 for stdout, 2 for stderr.
- * *writer is the descriptor for the child, to be closed by the caller; -1 is
- * /dev/null, -2 means "ours". */
+/* Which one it is. */
+struct task_log_id {
+    const char *process;
+    uint32_t run;
+    int stream; /* 1: stdout, 2: stderr */
+};
+
+/* Make directories, file and pipe; `is_named`: one with a name. *writer is the
+ * descriptor for the child, to be closed by the caller; -1 is /dev/null, -2
+ * means "ours". */
 enum { LOG_WRITER_NULL = -1, LOG_WRITER_OURS = -2 };
 int task_log_open(struct task_log *out, const struct log_rule *rule,
-                  const char *process, uint32_t run, int stream, int *writer,
+                  struct task_log_id id, bool is_named, int *writer,
                   struct err *err);
-/* For a process that lives already: its FIFO is there, or it has none. */
+/* For a process that lives already: `pipe` is its pipe, or -1: its FIFO is
+ * there, or it has none. */
 void task_log_reopen(struct task_log *out, const struct log_rule *rule,
-                     const char *process, uint32_t run, int stream);
+                     struct task_log_id id, int pipe);
 /* Move what is there, at most a bounded amount. True: call again. */
 bool task_log_pump(struct task_log *log);
-/* Move all that is there and forget the FIFO if nobody writes it any more. */
+/* Move all that is there and forget the pipe if nobody writes it any more. */
 void task_log_drain(struct task_log *log);
 void task_log_close(struct task_log *log);
 /* The last `size` bytes of the file, cut at a line, into out; its length. */

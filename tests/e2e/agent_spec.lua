@@ -292,7 +292,7 @@ done < <(curl -sN -H 'Content-Type: application/json' \
     f:launch { task('a', 'echo $$ >pid; exec sleep 1000'), task('b', 'exec sleep 1000') }
     f:reach('a', 'TASK_RUNNING')
     local executor = f:reach('b', 'TASK_RUNNING').container_status.executor_pid
-    local pid = tonumber(p:read('a', 'pid'))
+    local pid = run.eventually(10, 'pid of a', function() return tonumber(p:read('a', 'pid')) end)
     p:kill(p.agent_pid, 'KILL')
     sh(('kill -9 $(pgrep -P %d) %d'):format(executor, executor)) -- b's executor and runner
     p:start_agent()

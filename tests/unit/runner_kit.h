@@ -132,7 +132,7 @@ struct rig {
     pid_t runner;
     int control;
     VEC(struct control_message) exits;
-    VEC(int) held; /* reading ends, for ever */
+    VEC(struct control_held) held;
     bool is_running, is_over;
     enum thermos_state state;
     char text[THERMOS_MESSAGE_MAX + 1];
@@ -146,6 +146,17 @@ static inline void rig_init(struct rig *r)
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
 }
 
+static inline void release(struct rig *r, int64_t key)
+{
+    for (uint32_t i = r->held.count; i-- > 0;) {
+        if (r->held.item[i].key != key)
+            continue;
+        for (int j = 0; j < CONTROL_FDS_MAX; j++)
+            (void)close(r->held.item[i].fd[j]);
+        vec_remove(&r->held, i);
+    }
+}
+
 static inline void rig_release(struct rig *r)
 {
     if (r->control >= 0)
@@ -153,8 +164,8 @@ static inline void rig_release(struct rig *r)
     assert_int_equal(dir_remove(r->dir, NULL), 0);
     buf_release(&r->task);
     vec_free(&r->exits);
-    for (uint32_t i = 0; i < r->held.count; i++)
-        (void)close(r->held.item[i]);
+    while (r->held.count > 0) /* of a runner that lost us */
+        release(r, r->held.item[0].key);
     vec_free(&r->held);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left */
     assert_int_equal(errno, ECHILD);
@@ -173,19 +184,18 @@ static inline void run_child(const struct rig *r, int control)
                                      .sandbox = r->dir,
                                      .user = "somebody",
                                      .home = "/nowhere",
-                                     .control = 3,
+                                     .control = control,
                                      .executor_pid = getppid(),
-                                     .take_over = r->runners > 0};
+                                     .take_over = r->runners > 0,
+                                     .held = r->held.item,
+                                     .held_count = r->held.count};
     const char *console = getenv("TEST_CONSOLE");
     int null = open("/dev/null", O_RDWR);
     int out =
         console ? open(console, O_WRONLY | O_CREAT | O_APPEND, 0644) : null;
     (void)dup2(out, 1);
     (void)dup2(out, 2);
-    if (control != 3)
-        (void)dup2(control, 3);
-    (void)fcntl(3, F_SETFD, FD_CLOEXEC);
-    (void)close_range(4, ~0u, 0);
+    control_close_others(control, r->held.item, r->held.count);
     if (getenv("TEST_LEAK") != NULL)
         (void)dup2(1, 50); /* for every process to inherit */
     (void)setsid();
@@ -217,9 +227,11 @@ static inline void hear(struct rig *r)
     struct control_message message;
     int fds[CONTROL_FDS_MAX];
     while (control_receive(r->control, &message, fds) == 1) {
-        for (int i = 0; i < CONTROL_FDS_MAX; i++)
-            if (fds[i] >= 0)
-                *vec_add(&r->held) = fds[i];
+        if (message.kind == CONTROL_HOLD || message.kind == CONTROL_RELEASE)
+            release(r, message.number);
+        if (message.kind == CONTROL_HOLD)
+            *vec_add(&r->held) =
+                (struct control_held){message.number, {fds[0], fds[1]}};
         if (message.kind == CONTROL_RUNNING)
             r->is_running = true;
         if (message.kind == CONTROL_ENDED && !r->is_over) {
