@@ -174,12 +174,17 @@ static void clear_sandbox(const struct run_command *c)
 
 /* --- the command --- */
 
+static int choose_role(struct run_command *c, struct err *err)
+{
+    int rc = user_by_name(c->job.role, &c->user, err);
+    return rc == 0 ? user_check(&c->user, err) : rc;
+}
+
 static int choose_user(struct run_command *c, struct err *err)
 {
-    int rc;
     if (c->as_role)
-        return user_by_name(c->job.role, &c->user, err);
-    rc = user_by_id(getuid(), &c->user, NULL);
+        return choose_role(c, err);
+    int rc = user_by_id(getuid(), &c->user, NULL);
     if (rc != 0) {
         /* A number without a name still has an environment. */
         const char *name = getenv("USER"), *home = getenv("HOME");

@@ -394,6 +394,7 @@ static int begin(struct runner *r, struct err *err)
     if (mkdir(".thermos", 0755) != 0 && errno != EEXIST)
         return err_set(err, ERR_IO, "sandbox '%s': %s", r->options->sandbox,
                        strerror(errno));
+    (void)umask(022); /* as it is under an agent, whoever calls */
     /* What we were given, too, is not for processes to inherit. */
     (void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
     r->null = open("/dev/null", O_RDWR | O_CLOEXEC);

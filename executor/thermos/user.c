@@ -98,16 +98,38 @@ static size_t groups_of(const struct user *user, gid_t out[USER_GROUPS_MAX])
     return n;
 }
 
+static int refuse(const struct user *user, const char *why, struct err *err)
+{
+    int rc = err_set(err, ERR_DENIED, "cannot become user '%s': %s", user->name,
+                     why);
+    err_hint(err, "only root can run a task as somebody else");
+    return rc;
+}
+
+int user_check(const struct user *user, struct err *err)
+{
+    if (user->uid == 0) {
+        int rc = err_set(err, ERR_DENIED,
+                         "user '%s': a task does not run as "
+                         "root",
+                         user->name);
+        err_hint(err, "leave --as-role away to run it as the caller");
+        return rc;
+    }
+    if (geteuid() != 0 && user->uid != geteuid())
+        return refuse(user, strerror(EPERM), err);
+    return 0;
+}
+
 int user_become(const struct user *user, struct err *err)
 {
     gid_t groups[USER_GROUPS_MAX];
     size_t count = groups_of(user, groups);
 
+    if (user->uid == geteuid() && user->uid != 0)
+        return 0;
     if (setgroups(count, groups) == 0 && setgid(user->gid) == 0 &&
         setuid(user->uid) == 0)
         return 0;
-    int rc = err_set(err, ERR_DENIED, "cannot become user '%s': %s", user->name,
-                     strerror(errno));
-    err_hint(err, "only root can run a task as somebody else");
-    return rc;
+    return refuse(user, strerror(errno), err);
 }

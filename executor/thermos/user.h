@@ -15,5 +15,8 @@ struct user {
 
 int user_by_name(const char *name, struct user *out, struct err *err);
 int user_by_id(uid_t uid, struct user *out, struct err *err);
+/* May a task of this user's be run from here? Nobody's may as root, and only
+ * root may run somebody else's (ERR_DENIED). */
+int user_check(const struct user *user, struct err *err);
 /* Become the user for good: groups, gid, uid. */
 int user_become(const struct user *user, struct err *err);

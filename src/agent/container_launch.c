@@ -246,13 +246,25 @@ static void fetch_next(struct container *container)
 
 /* --- all of it --- */
 
+static int choose_user(struct container *container, struct err *err)
+{
+    const struct containers_config *config = &container->all->config;
+    sandbox_user_self(&container->user);
+    if (!config->switch_user)
+        return 0;
+    int rc = sandbox_user_find(container->launch.user, &container->user, err);
+    if (rc != 0 || container->user.uid != 0 || config->allow_root)
+        return rc;
+    return err_set(err, ERR_DENIED,
+                   "user '%.64s': tasks do not run as root on this agent; "
+                   "choose another role, or start the agent with --allow_root",
+                   container->launch.user);
+}
+
 static int prepare(struct container *container, struct err *err)
 {
     struct containers *all = container->all;
-    int rc = 0;
-    sandbox_user_self(&container->user);
-    if (all->config.switch_user)
-        rc = sandbox_user_find(container->launch.user, &container->user, err);
+    int rc = choose_user(container, err);
     if (rc == 0)
         rc = sandbox_make(container->sandbox, &container->user, err);
     if (rc == 0 && all->config.cgroups != NULL)

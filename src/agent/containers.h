@@ -17,7 +17,8 @@ struct containers_config {
     const char *fetcher;           /* path of perigee-fetch */
     const char *self;              /* path of this program, for the sweep */
     const char *work_dir;
-    bool switch_user;
+    bool switch_user;              /* containers run as their user */
+    bool allow_root;               /* also when that is root */
 };
 
 /* The daemon and the strings are borrowed. */

@@ -30,6 +30,7 @@ struct agent_config {
     int64_t recovery_timeout, executor_registration_timeout;
     int64_t executor_reregistration_timeout, executor_shutdown_grace_period;
     int64_t gc_delay;
+    bool allow_root;
 };
 
 #define OPTION(field) offsetof(struct agent_config, field)
@@ -94,6 +95,11 @@ static const struct config_option OPTIONS[] = {
      .offset = OPTION(cgroups_root),
      .initial = "perigee",
      .help = "control group under which containers get theirs"},
+    {.name = "allow_root",
+     .type = CONFIG_BOOL,
+     .offset = OPTION(allow_root),
+     .initial = "false",
+     .help = "let tasks run as root, when their role is root"},
     {.name = "recovery_timeout",
      .type = CONFIG_DURATION,
      .offset = OPTION(recovery_timeout),
@@ -267,6 +273,8 @@ static uint32_t flags_of(const struct agent_config *config,
             value = *(char *const *)base;
         else if (OPTIONS[i].type == CONFIG_DURATION)
             text_duration(*(const int64_t *)base, text[i], 32);
+        else if (OPTIONS[i].type == CONFIG_BOOL)
+            snprintf(text[i], 32, "%s", *(const bool *)base ? "true" : "false");
         else
             snprintf(text[i], 32, "%lld", (long long)*(const int64_t *)base);
         if (value != NULL)
@@ -341,7 +349,8 @@ static int run(const struct agent_config *config, const struct cgroups *cgroups,
                                          .fetcher = config->fetcher,
                                          .self = self,
                                          .work_dir = config->work_dir,
-                                         .switch_user = geteuid() == 0};
+                                         .switch_user = geteuid() == 0,
+                                         .allow_root = config->allow_root};
     int rc = daemon_open(&daemon, &listening, &AGENT_PROGRAM, program, err);
     if (rc == 0)
         rc = containers_open(&containers, daemon, &settings, err);

@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${PERIGEE_BIN:-$PWD/build/bin}
 dir=$(mktemp -d)
+chmod 755 "$dir" # tasks run as somebody else
 pids=()
 finish() {
   status=$?
@@ -46,7 +47,7 @@ pids+=($!)
 mkfifo "$dir/events"
 curl -sN -D "$dir/head" "http://$master/api/v1/scheduler" \
   -H 'Content-Type: application/json' -d '{"type": "SUBSCRIBE", "subscribe":
-  {"framework_info": {"user": "root", "name": "curl"}}}' >"$dir/events" &
+  {"framework_info": {"user": "nobody", "name": "curl"}}}' >"$dir/events" &
 pids+=($!)
 exec 3<"$dir/events"
 

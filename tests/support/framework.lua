@@ -14,7 +14,7 @@ M.terminal = {
 
 --- Subscribe at the master on a port; `info` overrides FrameworkInfo.
 function M.open(port, info)
-  local all = { user = 'root', name = 'test', checkpoint = true, failover_timeout = 60 }
+  local all = { user = 'nobody', name = 'test', checkpoint = true, failover_timeout = 60 }
   for name, value in pairs(info or {}) do all[name] = value end
   local body = cjson.encode { type = 'SUBSCRIBE', subscribe = { framework_info = all } }
   local s = assert(socket.connect('127.0.0.1', port))
