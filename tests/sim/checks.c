@@ -396,6 +396,22 @@ static uint32_t count_alive(const struct cluster *c, const struct user_job *job,
     return alive;
 }
 
+/* A replacement that was acknowledged has come to every instance. */
+static void final_version(struct cluster *c, const struct user_job *job)
+{
+    uint32_t machine = 0, at = 0;
+    const struct run *run;
+    char name[64];
+    int size = snprintf(name, sizeof name, "%s/%s/%s/", job->role, job->env,
+                        job->name);
+
+    while ((run = run_at(c, &machine, &at)) != NULL)
+        if (run->ended_ms == 0 && run->version != job->version &&
+            strncmp(run->instance, name, (size_t)size) == 0)
+            world_fail(c->w, "the end: %s runs version %u of %u", run->instance,
+                       run->version, job->version);
+}
+
 /* Was aurora told of an end of this instance, whatever end it was? */
 static bool has_ended(const struct cluster *c, const struct user_job *job,
                       uint32_t instance)
@@ -435,6 +451,7 @@ static void final_jobs(struct cluster *c)
                        job->done, job->role, job->env, job->name);
         for (uint32_t j = 0; j < USER_INSTANCES_MAX; j++)
             final_instance(c, job, j);
+        final_version(c, job);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "wire/values.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +130,8 @@ static void run_begin(struct container *c, struct bytes task_info)
     const Mesos__V1__TaskInfo *task = (const void *)message;
     const char *instance = instance_name(task, &command, &arena);
     if (instance == NULL || command == NULL ||
-        sscanf(command, "sim %lld %d", &length_ms, &run->status) != 2)
+        sscanf(command, "sim %lld %d v%" SCNu32, &length_ms, &run->status,
+               &run->version) < 2)
         world_fail(w, "%s: a task that is none of ours", c->id);
     run->task_id = xstrdup(task->task_id->value);
     run->instance = xstrdup(instance);

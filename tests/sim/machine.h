@@ -23,6 +23,7 @@ struct run {
     int64_t aurora_ms;            /* the scheduler's clock when it started */
     int64_t ends_ms;              /* when it ends by itself; INT64_MAX: never */
     int status;                   /* how it ends by itself */
+    uint32_t version;             /* of the job it is an instance of */
     enum thermos_state end;       /* FINISHED, FAILED or KILLED, when told */
 };
 

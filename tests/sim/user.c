@@ -47,17 +47,17 @@ static void make_service_steps(struct user_job *job, struct rng *rng,
                                const struct user_options *o)
 {
     static const enum user_verb verbs[] = {USER_SCALE, USER_ADD, USER_RESTART,
-                                           USER_KILL_ONE};
+                                           USER_REPLACE, USER_KILL_ONE};
     uint32_t more = (uint32_t)rng_below(rng, USER_STEPS_MAX - 1);
     int64_t from_ms = job->step[0].at_ms;
     bool ends = rng_below(rng, 3) == 0;
 
     for (uint32_t i = 0; i < more; i++) {
         struct user_step *step = &job->step[job->steps++];
-        step->verb = verbs[rng_below(rng, 4)];
+        step->verb = verbs[rng_below(rng, 5)];
         step->argument =
             (uint32_t)rng_below(rng, step->verb == USER_ADD ? 2 : 5) +
-            (step->verb != USER_RESTART);
+            (step->verb != USER_RESTART && step->verb != USER_REPLACE);
         step->at_ms = from_ms + (int64_t)rng_below(
                                     rng, (uint64_t)(o->last_ms - from_ms) + 1);
     }
@@ -144,7 +144,7 @@ static void *list_of(struct arena *arena, void *one)
 }
 
 static Perigee__TaskConfig *task_message(const struct user_job *job,
-                                         struct arena *arena)
+                                         uint32_t version, struct arena *arena)
 {
     NEW(arena, Perigee__TaskConfig, task, PERIGEE__TASK_CONFIG__INIT);
     NEW(arena, Perigee__Process, process, PERIGEE__PROCESS__INIT);
@@ -153,8 +153,8 @@ static Perigee__TaskConfig *task_message(const struct user_job *job,
 
     process->name = (char *)"main";
     process->cmdline = arena_printf(
-        arena, "sim %lld %d%s", (long long)job->length_ms, job->status,
-        job->wants_port ? " {{thermos.ports[http]}}" : "");
+        arena, "sim %lld %d v%u%s", (long long)job->length_ms, job->status,
+        version, job->wants_port ? " {{thermos.ports[http]}}" : "");
     amounts->has_cpu_milli = amounts->has_ram_bytes = 1;
     amounts->has_disk_bytes = 1;
     amounts->cpu_milli = job->cpu_milli;
@@ -168,8 +168,8 @@ static Perigee__TaskConfig *task_message(const struct user_job *job,
 }
 
 static Perigee__Job *job_message(const struct user *u,
-                                 const struct user_job *job,
-                                 struct arena *arena)
+                                 const struct user_job *job, uint32_t instances,
+                                 uint32_t version, struct arena *arena)
 {
     NEW(arena, Perigee__Job, message, PERIGEE__JOB__INIT);
 
@@ -178,10 +178,10 @@ static Perigee__Job *job_message(const struct user *u,
     message->environment = (char *)job->env;
     message->name = (char *)job->name;
     message->has_instances = 1;
-    message->instances = job->step[0].argument;
+    message->instances = instances;
     message->has_service = 1;
     message->service = job->is_service;
-    message->task = task_message(job, arena);
+    message->task = task_message(job, version, arena);
     if (job->limit > 0) {
         NEW(arena, Perigee__HostConstraint, limit,
             PERIGEE__HOST_CONSTRAINT__INIT);
@@ -200,8 +200,7 @@ static Perigee__Job *job_message(const struct user *u,
 }
 
 /* A bundle whose job file is the evaluated job itself. */
-static void set_bundle(const struct user *u, const struct user_job *job,
-                       struct arena *arena,
+static void set_bundle(struct arena *arena,
                        Perigee__Aurora__Call__CreateJob *create)
 {
     Perigee__Bundle bundle = PERIGEE__BUNDLE__INIT;
@@ -209,7 +208,8 @@ static void set_bundle(const struct user *u, const struct user_job *job,
     Perigee__BundleFile *files[] = {&file};
     struct buf packed = {0};
 
-    codec_encode(&job_message(u, job, arena)->base, MEDIA_PROTOBUF, &packed);
+    codec_encode(&create->job->base, MEDIA_PROTOBUF, &packed);
+    create->job = NULL;
     file.path = bundle.entry = (char *)"job.lua";
     file.has_content = 1;
     file.content.data = packed.data;
@@ -293,14 +293,34 @@ static void set_create(const struct user *u, const struct user_job *job,
     NEW(arena, Perigee__Aurora__Call__CreateJob, create,
         PERIGEE__AURORA__CALL__CREATE_JOB__INIT);
 
+    create->job = job_message(u, job, step->argument, 0, arena);
     if (step->verb == USER_CREATE_BUNDLE) {
         create->key = key_message(u, job, arena);
-        set_bundle(u, job, arena, create);
-    } else {
-        create->job = job_message(u, job, arena);
+        set_bundle(arena, create);
     }
     call->create_job = create;
     call->type = PERIGEE__AURORA__CALL__TYPE__CREATE_JOB;
+}
+
+/* As many instances as there are, by the next version; every other time
+ * evaluated by a script worker. */
+static void set_replace(const struct user *u, const struct user_job *job,
+                        const struct user_step *step, struct arena *arena,
+                        Call *call)
+{
+    NEW(arena, Perigee__Aurora__Call__CreateJob, create,
+        PERIGEE__AURORA__CALL__CREATE_JOB__INIT);
+    uint32_t instances = (uint32_t)__builtin_popcount(job->wanted);
+
+    create->job = job_message(u, job, instances, job->version + 1, arena);
+    if (job->version % 2 != 0) {
+        create->key = key_message(u, job, arena);
+        set_bundle(arena, create);
+    }
+    create->has_batch_size = 1;
+    create->batch_size = step->argument;
+    call->create_job = create;
+    call->type = PERIGEE__AURORA__CALL__TYPE__REPLACE_JOB;
 }
 
 static void set_scale(const struct user *u, const struct user_job *job,
@@ -367,6 +387,8 @@ static void begin_step(struct user *u, struct user_job *job, struct effects *fx)
         set_create(u, job, step, &arena, &call);
     else if (step->verb == USER_SCALE || step->verb == USER_ADD)
         set_scale(u, job, step, &arena, &call);
+    else if (step->verb == USER_REPLACE)
+        set_replace(u, job, step, &arena, &call);
     else
         set_target(u, job, step, &arena, &call);
     (void)snprintf(key, sizeof key, "%s-%u", job->name, job->done);
@@ -403,6 +425,9 @@ static void apply(struct user *u, struct user_job *job, const Answer *answer)
         job->wanted = (1u << step->argument) - 1;
         break;
     case USER_RESTART:
+        break;
+    case USER_REPLACE:
+        job->version++;
         break;
     case USER_KILL:
         job->is_killed = true;

@@ -15,6 +15,7 @@ enum user_verb {
     USER_SCALE,         /* argument: wanted */
     USER_ADD,           /* argument: more */
     USER_RESTART,       /* argument: batch size */
+    USER_REPLACE,       /* the same; by the next version */
     USER_KILL_ONE,      /* the lowest instance, when there are two */
     USER_KILL
 };
@@ -42,6 +43,7 @@ struct user_job {
     bool is_created, is_killed;
     uint32_t wanted;  /* instances, as a set of bits */
     uint32_t created; /* instances of the creation */
+    uint32_t version; /* what its tasks run in the end */
 };
 
 struct user_options {

@@ -266,24 +266,50 @@ static void agent_lost(struct world *w, int agent)
 
 /* --- what users do --- */
 
-static void create(struct world *w, int n)
+/* `version` makes another config; even and odd ones run the same. */
+static struct job_config *config_of(int n, unsigned version)
 {
     struct job_key key = key_of(n);
-    struct job_config *config = job_config_new(&key, text(key.name));
-    uint64_t sequence;
+    char bytes[2 * JOB_KEY_PART_MAX];
 
+    snprintf(bytes, sizeof bytes, "%s v%u", key.name, version);
+    struct job_config *config = job_config_new(&key, text(bytes));
+    snprintf(bytes, sizeof bytes, "%s v%u", key.name, version / 2);
+    job_config_id(text(bytes), config->runs_id);
     config->is_service = n >= 2;
-    config->priority = n % 3;
+    config->priority = n % 3 + (int)(version % 2);
     config->failures_max = n == 1 ? 3 : 1;
     config->task = config->need =
-        (struct amounts){100 * (1 + n), 64000, 1000, 0};
+        (struct amounts){100 * (1 + n + (int)(version / 2)), 64000, 1000, 0};
     if (n == 3) {
         const char *none = NULL;
         job_config_add_constraint(config, "rack", CONSTRAINT_LIMIT, &none, 0,
                                   6);
     }
-    (void)aurora_create_take(&w->a, config, 1 + (uint32_t)rng_below(&w->rng, 6),
-                             w->now_ms, &sequence, NULL);
+    return config;
+}
+
+static void create(struct world *w, int n)
+{
+    uint64_t sequence;
+
+    (void)aurora_create_take(&w->a, config_of(n, 0),
+                             1 + (uint32_t)rng_below(&w->rng, 6), w->now_ms,
+                             &sequence, NULL);
+}
+
+static void replace(struct world *w, int n)
+{
+    struct replacement how = {.instances = 1 + (uint32_t)rng_below(&w->rng, 6),
+                              .batch_size = (uint32_t)rng_below(&w->rng, 3),
+                              .message = "test"};
+    struct instance_list touched = {0};
+    uint64_t sequence;
+
+    (void)aurora_replace_take(&w->a,
+                              config_of(n, (unsigned)rng_below(&w->rng, 6)),
+                              &how, w->now_ms, &touched, &sequence, NULL);
+    vec_free(&touched);
 }
 
 static void user(struct world *w)
@@ -296,7 +322,7 @@ static void user(struct world *w)
     uint32_t n = (uint32_t)rng_below(&w->rng, 7);
 
     pair.last = pair.first + 1;
-    switch (rng_below(&w->rng, 6)) {
+    switch (rng_below(&w->rng, 8)) {
     case 0:
     case 1:
         create(w, key.name[3] - '0');
@@ -310,6 +336,10 @@ static void user(struct world *w)
                              &touched, &sequence, NULL);
         break;
     case 4:
+    case 5:
+        replace(w, key.name[3] - '0');
+        break;
+    case 6:
         (void)aurora_scale(&w->a, &key, n, w->now_ms, &touched, &sequence,
                            NULL);
         break;

@@ -248,6 +248,171 @@ static void test_a_rolling_restart_goes_batch_by_batch(void **unused)
     world_free(w);
 }
 
+#define REPLACE(cmd, more, batch)                                            \
+    "{\"type\":\"REPLACE_JOB\",\"create_job\":{\"batch_size\":" batch        \
+    ",\"job\":{\"cluster\":\"devcluster\",\"role\":\"www\",\"environment\":" \
+    "\"prod\",\"name\":\"web\"," more ",\"task\":{\"name\":\"web\","         \
+    "\"processes\":[{\"name\":\"p\",\"cmdline\":\"" cmd                      \
+    "\"}],\"resources\":{\"cpu_milli\":500,\"ram_bytes\":134217728,"         \
+    "\"disk_bytes\":134217728}}}}}"
+#define REPLACE_SERVICE(cmd, n, batch) \
+    REPLACE(cmd, "\"service\":true,\"instances\":" n, batch)
+
+/* The command line that the at-th launch of the calls runs. */
+static const char *launched_command(struct world *w, int at)
+{
+    Mesos__V1__TaskInfo *info = launched(w, at);
+    Perigee__AssignedTask *data =
+        decode(w, &perigee__assigned_task__descriptor, MEDIA_PROTOBUF,
+               bytes_of(info->data.data, info->data.len));
+
+    return data->job->task->processes[0]->cmdline;
+}
+
+static void forget_calls(struct world *w)
+{
+    accept_calls(w);
+    w->calls.count = 0;
+}
+
+static void start_three(struct world *w, char id[3][300])
+{
+    post(w, SERVICE("3"));
+    offer(w, "m-S0", 8);
+    for (int i = 0; i < 3; i++)
+        snprintf(id[i], 300, "%s", launched(w, i)->task_id->value);
+    run_all(w, "m-S0");
+}
+
+static void test_a_replacement_goes_batch_by_batch(void **unused)
+{
+    struct world *w = world_new();
+    char id[3][300];
+
+    (void)unused;
+    start_three(w, id);
+    post(w, REPLACE_SERVICE("sleep 2", "3", "1"));
+    expect_status(w, 200);
+    assert_int_equal(w->answer->n_instances, 3);
+    assert_int_equal(w->answer->jobs[0]->restarting, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(count_calls(w, CALL(KILL)), 1);
+        assert_string_equal(find_call(w, CALL(KILL), 0)->kill->task_id->value,
+                            id[i]);
+        forget_calls(w);
+        update(w, id[i], "m-S0", STATE(KILLED), NULL);
+        if (i == 1) { /* it survives the scheduler */
+            reborn(w);
+            subscribed(w, "fw-1");
+            forget_calls(w);
+            const Answer *a = get_job(w);
+            assert_int_equal(a->jobs[0]->restarting, 2);
+            assert_int_equal(a->n_configs, 1);
+        }
+        offer(w, "m-S0", 8);
+        assert_string_equal(launched_command(w, 0), "sleep 2");
+        char next[300];
+        snprintf(next, sizeof next, "%s", launched(w, 0)->task_id->value);
+        forget_calls(w);
+        update(w, next, "m-S0", STATE(RUNNING), NULL);
+    }
+    assert_int_equal(count_calls(w, CALL(KILL)), 0);
+    const Answer *a = get_job(w);
+    assert_int_equal(count_state(a, SHOWN(RUNNING)), 3);
+    assert_int_equal(a->jobs[0]->restarting, 0);
+    assert_int_equal(a->n_configs, 0);
+    world_free(w);
+}
+
+static void test_a_replacement_scales_too(void **unused)
+{
+    struct world *w = world_new();
+    char id[3][300];
+
+    (void)unused;
+    start_three(w, id);
+    post(w, REPLACE_SERVICE("sleep 2", "2", "0"));
+    expect_status(w, 200);
+    assert_int_equal(w->answer->n_instances, 3);
+    assert_int_equal(get_job(w)->jobs[0]->job->instances, 2);
+    world_free(w);
+}
+
+static void test_what_only_the_scheduler_reads_restarts_nothing(void **unused)
+{
+    struct world *w = world_new();
+    char id[3][300];
+
+    (void)unused;
+    start_three(w, id);
+    post(w, REPLACE("sleep 1",
+                    "\"service\":true,\"instances\":3,\"contact\":\"me\","
+                    "\"priority\":7,\"metadata\":[{\"key\":\"a\","
+                    "\"value\":\"b\"}]",
+                    "1"));
+    expect_status(w, 200);
+    assert_int_equal(w->answer->n_instances, 0);
+    assert_int_equal(count_calls(w, CALL(KILL)), 0);
+    const Answer *a = get_job(w);
+    assert_string_equal(a->jobs[0]->job->contact, "me");
+    assert_int_equal(a->n_configs, 0);
+    reborn(w); /* and the tasks' records say so, too */
+    a = get_job(w);
+    assert_string_equal(a->jobs[0]->job->contact, "me");
+    assert_int_equal(a->n_configs, 0);
+    world_free(w);
+}
+
+/* The first version does not come up; the next one need not wait for it. */
+static void test_a_replacement_cures_a_bad_one(void **unused)
+{
+    struct world *w = world_new();
+    char id[3][300];
+
+    (void)unused;
+    start_three(w, id);
+    post(w, REPLACE_SERVICE("bad", "3", "1"));
+    update(w, id[0], "m-S0", STATE(KILLED), NULL);
+    forget_calls(w);
+    post(w, REPLACE_SERVICE("good", "3", "1"));
+    expect_status(w, 200);
+    assert_int_equal(count_calls(w, CALL(KILL)), 0);
+    offer(w, "m-S0", 8);
+    assert_string_equal(launched_command(w, 0), "good");
+    char next[300];
+    snprintf(next, sizeof next, "%s", launched(w, 0)->task_id->value);
+    forget_calls(w);
+    update(w, next, "m-S0", STATE(RUNNING), NULL);
+    assert_int_equal(count_calls(w, CALL(KILL)), 1);
+    assert_string_equal(find_call(w, CALL(KILL), 0)->kill->task_id->value,
+                        id[1]);
+    assert_int_equal(get_job(w)->jobs[0]->restarting, 2);
+    world_free(w);
+}
+
+static void test_only_services_are_replaced(void **unused)
+{
+    struct world *w = world_new();
+
+    (void)unused;
+    post(w, REPLACE_SERVICE("x", "1", "1"));
+    expect_status(w, 404);
+    post(w, BATCH("1"));
+    post(w, REPLACE("x", "\"service\":false,\"instances\":1", "1"));
+    expect_status(w, 409);
+    assert_string_equal(w->answer->error->field, "service");
+    post(w, REPLACE_SERVICE("x", "4001", "1"));
+    expect_status(w, 409);
+    post(w, ABOUT("KILL_JOB"));
+    post(w, SERVICE("1"));
+    post(w, REPLACE("x", "\"service\":false,\"instances\":1", "1"));
+    expect_status(w, 409);
+    post(w, REPLACE_SERVICE("x", "4001", "1"));
+    expect_status(w, 400);
+    assert_string_equal(w->answer->error->field, "instances");
+    world_free(w);
+}
+
 static void test_everything_survives_a_new_life(void **unused)
 {
     struct world *w = world_new();
@@ -369,6 +534,11 @@ int main(void)
         cmocka_unit_test(test_a_killed_job_goes_away),
         cmocka_unit_test(test_scale_add_and_kill_instances),
         cmocka_unit_test(test_a_rolling_restart_goes_batch_by_batch),
+        cmocka_unit_test(test_a_replacement_goes_batch_by_batch),
+        cmocka_unit_test(test_a_replacement_scales_too),
+        cmocka_unit_test(test_what_only_the_scheduler_reads_restarts_nothing),
+        cmocka_unit_test(test_a_replacement_cures_a_bad_one),
+        cmocka_unit_test(test_only_services_are_replaced),
         cmocka_unit_test(test_everything_survives_a_new_life),
         cmocka_unit_test(test_a_broken_accept_is_asked_after),
         cmocka_unit_test(test_strangers_are_killed),
