@@ -178,8 +178,9 @@ static struct told *told_about(struct checks *checks, const struct node *node,
 
 /* --- 3. one live task per instance --- */
 
-/* Aurora's patience with a launch, less what a launch may take. */
-enum { ASSIGNED_MS = 5 * 60 * 1000 - 40 * 1000 };
+/* Aurora's patience with a launch, less what a launch may take: its executor's
+ * first call may wait for an agent that is restarted. */
+enum { ASSIGNED_MS = 5 * 60 * 1000 - 120 * 1000 };
 
 /* Two may live at once only when the scheduler was told that the other is lost
  * or out of reach, or heard nothing of it for so long that it gave it up. */
