@@ -2,6 +2,8 @@
 #include "cli/command.h"
 
 #include "base/text.h"
+#include "script/help.h"
+#include "wire/json.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -34,6 +36,8 @@ static const struct command COMMANDS[] = {
      FILE_OPTIONS " source", inspect_run, 1, 2},
     {"params", "FILE", "the parameters that a job file declares",
      FILE_OPTIONS, params_run, 1, 1},
+    {"test", "FILE...", "run the assertions of FILE's _test.lua",
+     FILE_OPTIONS, test_run, 1, CLI_ARGS_MAX},
     {"render", "KEY[/INSTANCE] FILE", "what one instance would run",
      FILE_OPTIONS " host", render_run, 2, 2},
     {"diff", "KEY [FILE]", "a job file against what runs",
@@ -201,23 +205,56 @@ static void print_all(struct cli *cli)
     buf_add_text(
         &cli->out,
         "\nKEY is cluster/role/environment/name; INSTANCES is like 0-2,5.\n"
-        "`clusterctl help COMMAND` or `clusterctl COMMAND --help` says more.\n"
+        "`clusterctl help COMMAND` or `clusterctl COMMAND --help` says more,\n"
+        "`clusterctl help object Process` explains the job language.\n"
         "Start here: clusterctl dev start\n");
+}
+
+/* help object [NAME]: the job language, from the schema. */
+static int help_object(struct cli *cli, const char *name)
+{
+    const char *page = name != NULL ? help_page(name) : HELP_INDEX;
+    struct json_writer w;
+
+    if (page == NULL) {
+        const char *nearest = help_nearest(name);
+        return cli_refuse(
+            cli, EXIT_BAD_PARAMETER,
+            nearest ? arena_printf(&cli->arena, "did you mean '%s'?", nearest)
+                    : "`clusterctl help object` lists what the language has",
+            "the job language has no '%s'", name);
+    }
+    if (!cli->json) {
+        buf_add_text(&cli->out, page);
+        return EXIT_OK;
+    }
+    json_init(&w, &cli->out, 2);
+    json_begin_object(&w);
+    json_put_string(&w, "name", name != NULL ? name : "");
+    json_put_string(&w, "text", page);
+    json_end_object(&w);
+    buf_add_char(&cli->out, '\n');
+    return EXIT_OK;
 }
 
 int command_help(struct cli *cli, int argc, char **argv)
 {
     int words;
+
+    while (argc > 0 && strcmp(argv[argc - 1], "--json") == 0)
+        argc--;
+    if (argc > 0 && strcmp(argv[0], "object") == 0)
+        return help_object(cli, argc > 1 ? argv[1] : NULL);
     const struct command *command =
         argc > 0 ? command_find(argc, argv, &words) : NULL;
-
     if (command != NULL)
         print_command(cli, command);
     else if (argc == 0)
         print_all(cli);
     else
         return cli_refuse(cli, EXIT_BAD_COMMAND,
-                          "`clusterctl help` lists the commands",
+                          "`clusterctl help` lists the commands, `clusterctl "
+                          "help object` the job language",
                           "no command '%s'", argv[0]);
     return EXIT_OK;
 }

@@ -34,6 +34,7 @@ int list_run(struct cli *cli);
 int inspect_run(struct cli *cli);
 int check_run(struct cli *cli);
 int params_run(struct cli *cli);
+int test_run(struct cli *cli);
 int render_run(struct cli *cli);
 int diff_run(struct cli *cli);
 int plan_run(struct cli *cli);

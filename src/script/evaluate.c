@@ -109,15 +109,24 @@ static int run_worker(const Perigee__WorkRequest *request,
     return rc;
 }
 
-int script_evaluate_file(const char *path, const char *root,
-                         const struct script_parameter *parameter,
-                         size_t parameter_count,
-                         const struct script_limits *limits,
-                         Perigee__Evaluation **out, struct err *err)
+char *script_test_path(const char *path)
+{
+    size_t size = strlen(path);
+    struct buf out = {0};
+
+    if (size > 4 && strcmp(path + size - 4, ".lua") == 0)
+        size -= 4;
+    buf_add(&out, path, size);
+    buf_add_text(&out, "_test.lua");
+    return buf_take(&out);
+}
+
+static int evaluate(const char *path, const char *root, bool with_tests,
+                    const struct script_parameter *parameter,
+                    size_t parameter_count, const struct script_limits *limits,
+                    Perigee__Evaluation **out, struct err *err)
 {
     Perigee__WorkRequest request = PERIGEE__WORK_REQUEST__INIT;
-    if (limits == NULL)
-        limits = &SCRIPT_LIMITS;
     int rc = split_path(path, root, &request.root, &request.entry, err);
     if (rc < 0)
         return rc;
@@ -131,11 +140,35 @@ int script_evaluate_file(const char *path, const char *root,
     }
     request.parameters = list;
     request.n_parameters = parameter_count;
+    request.test = with_tests ? script_test_path(request.entry) : NULL;
     worker_request_limits(&request, limits);
     rc = run_worker(&request, limits, out, err);
     free(list);
     free(given);
     free(request.root);
     free(request.entry);
+    free(request.test);
     return rc;
+}
+
+int script_evaluate_file(const char *path, const char *root,
+                         const struct script_parameter *parameter,
+                         size_t parameter_count,
+                         const struct script_limits *limits,
+                         Perigee__Evaluation **out, struct err *err)
+{
+    return evaluate(path, root, false, parameter, parameter_count,
+                    limits != NULL ? limits : &SCRIPT_LIMITS, out, err);
+}
+
+int script_test_file(const char *path, const char *root,
+                     const struct script_parameter *parameter,
+                     size_t parameter_count, Perigee__Evaluation **out,
+                     struct err *err)
+{
+    struct script_limits limits = SCRIPT_LIMITS;
+
+    limits.cpu_ms *= 5;
+    return evaluate(path, root, true, parameter, parameter_count, &limits, out,
+                    err);
 }

@@ -33,6 +33,16 @@ int script_evaluate_file(const char *path, const char *root,
                          const struct script_limits *limits,
                          Perigee__Evaluation **out, struct err *err);
 
+/* The same, and then the assertions of the file's `_test.lua` beside it
+ * (script/tests.h): out->test, unset when the job file cannot be read. Budgets
+ * are wider. */
+int script_test_file(const char *path, const char *root,
+                     const struct script_parameter *parameter,
+                     size_t parameter_count, Perigee__Evaluation **out,
+                     struct err *err);
+/* "a/web_test.lua" of "a/web.lua"; malloc'ed. */
+char *script_test_path(const char *path);
+
 /* Print problems as people read them (rule 2's form), at most 50. */
 void script_print_problems(const Perigee__Evaluation *evaluation, bool colour,
                            struct buf *out);

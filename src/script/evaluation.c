@@ -478,6 +478,21 @@ Perigee__Evaluation *evaluation_run(struct evaluation *e)
     return settle(e, out);
 }
 
+bool evaluation_again(struct evaluation *e)
+{
+    struct sandbox_failure failure;
+    lua_State *L = e->sandbox.L;
+    lua_pushcfunction(L, run_entry);
+    if (sandbox_call(&e->sandbox, 0, 1, &failure) < 0) {
+        if (!e->is_told)
+            stop_at(e, &failure);
+        return false;
+    }
+    lua_pushvalue(L, -1);
+    finish(e, new_result(e));
+    return true;
+}
+
 Perigee__Evaluation *evaluation_stop(struct evaluation *e, const char *why)
 {
     struct sandbox_failure failure = {0};

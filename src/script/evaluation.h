@@ -73,6 +73,10 @@ struct evaluation {
  * parameters) and give the result; e->arena owns it. Never fails: what goes
  * wrong is a problem in it. */
 Perigee__Evaluation *evaluation_run(struct evaluation *e);
+/* Run the entry once more, in the state that evaluation_run() left, with the
+ * parameters as they are now; what goes wrong is recorded. Pushes what the file
+ * gives, or nothing (false). */
+bool evaluation_again(struct evaluation *e);
 void evaluation_init(struct evaluation *e);
 /* Take files, entry and parameters from the bytes of a canonical bundle, which
  * stay the caller's; limits are set. ERR_INVALID, ERR_LIMIT, ERR_UNSUPPORTED.

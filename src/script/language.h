@@ -7,6 +7,8 @@
 void language_open(lua_State *L);
 /* require() and import(): other files, each run once (script/module.c). */
 void module_open(lua_State *L);
+/* Run files anew when they are wanted next; the stdlib stays. */
+void module_forget(lua_State *L);
 /* param() (script/parameter.c). */
 void parameter_open(lua_State *L);
 /* After the run: parameters that were given and never declared. */

@@ -265,6 +265,24 @@ static int l_import(lua_State *L)
     return 1;
 }
 
+void module_forget(lua_State *L)
+{
+    lua_newtable(L);
+    int kept = lua_gettop(L);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
+    lua_pushnil(L);
+    while (lua_next(L, kept + 1) != 0) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        if (strncmp(lua_tostring(L, -2), "stdlib:", 7) == 0)
+            lua_rawset(L, kept);
+        else
+            lua_pop(L, 2);
+    }
+    lua_settop(L, kept);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &LOADED);
+}
+
 static void add_units(lua_State *L)
 {
     int language = lua_gettop(L);

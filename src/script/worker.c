@@ -2,6 +2,7 @@
  * and out by _exit. */
 #include "script/cpu_budget.h"
 #include "script/evaluation.h"
+#include "script/tests.h"
 #include "script/worker_process.h"
 #include <errno.h>
 #include <grp.h>
@@ -181,7 +182,10 @@ static Perigee__Evaluation *run(struct evaluation *e,
     e->files.root = strdup(request->root);
     snprintf(e->entry, sizeof e->entry, "%s", request->entry);
     evaluation_set_parameters(e, request->n_parameters, request->parameters);
-    return evaluation_run(e);
+    Perigee__Evaluation *out = evaluation_run(e);
+    if (request->test != NULL)
+        out->test = tests_run(e, request->test);
+    return out;
 }
 
 int script_worker_main(int argc, char **argv)
