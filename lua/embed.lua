@@ -215,16 +215,6 @@ local function print_names(language, index)
       assert(index[row[2]], row[2]), row.sequential and 'CONSTRUCT_SEQUENTIAL'
       or row.service and 'CONSTRUCT_SERVICE' or '0'))
   end
-  print('{0}};\nconst struct schema_refused SCHEMA_REFUSED[] = {')
-  for _, name in ipairs(language.refused) do print(('{0,"%s"},'):format(name)) end
-  local tables = {}
-  for name in pairs(language.refused_in) do tables[#tables + 1] = name end
-  table.sort(tables)
-  for _, within in ipairs(tables) do
-    for _, name in ipairs(language.refused_in[within]) do
-      print(('{"%s","%s"},'):format(within, name))
-    end
-  end
   print('{0}};')
 end
 

@@ -155,6 +155,10 @@ static int put_variables(struct builder *b, struct environment *env,
 {
     for (size_t i = 0; i < count; i++) {
         const char *value = from[i]->value ? from[i]->value : "";
+        if (from[i]->secret != NULL)
+            return err_set(err, ERR_UNSUPPORTED,
+                           "variable '%s': no secrets on this machine",
+                           from[i]->name ? from[i]->name : "");
         int rc = substituted(b, value, &value, err);
         if (rc == 0)
             rc = environment_put(env, from[i]->name ? from[i]->name : "", value,

@@ -188,8 +188,12 @@ static const char *line_of(const ProtobufCMessage *m, struct arena *arena)
         return constraint_text((const void *)m, arena);
     if (type == &perigee__resource_amounts__descriptor)
         return resources_text((const void *)m, arena);
-    if (type == &perigee__env_var__descriptor)
-        return ((const Perigee__EnvVar *)(const void *)m)->value;
+    if (type == &perigee__env_var__descriptor) {
+        const Perigee__EnvVar *v = (const void *)m;
+        return v->secret != NULL
+                   ? arena_printf(arena, "secret(\"%s\")", v->secret)
+                   : v->value;
+    }
     if (type == &perigee__metadata__descriptor)
         return ((const Perigee__Metadata *)(const void *)m)->value;
     if (type == &perigee__order_chain__descriptor) {

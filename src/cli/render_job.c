@@ -25,7 +25,8 @@ static uint32_t add_env(struct binding *to, uint32_t count,
                         Perigee__EnvVar *const *from, size_t more)
 {
     for (size_t i = 0; i < more; i++)
-        to[count++] = (struct binding){from[i]->name, from[i]->value};
+        to[count++] = (struct binding){
+            from[i]->name, from[i]->value ? from[i]->value : "(a secret)"};
     return count;
 }
 

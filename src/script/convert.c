@@ -53,6 +53,7 @@ const char *value_type_name(lua_State *L, int index)
     static const char *const kind[] = {[VALUE_LIST] = "list",
                                        [VALUE_MAP] = "map",
                                        [VALUE_RAW] = "raw text",
+                                       [VALUE_SECRET] = "secret",
                                        [VALUE_REFUSED] = "refused value"};
     const struct value *value = value_at(L, index);
     if (value != NULL)

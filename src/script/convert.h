@@ -3,25 +3,16 @@
 #include "base/bytes.h"
 #include "script/value.h"
 
-/* Perigee__HostConstraint__Kind, as the schema's integer. */
-enum { CONSTRAINT_ONE_OF = 1, CONSTRAINT_NONE_OF = 2, CONSTRAINT_LIMIT = 3 };
-
 enum {
     CONVERT_PATH_MAX = 160, /* of a field: "portmap.http" */
     CONVERT_SHOWN_MAX = 60, /* of a user's text in a message */
     CONVERT_MESSAGE_MAX = 400
 };
 
-#define REFUSED_TEXT(name) \
-    "'" name "' is understood, but this cluster cannot do it yet"
-
 /* "table", "Process", "list": what the value at `index` is called. */
 const char *value_type_name(lua_State *L, int index);
 /* A number in thousandths, rounded; false when it is no such number. */
 bool value_milli(lua_State *L, int index, int64_t *out);
-/* Push a HostConstraint; the operand is a frozen list or a number. */
-void convert_push_constraint(lua_State *L, struct call_site site, int kind,
-                             int operand);
 /* A relative uri is a file beside the job file: read it now, so that it is in
  * the bundle; `sha256` may be NULL. False when a problem was recorded. */
 bool convert_check_fetch(lua_State *L, struct value *self, const char *path,
@@ -34,6 +25,9 @@ bool convert_object(lua_State *L, struct value *self, int index,
                     const struct schema_field *field, const char *path);
 bool convert_list(lua_State *L, struct value *self, int index,
                   const struct schema_field *field, const char *path);
+/* "a,b", "!a,b", "limit:2" for a HostConstraint. */
+bool convert_constraint(lua_State *L, struct value *self, int index,
+                        const char *path);
 bool convert_map(lua_State *L, struct value *self, int index,
                  const struct schema_field *field, const char *path);
 

@@ -115,6 +115,12 @@ bool convert_list(lua_State *L, struct value *self, int index,
 
 /* --- maps --- */
 
+static bool is_secret(lua_State *L, int index)
+{
+    const struct value *value = value_at(L, index);
+    return value != NULL && value->kind == VALUE_SECRET;
+}
+
 /* key and value are on top of the stack; leave the converted value there. */
 static bool convert_entry(lua_State *L, struct value *self,
                           const struct schema_field *field, const char *path)
@@ -138,10 +144,9 @@ static bool convert_entry(lua_State *L, struct value *self,
                  CONVERT_SHOWN_MAX, name);
         return convert_refuse(L, self, inner, message, &expected);
     }
-    if (is_element(field, "HostConstraint") && strcmp(name, "dedicated") == 0) {
-        value_problem(L, self, inner, REFUSED_TEXT("dedicated"), NULL, NULL);
-        value_push_mark(L);
-        return false;
+    if (is_secret(L, given) && is_element(field, "EnvVar")) {
+        lua_pushvalue(L, given);
+        return true;
     }
     if (field->of->value != NULL)
         return convert_string(L, self, given,

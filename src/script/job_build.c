@@ -196,12 +196,19 @@ static ProtobufCMessage *build_entry(lua_State *L, int value, const char *key,
                                      struct arena *arena)
 {
     ProtobufCMessage *out;
+    const struct value *secret = value_at(L, value);
     if (of->value != NULL) {
+        const char *name = secret != NULL ? "secret" : of->value;
+        if (secret != NULL)
+            lua_getiuservalue(L, value, 1);
+        else
+            lua_pushvalue(L, value);
         out = new_message(of->message, arena);
-        build_set_text(out,
-                       protobuf_c_message_descriptor_get_field_by_name(
-                           of->message, of->value),
-                       keep_text(L, value, arena));
+        build_set_text(
+            out,
+            protobuf_c_message_descriptor_get_field_by_name(of->message, name),
+            keep_text(L, -1, arena));
+        lua_pop(L, 1);
     } else {
         out = build_message(L, value, of, arena);
     }

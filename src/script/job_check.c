@@ -299,6 +299,16 @@ static void check_operand(const struct check *c,
                    NULL);
 }
 
+/* A variable is a text or a secret. */
+static void check_variables(const struct check *c, const char *field,
+                            Perigee__EnvVar *const *variable, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((variable[i]->value == NULL) == (variable[i]->secret == NULL))
+            c->problem(c->context, field, "a variable without one value",
+                       "want value or secret", NULL);
+}
+
 static void check_details(const struct check *c, const Perigee__Job *job)
 {
     const Perigee__TaskConfig *task = job->task;
@@ -319,6 +329,10 @@ static void check_details(const struct check *c, const Perigee__Job *job)
             c->problem(c->context, "task.fetch", "an asset has no sha256",
                        "want the hash of its bytes", NULL);
     }
+    check_variables(c, "env", job->env, job->n_env);
+    for (size_t i = 0; i < task->n_processes; i++)
+        check_variables(c, "task.processes", task->processes[i]->env,
+                        task->processes[i]->n_env);
     for (size_t i = 0; i < task->n_processes; i++)
         if (!task->processes[i]->raw)
             check_template(c, "task.processes", task->processes[i]->cmdline);

@@ -149,10 +149,8 @@ static int l_env(lua_State *L)
 
 /* --- functions that make values --- */
 
-/* All arguments, or the one list given, as a plain table on top. */
-static void push_arguments(lua_State *L)
+void language_push_arguments(lua_State *L, int count)
 {
-    int count = lua_gettop(L);
     const struct value *value = value_at(L, 1);
     bool is_list = count == 1 && (lua_istable(L, 1) ||
                                   (value != NULL && value->kind == VALUE_LIST));
@@ -171,49 +169,11 @@ static void push_arguments(lua_State *L)
 static int l_order(lua_State *L)
 {
     struct call_site site = evaluation_site(evaluation_of(L), "order");
-    push_arguments(L);
+    language_push_arguments(L, lua_gettop(L));
     lua_newtable(L);
     lua_insert(L, -2);
     lua_setfield(L, -2, "order");
     construct_plain(L, "Constraint", site);
-    return 1;
-}
-
-/* one_of("a", "b"), none_of("a"); upvalue: the kind */
-static int l_of(lua_State *L)
-{
-    int kind = (int)lua_tointeger(L, lua_upvalueindex(1));
-    const char *name = kind == CONSTRAINT_ONE_OF ? "one_of" : "none_of";
-    const struct schema_object *object = schema_object("HostConstraint");
-    struct call_site site = evaluation_site(evaluation_of(L), name);
-    bool is_empty = lua_gettop(L) == 0;
-    push_arguments(L);
-    int given = lua_gettop(L);
-    if (is_empty)
-        language_problem(L, name, "no values", "want at least one", NULL);
-    struct value *holder = value_push(L, object, site);
-    bool is_good = value_convert(L, holder, given,
-                                 schema_field(object, "values"), "values");
-    if (!is_good || is_empty) {
-        value_push_refused(L); /* its problem is told */
-        return 1;
-    }
-    convert_push_constraint(L, site, kind, -1);
-    return 1;
-}
-
-/* limit(n) */
-static int l_limit(lua_State *L)
-{
-    const struct schema_object *object = schema_object("HostConstraint");
-    struct call_site site = evaluation_site(evaluation_of(L), "limit");
-    lua_settop(L, 1);
-    struct value *holder = value_push(L, object, site);
-    if (!value_convert(L, holder, 1, schema_field(object, "limit"), "limit")) {
-        value_push_refused(L);
-        return 1;
-    }
-    convert_push_constraint(L, site, CONSTRAINT_LIMIT, -1);
     return 1;
 }
 
@@ -223,6 +183,28 @@ static int l_raw(lua_State *L)
     luaL_checktype(L, 1, LUA_TSTRING);
     lua_settop(L, 1);
     (void)value_wrap_raw(L);
+    return 1;
+}
+
+/* secret("name") */
+static int l_secret(lua_State *L)
+{
+    struct buf expected = {0};
+    char message[MESSAGE_MAX];
+    const struct schema_field *field =
+        schema_field(schema_object("EnvVar"), "secret");
+    luaL_checktype(L, 1, LUA_TSTRING);
+    lua_settop(L, 1);
+    const char *name = lua_tostring(L, 1);
+    if (!schema_check_text(field, name, strlen(name), &expected)) {
+        snprintf(message, sizeof message, "the secret '%.*s'",
+                 CONVERT_SHOWN_MAX, name);
+        language_problem(L, "secret", message, buf_text(&expected), NULL);
+        buf_release(&expected);
+        value_push_refused(L);
+        return 1;
+    }
+    (void)value_wrap_secret(L);
     return 1;
 }
 
@@ -260,49 +242,6 @@ static int l_extend(lua_State *L)
     return 1;
 }
 
-/* --- what is refused --- */
-
-static int l_refused(lua_State *L)
-{
-    char message[MESSAGE_MAX];
-    const char *name = lua_tostring(L, lua_upvalueindex(1));
-    const char *dot = strrchr(name, '.');
-    snprintf(message, sizeof message, REFUSED_TEXT("%s"), name);
-    language_problem(L, dot != NULL ? dot + 1 : name, message, NULL, NULL);
-    value_push_refused(L);
-    return 1;
-}
-
-static void push_refused(lua_State *L, const struct schema_refused *refused)
-{
-    if (refused->within != NULL)
-        lua_pushfstring(L, "%s.%s", refused->within, refused->name);
-    else
-        lua_pushstring(L, refused->name);
-    lua_pushcclosure(L, l_refused, 1);
-}
-
-static void open_refused(lua_State *L)
-{
-    int language = lua_gettop(L);
-    const struct schema_refused *refused = SCHEMA_REFUSED;
-    for (; refused->name != NULL && refused->within == NULL; refused++) {
-        push_refused(L, refused);
-        lua_setfield(L, language, refused->name);
-    }
-    while (refused->name != NULL) {
-        const char *within = refused->within;
-        lua_newtable(L);
-        for (; refused->name != NULL && strcmp(refused->within, within) == 0;
-             refused++) {
-            push_refused(L, refused);
-            lua_setfield(L, -2, refused->name);
-        }
-        library_freeze(L, within);
-        lua_setfield(L, language, within);
-    }
-}
-
 /* --- all --- */
 
 static void open_constructors(lua_State *L)
@@ -319,19 +258,13 @@ void language_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"Env", l_env},     {"SimpleTask", l_simple_task},
-        {"order", l_order}, {"limit", l_limit},
+        {"order", l_order}, {"secret", l_secret},
         {"raw", l_raw},     {"extend", l_extend},
         {NULL, NULL}};
     value_open(L);
     luaL_setfuncs(L, functions, 0);
     open_constructors(L);
-    open_refused(L);
-    lua_pushinteger(L, CONSTRAINT_ONE_OF);
-    lua_pushcclosure(L, l_of, 1);
-    lua_setfield(L, -2, "one_of");
-    lua_pushinteger(L, CONSTRAINT_NONE_OF);
-    lua_pushcclosure(L, l_of, 1);
-    lua_setfield(L, -2, "none_of");
+    operators_open(L);
     value_push_unset(L);
     lua_setfield(L, -2, "unset");
 }

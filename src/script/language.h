@@ -14,6 +14,12 @@ void parameter_open(lua_State *L);
 /* After the run: parameters that were given and never declared. */
 void parameter_check_given(struct evaluation *e);
 
+/* limit(), one_of(), ... into the table on top (script/operators.c). */
+void operators_open(lua_State *L);
+/* The first `count` values of the stack, or the one list among them, as a plain
+ * table on top. */
+void language_push_arguments(lua_State *L, int count);
+
 /* Record a problem of a call that makes no value yet. */
 void language_problem(lua_State *L, const char *function, const char *message,
                       const char *expected, const char *nearest);

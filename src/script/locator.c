@@ -280,9 +280,10 @@ static int depth_change(const struct locator *locator,
     }
 }
 
-/* The token of `field` in the table that opens at `open`, or 0. */
-static uint32_t find_key(const struct locator *locator, uint32_t open,
-                         struct bytes field)
+/* The token of `field` in the table that opens at `open`, or, when it is empty,
+ * the first of the element `number`; 0: there is none. */
+static uint32_t find_entry(const struct locator *locator, uint32_t open,
+                           struct bytes field, uint32_t number)
 {
     int depth = 0;
     for (uint32_t i = open; i < locator->tokens.count; i++) {
@@ -290,14 +291,73 @@ static uint32_t find_key(const struct locator *locator, uint32_t open,
         bool begins = i > open && depth == 1 &&
                       (i - 1 == open || is_punct(locator, i - 1, ',') ||
                        is_punct(locator, i - 1, ';'));
-        if (begins && is_key(locator, i, &key) &&
-            bytes_equal(key_text(locator, key), field))
-            return key;
+        if (begins && is_key(locator, i, &key)) {
+            if (field.size > 0 && bytes_equal(key_text(locator, key), field))
+                return key;
+        } else if (begins && field.size == 0 && --number == 0) {
+            return i;
+        }
         depth += depth_change(locator, &locator->tokens.item[i]);
         if (depth <= 0)
             break;
     }
     return 0;
+}
+
+/* Where the table of a value opens, `{` or `Name {`; 0: it is none. */
+static uint32_t open_of(const struct locator *locator, uint32_t value)
+{
+    if (is_punct(locator, value, '{'))
+        return value;
+    bool is_call = value < locator->tokens.count &&
+                   locator->tokens.item[value].kind == TOKEN_NAME &&
+                   is_punct(locator, value + 1, '{');
+    return is_call ? value + 1 : 0;
+}
+
+/* The table of the entry at `at`: of an element, or of what a key is set to. */
+static uint32_t table_of(const struct locator *locator, uint32_t at,
+                         bool is_element)
+{
+    uint32_t value = at;
+    if (!is_element)
+        value += is_punct(locator, at + 1, ']') ? 3 : 2;
+    return open_of(locator, value);
+}
+
+/* Takes the first part of "processes[2].name"; false at its end. For an element
+ * *out is empty and *number counts from 1. */
+static bool take_part(const char **path, struct bytes *out, uint32_t *number)
+{
+    enum { ELEMENT_MAX = 1000000 };
+    const char *at = *path + (**path == '.');
+    *number = 0;
+    *out = bytes_of(at, 0);
+    if (*at == '[') {
+        while (*++at >= '0' && *at <= '9' && *number < ELEMENT_MAX)
+            *number = *number * 10 + (uint32_t)(*at - '0');
+        *path = at + (*at == ']');
+        return *number > 0;
+    }
+    *out = bytes_of(at, strcspn(at, ".["));
+    *path = at + out->size;
+    return out->size > 0;
+}
+
+/* As far along the path as tables stand there; 0: not even its beginning. */
+static uint32_t follow(const struct locator *locator, uint32_t open,
+                       const char *path)
+{
+    struct bytes part;
+    uint32_t number, found = 0;
+    while (open != 0 && take_part(&path, &part, &number)) {
+        uint32_t at = find_entry(locator, open, part, number);
+        if (at == 0)
+            break;
+        found = at;
+        open = table_of(locator, at, part.size == 0);
+    }
+    return found;
 }
 
 /* --- calls --- */
@@ -372,15 +432,13 @@ void locator_find(const struct locator *locator, uint32_t line,
                   struct location *out)
 {
     struct candidate call[LOCATOR_CANDIDATES_MAX];
-    struct bytes first = bytes_of(field, strcspn(field, ".["));
     size_t found = 0;
     uint32_t key = 0;
     size_t count = find_calls(locator, line, constructor, call);
     if (count == 0) /* it has another name here */
         count = find_calls(locator, line, "", call);
-    for (size_t i = 0; first.size > 0 && i < count; i++) {
-        uint32_t at =
-            call[i].table ? find_key(locator, call[i].table, first) : 0;
+    for (size_t i = 0; *field != '\0' && i < count; i++) {
+        uint32_t at = follow(locator, call[i].table, field);
         found += at != 0;
         key = at != 0 ? at : key;
     }

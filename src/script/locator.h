@@ -38,8 +38,9 @@ void locator_release(struct locator *locator);
 struct bytes locator_line(struct bytes text, uint32_t line);
 
 /* The call of `constructor` ("" for any) that begins on `line`; in its table
- * the first `field` ("" for the constructor's name itself; of a path like
- * "processes[2].name" the first part counts). Always fills *out. */
+ * the first `field` ("" for the constructor's name itself; a path like
+ * "processes[2].name" is followed as far as tables stand there). Always fills
+ * *out. */
 void locator_find(const struct locator *locator, uint32_t line,
                   const char *constructor, const char *field,
                   struct location *out);

@@ -116,14 +116,8 @@ struct schema_constructor {
     unsigned flags;
 };
 
-struct schema_refused {
-    const char *within; /* NULL, or the name it is a field of */
-    const char *name;   /* NULL ends the table */
-};
-
 extern const struct schema_object SCHEMA[]; /* a NULL name ends it */
 extern const struct schema_constructor SCHEMA_CONSTRUCTORS[];
-extern const struct schema_refused SCHEMA_REFUSED[]; /* sorted by within */
 
 /* NULL when there is none. */
 const struct schema_object *schema_object(const char *name);

@@ -84,6 +84,11 @@ struct value *value_wrap_raw(lua_State *L)
     return wrap(L, VALUE_RAW);
 }
 
+struct value *value_wrap_secret(lua_State *L)
+{
+    return wrap(L, VALUE_SECRET);
+}
+
 void value_push_refused(lua_State *L)
 {
     push(L, VALUE_REFUSED, 0);
@@ -189,6 +194,7 @@ static int on_index(lua_State *L)
         lua_rawget(L, -2);
         break;
     case VALUE_RAW:
+    case VALUE_SECRET:
     case VALUE_REFUSED:
         return 0;
     }
@@ -199,11 +205,10 @@ static int on_index(lua_State *L)
 
 static const char *kind_name(const struct value *value)
 {
-    static const char *const name[] = {[VALUE_OBJECT] = "value",
-                                       [VALUE_LIST] = "list",
-                                       [VALUE_MAP] = "map",
-                                       [VALUE_RAW] = "raw text",
-                                       [VALUE_REFUSED] = "refused value"};
+    static const char *const name[] = {
+        [VALUE_OBJECT] = "value",  [VALUE_LIST] = "list",
+        [VALUE_MAP] = "map",       [VALUE_RAW] = "raw text",
+        [VALUE_SECRET] = "secret", [VALUE_REFUSED] = "refused value"};
     return value->kind == VALUE_OBJECT ? value->object->name
                                        : name[value->kind];
 }

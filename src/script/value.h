@@ -14,7 +14,8 @@ enum value_kind {
     VALUE_LIST,   /* user values 1..count */
     VALUE_MAP,    /* user value 1: a plain table, never handed out */
     VALUE_RAW,    /* user value 1: text that is not substituted */
-    VALUE_REFUSED /* of something this cluster cannot do; was reported */
+    VALUE_SECRET, /* user value 1: the name of one */
+    VALUE_REFUSED /* instead of a value; its problem was reported */
 };
 
 struct value {
@@ -48,6 +49,7 @@ struct value *value_push_list(lua_State *L, size_t count);
 /* Wraps the table on top, which must not be known to any file. */
 struct value *value_wrap_map(lua_State *L);
 struct value *value_wrap_raw(lua_State *L);
+struct value *value_wrap_secret(lua_State *L);
 void value_push_refused(lua_State *L);
 /* Index of the field named by the string at `index`, or -1. */
 int value_field(lua_State *L, const struct schema_object *object, int index);

@@ -110,7 +110,6 @@ local COMPUTED = {
   Process = { raw = true },
   Fetch = { asset = true, size_bytes = true },
   ShellCheck = { raw = true },
-  EnvVar = { secret = true },
 }
 
 local WIRE = {

@@ -30,6 +30,22 @@ static void test_a_field_is_found_on_its_own_line(void **unused)
     assert_string_equal(find(text, 1, "Task", "processes[2].name"), "1:11+4");
 }
 
+static void test_a_path_is_followed_through_tables(void **unused)
+{
+    (void)unused;
+    const char *text = "Job { a = { b = { 1, X { c = 2 }, n = 3, [4] = 5 } },\n"
+                       "d = f(x), ['e'] = { { g = 1 } } }";
+    assert_string_equal(find(text, 1, "Job", "a.b"), "1:13+1");
+    assert_string_equal(find(text, 1, "Job", "a.b[1]"), "1:19+1");
+    assert_string_equal(find(text, 1, "Job", "a.b[2].c"), "1:26+1");
+    assert_string_equal(find(text, 1, "Job", "a.b[9]"), "1:13+1");
+    assert_string_equal(find(text, 1, "Job", "a.b.n"), "1:35+1");
+    assert_string_equal(find(text, 1, "Job", "d.x"), "2:1+1");
+    assert_string_equal(find(text, 1, "Job", "e[1].g"), "2:23+1");
+    assert_string_equal(find(text, 1, "Job", "a[0]"), "1:7+1");
+    assert_string_equal(find(text, 1, "Job", "."), "1:1+3");
+}
+
 static void test_only_the_constructors_own_fields_count(void **unused)
 {
     (void)unused;
@@ -134,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_field_is_found_on_its_own_line),
+        cmocka_unit_test(test_a_path_is_followed_through_tables),
         cmocka_unit_test(test_only_the_constructors_own_fields_count),
         cmocka_unit_test(test_keys_may_be_strings),
         cmocka_unit_test(test_comments_and_strings_hide_nothing),

@@ -500,6 +500,68 @@ function one_of(...) end
 ---@return HostConstraint
 function none_of(...) end
 
+--- No two instances on hosts with the same value.
+---
+--- ```lua
+--- constraints = { host = unique() }
+--- ```
+---@return HostConstraint
+function unique() end
+
+--- At most n instances on hosts with one value.
+---
+--- ```lua
+--- constraints = { rack = max_per(3) }
+--- ```
+---@param n integer # instances
+---@return HostConstraint
+function max_per(n) end
+
+--- The same number of instances on every value.
+---
+--- ```lua
+--- constraints = { rack = group_by(3) }
+--- ```
+---@param n? integer # values that there are, at least
+---@return HostConstraint
+function group_by(n) end
+
+--- All instances on hosts with one value.
+---
+--- ```lua
+--- constraints = { rack = cluster_on("r1") }
+--- ```
+---@param value? string # the first instance's, unless given
+---@return HostConstraint
+function cluster_on(value) end
+
+--- Only hosts whose value the expression matches.
+---
+--- ```lua
+--- constraints = { rack = like("r[0-3]") }
+--- ```
+---@param expression string # PCRE2, for the whole value
+---@return HostConstraint
+function like(expression) end
+
+--- Only hosts whose value the expression does not match.
+---
+--- ```lua
+--- constraints = { rack = unlike("r[7-9]") }
+--- ```
+---@param expression string # PCRE2, for the whole value
+---@return HostConstraint
+function unlike(expression) end
+
+--- Only machines kept for this.
+---
+--- ```lua
+--- constraints = { dedicated = dedicated("db/data") }
+--- ```
+---@param value string # role/name, role or */name
+---@return HostConstraint
+function dedicated(value) end
+
 --- A value that is given with -p name=value.
 ---
 --- ```lua
@@ -546,6 +608,15 @@ function raw(text) end
 ---@param ... table # what is put over it; `unset` removes
 ---@return table
 function extend(map, ...) end
+
+--- A value that only the agent resolves and nothing shows.
+---
+--- ```lua
+--- env = Env { PASSWORD = secret("db_password") }
+--- ```
+---@param name string # of the secret
+---@return Secret
+function secret(name) end
 
 --- 1024 bytes.
 ---@type integer

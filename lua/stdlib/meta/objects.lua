@@ -144,11 +144,11 @@
 --- An environment variable.
 ---@class EnvVar.Changes
 ---@field name? string # letters, digits and _ (text; letters, digits, '_'; no digit first; required)
----@field value? string # any text; {{...}} is not substituted here (text; no '{{'; required)
+---@field value? string # any text; {{...}} is not substituted here (text; no '{{')
+---@field secret? string # of secret(): the name of what only the agent knows (text; letters, digits, '_', '.', '-'; at most 63)
 
 ---@class EnvVar.Table: EnvVar.Changes
 ---@field name string # letters, digits and _ (text; letters, digits, '_'; no digit first; required)
----@field value string # any text; {{...}} is not substituted here (text; no '{{'; required)
 
 ---@class EnvVar: EnvVar.Changes
 ---@operator call(EnvVar.Changes): EnvVar

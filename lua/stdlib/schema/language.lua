@@ -1,5 +1,4 @@
--- The names of the language besides its units: what makes a value, and what is
--- understood but not offered here.
+-- The names of the language that make a value of the schema.
 return {
   -- constructor = object it makes
   constructors = {
@@ -34,13 +33,5 @@ return {
     { 'Cron', 'Cron' }, { 'Notify', 'Notify' },
     { 'ExecutorConfig', 'ExecutorConfig' },
   },
-  refused = {
-    'Group', 'Quota', 'Role', 'User', 'cluster_on', 'dedicated', 'group_by',
-    'like', 'max_per', 'secret', 'unique', 'unlike',
-  },
-  -- refused, and reached as a field: Tasks.combine
-  refused_in = {
-    Tasks = { 'combine', 'concat' },
-    Processes = { 'combine', 'concat' },
-  },
+  refused = {},
 }

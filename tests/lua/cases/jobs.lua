@@ -17,9 +17,12 @@ local unnamed = Job { -- expect: the task's name 'a b' cannot be the job's
   cluster = "c", role = "r", environment = "test",
   task = SimpleTask("a b", "true"),
 }
-local where = good { constraints = { -- expect: 'constraints.a' is 'limit:none': want limit:N -- expect: 'constraints.b' is '': want 'a,b', '!a,b' or 'limit:N' -- expect: 'constraints.c' is '!': want 'a,b' -- expect: 'constraints.d' is 'x,,y' -- expect: 'constraints.e' is 5: want a HostConstraint -- expect: 'dedicated' is understood, but this cluster cannot do it yet
-  a = "limit:none", b = "", c = "!", d = "x,,y", e = 5,
-  dedicated = "r/x",
+local where = good { constraints = {
+  a = "limit:none", -- expect: 'constraints.a' is 'limit:none': want limit:N
+  b = "", -- expect: 'constraints.b' is '': want 'a,b', '!a,b' or 'limit:N'
+  c = "!", -- expect: 'constraints.c' is '!': want 'a,b'
+  d = "x,,y", -- expect: 'constraints.d' is 'x,,y'
+  e = 5, -- expect: 'constraints.e' is 5: want a HostConstraint
 } }
 local same = good { instances = 2 } -- expect: two jobs have the key c/r/staging12/hello: want names that differ
 return { good, same }
