@@ -17,6 +17,13 @@ struct evaluation *evaluation_of(lua_State *L)
     return sandbox_of(L)->owner;
 }
 
+void evaluation_check_running(lua_State *L, const char *function)
+{
+    if (evaluation_of(L)->is_over)
+        luaL_error(L, "%s works while the file runs, not in its functions",
+                   function);
+}
+
 void evaluation_init(struct evaluation *e)
 {
     *e = (struct evaluation){0};

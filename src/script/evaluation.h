@@ -63,6 +63,7 @@ struct evaluation {
     VEC(struct problem) problems;
     uint32_t *problem_index; /* hash of (site, field, message) to problem + 1 */
     uint64_t problems_dropped;
+    bool is_over; /* the file has run: only its functions are called now */
     bool is_told; /* a syntax error is among the problems, and ends the run */
 
     const char *where_source; /* chunk name seen last, and its file */
@@ -90,6 +91,9 @@ void evaluation_set_parameters(struct evaluation *e, size_t count,
 Perigee__Evaluation *evaluation_stop(struct evaluation *e, const char *why);
 void evaluation_release(struct evaluation *e);
 struct evaluation *evaluation_of(lua_State *L);
+/* Raise unless the file itself runs: param, require and import would make the
+ * bundle say less than what its functions depend on. */
+void evaluation_check_running(lua_State *L, const char *function);
 
 /* The innermost line of the user's files. */
 struct call_site evaluation_site(struct evaluation *e, const char *constructor);

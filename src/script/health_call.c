@@ -3,6 +3,7 @@
 #include "script/cpu_budget.h"
 #include "script/evaluation.h"
 #include "script/function.h"
+#include "script/library.h"
 #include "script/worker_process.h"
 #include "sys/process.h"
 #include <errno.h>
@@ -220,6 +221,7 @@ static void push_context(lua_State *L, const struct health_context *context)
         lua_pushinteger(L, context->port[i].port);
         lua_setfield(L, -2, context->port[i].name);
     }
+    library_freeze_record(L, "ctx.ports");
     lua_setfield(L, -2, "ports");
     lua_pushinteger(L, context->instance);
     lua_setfield(L, -2, "instance");
@@ -229,6 +231,7 @@ static void push_context(lua_State *L, const struct health_context *context)
     lua_setfield(L, -2, "hostname");
     lua_pushstring(L, context->sandbox);
     lua_setfield(L, -2, "sandbox");
+    library_freeze_record(L, "ctx");
 }
 
 /* lightuserdata struct health_call -> what the function returns, two values */
@@ -315,6 +318,7 @@ _Noreturn void script_health_run(struct bytes bundle, uint32_t ordinal,
                                       .context = &call};
     lua_pushcfunction(sandbox->L, run_call);
     lua_pushlightuserdata(sandbox->L, &call);
+    call.evaluation.is_over = true;
     cpu_budget_start(&budget);
     int rc = sandbox_call(sandbox, 1, 2, &failure);
     cpu_budget_stop();

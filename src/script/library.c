@@ -1,4 +1,5 @@
 #include "script/library.h"
+#include "base/text.h"
 #include "script/sandbox.h"
 #include <string.h>
 
@@ -320,18 +321,61 @@ static int on_frozen_pairs(lua_State *L)
     return 1;
 }
 
-void library_freeze(lua_State *L, const char *what)
+/* Upvalues: the table, what it is called. */
+static int on_record_index(lua_State *L)
+{
+    enum { NAMES_MAX = 64 };
+    const char *names[NAMES_MAX + 1];
+    int count = 0;
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL ||
+        lua_type(L, 2) != LUA_TSTRING)
+        return 1;
+    lua_pushnil(L);
+    while (lua_next(L, lua_upvalueindex(1)) != 0) {
+        lua_pop(L, 1);
+        if (count < NAMES_MAX && lua_type(L, -1) == LUA_TSTRING)
+            names[count++] = lua_tostring(L, -1);
+    }
+    names[count] = NULL;
+    const char *what = lua_tostring(L, lua_upvalueindex(2));
+    const char *name = lua_tostring(L, 2);
+    const char *nearest = text_nearest(name, names);
+    return luaL_error(L, "%s has no '%s'%s%s%s", what, name,
+                      nearest ? ", did you mean '" : "", nearest ? nearest : "",
+                      nearest ? "'?" : "");
+}
+
+/* Table on top -> table view meta, with what views have in common. */
+static void push_view(lua_State *L, const char *what)
 {
     lua_newtable(L);
     lua_createtable(L, 0, 3); /* table view meta */
-    lua_pushvalue(L, -3);
-    lua_setfield(L, -2, "__index");
     lua_pushstring(L, what);
     lua_pushcclosure(L, on_frozen, 1);
     lua_setfield(L, -2, "__newindex");
     lua_pushvalue(L, -3);
     lua_pushcclosure(L, on_frozen_pairs, 1);
     lua_setfield(L, -2, "__pairs");
+}
+
+void library_freeze_record(lua_State *L, const char *what)
+{
+    push_view(L, what);
+    lua_pushvalue(L, -3);
+    lua_pushstring(L, what);
+    lua_pushcclosure(L, on_record_index, 2);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
+    lua_remove(L, -2);
+}
+
+void library_freeze(lua_State *L, const char *what)
+{
+    push_view(L, what);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
     lua_remove(L, -2);
 }

@@ -12,6 +12,10 @@ void library_open(lua_State *L);
  * error of a write ("table 'string'"). */
 void library_freeze(lua_State *L, const char *what);
 
+/* The same for one whose names are known: reading another is an error with the
+ * nearest one; `what` is "a host". */
+void library_freeze_record(lua_State *L, const char *what);
+
 /* Push a sorted array of the keys of the table at `index`: numbers ascending,
  * strings by byte, false, true. Raises on keys of other types. */
 void library_push_keys(lua_State *L, int index);

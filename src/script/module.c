@@ -235,6 +235,7 @@ static struct bundle_file *find_required(struct evaluation *e, const char *name)
 static int l_require(lua_State *L)
 {
     struct evaluation *e = evaluation_of(L);
+    evaluation_check_running(L, "require");
     const char *name = luaL_checkstring(L, 1);
     struct bundle_file *file = find_required(e, name);
     if (file != NULL)
@@ -250,6 +251,7 @@ static int l_require(lua_State *L)
 static int l_import(lua_State *L)
 {
     struct evaluation *e = evaluation_of(L);
+    evaluation_check_running(L, "import");
     const char *name = luaL_checkstring(L, 1);
     struct call_site site = evaluation_site(e, "import");
     const char *from =

@@ -161,6 +161,7 @@ static int l_param(lua_State *L)
 {
     struct evaluation *e = evaluation_of(L);
     char what[MESSAGE_MAX];
+    evaluation_check_running(L, "param");
     const char *name = luaL_checkstring(L, 1);
     lua_settop(L, 2);
     if (lua_isnil(L, 2)) {

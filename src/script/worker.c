@@ -2,6 +2,7 @@
  * and out by _exit. */
 #include "script/cpu_budget.h"
 #include "script/evaluation.h"
+#include "script/judge.h"
 #include "script/tests.h"
 #include "script/worker_process.h"
 #include <errno.h>
@@ -23,7 +24,10 @@ enum { HAS_SHADOW = 1 };
 enum { HAS_SHADOW = 0 };
 #endif
 
-enum { FILES_MAX = 32 };
+enum {
+    FILES_MAX = 32,
+    AFTER_S = 8 /* for questions, which have budgets of their own */
+};
 
 /* --- the answer --- */
 
@@ -119,7 +123,7 @@ static void set_limits(const struct script_limits *limits, size_t request)
     static const int64_t AROUND = INT64_C(512) << 20;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    limit(RLIMIT_CPU, limits->cpu_ms / 1000 + 2);
+    limit(RLIMIT_CPU, limits->cpu_ms / 1000 + 2 + AFTER_S);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
     limit(RLIMIT_NOFILE, FILES_MAX);
@@ -188,6 +192,26 @@ static Perigee__Evaluation *run(struct evaluation *e,
     return out;
 }
 
+/* One question about hosts, answered once the bundle has been evaluated. */
+static _Noreturn void judge(struct evaluation *e,
+                            const Perigee__WorkRequest *request)
+{
+    Perigee__Judgement *judgement =
+        judge_unpack(bytes_of(request->judgement.data, request->judgement.len));
+    const char *problem = NULL;
+    if (judgement == NULL)
+        _exit(1);
+    if (request->has_bundle) {
+        const Perigee__Evaluation *result = run(e, request);
+        if (result->n_problems > 0)
+            problem = result->problems[0]->message;
+    } else {
+        drop_rights();
+    }
+    cpu_budget_stop();
+    _exit(judge_run(e, judgement, problem, STDOUT_FILENO) ? 0 : 1);
+}
+
 int script_worker_main(int argc, char **argv)
 {
     static struct evaluation evaluation;
@@ -204,6 +228,8 @@ int script_worker_main(int argc, char **argv)
                                        request->asset_bytes};
     set_limits(&e->limits, size);
     start_clock(e);
+    if (request->has_judgement)
+        judge(e, request);
     answer(run(e, request));
     return 0;
 }

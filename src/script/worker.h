@@ -1,9 +1,13 @@
 /* Script workers of a daemon: at most 2 children, a queue of 64, results by
- * callback from the loop. A worker evaluates one bundle and exits. */
+ * callback from the loop. A worker evaluates one bundle and exits; asked a
+ * question, it then calls one function of it for many hosts (script/judge.h).
+ *
+ * Questions have a queue of their own, and never more than one worker: a slow
+ * function keeps no job from being created. */
 #pragma once
 #include "script/evaluate.h"
 
-enum { WORKERS_MAX = 2, WORKER_QUEUE_MAX = 64 };
+enum { WORKERS_MAX = 2, WORKER_QUEUE_MAX = 64, QUESTIONS_MAX = 16 };
 
 struct event_base;
 struct worker_pool;
@@ -11,6 +15,11 @@ struct worker_pool;
 /* result: a packed perigee.Evaluation (problems say so when the budget was
  * exceeded or the child died). */
 typedef void worker_done(void *context, uint64_t ticket, struct bytes result);
+
+/* verdicts: packed perigee.Verdicts, one per host; when there are fewer, the
+ * last one is that of all further hosts. */
+typedef void worker_judged(void *context, uint64_t ticket,
+                           struct bytes verdicts);
 
 int worker_pool_open(struct worker_pool **out, struct event_base *base,
                      const struct script_limits *limits, worker_done *done,
@@ -20,3 +29,10 @@ void worker_pool_close(struct worker_pool *pool);
  * Equal bundles are answered from a cache by hash. */
 int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
                          struct bytes bundle, struct err *err);
+/* Whom questions are answered to; without, none may be asked. */
+void worker_pool_on_judged(struct worker_pool *pool, worker_judged *judged);
+/* A packed perigee.Judgement about functions of the bundle (empty for LIKE);
+ * -ERR_BUSY when QUESTIONS_MAX wait already. */
+int worker_pool_judge(struct worker_pool *pool, uint64_t ticket,
+                      struct bytes bundle, struct bytes judgement,
+                      struct err *err);

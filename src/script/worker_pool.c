@@ -20,8 +20,16 @@ struct job {
     struct job *next;
     uint64_t ticket;
     uint8_t hash[SHA256_BYTES];
+    bool is_question;
     struct buf bundle;
+    struct buf judgement;
     struct buf result; /* when the cache knew it */
+};
+
+/* Jobs that wait, oldest first; owned. */
+struct queue {
+    struct job *first, *last;
+    uint32_t count;
 };
 
 /* One child at work. */
@@ -42,11 +50,11 @@ struct worker_pool {
     struct event_base *base; /* borrowed */
     struct script_limits limits;
     worker_done *done;
+    worker_judged *judged; /* NULL: no questions */
     void *context;
     struct worker worker[WORKERS_MAX];
-    struct job *first, *last; /* waiting; owned */
-    struct job *known;        /* answered by the cache; owned */
-    uint32_t waiting;
+    struct queue evaluations, questions;
+    struct job *known;  /* answered by the cache; owned */
     struct event *tell; /* delivers `known` from the loop */
     struct cached cache[CACHE_ENTRIES];
     uint32_t cache_next;
@@ -57,6 +65,7 @@ static void job_free(struct job *job)
     if (job == NULL)
         return;
     buf_release(&job->bundle);
+    buf_release(&job->judgement);
     buf_release(&job->result);
     free(job);
 }
@@ -130,13 +139,20 @@ static void on_reap(evutil_socket_t fd, short what, void *context)
         return;
     }
     struct bytes answer = buf_bytes(&worker->answer);
+    bool is_question = worker->job->is_question;
     bool is_whole = status == 0 && answer.size > 0 && answer.data[0] == 'E';
-    worker_answer(answer, status, cpu_ms(&usage), &pool->limits, &result);
-    if (is_whole)
+    if (is_question)
+        worker_verdicts(answer, status, cpu_ms(&usage), &pool->limits, &result);
+    else
+        worker_answer(answer, status, cpu_ms(&usage), &pool->limits, &result);
+    if (is_whole && !is_question)
         cache_add(pool, worker->job, buf_bytes(&result));
     uint64_t ticket = worker->job->ticket;
     worker_idle(worker);
-    pool->done(pool->context, ticket, buf_bytes(&result));
+    if (is_question)
+        pool->judged(pool->context, ticket, buf_bytes(&result));
+    else
+        pool->done(pool->context, ticket, buf_bytes(&result));
     buf_release(&result);
     start_next(pool);
 }
@@ -182,9 +198,12 @@ static int worker_start(struct worker *worker, struct job *job)
 {
     Perigee__WorkRequest request = PERIGEE__WORK_REQUEST__INIT;
     struct err err = {0};
-    request.has_bundle = true;
+    request.has_bundle = job->bundle.size > 0;
     request.bundle.data = job->bundle.data;
     request.bundle.len = job->bundle.size;
+    request.has_judgement = job->is_question;
+    request.judgement.data = job->judgement.data;
+    request.judgement.len = job->judgement.size;
     worker_request_limits(&request, &worker->pool->limits);
     int rc = worker_process_start(&request, &worker->process, &err);
     if (rc == 0) {
@@ -204,27 +223,63 @@ static struct worker *idle_worker(struct worker_pool *pool)
     return NULL;
 }
 
-static struct job *take_first(struct worker_pool *pool)
+static bool is_judging(const struct worker_pool *pool)
 {
-    struct job *job = pool->first;
-    pool->first = job->next;
-    if (pool->first == NULL)
-        pool->last = NULL;
-    pool->waiting--;
+    for (int i = 0; i < WORKERS_MAX; i++)
+        if (pool->worker[i].job != NULL && pool->worker[i].job->is_question)
+            return true;
+    return false;
+}
+
+static void queue_add(struct queue *queue, struct job *job)
+{
+    if (queue->last != NULL)
+        queue->last->next = job;
+    else
+        queue->first = job;
+    queue->last = job;
+    queue->count++;
+}
+
+/* A question first, when none is being worked on: so neither starves. */
+static struct job *take_next(struct worker_pool *pool)
+{
+    struct queue *queue = &pool->evaluations;
+    if (pool->questions.first != NULL && !is_judging(pool))
+        queue = &pool->questions;
+    struct job *job = queue->first;
+    if (job == NULL)
+        return NULL;
+    queue->first = job->next;
+    job->next = NULL;
+    if (queue->first == NULL)
+        queue->last = NULL;
+    queue->count--;
     return job;
+}
+
+/* No child to be had. */
+static void fail_job(struct worker_pool *pool, struct job *job)
+{
+    struct bytes none = bytes_of("", 0);
+    if (job->is_question) {
+        worker_verdicts(none, -1, 0, &pool->limits, &job->result);
+        pool->judged(pool->context, job->ticket, buf_bytes(&job->result));
+    } else {
+        worker_answer(none, -1, 0, &pool->limits, &job->result);
+        pool->done(pool->context, job->ticket, buf_bytes(&job->result));
+    }
+    job_free(job);
 }
 
 static void start_next(struct worker_pool *pool)
 {
     struct worker *worker;
-    while (pool->first != NULL && (worker = idle_worker(pool)) != NULL) {
-        struct job *job = take_first(pool);
-        if (worker_start(worker, job) == 0)
-            continue;
-        worker_answer(bytes_of("", 0), -1, 0, &pool->limits, &job->result);
-        pool->done(pool->context, job->ticket, buf_bytes(&job->result));
-        job_free(job);
-    }
+    struct job *job;
+    while ((worker = idle_worker(pool)) != NULL &&
+           (job = take_next(pool)) != NULL)
+        if (worker_start(worker, job) < 0)
+            fail_job(pool, job);
 }
 
 static void on_tell(evutil_socket_t fd, short what, void *context)
@@ -258,7 +313,7 @@ static bool answer_known(struct worker_pool *pool, struct job *job)
 int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
                          struct bytes bundle, struct err *err)
 {
-    if (pool->waiting >= WORKER_QUEUE_MAX)
+    if (pool->evaluations.count >= WORKER_QUEUE_MAX)
         return err_set(err, ERR_BUSY,
                        "%d evaluations are waiting already: try again later",
                        WORKER_QUEUE_MAX);
@@ -268,12 +323,25 @@ int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
     if (answer_known(pool, job))
         return 0;
     buf_add_bytes(&job->bundle, bundle);
-    if (pool->last != NULL)
-        pool->last->next = job;
-    else
-        pool->first = job;
-    pool->last = job;
-    pool->waiting++;
+    queue_add(&pool->evaluations, job);
+    start_next(pool);
+    return 0;
+}
+
+int worker_pool_judge(struct worker_pool *pool, uint64_t ticket,
+                      struct bytes bundle, struct bytes judgement,
+                      struct err *err)
+{
+    if (pool->judged == NULL || pool->questions.count >= QUESTIONS_MAX)
+        return err_set(err, ERR_BUSY,
+                       "%d questions are waiting already: try again later",
+                       QUESTIONS_MAX);
+    struct job *job = xcalloc(1, sizeof *job);
+    job->ticket = ticket;
+    job->is_question = true;
+    buf_add_bytes(&job->bundle, bundle);
+    buf_add_bytes(&job->judgement, judgement);
+    queue_add(&pool->questions, job);
     start_next(pool);
     return 0;
 }
@@ -301,6 +369,11 @@ int worker_pool_open(struct worker_pool **out, struct event_base *base,
     return 0;
 }
 
+void worker_pool_on_judged(struct worker_pool *pool, worker_judged *judged)
+{
+    pool->judged = judged;
+}
+
 static void free_list(struct job *job)
 {
     while (job != NULL) {
@@ -325,7 +398,8 @@ void worker_pool_close(struct worker_pool *pool)
         event_free(worker->reap);
     }
     event_free(pool->tell);
-    free_list(pool->first);
+    free_list(pool->evaluations.first);
+    free_list(pool->questions.first);
     free_list(pool->known);
     for (int i = 0; i < CACHE_ENTRIES; i++)
         buf_release(&pool->cache[i].result);

@@ -143,3 +143,43 @@ void worker_answer(struct bytes answer, int wait_status, int64_t cpu_ms,
         pack_problem(message, "", 0, "", out);
     }
 }
+
+/* The first problem of an evaluation that ended badly. */
+static void pack_failure(struct bytes packed, struct buf *out)
+{
+    char text[512] = "the script worker gave no verdict";
+    Perigee__Verdict verdict = PERIGEE__VERDICT__INIT;
+    Perigee__Verdict *list[] = {&verdict};
+    Perigee__Verdicts verdicts = PERIGEE__VERDICTS__INIT;
+    Perigee__Evaluation *evaluation =
+        perigee__evaluation__unpack(NULL, packed.size, packed.data);
+    if (evaluation != NULL && evaluation->n_problems > 0) {
+        const Perigee__Problem *first = evaluation->problems[0];
+        bool has_line = first->file != NULL && first->line > 0;
+        if (has_line)
+            snprintf(text, sizeof text, "%.200s:%u: %.200s", first->file,
+                     first->line, first->message);
+        else
+            snprintf(text, sizeof text, "%.200s", first->message);
+    }
+    verdict.failure = text;
+    verdict.has_passing = verdict.passing = true;
+    verdicts.n_verdicts = 1;
+    verdicts.verdicts = list;
+    buf_reserve(out, perigee__verdicts__get_packed_size(&verdicts));
+    out->size += perigee__verdicts__pack(&verdicts, out->data + out->size);
+    perigee__evaluation__free_unpacked(evaluation, NULL);
+}
+
+void worker_verdicts(struct bytes answer, int wait_status, int64_t cpu_ms,
+                     const struct script_limits *limits, struct buf *out)
+{
+    struct buf packed = {0};
+    if (wait_status == 0 && answer.size > 0 && answer.data[0] == 'V') {
+        buf_add(out, answer.data + 1, answer.size - 1);
+        return;
+    }
+    worker_answer(answer, wait_status, cpu_ms, limits, &packed);
+    pack_failure(buf_bytes(&packed), out);
+    buf_release(&packed);
+}

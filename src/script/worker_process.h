@@ -5,7 +5,8 @@
  * The answer is one letter and the rest until the end of the pipe:
  *   'E' a packed perigee.Evaluation
  *   'T' "LINE FILE\nSOURCE": the time was up; written by a signal handler, from
- *       wherever the child was */
+ *       wherever the child was
+ *   'V' packed perigee.Verdicts, when the request holds a judgement */
 #pragma once
 #include "base/bytes.h"
 #include "base/err.h"
@@ -31,3 +32,7 @@ void worker_request_limits(Perigee__WorkRequest *request,
  * to *out, made up when the child could not write one. */
 void worker_answer(struct bytes answer, int wait_status, int64_t cpu_ms,
                    const struct script_limits *limits, struct buf *out);
+/* The same for an answer to a judgement: packed perigee.Verdicts, of one that
+ * tells why when the child gave none. */
+void worker_verdicts(struct bytes answer, int wait_status, int64_t cpu_ms,
+                     const struct script_limits *limits, struct buf *out);
