@@ -62,7 +62,7 @@ bool script_health_answer(struct bytes text, int wait_status,
     reason[0] = '\0';
     if (!has_answer) {
         process_status_text(wait_status, status, sizeof status);
-        snprintf(reason, HEALTH_REASON_MAX, "the health function's process %s",
+        snprintf(reason, HEALTH_REASON_MAX, "the health function's process: %s",
                  status);
         return false;
     }
