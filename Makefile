@@ -30,7 +30,7 @@ DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler \
         libarchive-dev libzookeeper-st-dev uthash-dev lua-socket scdoc curl
 DEPS_TEST := clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev \
         lua-busted lua-check lua-cjson lua-filesystem shellcheck \
-        mandoc prometheus zookeeperd python3-minimal procps iproute2
+        mandoc prometheus zookeeperd python3-minimal procps iproute2 zsh
 
 # ------------- no need to change anything below this line -----------------
 
@@ -208,6 +208,10 @@ install: all ## copy to PREFIX (default /usr/local)
 	install $(BIN) $(DESTDIR)$(PREFIX)/bin
 	$(if $(MAN),install -m644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1)
 	cp -r configs/examples $(DESTDIR)$(PREFIX)/share/perigee/
+	install -Dm644 src/cli/completion/clusterctl.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/clusterctl
+	install -Dm644 src/cli/completion/_clusterctl \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_clusterctl
 	install -d $(DESTDIR)$(PREFIX)/share/perigee/lua/meta
 	install -m644 lua/stdlib/luacheck.lua $(DESTDIR)$(PREFIX)/share/perigee/lua
 	install -m644 lua/stdlib/meta/*.lua $(DESTDIR)$(PREFIX)/share/perigee/lua/meta

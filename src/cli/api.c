@@ -191,6 +191,40 @@ int api_call(struct cli *cli, const char *cluster,
     return rc != 0 ? rc : decode_answer(cli, &response, out);
 }
 
+int api_try(struct cli *cli, const char *cluster_name,
+            const Perigee__Aurora__Call *call, int64_t timeout_ms,
+            Perigee__Aurora__Answer **out)
+{
+    static const struct http_header header[] = {
+        {"Content-Type", "application/x-protobuf"},
+        {"Accept", "application/x-protobuf"},
+    };
+    const Perigee__Cluster *cluster;
+    struct http_response response;
+    ProtobufCMessage *message;
+    struct err err = {0};
+    struct buf body = {0};
+    int rc = cluster_find(cli, cluster_name, &cluster, &err);
+
+    if (rc < 0)
+        return rc;
+    codec_encode(&call->base, MEDIA_PROTOBUF, &body);
+    rc = client_call(
+        http(cli), HTTP_POST,
+        arena_printf(&cli->arena, "http://%s/api/v1", cluster->aurora), header,
+        2, buf_bytes(&body), timeout_ms, &cli->arena, &response, &err);
+    buf_release(&body);
+    if (rc == 0 && response.status != 200)
+        rc = -ERR_CONFLICT;
+    if (rc == 0)
+        rc = codec_decode(&perigee__aurora__answer__descriptor, "Answer",
+                          response.type, response.body, &cli->arena, &message,
+                          &err);
+    if (rc == 0)
+        *out = (Perigee__Aurora__Answer *)message;
+    return rc;
+}
+
 int api_ask(struct cli *cli, const char *cluster,
             const Perigee__Aurora__Call *call, Perigee__Aurora__Answer **out)
 {

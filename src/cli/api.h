@@ -9,6 +9,12 @@
 int api_call(struct cli *cli, const char *cluster,
              const Perigee__Aurora__Call *call, Perigee__Aurora__Answer **out);
 
+/* One try within `timeout_ms`, without a word: 0, or negative (-ERR_TIMEOUT,
+ * -ERR_NETWORK, -ERR_NOT_FOUND, ...). */
+int api_try(struct cli *cli, const char *cluster,
+            const Perigee__Aurora__Call *call, int64_t timeout_ms,
+            Perigee__Aurora__Answer **out);
+
 /* The same for a question that may well be answered "no such job": a 404 comes
  * back as 0 with *out == NULL. */
 int api_ask(struct cli *cli, const char *cluster,

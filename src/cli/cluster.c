@@ -66,7 +66,7 @@ static bool is_named(const Perigee__Cluster *cluster, const char *name)
 /* Look through the sources; names met on the way are put into *known. */
 static int search(struct cli *cli, const char *name,
                   const Perigee__Cluster **out, struct buf *known,
-                  struct err *err)
+                  const char *between, struct err *err)
 {
     const char *file[SOURCES_MAX];
     bool given;
@@ -85,7 +85,7 @@ static int search(struct cli *cli, const char *name,
             const Perigee__Cluster *cluster = list->cluster[k];
             if (*out == NULL && is_named(cluster, name))
                 *out = cluster;
-            buf_addf(known, "%s%s", known->size ? ", " : "",
+            buf_addf(known, "%s%s", known->size ? between : "",
                      cluster->name ? cluster->name : "?");
         }
     }
@@ -107,7 +107,7 @@ int cluster_find(struct cli *cli, const char *name,
 {
     const Perigee__Cluster *found = NULL;
     struct buf known = {0};
-    int rc = search(cli, name, &found, &known, err);
+    int rc = search(cli, name, &found, &known, ", ", err);
 
     if (rc == 0 && found == NULL) {
         rc = err_set(err, ERR_NOT_FOUND, "no cluster called '%s'", name);
@@ -125,6 +125,17 @@ int cluster_find(struct cli *cli, const char *name,
         *out = found;
     buf_release(&known);
     return rc;
+}
+
+char *cluster_names(struct cli *cli)
+{
+    const Perigee__Cluster *none;
+    struct buf known = {0};
+    int rc = search(cli, "", &none, &known, "\n", &(struct err){0});
+    char *out = arena_strdup(&cli->arena, rc == 0 ? buf_text(&known) : "");
+
+    buf_release(&known);
+    return out;
 }
 
 int cluster_default(struct cli *cli, const Perigee__Cluster **out,

@@ -20,3 +20,5 @@ int cluster_default(struct cli *cli, const Perigee__Cluster **out,
                     struct err *err);
 /* Where `dev start` writes its entry; the folder is made. */
 int cluster_dev_file(struct cli *cli, const char **out, struct err *err);
+/* The known clusters, one name a line; "" when a list cannot be read. */
+char *cluster_names(struct cli *cli);

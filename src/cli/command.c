@@ -61,6 +61,7 @@ static const struct command COMMANDS[] = {
      "dir", dev_status_run, 0, 0},
     {"dev", "", "run that cluster in the foreground, until Ctrl-C",
      "dir agents port", dev_run, 0, 0},
+    {"complete", "-- AT WORD...", NULL, "", complete_run, 1, CLI_ARGS_MAX},
 };
 
 /* Every long option there is; `at` is where its value goes in struct cli. */
@@ -157,13 +158,33 @@ const struct command *command_find(int argc, char **argv, int *words)
     return NULL;
 }
 
+const struct command *command_at(int at)
+{
+    return at < COMMAND_COUNT ? &COMMANDS[at] : NULL;
+}
+
+bool command_option(const struct command *command, int at,
+                    struct option_info *out)
+{
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        const struct cli_option *o = &OPTIONS[i];
+        if (!takes(command, o) || at-- > 0)
+            continue;
+        *out = (struct option_info){o->name, o->value, o->help, o->letter};
+        return true;
+    }
+    return false;
+}
+
 const char *command_nearest(const char *name)
 {
     const char *names[COMMAND_COUNT + 1];
+    int count = 0;
 
     for (int i = 0; i < COMMAND_COUNT; i++)
-        names[i] = COMMANDS[i].name;
-    names[COMMAND_COUNT] = NULL;
+        if (COMMANDS[i].summary != NULL)
+            names[count++] = COMMANDS[i].name;
+    names[count] = NULL;
     return text_nearest(name, names);
 }
 
@@ -198,6 +219,8 @@ static void print_all(struct cli *cli)
     for (int i = 0; i < COMMAND_COUNT; i++) {
         char left[64];
 
+        if (COMMANDS[i].summary == NULL)
+            continue;
         (void)snprintf(left, sizeof left, "%s %s", COMMANDS[i].name,
                        COMMANDS[i].usage);
         buf_addf(&cli->out, "  %-32s %s\n", left, COMMANDS[i].summary);

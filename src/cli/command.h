@@ -5,7 +5,7 @@
 struct command {
     const char *name;    /* "create", "dev start" */
     const char *usage;   /* what follows the name */
-    const char *summary; /* one line */
+    const char *summary; /* one line; NULL: not for people */
     const char *options; /* the long options it takes besides --json, --help,
                             --verbose; space separated */
     int (*run)(struct cli *cli);
@@ -19,6 +19,15 @@ const struct command *command_find(int argc, char **argv, int *words);
 int command_parse(const struct command *command, struct cli *cli, int argc,
                   char **argv);
 int command_help(struct cli *cli, int argc, char **argv);
+/* Row `at`, or NULL behind the last. */
+const struct command *command_at(int at);
+/* The at-th option that a command takes; false behind the last. */
+struct option_info {
+    const char *name, *value, *help; /* value NULL: a flag */
+    char letter;                     /* 0: none */
+};
+bool command_option(const struct command *command, int at,
+                    struct option_info *out);
 /* The known name nearest to a wrong one, or NULL. */
 const char *command_nearest(const char *name);
 
@@ -42,6 +51,7 @@ int apply_run(struct cli *cli);
 int logs_run(struct cli *cli);
 int why_run(struct cli *cli);
 int wait_run(struct cli *cli);
+int complete_run(struct cli *cli);
 int dev_run(struct cli *cli);
 int dev_start_run(struct cli *cli);
 int dev_stop_run(struct cli *cli);
