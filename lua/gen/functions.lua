@@ -88,6 +88,24 @@ return {
     { 'unset', 'in a copy: take this field away' },
   },
 
+  -- What a health function may use besides, only while it is called.
+  tools = {
+    { name = 'http.get', params = { { 'url', 'string', 'http://...' } },
+      returns = { 'HttpAnswer|nil', 'string?' },
+      help = 'asks over HTTP; nil and why when nothing answers',
+      example = 'http.get("http://localhost:" .. ctx.ports.http .. "/health")' },
+    { name = 'tcp.connect',
+      params = { { 'host', 'string', 'a name or an address' },
+        { 'port', 'integer', 'a number' } },
+      returns = { 'boolean|nil', 'string?' },
+      help = 'connects; nil and why when nothing listens',
+      example = 'tcp.connect("localhost", ctx.ports.redis)' },
+    { name = 'sh', params = { { 'command', 'string', 'run as bash -c COMMAND' } },
+      returns = { 'integer|nil', 'string' },
+      help = 'runs a command in the sandbox: its exit status and output',
+      example = 'sh("test -e ready") == 0' },
+  },
+
   -- Tables that functions are given, and tables that functions take.
   types = {
     { name = 'ParamOptions', help = 'what param() is told of a parameter',
@@ -119,6 +137,9 @@ return {
       { 'hostname', 'string', "the machine's name" },
       { 'sandbox', 'string', 'path of the sandbox' },
       { 'attempt', 'integer', 'how often it was asked before' } },
+    { name = 'HttpAnswer', help = 'what http.get answers',
+      { 'status', 'integer', 'as in 200' },
+      { 'body', 'string', 'at most 1*MB' } },
     { name = 'Raw', help = 'text made by raw()' },
     { name = 'Secret', help = 'a value made by secret()' },
   },

@@ -48,6 +48,12 @@ function M.luacheck(model)
   out[#out + 1] = '  globals = { "jobs" },'
   local names = M.names(model)
   for _, name in ipairs(SEEN) do names[#names + 1] = name end
+  local has = {}
+  for _, tool in ipairs(model.tools) do
+    local name = tool.name:match('^[^.]+')
+    if not has[name] then names[#names + 1] = name end
+    has[name] = true
+  end
   table.sort(names)
   add_list(out, 'read_globals', names)
   out[#out + 1] = '}'

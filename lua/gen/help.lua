@@ -6,12 +6,14 @@ local words = require 'gen.words'
 
 local M = {}
 
-local WIDTH = 80
+local WIDTH, COLUMN_MAX = 80, 24
 
 -- A name in a column, what it is and what it means beside it.
 local function add_field(out, name, phrase, help, column)
   local texts = {}
-  for _, text in ipairs { phrase, help } do
+  -- A rule that says it all needs no help.
+  local parts = { phrase, not phrase:find(help, 1, true) and help or nil }
+  for _, text in ipairs(parts) do
     for _, line in ipairs(words.wrap(text, WIDTH - column)) do
       texts[#texts + 1] = line
     end
@@ -79,14 +81,21 @@ function M.call(call)
   return table.concat(lines, '\n') .. '\n'
 end
 
+-- Names beside their meaning; a long name stands on a line of its own.
 local function add_list(out, title, rows)
   local column = 4
   for _, row in ipairs(rows) do column = math.max(column, #row[1] + 4) end
+  column = math.min(column, COLUMN_MAX)
   out('\n' .. title)
   for _, row in ipairs(rows) do
-    for i, line in ipairs(words.wrap(row[2], WIDTH - column)) do
-      local left = i == 1 and '  ' .. row[1] or ''
+    local left = '  ' .. row[1]
+    if #left + 2 > column then
+      out(left)
+      left = ''
+    end
+    for _, line in ipairs(words.wrap(row[2], WIDTH - column)) do
       out(left .. (' '):rep(column - #left) .. line)
+      left = ''
     end
   end
 end
@@ -102,11 +111,23 @@ function M.index(model)
   for _, call in ipairs(model.functions) do
     if not call.takes then calls[#calls + 1] = { call.name, call.help } end
   end
+  local tools = {}
   for i, unit in ipairs(model.units) do units[i] = unit end
+  for i, tool in ipairs(model.tools) do tools[i] = { tool.name, tool.help } end
   add_list(out, 'Objects', objects)
   add_list(out, 'Functions', calls)
+  add_list(out, 'In a health function', tools)
   add_list(out, 'Units', units)
   return table.concat(lines, '\n') .. '\n'
+end
+
+-- Every function and tool, each a page of its own.
+local function pages_of_calls(model, add)
+  for _, call in ipairs(model.functions) do
+    add(call.name, call.takes and M.object(model, model.by_name[call.takes])
+      or M.call(call))
+  end
+  for _, tool in ipairs(model.tools) do add(tool.name, M.call(tool)) end
 end
 
 local function quoted(text)
@@ -132,10 +153,7 @@ function M.source(model)
   for _, row in ipairs(model.language.constructors) do
     add(row[1], M.object(model, model.by_name[row[2]]))
   end
-  for _, call in ipairs(model.functions) do
-    add(call.name, call.takes and M.object(model, model.by_name[call.takes])
-      or M.call(call))
-  end
+  pages_of_calls(model, add)
   lines[#lines + 1] = '{0, 0}};'
   return table.concat(lines, '\n') .. '\n'
 end

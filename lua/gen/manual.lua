@@ -79,10 +79,10 @@ function parts.objects(out, model)
   for _, object in ipairs(model.objects) do add_object(out, model, object) end
 end
 
-function parts.functions(out, model)
+local function add_calls(out, calls)
   out '| function | meaning | example |'
   out '| --- | --- | --- |'
-  for _, call in ipairs(model.functions) do
+  for _, call in ipairs(calls) do
     local names = {}
     for i, parameter in ipairs(call.params or {}) do
       names[i] = parameter[1]
@@ -92,6 +92,14 @@ function parts.functions(out, model)
     out(('| `%s` | %s | %s |'):format(shape, cell(call.help),
       call.example and '`' .. cell(call.example) .. '`' or ''))
   end
+end
+
+function parts.functions(out, model)
+  add_calls(out, model.functions)
+end
+
+function parts.tools(out, model)
+  add_calls(out, model.tools)
 end
 
 function parts.units(out, model)

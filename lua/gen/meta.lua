@@ -125,6 +125,16 @@ function M.objects(model)
   return table.concat(lines, '\n') .. '\n'
 end
 
+-- http, tcp: the tables that tools stand in.
+local function add_tables(model, out)
+  local seen = {}
+  for _, tool in ipairs(model.tools) do
+    local within = tool.name:match('^(.*)%.')
+    if within and not seen[within] then out('\n' .. within .. ' = {}') end
+    seen[within or ''] = true
+  end
+end
+
 local function add_call(call, out)
   out('\n--- ' .. words.sentence(call.help))
   if call.example then
@@ -140,7 +150,9 @@ local function add_call(call, out)
     names = { 'fields' }
     out(('---@param fields %s.Table'):format(call.takes))
   end
-  out('---@return ' .. call.makes)
+  for _, made in ipairs(call.returns or { call.makes }) do
+    out('---@return ' .. made)
+  end
   out(('function %s(%s) end'):format(call.name, table.concat(names, ', ')))
 end
 
@@ -167,6 +179,8 @@ function M.names(model)
     add_constructor(model, row, out)
   end
   for _, call in ipairs(model.functions) do add_call(call, out) end
+  add_tables(model, out)
+  for _, tool in ipairs(model.tools) do add_call(tool, out) end
   for _, unit in ipairs(model.units) do
     out(('\n--- %s'):format(words.sentence(unit[2])))
     out(unit[1] == 'unset' and '---@type any' or '---@type integer')

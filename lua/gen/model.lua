@@ -57,7 +57,7 @@ end
 
 --- Read the schema under DIR/schema.
 --- @return table with objects, by_name, language, makers, functions,
----   units, types, templates
+---   tools, units, types, templates
 function M.load(dir)
   local model = { objects = {}, by_name = {} }
   for _, path in ipairs(modules(dir)) do
@@ -74,6 +74,7 @@ function M.load(dir)
   local refused = {}
   for _, name in ipairs(model.language.refused) do refused[name] = true end
   model.functions, model.units, model.types = {}, others.units, others.types
+  model.tools = others.tools
   for _, call in ipairs(others.functions) do
     if not refused[call.name] then table.insert(model.functions, call) end
   end

@@ -212,7 +212,9 @@ static char *object_text(struct evaluation *e, const struct problem *p,
     if (*p->object == '\0')
         return NULL;
     bool has_name = *p->name != '\0' && *p->path == '\0';
-    const char *what = p->site.constructor ? p->site.constructor : p->object;
+    const char *what = p->site.constructor; /* "" of a copy */
+    if (what == NULL || *what == '\0')
+        what = p->object;
     return arena_printf(&e->arena, "%s%s%s%s begun at %s:%u", what,
                         has_name ? " '" : "", has_name ? p->name : "",
                         has_name ? "'" : "", file ? file->path : "?",

@@ -13,6 +13,20 @@ describe('the example', function()
     end)
   end
 
+  -- All job files: not the daemons' configurations, nor what jobs run.
+  local list = assert(io.popen("cd configs/examples && find . -name '*.lua' "
+    .. "! -name master.lua ! -name agent.lua ! -name aurora.lua ! -path './outputenv/*'"))
+  for path in list:lines() do
+    path = 'configs/examples/' .. path:sub(3)
+    it(path .. ' has no mistake', function()
+      local pipe = assert(io.popen(("'%s/clusterctl' check %s 2>&1"):format(bin, path)))
+      local output = pipe:read('a')
+      local _, _, status = pipe:close()
+      assert.equal(0, status, output)
+    end)
+  end
+  list:close()
+
   it('archive holds the server as its source stands beside it', function()
     local pipe = assert(io.popen(
       'tar -xzOf configs/examples/outputenv.tar.gz outputenv/server.lua'))

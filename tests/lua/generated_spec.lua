@@ -104,8 +104,10 @@ describe('the language', function()
   end)
 end)
 
--- What of a message no field of the language says: it is computed.
+-- What of a message no field of the language says: it is computed, or said by
+-- a value of another kind (raw, secret).
 local COMPUTED = {
+  EnvVar = { secret = true },
   Job = { port_names = true, bundle_hash = true },
   Process = { raw = true },
   Fetch = { asset = true, size_bytes = true },

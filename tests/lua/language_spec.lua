@@ -322,6 +322,12 @@ describe('a problem', function()
     assert.matches("in Process 'p' begun at f.lua:1 (cmdline)", output, 1, true)
   end)
 
+  it('of a copy names its object', function()
+    local _, output = evaluate.problems(
+      'local p = Process { name = "p", cmdline = "x" }\nlocal q = p { final = 5 } return {}')
+    assert.matches('in Process begun at f.lua:2 (final)', output, 1, true)
+  end)
+
   it('marks the field in its line', function()
     local _, output = evaluate.problems(
       'local p = Process { name = "p",\n\tcmdline = 5 } return {}')

@@ -10,3 +10,12 @@ for program in perigee-master perigee-agent perigee-aurora thermos clusterctl; d
 done
 man -l "$prefix/share/man/man1/clusterctl.1" >/dev/null
 mandoc -Tlint -W error "$prefix"/share/man/man1/*.1
+# What editors and luacheck need of the job language is there, and fits.
+test -s "$prefix/share/perigee/lua/meta/objects.lua"
+cat >"$prefix/luacheckrc" <<END
+stds.perigee = dofile "$prefix/share/perigee/lua/luacheck.lua"
+std = "perigee"
+max_line_length = 130
+END
+luacheck -q --config "$prefix/luacheckrc" "$prefix/share/perigee/examples/hello_world.lua" \
+  "$prefix/share/perigee/examples/templates/"*.lua

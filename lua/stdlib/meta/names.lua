@@ -618,6 +618,41 @@ function extend(map, ...) end
 ---@return Secret
 function secret(name) end
 
+http = {}
+
+tcp = {}
+
+--- Asks over HTTP; nil and why when nothing answers.
+---
+--- ```lua
+--- http.get("http://localhost:" .. ctx.ports.http .. "/health")
+--- ```
+---@param url string # http://...
+---@return HttpAnswer|nil
+---@return string?
+function http.get(url) end
+
+--- Connects; nil and why when nothing listens.
+---
+--- ```lua
+--- tcp.connect("localhost", ctx.ports.redis)
+--- ```
+---@param host string # a name or an address
+---@param port integer # a number
+---@return boolean|nil
+---@return string?
+function tcp.connect(host, port) end
+
+--- Runs a command in the sandbox: its exit status and output.
+---
+--- ```lua
+--- sh("test -e ready") == 0
+--- ```
+---@param command string # run as bash -c COMMAND
+---@return integer|nil
+---@return string
+function sh(command) end
+
 --- 1024 bytes.
 ---@type integer
 KB = nil

@@ -37,6 +37,11 @@
 ---@field sandbox string # path of the sandbox
 ---@field attempt integer # how often it was asked before
 
+--- What http.get answers.
+---@class HttpAnswer
+---@field status integer # as in 200
+---@field body string # at most 1*MB
+
 --- Text made by raw().
 ---@class Raw
 

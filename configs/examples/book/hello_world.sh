@@ -1,0 +1,6 @@
+#!/bin/sh
+# Says hello every ten seconds.
+while true; do
+  echo "hello world"
+  sleep 10
+done

@@ -1,0 +1,13 @@
+-- A web service made by a template; lua/stdlib/templates/web_service.lua says how.
+--
+--   clusterctl check web_service.lua
+
+local web_service = require "templates.web_service"
+
+return {
+  web_service {
+    cluster = "devcluster", role = "www-data", environment = "prod", name = "web",
+    cmdline = "exec ./server --port {{thermos.ports[http]}}",
+    instances = 3, ram = 512*MB,
+  },
+}
