@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "executor/thermos/care.h"
 #include "executor/thermos/child.h"
 #include "executor/thermos/control.h"
 #include "executor/thermos/process_tree.h"
@@ -37,6 +38,7 @@ struct executor {
     char *title;
     struct daemon *daemon;
     struct process_watch *watch;
+    struct care *care;             /* owned */
     pid_t runner;                  /* 0: none */
     int control;                   /* to the runner; -1 */
     struct event *readable;        /* of control */
@@ -211,11 +213,32 @@ static void start_failed(struct executor *x)
     daemon_fact(x->daemon, EXECUTOR_FACT_RUNNER_DIED, &died, sizeof died);
 }
 
+/* What its author got wrong ends the task before any of it runs. */
+static bool begin_care(struct executor *x, const struct executor_start *start)
+{
+    struct executor_ended ended = {.state = THERMOS_FAILED};
+    struct executor_runner_died died = {0};
+    struct task_host host;
+    struct err err = {0};
+
+    runner_host(x->sandbox, getenv("PERIGEE_USER"), getenv("PERIGEE_HOME"),
+                &host);
+    if (care_begin(x->care, start->task_info, &host, &err) == 0)
+        return true;
+    daemon_fact_with(x->daemon, EXECUTOR_FACT_ENDED, &ended, sizeof ended,
+                     offsetof(struct executor_ended, text),
+                     bytes_of_text(err.text));
+    daemon_fact(x->daemon, EXECUTOR_FACT_RUNNER_DIED, &died, sizeof died);
+    return false;
+}
+
 static void start_runner(struct executor *x, const struct executor_start *start)
 {
     int pair[2];
     pid_t pid = -1;
 
+    if (!begin_care(x, start))
+        return;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         start_failed(x);
         return;
@@ -242,7 +265,9 @@ static void start_runner(struct executor *x, const struct executor_start *start)
 static void on_act(void *context, uint32_t kind, const void *data)
 {
     struct executor *x = context;
-    switch ((enum executor_act)kind) {
+    if (care_act(x->care, kind, data))
+        return;
+    switch (kind) {
     case EXECUTOR_ACT_START_RUNNER:
         start_runner(x, data);
         break;
@@ -303,6 +328,10 @@ static int read_durations(struct executor_options *o, struct err *err)
     if (rc == 0)
         rc = want_duration("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", 5000,
                            &grace_ms, err);
+    if (rc == 0)
+        rc =
+            want_duration("PERIGEE_DISK_WATCH_INTERVAL",
+                          EXECUTOR_DISK_INTERVAL_MS, &o->disk_interval_ms, err);
     if (checkpoint == NULL || strcmp(checkpoint, "1") != 0)
         o->recovery_timeout_ms = 0;
     /* The agent destroys everything when the period is over: be earlier. */
@@ -339,7 +368,9 @@ static int run(struct executor *x, struct err *err)
         daemon_on_act(x->daemon, on_act, x);
         x->watch =
             process_watch_open(daemon_base(x->daemon), on_orphan_exit, x);
+        x->care = care_new(x->daemon, x->watch, x->sandbox);
         rc = daemon_run(x->daemon, err);
+        care_free(x->care);
         process_watch_close(x->watch);
         close_control(x);
         daemon_close(x->daemon);

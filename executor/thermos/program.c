@@ -1,6 +1,7 @@
-#include "executor/thermos/program.h"
+#include "executor/thermos/program_parts.h"
 
 #include "base/alloc.h"
+#include "executor/thermos/task_care.h"
 #include "mesos/v1/executor.pb-c.h"
 #include "wire/codec.h"
 
@@ -9,166 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-typedef Mesos__V1__Executor__Call call_t;
 typedef Mesos__V1__Executor__Event event_t;
-
-enum { UPDATE_TIMEOUT_MS = 10000, HEADERS_MAX = 4 };
-
-struct executor_program {
-    struct thermos core;
-    char *url, *framework_id, *executor_id, *authorization; /* owned */
-    exchange_id next_exchange;
-    exchange_id follow;     /* the subscription; 0: none */
-    exchange_id update;     /* the UPDATE in flight; 0: none */
-    uint64_t update_number; /* which one */
-    struct thermos_effects todo;
-};
-
-/* --- calls --- */
-
-struct identity { /* the ids every call carries */
-    Mesos__V1__ExecutorID executor;
-    Mesos__V1__FrameworkID framework;
-};
-
-static call_t call_init(struct executor_program *p, struct identity *id,
-                        Mesos__V1__Executor__Call__Type type)
-{
-    call_t call = MESOS__V1__EXECUTOR__CALL__INIT;
-    *id = (struct identity){MESOS__V1__EXECUTOR_ID__INIT,
-                            MESOS__V1__FRAMEWORK_ID__INIT};
-    id->executor.value = p->executor_id;
-    id->framework.value = p->framework_id;
-    call.executor_id = &id->executor;
-    call.framework_id = &id->framework;
-    call.has_type = 1;
-    call.type = type;
-    return call;
-}
-
-static uint32_t headers(const struct executor_program *p,
-                        struct http_header out[HEADERS_MAX])
-{
-    uint32_t n = 0;
-    out[n++] = (struct http_header){"Content-Type", "application/x-protobuf"};
-    out[n++] = (struct http_header){"Accept", "application/x-protobuf"};
-    if (p->authorization != NULL)
-        out[n++] = (struct http_header){"Authorization", p->authorization};
-    return n;
-}
-
-static Mesos__V1__TaskStatus *status_of(const struct executor_program *p,
-                                        const struct thermos_update *update,
-                                        struct arena *arena)
-{
-    Mesos__V1__TaskStatus *status = arena_alloc(arena, sizeof *status);
-    Mesos__V1__TaskID *task_id = arena_alloc(arena, sizeof *task_id);
-    Mesos__V1__ExecutorID *executor_id =
-        arena_alloc(arena, sizeof *executor_id);
-
-    mesos__v1__task_status__init(status);
-    mesos__v1__task_id__init(task_id);
-    mesos__v1__executor_id__init(executor_id);
-    task_id->value = update->task_id;
-    executor_id->value = p->executor_id;
-    status->task_id = task_id;
-    status->executor_id = executor_id;
-    status->state = (Mesos__V1__TaskState)update->state;
-    status->has_source = 1;
-    status->source = MESOS__V1__TASK_STATUS__SOURCE__SOURCE_EXECUTOR;
-    status->message = update->message;
-    status->has_reason = update->reason >= 0;
-    if (status->has_reason)
-        status->reason = (Mesos__V1__TaskStatus__Reason)update->reason;
-    status->has_timestamp = 1;
-    status->timestamp = (double)update->at_ms / 1000.0;
-    status->has_uuid = 1;
-    status->uuid.len = UUID_BYTES;
-    status->uuid.data = arena_memdup(arena, update->uuid.byte, UUID_BYTES);
-    return status;
-}
-
-static void send_call(struct executor_program *p, const call_t *call,
-                      exchange_id exchange, bool follow, struct effects *fx)
-{
-    struct http_header header[HEADERS_MAX];
-    uint32_t count = headers(p, header);
-    struct buf body = {0};
-
-    codec_encode(&call->base, MEDIA_PROTOBUF, &body);
-    if (follow)
-        effect_follow(fx, exchange, p->url, header, count, buf_bytes(&body));
-    else
-        effect_call(fx, exchange, p->url, header, count, buf_bytes(&body),
-                    UPDATE_TIMEOUT_MS);
-    buf_release(&body);
-}
-
-/* The task, while none of its updates was acknowledged. */
-static void add_unknown_task(const struct executor_program *p,
-                             Mesos__V1__Executor__Call__Subscribe *subscribe,
-                             struct arena *arena)
-{
-    ProtobufCMessage *task;
-    if (p->core.task == NULL || p->core.is_task_known)
-        return;
-    if (codec_decode(&mesos__v1__task_info__descriptor, "TaskInfo",
-                     MEDIA_PROTOBUF, blob_bytes(p->core.task), arena, &task,
-                     NULL) != 0)
-        return; /* it was decoded before, so this cannot be */
-    subscribe->unacknowledged_tasks =
-        arena_alloc(arena, sizeof *subscribe->unacknowledged_tasks);
-    subscribe->unacknowledged_tasks[0] = (Mesos__V1__TaskInfo *)task;
-    subscribe->n_unacknowledged_tasks = 1;
-}
-
-static void subscribe(struct executor_program *p, struct effects *fx)
-{
-    struct identity id;
-    call_t call = call_init(p, &id, MESOS__V1__EXECUTOR__CALL__TYPE__SUBSCRIBE);
-    Mesos__V1__Executor__Call__Subscribe message =
-        MESOS__V1__EXECUTOR__CALL__SUBSCRIBE__INIT;
-    Mesos__V1__Executor__Call__Update *update;
-    struct arena arena;
-    uint32_t n = p->core.updates.count;
-
-    arena_init(&arena);
-    message.unacknowledged_updates =
-        arena_zalloc(&arena, (n + 1) * sizeof(void *));
-    message.n_unacknowledged_updates = n;
-    for (uint32_t i = 0; i < n; i++) {
-        update = arena_alloc(&arena, sizeof *update);
-        mesos__v1__executor__call__update__init(update);
-        update->status = status_of(p, &p->core.updates.item[i], &arena);
-        message.unacknowledged_updates[i] = update;
-    }
-    add_unknown_task(p, &message, &arena);
-    call.subscribe = &message;
-    if (p->update != 0)
-        effect_hangup(fx, p->update);
-    p->update = 0;
-    p->follow = ++p->next_exchange;
-    send_call(p, &call, p->follow, true, fx);
-    arena_release(&arena);
-}
-
-static void send_update(struct executor_program *p,
-                        const struct thermos_update *update, struct effects *fx)
-{
-    struct identity id;
-    call_t call = call_init(p, &id, MESOS__V1__EXECUTOR__CALL__TYPE__UPDATE);
-    Mesos__V1__Executor__Call__Update message =
-        MESOS__V1__EXECUTOR__CALL__UPDATE__INIT;
-    struct arena arena;
-
-    arena_init(&arena);
-    message.status = status_of(p, update, &arena);
-    call.update = &message;
-    p->update = ++p->next_exchange;
-    p->update_number = update->number;
-    send_call(p, &call, p->update, false, fx);
-    arena_release(&arena);
-}
 
 /* --- from the core's effects to the shell's --- */
 
@@ -177,10 +19,10 @@ static void act(struct executor_program *p, const struct thermos_effect *todo,
 {
     switch (todo->act) {
     case THERMOS_SUBSCRIBE:
-        subscribe(p, fx);
+        executor_subscribe(p, fx);
         break;
     case THERMOS_REPORT:
-        send_update(p, todo->update, fx);
+        executor_send_update(p, todo->update, fx);
         break;
     case THERMOS_START_RUNNER: {
         struct bytes task = blob_bytes(p->core.task);
@@ -203,6 +45,25 @@ static void act(struct executor_program *p, const struct thermos_effect *todo,
     }
     case THERMOS_DESTROY:
         effect_act(fx, EXECUTOR_ACT_DESTROY, NULL, 0);
+        break;
+    case THERMOS_CHECK: {
+        struct executor_check check = {todo->number};
+        effect_act(fx, EXECUTOR_ACT_CHECK, &check, sizeof check);
+        break;
+    }
+    case THERMOS_STOP_CHECKS:
+        effect_act(fx, EXECUTOR_ACT_STOP_CHECKS, NULL, 0);
+        break;
+    case THERMOS_ANNOUNCE:
+        effect_act(fx, EXECUTOR_ACT_ANNOUNCE, NULL, 0);
+        break;
+    case THERMOS_TEAR: {
+        struct executor_tear tear = {todo->step};
+        effect_act(fx, EXECUTOR_ACT_TEAR, &tear, sizeof tear);
+        break;
+    }
+    case THERMOS_MEASURE:
+        effect_act(fx, EXECUTOR_ACT_MEASURE, NULL, 0);
         break;
     case THERMOS_STOP:
         effect_stop(fx, todo->status);
@@ -270,9 +131,12 @@ static void on_launch(struct executor_program *p,
                       struct effects *fx)
 {
     struct buf packed = {0};
+    struct thermos_care care;
     codec_encode(&task->base, MEDIA_PROTOBUF, &packed);
     struct blob *blob = blob_new(buf_bytes(&packed));
     buf_release(&packed);
+    task_care_rules(blob_bytes(blob), &care);
+    care.disk_interval_ms = p->disk_interval_ms;
     step(p,
          &(struct thermos_input){
              .kind = THERMOS_IN_LAUNCH,
@@ -281,7 +145,8 @@ static void on_launch(struct executor_program *p,
              .grace_ms = own_grace_ms(task),
              .limit_ms = task->max_completion_time != NULL
                              ? task->max_completion_time->nanoseconds / 1000000
-                             : 0},
+                             : 0,
+             .care = &care},
          now_ms, fx);
     blob_unref(blob);
 }
@@ -469,6 +334,20 @@ static void on_ended(struct executor_program *p,
     free(text);
 }
 
+static void on_checked(struct executor_program *p,
+                       const struct executor_checked *checked, int64_t now_ms,
+                       struct effects *fx)
+{
+    char *text = xstrndup((const char *)checked->text.data, checked->text.size);
+    step(p,
+         &(struct thermos_input){.kind = THERMOS_IN_CHECKED,
+                                 .number = checked->number,
+                                 .ok = checked->ok,
+                                 .text = text},
+         now_ms, fx);
+    free(text);
+}
+
 static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
                     struct effects *fx)
 {
@@ -488,6 +367,29 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
     case EXECUTOR_FACT_RUNNER_DIED: {
         const struct executor_runner_died *died = data;
         runner_died(p, died->wait_status, now_ms, fx);
+        break;
+    }
+    case EXECUTOR_FACT_CHECKED:
+        on_checked(p, data, now_ms, fx);
+        break;
+    case EXECUTOR_FACT_TORN: {
+        const struct executor_torn *torn = data;
+        step(p,
+             &(struct thermos_input){
+                 .kind = THERMOS_IN_TORN, .step = torn->step, .ok = torn->ok},
+             now_ms, fx);
+        break;
+    }
+    case EXECUTOR_FACT_ANNOUNCED:
+        step(p, &(struct thermos_input){.kind = THERMOS_IN_ANNOUNCED}, now_ms,
+             fx);
+        break;
+    case EXECUTOR_FACT_MEASURED: {
+        const struct executor_measured *measured = data;
+        step(p,
+             &(struct thermos_input){.kind = THERMOS_IN_MEASURED,
+                                     .bytes = measured->bytes},
+             now_ms, fx);
         break;
     }
     }
@@ -530,6 +432,9 @@ struct executor_program *executor_program_new(
     p->url = buf_take(&url);
     p->framework_id = xstrdup(options->framework_id);
     p->executor_id = xstrdup(options->executor_id);
+    p->disk_interval_ms = options->disk_interval_ms > 0
+                              ? options->disk_interval_ms
+                              : EXECUTOR_DISK_INTERVAL_MS;
     if (options->token != NULL) {
         buf_addf(&authorization, "Bearer %s", options->token);
         p->authorization = buf_take(&authorization);

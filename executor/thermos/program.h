@@ -14,15 +14,29 @@ struct executor_options {
     int64_t recovery_timeout_ms; /* 0: not checkpointing */
     int64_t backoff_max_ms;
     int64_t shutdown_grace_ms;
+    int64_t disk_interval_ms; /* between looks at the sandbox; 0: the default */
     uint64_t seed;
 };
+
+enum { EXECUTOR_DISK_INTERVAL_MS = 60000 };
 
 /* What only a shell can do (EFFECT_ACT). */
 enum executor_act {
     EXECUTOR_ACT_START_RUNNER, /* struct executor_start */
     EXECUTOR_ACT_KILL_TASK,    /* struct executor_kill */
     EXECUTOR_ACT_TELL_LINK,    /* struct executor_tell_link */
-    EXECUTOR_ACT_DESTROY       /* SIGKILL to the runner and everything below */
+    EXECUTOR_ACT_DESTROY,      /* SIGKILL to the runner and everything below */
+    EXECUTOR_ACT_CHECK,        /* struct executor_check */
+    EXECUTOR_ACT_STOP_CHECKS,  /* drop the one under way */
+    EXECUTOR_ACT_ANNOUNCE,     /* and keep it so; ANNOUNCED once it is */
+    EXECUTOR_ACT_TEAR,         /* struct executor_tear; answered by TORN */
+    EXECUTOR_ACT_MEASURE       /* the sandbox; answered by MEASURED */
+};
+struct executor_check {
+    uint64_t number; /* from 1 */
+};
+struct executor_tear {
+    enum teardown_step step; /* LEAVING, QUITTING or ABORTING */
 };
 struct executor_start {
     struct bytes
@@ -39,9 +53,25 @@ struct executor_tell_link {
 /* What a shell tells (on_fact). A runner's death is always told; its ENDED
  * before it, when it came. */
 enum executor_fact {
-    EXECUTOR_FACT_RUNNING,    /* struct executor_running */
-    EXECUTOR_FACT_ENDED,      /* struct executor_ended */
-    EXECUTOR_FACT_RUNNER_DIED /* struct executor_runner_died */
+    EXECUTOR_FACT_RUNNING,     /* struct executor_running */
+    EXECUTOR_FACT_ENDED,       /* struct executor_ended */
+    EXECUTOR_FACT_RUNNER_DIED, /* struct executor_runner_died */
+    EXECUTOR_FACT_CHECKED,     /* struct executor_checked */
+    EXECUTOR_FACT_TORN,        /* struct executor_torn */
+    EXECUTOR_FACT_ANNOUNCED,
+    EXECUTOR_FACT_MEASURED /* struct executor_measured */
+};
+struct executor_checked {
+    uint64_t number; /* the act's */
+    bool ok;
+    struct bytes text; /* what is wrong */
+};
+struct executor_torn {
+    enum teardown_step step; /* the act's */
+    bool ok;                 /* a POST: it was answered */
+};
+struct executor_measured {
+    int64_t bytes; /* -1: could not be seen */
 };
 struct executor_running {
     int64_t grace_ms; /* the task's finalization_wait */

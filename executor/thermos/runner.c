@@ -349,19 +349,26 @@ static void open_signals(struct runner *r)
     r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+void runner_host(const char *sandbox, const char *user, const char *home,
+                 struct task_host *out)
+{
+    bool has_bash = access("/bin/bash", X_OK) == 0;
+    user = user ? user : getenv("USER");
+    home = home ? home : getenv("HOME");
+    *out = (struct task_host){.sandbox = sandbox,
+                              .hostname = runner_hostname(),
+                              .user = user ? user : "nobody",
+                              .home = home ? home : sandbox,
+                              .environ = (const char *const *)environ,
+                              .shell = has_bash ? "/bin/bash" : "/bin/sh",
+                              .is_bash = has_bash};
+}
+
 static int read_config(struct runner *r, struct err *err)
 {
     const struct runner_options *options = r->options;
-    const char *user = options->user ? options->user : getenv("USER");
-    const char *home = options->home ? options->home : getenv("HOME");
-    bool has_bash = access("/bin/bash", X_OK) == 0;
-    struct task_host host = {.sandbox = options->sandbox,
-                             .hostname = runner_hostname(),
-                             .user = user ? user : "nobody",
-                             .home = home ? home : options->sandbox,
-                             .environ = (const char *const *)environ,
-                             .shell = has_bash ? "/bin/bash" : "/bin/sh",
-                             .is_bash = has_bash};
+    struct task_host host;
+    runner_host(options->sandbox, options->user, options->home, &host);
     int rc =
         options->is_assigned
             ? task_config_from_assigned(options->task, &host, &r->config, err)

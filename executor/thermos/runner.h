@@ -11,9 +11,10 @@
 #pragma once
 #include "base/bytes.h"
 #include "base/err.h"
+#include "executor/thermos/control.h"
 #include "executor/thermos/core/task_run.h"
 #include "executor/thermos/core/thermos.h"
-#include "executor/thermos/control.h"
+#include "executor/thermos/task_config.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -57,5 +58,8 @@ struct runner_options {
 /* Runs the task to its end. 0: SUCCESS, 1: it ended otherwise, 3: it could not
  * be run as it is. */
 int runner_main(const struct runner_options *options);
+/* What this machine gives to a task; user and home NULL: the caller's. */
+void runner_host(const char *sandbox, const char *user, const char *home,
+                 struct task_host *out);
 /* The name of the machine as the kernel has it. */
 const char *runner_hostname(void);

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/substitute.h"
 #include "executor/thermos/core/thermos.h"
+#include "executor/thermos/task_environment.h"
 #include "mesos/v1/mesos.pb-c.h"
 #include "wire/codec.h"
 
@@ -10,78 +11,6 @@
 #include <string.h>
 
 typedef Perigee__AssignedTask assigned_task;
-
-/* --- environment --- */
-
-struct environment {
-    struct arena *arena;
-    const char **item; /* NAME=value, NULL-terminated */
-    uint32_t count, capacity;
-};
-
-static void environment_init(struct environment *env, struct arena *arena,
-                             size_t capacity)
-{
-    if (capacity > TASK_ENV_MAX)
-        capacity = TASK_ENV_MAX;
-    *env = (struct environment){.arena = arena, .capacity = (uint32_t)capacity};
-    /* One more for BASH_ENV (child.c), one for the end. */
-    env->item = arena_zalloc(arena, (capacity + 2) * sizeof *env->item);
-}
-
-/* A later value of a name replaces an earlier one. */
-static int environment_put(struct environment *env, const char *name,
-                           const char *value, struct err *err)
-{
-    size_t size = strlen(name);
-    if (size == 0 || strchr(name, '=') != NULL)
-        return err_set(
-            err, ERR_INVALID,
-            "environment variable '%.100s': want a name without =", name);
-    const char *item = arena_printf(env->arena, "%s=%s", name, value);
-    for (uint32_t i = 0; i < env->count; i++)
-        if (strncmp(env->item[i], item, size + 1) == 0) {
-            env->item[i] = item;
-            return 0;
-        }
-    if (env->count == env->capacity)
-        return err_set(err, ERR_LIMIT, "environment: at most %d variables",
-                       TASK_ENV_MAX);
-    env->item[env->count++] = item;
-    return 0;
-}
-
-static size_t inherited_count(const struct task_host *host)
-{
-    size_t n = 0;
-    while (host->environ[n] != NULL)
-        n++;
-    return n;
-}
-
-static const char *inherited(const struct task_host *host, const char *name)
-{
-    size_t size = strlen(name);
-    for (const char *const *item = host->environ; *item != NULL; item++)
-        if (strncmp(*item, name, size) == 0 && (*item)[size] == '=')
-            return *item + size + 1;
-    return NULL;
-}
-
-static int environment_inherit(struct environment *env,
-                               const struct task_host *host, struct err *err)
-{
-    for (const char *const *item = host->environ; *item != NULL; item++) {
-        const char *equals = strchr(*item, '=');
-        if (equals == NULL || equals == *item)
-            continue;
-        char *name = arena_strndup(env->arena, *item, (size_t)(equals - *item));
-        int rc = environment_put(env, name, equals + 1, err);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
 
 /* --- an assigned task --- */
 
@@ -133,7 +62,8 @@ static void bind_env(struct builder *b, const Perigee__Process *process)
 {
     struct arena *arena = &b->config->arena;
     const Perigee__Job *job = b->task->job;
-    size_t most = process->n_env + job->n_env + inherited_count(b->host);
+    size_t most =
+        process->n_env + job->n_env + environment_inherited_count(b->host);
     struct binding *env = arena_zalloc(arena, (most + 1) * sizeof *env);
     uint32_t n = bind_env_of(env, process->env, process->n_env);
     n += bind_env_of(env + n, job->env, job->n_env);
@@ -172,7 +102,7 @@ static int put_variables(struct builder *b, struct environment *env,
 static int build_environment(struct builder *b, const Perigee__Process *process,
                              struct environment *env, struct err *err)
 {
-    const char *path = inherited(b->host, "PATH");
+    const char *path = environment_inherited(b->host, "PATH");
     const char *const base[][2] = {
         {"HOME", b->host->home},
         {"USER", b->host->user},
@@ -240,6 +170,15 @@ static int check_name(const struct task_config *config, uint32_t at,
     return 0;
 }
 
+static const char *const *shell_argv(struct builder *b, const char *cmdline)
+{
+    const char **argv = arena_zalloc(&b->config->arena, 4 * sizeof *argv);
+    argv[0] = b->host->shell;
+    argv[1] = "-c";
+    argv[2] = cmdline;
+    return argv;
+}
+
 static int build_process(struct builder *b, uint32_t at, struct err *err)
 {
     const Perigee__Process *from = b->task->job->task->processes[at];
@@ -264,12 +203,8 @@ static int build_process(struct builder *b, uint32_t at, struct err *err)
         build_environment(b, from, &env, err) != 0 ||
         build_log(from->logger, &process->log, err) != 0)
         return err_wrap(err, "process '%s'", process->name);
-    const char **argv = arena_zalloc(&b->config->arena, 4 * sizeof *argv);
-    argv[0] = b->host->shell;
-    argv[1] = "-c";
-    argv[2] = cmdline;
     process->path = b->host->shell;
-    process->argv = argv;
+    process->argv = shell_argv(b, cmdline);
     process->envp = env.item;
     return 0;
 }
@@ -437,6 +372,47 @@ static int decode_assigned(struct bytes bytes, const struct task_host *host,
     return build_assigned(&b, err);
 }
 
+/* --- what surrounds the processes --- */
+
+static struct builder surroundings(struct task_config *scratch,
+                                   const Perigee__AssignedTask *task,
+                                   const struct task_host *host)
+{
+    static const Perigee__Process none = PERIGEE__PROCESS__INIT;
+    struct builder b = {.task = task, .host = host, .config = scratch};
+    scratch->task_id = task->task_id ? task->task_id : "";
+    bind_names(&b);
+    bind_env(&b, &none);
+    return b;
+}
+
+int task_config_text(struct task_config *scratch,
+                     const Perigee__AssignedTask *task,
+                     const struct task_host *host, const char *text,
+                     const char **out, struct err *err)
+{
+    struct builder b = surroundings(scratch, task, host);
+    return substituted(&b, text, out, err);
+}
+
+int task_config_command(struct task_config *scratch,
+                        const Perigee__AssignedTask *task,
+                        const struct task_host *host, const char *cmdline,
+                        struct process_config *out, struct err *err)
+{
+    static const Perigee__Process none = PERIGEE__PROCESS__INIT;
+    struct builder b = surroundings(scratch, task, host);
+    struct environment env;
+    int rc = substituted(&b, cmdline, &cmdline, err);
+    if (rc == 0)
+        rc = build_environment(&b, &none, &env, err);
+    if (rc == 0)
+        *out = (struct process_config){.path = host->shell,
+                                       .argv = shell_argv(&b, cmdline),
+                                       .envp = env.item};
+    return rc;
+}
+
 /* --- a plain command --- */
 
 static const char *const *command_argv(const Mesos__V1__CommandInfo *command,
@@ -469,7 +445,8 @@ static int build_command(const Mesos__V1__CommandInfo *command,
         return err_set(err, ERR_INVALID, "command: want a value");
     const Mesos__V1__Environment *given = command->environment;
     environment_init(&env, arena,
-                     inherited_count(host) + (given ? given->n_variables : 0));
+                     environment_inherited_count(host) +
+                         (given ? given->n_variables : 0));
     if ((rc = environment_inherit(&env, host, err)) != 0)
         return rc;
     for (size_t i = 0; given != NULL && i < given->n_variables && rc == 0; i++)

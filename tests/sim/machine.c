@@ -1,4 +1,5 @@
 #include "tests/sim/machine.h"
+#include "tests/sim/care.h"
 #include "tests/sim/cluster.h"
 
 #include "agent/acts.h"
@@ -252,7 +253,7 @@ static void executor_act(struct node *node, uint32_t kind, const void *data)
 {
     struct container *c = node->context;
 
-    switch ((enum executor_act)kind) {
+    switch (kind) {
     case EXECUTOR_ACT_START_RUNNER:
         start_runner(c, data);
         break;
@@ -268,6 +269,8 @@ static void executor_act(struct node *node, uint32_t kind, const void *data)
         if (c->is_runner_alive)
             runner_dies(c);
         break;
+    default:
+        care_act(c, kind, data);
     }
 }
 

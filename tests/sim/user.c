@@ -167,6 +167,24 @@ static Perigee__TaskConfig *task_message(const struct user_job *job,
     return task;
 }
 
+/* A port that is served is one that can be asked: now and then it is. */
+static void add_care(Perigee__Job *message, struct arena *arena)
+{
+    NEW(arena, Perigee__HealthCheck, health, PERIGEE__HEALTH_CHECK__INIT);
+    NEW(arena, Perigee__TcpCheck, tcp, PERIGEE__TCP_CHECK__INIT);
+    NEW(arena, Perigee__Lifecycle, lifecycle, PERIGEE__LIFECYCLE__INIT);
+
+    tcp->port = lifecycle->port = (char *)"http";
+    health->tcp = tcp;
+    health->has_initial_interval_ms = health->has_interval_ms = 1;
+    health->initial_interval_ms = 5000;
+    health->interval_ms = 3000;
+    health->has_max_consecutive_failures = 1;
+    health->max_consecutive_failures = 1;
+    message->health_check = health;
+    message->lifecycle = lifecycle;
+}
+
 static Perigee__Job *job_message(const struct user *u,
                                  const struct user_job *job, uint32_t instances,
                                  uint32_t version, struct arena *arena)
@@ -195,6 +213,8 @@ static Perigee__Job *job_message(const struct user *u,
     if (job->wants_port) {
         message->n_port_names = 1;
         message->port_names = list_of(arena, (void *)"http");
+        if (job->is_service)
+            add_care(message, arena);
     }
     return message;
 }

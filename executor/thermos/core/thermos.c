@@ -1,6 +1,6 @@
 /* See thermos.h. Every input changes the state; settle() then makes whatever
  * the state calls for: a subscription, a report, a runner, the end. */
-#include "executor/thermos/core/thermos.h"
+#include "executor/thermos/core/thermos_parts.h"
 
 #include "base/alloc.h"
 
@@ -9,12 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    REASON_NONE = -1,
-    REASON_MAX_COMPLETION_TIME_REACHED = 33, /* mesos.v1.TaskStatus.Reason */
-    BACKOFF_FIRST_MS = 50,
-    SEND_RETRY_MS = 500
-};
+enum { BACKOFF_FIRST_MS = 50, SEND_RETRY_MS = 500 };
 
 bool thermos_state_is_terminal(enum thermos_state state)
 {
@@ -26,12 +21,11 @@ void thermos_init(struct thermos *t, const struct thermos_options *options)
 {
     *t = (struct thermos){.options = *options,
                           .state = THERMOS_NONE,
-                          .limit_ms = INT64_MAX,
-                          .kill_ms = INT64_MAX,
                           .linger_ms = INT64_MAX,
                           .give_up_ms = INT64_MAX,
                           .next_number = 1};
     rng_seed(&t->rng, options->seed);
+    thermos_task_init(t);
 }
 
 static void update_release(struct thermos_update *update)
@@ -47,25 +41,23 @@ void thermos_release(struct thermos *t)
     vec_free(&t->updates);
     blob_unref(t->task);
     free(t->task_id);
+    free(t->cause_text);
     *t = (struct thermos){0};
 }
 
 /* --- effects --- */
 
-static struct thermos_effect *add(struct thermos_effects *fx,
-                                  enum thermos_act act)
+struct thermos_effect *thermos_add(struct thermos_effects *fx,
+                                   enum thermos_act act)
 {
     struct thermos_effect *effect = vec_add(&fx->list);
     *effect = (struct thermos_effect){.act = act};
     return effect;
 }
 
-static void say(struct thermos_effects *fx, int level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void say(struct thermos_effects *fx, int level, const char *format, ...)
+void thermos_say(struct thermos_effects *fx, int level, const char *format, ...)
 {
-    struct thermos_effect *effect = add(fx, THERMOS_LOG);
+    struct thermos_effect *effect = thermos_add(fx, THERMOS_LOG);
     va_list args;
     effect->level = level;
     va_start(args, format);
@@ -73,9 +65,18 @@ static void say(struct thermos_effects *fx, int level, const char *format, ...)
     va_end(args);
 }
 
-static void report_of(struct thermos *t, const char *task_id,
-                      enum thermos_state state, const char *message, int reason,
-                      int64_t now_ms)
+/* What is known of the task's health when it enters the state. */
+static int healthy(const struct thermos *t, enum thermos_state state)
+{
+    if (!t->care.has_health || t->health.attempts == 0 ||
+        state == THERMOS_STARTING)
+        return -1;
+    return t->health.failures == 0;
+}
+
+void thermos_report_of(struct thermos *t, const char *task_id,
+                       enum thermos_state state, const char *message,
+                       int reason, int64_t now_ms)
 {
     if (t->updates.count == THERMOS_UPDATES_MAX)
         return; /* refused tasks beyond the bound; ours are at most four */
@@ -88,138 +89,13 @@ static void report_of(struct thermos *t, const char *task_id,
                        ? xstrndup(message, THERMOS_MESSAGE_MAX)
                        : NULL,
         .reason = reason,
+        .healthy = task_id == t->task_id ? healthy(t, state) : -1,
         .at_ms = now_ms};
 }
 
-/* The task entered a state: remember it and tell the agent. */
-static void report(struct thermos *t, enum thermos_state state,
-                   const char *message, int reason, int64_t now_ms)
+bool thermos_is_active(const struct thermos *t)
 {
-    assert(!thermos_state_is_terminal(t->state));
-    t->state = state;
-    report_of(t, t->task_id, state, message, reason, now_ms);
-    if (thermos_state_is_terminal(state))
-        t->linger_ms = now_ms + THERMOS_LINGER_MS;
-}
-
-static void start_runner(struct thermos *t, struct thermos_effects *fx)
-{
-    add(fx, THERMOS_START_RUNNER)->take_over = t->runners > 0;
-    t->runners++;
-    t->is_runner_alive = true;
-    t->has_taken_over = false;
-}
-
-/* Should this executor die while the agent sees it, the agent ends the task and
- * the runner must not go on; with the agent away it may, until the agent's
- * patience with us is over. */
-static void tell_link(const struct thermos *t, struct thermos_effects *fx)
-{
-    if (t->is_runner_alive)
-        add(fx, THERMOS_TELL_LINK)->until_ms =
-            t->link == THERMOS_UP ? 0 : t->give_up_ms;
-}
-
-/* --- the task --- */
-
-static void end_task(struct thermos *t, enum thermos_state state,
-                     const char *message, int64_t now_ms)
-{
-    int reason = REASON_NONE;
-    if (t->is_over_time) {
-        state = THERMOS_FAILED;
-        reason = REASON_MAX_COMPLETION_TIME_REACHED;
-    } else if (t->is_killed) {
-        state = THERMOS_KILLED;
-    }
-    report(t, state, message, reason, now_ms);
-}
-
-/* End the task within grace_ms; a later kill can only shorten. */
-static void kill_task(struct thermos *t, int64_t grace_ms, int64_t now_ms,
-                      struct thermos_effects *fx)
-{
-    int64_t deadline_ms = now_ms + grace_ms;
-    if (t->state == THERMOS_NONE || thermos_state_is_terminal(t->state) ||
-        deadline_ms >= t->kill_ms)
-        return;
-    t->kill_ms = deadline_ms;
-    add(fx, THERMOS_KILL_TASK)->grace_ms = grace_ms;
-    if (t->has_killing_state && t->state != THERMOS_KILLING)
-        report(t, THERMOS_KILLING, NULL, REASON_NONE, now_ms);
-}
-
-static void on_launch(struct thermos *t, const struct thermos_input *input,
-                      int64_t now_ms, struct thermos_effects *fx)
-{
-    char text[512];
-    if (t->task != NULL) {
-        if (strcmp(t->task_id, input->task_id) == 0)
-            return; /* told twice */
-        (void)snprintf(text, sizeof text,
-                       "this executor runs one task, and has '%.255s' already",
-                       t->task_id);
-        report_of(t, input->task_id, THERMOS_FAILED, text, REASON_NONE, now_ms);
-        return;
-    }
-    t->task = blob_ref(input->task);
-    t->task_id = xstrdup(input->task_id);
-    t->is_grace_told = input->grace_ms < 0;
-    t->grace_ms =
-        t->is_grace_told ? THERMOS_ASSIGNED_GRACE_MS : input->grace_ms;
-    if (input->limit_ms > 0)
-        t->limit_ms = now_ms + input->limit_ms;
-    report(t, THERMOS_STARTING, NULL, REASON_NONE, now_ms);
-    start_runner(t, fx);
-    tell_link(t, fx);
-}
-
-static void on_kill(struct thermos *t, const struct thermos_input *input,
-                    int64_t now_ms, struct thermos_effects *fx)
-{
-    if (t->task == NULL || strcmp(t->task_id, input->task_id) != 0) {
-        say(fx, 1, "kill_ignored reason=\"not our task\"");
-        return;
-    }
-    t->is_killed = true;
-    kill_task(t, input->grace_ms >= 0 ? input->grace_ms : t->grace_ms, now_ms,
-              fx);
-}
-
-static void shut_down(struct thermos *t, int64_t grace_ms, int64_t now_ms,
-                      struct thermos_effects *fx)
-{
-    t->is_shut_down = true;
-    t->is_killed = true;
-    kill_task(t, grace_ms < t->grace_ms ? grace_ms : t->grace_ms, now_ms, fx);
-}
-
-static void on_runner_died(struct thermos *t, const char *why, int64_t now_ms,
-                           struct thermos_effects *fx)
-{
-    char text[512];
-
-    t->is_runner_alive = false;
-    if (thermos_state_is_terminal(t->state))
-        return;
-    t->failed_takeovers = t->has_taken_over ? 0 : t->failed_takeovers + 1;
-    if (t->failed_takeovers < THERMOS_TAKEOVERS_MAX &&
-        t->runners < THERMOS_RUNNERS_MAX) {
-        say(fx, 1, "runner_died reason=\"%.100s\" restarting", why);
-        start_runner(t, fx);
-        tell_link(t, fx);
-        if (t->kill_ms != INT64_MAX)
-            add(fx, THERMOS_KILL_TASK)->grace_ms =
-                t->kill_ms > now_ms ? t->kill_ms - now_ms : 0;
-        return;
-    }
-    add(fx, THERMOS_DESTROY);
-    (void)snprintf(text, sizeof text,
-                   "the runner of this task died and could not be replaced "
-                   "after %u attempts: it %.200s",
-                   t->runners, why);
-    t->is_killed = true;
-    end_task(t, THERMOS_KILLED, text, now_ms);
+    return t->state != THERMOS_NONE && !thermos_state_is_terminal(t->state);
 }
 
 /* --- the agent --- */
@@ -234,7 +110,7 @@ static void on_subscribed(struct thermos *t, const struct thermos_input *input,
     t->has_killing_state = input->has_killing_state;
     for (uint32_t i = 0; i < t->updates.count; i++)
         t->updates.item[i].resend_ms = now_ms + THERMOS_RESEND_MS;
-    tell_link(t, fx);
+    thermos_tell_link(t, fx);
 }
 
 static void on_link_lost(struct thermos *t, const char *why, int64_t now_ms,
@@ -257,8 +133,9 @@ static void on_link_lost(struct thermos *t, const char *why, int64_t now_ms,
         t->attempts++;
     t->retry_ms =
         now_ms + 1 + (int64_t)rng_below(&t->rng, (uint64_t)most_ms + 1);
-    say(fx, was_up ? 1 : 3, "agent_lost reason=\"%.120s\" retrying", why);
-    tell_link(t, fx);
+    thermos_say(fx, was_up ? 1 : 3, "agent_lost reason=\"%.120s\" retrying",
+                why);
+    thermos_tell_link(t, fx);
 }
 
 static void subscribe(struct thermos *t, struct thermos_effects *fx)
@@ -267,7 +144,7 @@ static void subscribe(struct thermos *t, struct thermos_effects *fx)
     for (uint32_t i = 0; i < t->updates.count; i++)
         t->updates.item[i].is_sent = true; /* they go with it */
     t->in_flight = 0;
-    add(fx, THERMOS_SUBSCRIBE);
+    thermos_add(fx, THERMOS_SUBSCRIBE);
 }
 
 static void on_acknowledged(struct thermos *t, const struct uuid *uuid)
@@ -313,7 +190,7 @@ static void send_next(struct thermos *t, int64_t now_ms,
         if (update->is_sent && now_ms < update->resend_ms)
             continue;
         t->in_flight = update->number;
-        add(fx, THERMOS_REPORT)->update = update;
+        thermos_add(fx, THERMOS_REPORT)->update = update;
         return;
     }
 }
@@ -323,23 +200,11 @@ static void send_next(struct thermos *t, int64_t now_ms,
 static void on_time(struct thermos *t, int64_t now_ms,
                     struct thermos_effects *fx)
 {
-    bool is_active =
-        t->state != THERMOS_NONE && !thermos_state_is_terminal(t->state);
-
     if (t->link == THERMOS_DOWN && now_ms >= t->retry_ms)
         subscribe(t, fx);
-    if (is_active && now_ms >= t->limit_ms && !t->is_over_time) {
-        t->is_over_time = !t->is_killed;
-        kill_task(t, t->grace_ms, now_ms, fx);
-    }
     if (now_ms >= t->give_up_ms && !t->is_shut_down)
-        shut_down(t, t->options.shutdown_grace_ms, now_ms, fx);
-    if (is_active && t->kill_ms != INT64_MAX &&
-        now_ms >= t->kill_ms + THERMOS_KILL_SLACK_MS) {
-        add(fx, THERMOS_DESTROY);
-        end_task(t, THERMOS_KILLED, "killed; the runner did not report in time",
-                 now_ms);
-    }
+        thermos_task_shut_down(t, now_ms, fx);
+    thermos_task_time(t, now_ms, fx);
 }
 
 static bool is_done(const struct thermos *t, int64_t now_ms)
@@ -362,7 +227,7 @@ static void settle(struct thermos *t, int64_t now_ms,
     if (!is_done(t, now_ms))
         return;
     t->is_stopped = true;
-    add(fx, THERMOS_STOP)->status = t->updates.count == 0 ? 0 : 1;
+    thermos_add(fx, THERMOS_STOP)->status = t->updates.count == 0 ? 0 : 1;
 }
 
 void thermos_begin(struct thermos *t, int64_t now_ms,
@@ -382,20 +247,20 @@ void thermos_step(struct thermos *t, const struct thermos_input *input,
         on_subscribed(t, input, now_ms, fx);
         break;
     case THERMOS_IN_LAUNCH:
-        on_launch(t, input, now_ms, fx);
+        thermos_task_launch(t, input, now_ms, fx);
         break;
     case THERMOS_IN_REFUSE:
-        report_of(t, input->task_id, THERMOS_FAILED, input->text, REASON_NONE,
-                  now_ms);
+        thermos_report_of(t, input->task_id, THERMOS_FAILED, input->text,
+                          THERMOS_REASON_NONE, now_ms);
         break;
     case THERMOS_IN_KILL:
-        on_kill(t, input, now_ms, fx);
+        thermos_task_kill(t, input, now_ms, fx);
         break;
     case THERMOS_IN_ACKNOWLEDGED:
         on_acknowledged(t, &input->uuid);
         break;
     case THERMOS_IN_SHUTDOWN:
-        shut_down(t, t->options.shutdown_grace_ms, now_ms, fx);
+        thermos_task_shut_down(t, now_ms, fx);
         break;
     case THERMOS_IN_LINK_LOST:
         on_link_lost(t, input->text, now_ms, fx);
@@ -404,18 +269,25 @@ void thermos_step(struct thermos *t, const struct thermos_input *input,
         on_update_done(t, input, now_ms);
         break;
     case THERMOS_IN_TASK_RUNNING:
-        t->has_taken_over = true;
-        if (t->is_grace_told)
-            t->grace_ms = input->grace_ms;
-        if (t->state == THERMOS_STARTING)
-            report(t, THERMOS_RUNNING, NULL, REASON_NONE, now_ms);
+        thermos_task_running(t, input->grace_ms, now_ms, fx);
         break;
     case THERMOS_IN_TASK_ENDED:
-        if (!thermos_state_is_terminal(t->state) && t->state != THERMOS_NONE)
-            end_task(t, input->state, input->text, now_ms);
+        thermos_task_ended(t, input->state, input->text, now_ms, fx);
         break;
     case THERMOS_IN_RUNNER_DIED:
-        on_runner_died(t, input->text, now_ms, fx);
+        thermos_runner_died(t, input->text, now_ms, fx);
+        break;
+    case THERMOS_IN_CHECKED:
+        thermos_task_checked(t, input, now_ms, fx);
+        break;
+    case THERMOS_IN_TORN:
+        thermos_task_torn(t, input, now_ms);
+        break;
+    case THERMOS_IN_ANNOUNCED:
+        t->announced_ms = INT64_MAX;
+        break;
+    case THERMOS_IN_MEASURED:
+        thermos_task_measured(t, input->bytes, now_ms, fx);
         break;
     case THERMOS_IN_TIME:
         break;
@@ -445,19 +317,14 @@ static int64_t next_send_ms(const struct thermos *t)
 int64_t thermos_next_ms(const struct thermos *t)
 {
     int64_t next_ms = next_send_ms(t);
-    bool is_active =
-        t->state != THERMOS_NONE && !thermos_state_is_terminal(t->state);
 
     if (t->is_stopped)
         return INT64_MAX;
+    next_ms = earlier(next_ms, thermos_task_next_ms(t));
     if (t->link == THERMOS_DOWN)
         next_ms = earlier(next_ms, t->retry_ms);
     if (!t->is_shut_down || thermos_state_is_terminal(t->state))
         next_ms = earlier(next_ms, t->give_up_ms);
-    if (is_active && !t->is_over_time && !t->is_killed)
-        next_ms = earlier(next_ms, t->limit_ms);
-    if (is_active && t->kill_ms != INT64_MAX)
-        next_ms = earlier(next_ms, t->kill_ms + THERMOS_KILL_SLACK_MS);
     if (t->link == THERMOS_UP)
         next_ms = earlier(next_ms, t->linger_ms);
     return next_ms;
@@ -479,4 +346,5 @@ void thermos_check(const struct thermos *t)
     }
     if (thermos_state_is_terminal(t->state))
         assert(t->linger_ms != INT64_MAX);
+    thermos_task_check(t);
 }

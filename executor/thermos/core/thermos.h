@@ -10,6 +10,11 @@
  * The agent may be away for recovery_timeout_ms; then the task is ended. With
  * recovery_timeout_ms 0 (no checkpointing) it is ended at once.
  *
+ * A task with a health check is RUNNING only when it is healthy (health.h); one
+ * that is announced is so from then on. To end a task is first to tear it down
+ * (teardown.h), then to let the runner kill it. The first cause to end it is
+ * the one that its final state tells.
+ *
  * A runner that dies is started again; the new one takes over what lives. When
  * TAKEOVERS_MAX in a row die before they took over, everything is destroyed
  * and the task is KILLED. */
@@ -18,6 +23,8 @@
 #include "base/id.h"
 #include "base/rng.h"
 #include "base/vec.h"
+#include "executor/thermos/core/health.h"
+#include "executor/thermos/core/teardown.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,6 +53,24 @@ enum thermos_state { /* numbers are mesos.v1.TaskState's */
 
 enum thermos_link { THERMOS_DOWN, THERMOS_OPENING, THERMOS_UP };
 
+/* What an executor does for a task besides running it. Zeroes: nothing. */
+struct thermos_care {
+    bool has_health;
+    struct health_rule health;
+    struct teardown_rule teardown;
+    int64_t announce_ms;      /* to reach those who take announcements */
+    int64_t disk_bytes;       /* most that the sandbox may hold; 0: no limit */
+    int64_t disk_interval_ms; /* how often to look */
+};
+
+/* Why a task is being ended: the first cause counts. */
+enum thermos_cause {
+    THERMOS_CAUSE_NONE, /* it ends by itself, if at all */
+    THERMOS_CAUSE_KILL,
+    THERMOS_CAUSE_TIME,   /* max_completion_time */
+    THERMOS_CAUSE_FAILURE /* of its health, its disk, its announcement */
+};
+
 struct thermos_options {
     const char *framework_id, *executor_id; /* borrowed for the life */
     int64_t recovery_timeout_ms;            /* 0: not checkpointing */
@@ -61,6 +86,7 @@ struct thermos_update {
     enum thermos_state state;
     char *message; /* owned, NULL when there is nothing to say */
     int reason;    /* mesos.v1.TaskStatus.Reason, -1 for none */
+    int healthy;   /* 1, 0; -1: nobody asked */
     int64_t at_ms;
     bool is_sent; /* the agent answered it, or got it with SUBSCRIBE */
     int64_t resend_ms;
@@ -69,7 +95,7 @@ struct thermos_update {
 enum thermos_input_kind {
     THERMOS_IN_SUBSCRIBED,   /* has_killing_state */
     THERMOS_IN_LAUNCH,       /* task_id, task, grace_ms (-1: the runner will
-                                tell), limit_ms */
+                                tell), limit_ms, care */
     THERMOS_IN_REFUSE,       /* task_id, text: a task that cannot be run here */
     THERMOS_IN_KILL,         /* task_id, grace_ms (-1: the task's own) */
     THERMOS_IN_ACKNOWLEDGED, /* uuid */
@@ -79,6 +105,10 @@ enum thermos_input_kind {
     THERMOS_IN_TASK_RUNNING, /* grace_ms, for a launch with -1 */
     THERMOS_IN_TASK_ENDED,   /* state, text */
     THERMOS_IN_RUNNER_DIED,  /* text */
+    THERMOS_IN_CHECKED,      /* number, ok, text: of a health check */
+    THERMOS_IN_TORN,         /* step, ok: the answer to a step of teardown */
+    THERMOS_IN_ANNOUNCED,
+    THERMOS_IN_MEASURED, /* bytes: what the sandbox holds; -1: unknown */
     THERMOS_IN_TIME
 };
 
@@ -91,6 +121,9 @@ struct thermos_input {
     int64_t limit_ms; /* max_completion_time, 0: none */
     uint64_t number;
     enum thermos_state state;
+    const struct thermos_care *care; /* borrowed; NULL: none */
+    enum teardown_step step;
+    int64_t bytes;
     bool ok, has_killing_state;
 };
 
@@ -102,6 +135,11 @@ enum thermos_act {
     THERMOS_TELL_LINK,    /* until_ms: how long the runner may go on should
                              this executor die; 0: not at all */
     THERMOS_DESTROY,      /* SIGKILL to everything below */
+    THERMOS_CHECK,        /* number: perform a health check */
+    THERMOS_STOP_CHECKS,  /* drop the one under way */
+    THERMOS_ANNOUNCE,     /* and keep it so */
+    THERMOS_TEAR,         /* step: LEAVING, QUITTING or ABORTING */
+    THERMOS_MEASURE,      /* what the sandbox holds */
     THERMOS_STOP,         /* status */
     THERMOS_LOG           /* level, text */
 };
@@ -111,6 +149,8 @@ struct thermos_effect {
     enum thermos_act act;
     const struct thermos_update *update;
     int64_t grace_ms, until_ms;
+    uint64_t number;
+    enum teardown_step step;
     int level, status;
     bool take_over;
     char text[256];
@@ -135,10 +175,22 @@ struct thermos {
     int64_t grace_ms;         /* the task's own kill grace */
     bool is_grace_told;       /* the runner tells it */
     int64_t limit_ms;         /* when max_completion_time ends */
-    bool is_over_time;        /* it did end */
-    bool is_killed;           /* somebody asked; the final state is KILLED */
+    struct thermos_care care;
+    struct health health;
+    bool is_up;           /* processes of the task were started */
+    int64_t announced_ms; /* be announced by then; INT64_MAX: are, or need
+                             not be */
+    int64_t measure_ms;   /* when to look at the disk */
+    bool is_measuring;
+    enum thermos_cause cause;
+    char *cause_text; /* owned; of a FAILURE */
+    int cause_reason;
     bool is_shut_down;
-    int64_t kill_ms; /* deadline of the kill, INT64_MAX */
+    struct teardown teardown;
+    enum teardown_step torn; /* the newest step that was asked for */
+    int64_t grace_left_ms;   /* the shortest grace of a kill, INT64_MAX */
+    int64_t hard_ms;         /* the agent ends everything then, INT64_MAX */
+    int64_t kill_ms;         /* deadline of the kill that was sent, INT64_MAX */
     bool is_runner_alive;
     bool has_taken_over; /* the present runner reported */
     bool is_task_known;  /* an update of the task was acknowledged */

@@ -1,0 +1,180 @@
+-- What an executor does for a task besides running it: health checks, and the
+-- HTTP calls before its end. A real cluster, real servers.
+local cluster = require 'support.cluster'
+local run = require 'support.run'
+
+describe('an executor', function()
+  local c
+  setup(function()
+    c = cluster.start { agents = 1 }
+    c:file('server.lua', run.read(run.root .. '/tests/support/server.lua'))
+  end)
+  teardown(function() c:stop() end)
+
+  -- A directory that the task's user may write to.
+  local function folder(name)
+    local dir = c.dir .. '/' .. name
+    os.execute('mkdir -m 777 ' .. dir)
+    return dir
+  end
+
+  local function serve(name, mood)
+    return ('exec lua5.4 %s/server.lua {{thermos.ports[health]}} %s/%s %s'):format(c.dir, c.dir,
+      name, mood or '')
+  end
+
+  local HTTP = { http = { port = 'health', endpoint = '/health', expected_response = 'ok' },
+    initial_interval_ms = 0, interval_ms = 100, timeout_ms = 1000 }
+
+  local function with(fields)
+    local all = {}
+    for key, value in pairs(HTTP) do all[key] = value end
+    for key, value in pairs(fields) do all[key] = value end
+    return all
+  end
+
+  -- Nobody listens there.
+  local IDLE = ': {{thermos.ports[health]}}; exec sleep 1000'
+
+  local function create(name, cmdline, more)
+    local job = {
+      cluster = 'devcluster', role = 'www-data', environment = 'test', name = name,
+      service = true, port_names = name ~= 'portless' and { 'health' } or nil,
+      task = { name = name, processes = { { name = 'main', cmdline = cmdline } },
+        resources = { cpu_milli = 50, ram_bytes = 32 << 20, disk_bytes = 8 << 20 },
+        finalization_wait = 2 },
+    }
+    for key, value in pairs(more) do job[key] = value end
+    local answer = run.post(c.aurora .. '/api/v1',
+      { type = 'CREATE_JOB', create_job = { job = job } })
+    assert.equal(200, answer.status, answer.body)
+    return 'devcluster/www-data/test/' .. name
+  end
+
+  local function state_is(key, state)
+    return run.eventually(20, key .. ' ' .. state, function()
+      local task = c:tasks(key)[0]
+      return task and task.state == state and task
+    end)
+  end
+
+  -- The newest message of the job's tasks that ended in a state.
+  local function message_of(key, state)
+    return run.eventually(20, 'a task that is ' .. state, function()
+      local answer = c:must { 'status', key, '--json' }
+      for _, task in ipairs(answer.tasks or {}) do
+        if task.state == state then
+          local events = task.events or {}
+          return events[#events] and events[#events].message or ''
+        end
+      end
+    end)
+  end
+
+  it('calls a task RUNNING only when it is healthy', function()
+    local dir = folder('late')
+    run.write(dir .. '/health', 'warming up')
+    local key = create('late', serve('late'), { health_check = with {
+      max_consecutive_failures = 100000 } })
+    state_is(key, 'STARTING')
+    run.eventually(10, 'a first check', function()
+      return c:cli({ 'logs', key .. '/0' }) and c:tasks(key)[0].state == 'STARTING'
+    end)
+    run.write(dir .. '/health', ' OK\n')
+    state_is(key, 'RUNNING')
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  it('restarts a service whose health goes bad, and says why', function()
+    local dir = folder('flaky')
+    local key = create('flaky', serve('flaky'), { health_check = with {
+      max_consecutive_failures = 1 } })
+    local before = state_is(key, 'RUNNING').task_id
+    run.write(dir .. '/health', '500 on fire')
+    local message = message_of(key, 'FAILED')
+    assert.matches('^Failed health check! GET /health on port %d+: want "ok", got 500 '
+      .. '"500 on fire"$', message)
+    os.remove(dir .. '/health')
+    run.eventually(30, 'another task', function()
+      local task = c:tasks(key)[0]
+      return task and task.state == 'RUNNING' and task.task_id ~= before
+    end)
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  it('never calls a task RUNNING that is never healthy', function()
+    local key = create('never', IDLE, { max_task_failures = 1, service = false,
+      health_check = with {} })
+    local message = message_of(key, 'FAILED')
+    assert.matches('Failed health check! GET /health on port %d+: cannot connect', message)
+    local answer = c:must { 'status', key, '--json' }
+    for _, event in ipairs(answer.tasks[1].events) do assert.not_equal('RUNNING', event.state) end
+  end)
+
+  it('asks a service to quit before it is killed', function()
+    local dir = folder('polite')
+    local key = create('polite', serve('polite'), { health_check = with {
+      initial_interval_ms = 5000 }, lifecycle = { port = 'health' } })
+    state_is(key, 'RUNNING')
+    c:must { 'killall', key, '--timeout', 20 }
+    assert.equal('/quitquitquit\n', run.read(dir .. '/calls'))
+  end)
+
+  it('asks once more, sharply, whoever is deaf to the first', function()
+    local dir = folder('deaf')
+    local key = create('deaf', serve('deaf', 'deaf'), { health_check = with {
+      initial_interval_ms = 5000 }, lifecycle = { port = 'health',
+      graceful_shutdown_wait_secs = 1, shutdown_wait_secs = 1 } })
+    state_is(key, 'RUNNING')
+    c:must { 'killall', key, '--timeout', 20 }
+    assert.equal('/quitquitquit\n/abortabortabort\n', run.read(dir .. '/calls'))
+  end)
+
+  it('checks by a command, as the role, in the sandbox', function()
+    local dir = folder('shell')
+    local key = create('shell', 'echo 1 >here; exec sleep 1000', { health_check = {
+      shell = { shell_command = 'cat here && id -un >' .. dir .. '/who-{{mesos.instance}}' },
+      interval_ms = 100 } })
+    state_is(key, 'RUNNING')
+    assert.equal('www-data\n', run.read(dir .. '/who-0'))
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  it('tells what a failed command said', function()
+    local key = create('said', 'exec sleep 1000', { max_task_failures = 1, service = false,
+      health_check = { shell = { shell_command = 'echo no such luck >&2; exit 7' },
+        initial_interval_ms = 0, interval_ms = 100 } })
+    assert.equal('Failed health check! the command exited with status 7: no such luck',
+      message_of(key, 'FAILED'))
+  end)
+
+  it('ends a check that takes too long', function()
+    local key = create('slow', 'exec sleep 1000', { max_task_failures = 1, service = false,
+      health_check = { shell = { shell_command = 'sleep 777' }, initial_interval_ms = 0,
+        interval_ms = 100, timeout_ms = 200 } })
+    assert.equal('Failed health check! the command timed out after 200 ms',
+      message_of(key, 'FAILED'))
+    assert.same({}, c:pids('sleep 777'))
+  end)
+
+  it('leaves a snoozed task alone', function()
+    local key = create('snoozed', 'touch .healthchecksnooze; ' .. IDLE, {
+      health_check = with { max_consecutive_failures = 20 } })
+    state_is(key, 'RUNNING')
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  it('checks by connecting', function()
+    local key = create('tcp', serve('tcp'), { health_check = { tcp = { port = 'health' },
+      initial_interval_ms = 5000, interval_ms = 100 } })
+    state_is(key, 'RUNNING')
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  it('refuses a check of a port that the task does not have', function()
+    local key = create('portless', 'exec sleep 1000', { max_task_failures = 1, service = false,
+      health_check = HTTP })
+    assert.equal("health_check.http.port 'health': the task has no such port",
+      message_of(key, 'FAILED'))
+  end)
+end)
