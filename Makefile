@@ -61,7 +61,8 @@ script.src  := $(call src,src/script) $G/stdlib.c $G/help.c
 master.src  := $(call src,src/master src/master/core)
 agent.src   := $(call src,src/agent src/agent/core)
 aurora.src  := $(call src,src/aurora src/aurora/core)
-thermos.src := $(call src,executor/thermos executor/thermos/core)
+thermos.src := $(call src,executor/thermos executor/thermos/core \
+                 executor/thermos/observer) $G/observer_web.c
 cli.src     := $(call src,src/cli)
 sim.src     := $(call src,tests/sim)
 FLOORS   := script sys wire base
@@ -105,6 +106,12 @@ GEN_H := $(GEN_C:%.c=%.h)
 $G/stdlib.c: $(shell find lua/stdlib -name '*.lua' 2>/dev/null) lua/embed.lua
 	@mkdir -p $G
 	lua5.4 lua/embed.lua lua/stdlib >$@.tmp && mv $@.tmp $@
+
+# The observer's style and script (executor/thermos/observer/page.h).
+OBSERVER_WEB := $(wildcard executor/thermos/observer/web/*)
+$G/observer_web.c: $(OBSERVER_WEB) lua/embed_files.lua
+	@mkdir -p $G
+	lua5.4 lua/embed_files.lua web $(OBSERVER_WEB) >$@.tmp && mv $@.tmp $@
 
 # The pages of `clusterctl help object` (src/script/help.h).
 GENERATORS := lua/generate.lua $(wildcard lua/gen/*)

@@ -2,6 +2,7 @@
  * without any cluster. */
 #include "base/version.h"
 #include "executor/thermos/executor.h"
+#include "executor/thermos/observer/command.h"
 #include "executor/thermos/run.h"
 #include "script/evaluate.h"
 
@@ -20,6 +21,13 @@ static const char help[] =
     "                         unfinished task in it is taken up again\n"
     "      --keep             keep the default sandbox afterwards\n"
     "      --as-role          run as the job's role (needs root)\n"
+    "  thermos status                     the tasks of this machine\n"
+    "  thermos inspect TASK               one of them, with its processes\n"
+    "  thermos tail TASK [PROCESS] [-f]   what they write\n"
+    "  thermos kill TASK                  end one\n"
+    "  thermos read STREAM                the records of a checkpoint\n"
+    "  thermos observe                    all of it over HTTP\n"
+    "      each says more with --help\n"
     "  thermos executor                   started by an agent\n"
     "  thermos --help, --version\n"
     "\n"
@@ -32,6 +40,9 @@ int main(int argc, char **argv)
     if (worker >= 0)
         return worker;
     const char *verb = argc > 1 ? argv[1] : "";
+    int status;
+    if (command_run(argc - 1, argv + 1, &status))
+        return status;
     if (strcmp(verb, "executor") == 0)
         return executor_main(argv[1]);
     if (strcmp(verb, "run") == 0)

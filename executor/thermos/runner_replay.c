@@ -2,6 +2,7 @@
  * after a death what still lives. */
 #include "executor/thermos/runner_state.h"
 
+#include "base/text.h"
 #include "executor/thermos/process_tree.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -18,7 +19,10 @@ typedef Perigee__Thermos__Record record_t;
 typedef Perigee__Thermos__Process process_t;
 typedef Perigee__Thermos__Task task_t;
 
-enum { DOUBT_MS = 1000 }; /* the executor's word may be on its way */
+enum {
+    DOUBT_MS = 1000, /* the executor's word may be on its way */
+    CMDLINE_MAX = 4096
+};
 
 /* --- writing --- */
 
@@ -153,18 +157,64 @@ static void record_takeover(struct runner *r, int64_t now_ms)
     append_task(r, &record);
 }
 
+static const char *kind_of(const struct process_rule *rule)
+{
+    return rule->is_final       ? "final"
+           : rule->is_ephemeral ? "ephemeral"
+           : rule->is_daemon    ? "daemon"
+                                : "";
+}
+
+/* What people want to know of each process: the last word of "sh -c WORD", or
+ * all words of a plain command. */
+static char *cmdline_of(struct arena *arena, const struct process_config *from)
+{
+    struct buf text = {0};
+    const char *const *word = from->argv;
+    size_t skip =
+        word[0] != NULL && word[1] != NULL && strcmp(word[1], "-c") == 0 ? 2
+                                                                         : 0;
+    for (size_t i = skip; word[i] != NULL && text.size < CMDLINE_MAX; i++)
+        buf_addf(&text, "%s%s", i > skip ? " " : "", word[i]);
+    size_t size = text.size;
+    if (size > CMDLINE_MAX)
+        size = text_whole_characters(text.data, CMDLINE_MAX);
+    char *out = arena_strndup(arena, buf_text(&text), size);
+    buf_release(&text);
+    return out;
+}
+
+static void describe_processes(struct runner *r,
+                               Perigee__Thermos__Header *header)
+{
+    struct arena *arena = &r->config.arena;
+    size_t count = r->config.count, size = (count + 1) * sizeof(char *);
+
+    header->processes = arena_zalloc(arena, size);
+    header->cmdlines = arena_zalloc(arena, size);
+    header->kinds = arena_zalloc(arena, size);
+    header->n_processes = header->n_cmdlines = header->n_kinds = count;
+    for (uint32_t i = 0; i < count; i++) {
+        header->processes[i] = arena_strdup(arena, r->config.process[i].name);
+        header->cmdlines[i] = cmdline_of(arena, &r->config.process[i]);
+        header->kinds[i] =
+            arena_strdup(arena, kind_of(&r->config.process_rule[i]));
+    }
+    if (r->config.job_key != NULL) {
+        header->job_key = arena_strdup(arena, r->config.job_key);
+        header->has_instance = 1;
+        header->instance = r->config.instance;
+    }
+}
+
 static int write_header(struct runner *r, struct err *err)
 {
     char hash[17];
     record_t record = PERIGEE__THERMOS__RECORD__INIT;
     Perigee__Thermos__Header header = PERIGEE__THERMOS__HEADER__INIT;
-    char **names =
-        arena_zalloc(&r->config.arena, (r->config.count + 1) * sizeof *names);
 
     (void)snprintf(hash, sizeof hash, "%016llx",
                    (unsigned long long)r->config.hash);
-    for (uint32_t i = 0; i < r->config.count; i++)
-        names[i] = arena_strdup(&r->config.arena, r->config.process[i].name);
     header.has_format = header.has_started_ms = header.has_uid = 1;
     header.format = 1;
     header.started_ms = (uint64_t)clock_wall_ms();
@@ -178,8 +228,7 @@ static int write_header(struct runner *r, struct err *err)
     header.ports = r->config.port;
     header.n_ports = r->config.port_count;
     header.task_hash = hash;
-    header.processes = names;
-    header.n_processes = r->config.count;
+    describe_processes(r, &header);
     record.header = &header;
     return stream_append(&r->stream, &record, err);
 }

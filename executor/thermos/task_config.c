@@ -349,6 +349,11 @@ static int build_assigned(struct builder *b, struct err *err)
             1000};
     if (config->task_id == NULL)
         config->task_id = b->task->task_id ? b->task->task_id : "";
+    config->instance = b->task->instance;
+    config->job_key = arena_printf(
+        &config->arena, "%s/%s/%s/%s", job->cluster ? job->cluster : "",
+        job->role ? job->role : "", job->environment ? job->environment : "",
+        job->name ? job->name : "");
     bind_names(b);
     for (uint32_t i = 0; i < config->count && rc == 0; i++)
         rc = build_process(b, i, err);

@@ -53,6 +53,8 @@ struct task_host {
 struct task_config {
     struct arena arena; /* owns all of it */
     const char *task_id;
+    const char *job_key; /* NULL: a plain command */
+    uint32_t instance;
     bool is_command; /* plain Mesos command: its texts, its output */
     struct task_rule rule;
     struct process_rule *process_rule; /* parallel to process */

@@ -2,24 +2,20 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/text.h"
+#include "sys/beneath.h"
 #include "wire/json.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/openat2.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
     PATH_LEN = 4096,
     READ_MAX = 64 * 1024, /* of one /files/read, as Mesos */
-    ENTRIES_MAX = 10000,  /* of one /files/browse */
     SANDBOX_PARTS = 7     /* <agent>/frameworks/<f>/executors/<e>/runs/<c> */
 };
 
@@ -106,11 +102,7 @@ int files_resolve(const char *work_dir, const char *agent_id, const char *path)
         return root == -ENOTDIR ? -ENOENT : root;
     const char *rest = below + size;
     rest += strspn(rest, "/");
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
-    long fd = syscall(SYS_openat2, root, rest[0] != '\0' ? rest : ".", &how,
-                      sizeof how);
-    int rc = fd < 0 ? -errno : (int)fd;
+    int rc = beneath_open(root, rest);
     close(root);
     return rc == -ENOTDIR ? -ENOENT : rc;
 }
@@ -136,27 +128,6 @@ static void reply_json(struct files *files, exchange_id exchange,
 
 /* --- browse --- */
 
-static void mode_text(mode_t mode, char out[11])
-{
-    static const char bits[] = "rwxrwxrwx";
-    out[0] = S_ISDIR(mode)    ? 'd'
-             : S_ISLNK(mode)  ? 'l'
-             : S_ISFIFO(mode) ? 'p'
-             : S_ISSOCK(mode) ? 's'
-             : S_ISCHR(mode)  ? 'c'
-             : S_ISBLK(mode)  ? 'b'
-                              : '-';
-    for (int i = 0; i < 9; i++)
-        out[i + 1] = mode & (0400U >> i) ? bits[i] : '-';
-    if (mode & S_ISUID)
-        out[3] = 's';
-    if (mode & S_ISGID)
-        out[6] = 's';
-    if (mode & S_ISVTX)
-        out[9] = 't';
-    out[10] = '\0';
-}
-
 static void put_owner(struct json_writer *w, const struct stat *st)
 {
     char number[24];
@@ -174,7 +145,7 @@ static void put_file(struct json_writer *w, const char *path, const char *name,
     while (size > 1 && path[size - 1] == '/')
         size--;
     snprintf(whole, sizeof whole, "%.*s/%s", (int)size, path, name);
-    mode_text(st->st_mode, mode);
+    beneath_mode_text(st->st_mode, mode);
     snprintf(number, sizeof number, "%u", (unsigned)st->st_uid);
     json_begin_object(w);
     put_owner(w, st);
@@ -188,58 +159,24 @@ static void put_file(struct json_writer *w, const char *path, const char *name,
     json_end_object(w);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void browse(struct files *files, exchange_id exchange, const char *path,
                    int fd)
 {
     struct buf body = {0};
     struct json_writer w;
-    char *name[ENTRIES_MAX];
-    size_t count = 0;
-    struct stat st;
-    DIR *directory = fdopendir(fd); /* NULL for a file: an empty list */
-    struct dirent *entry;
+    struct folder folder;
+
+    folder_list(fd, &folder);
     json_init(&w, &body, 0);
     json_begin_array(&w);
-    while (directory != NULL && count < ENTRIES_MAX &&
-           (entry = readdir(directory)) != NULL)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            name[count++] = xstrdup(entry->d_name);
-    qsort(name, count, sizeof *name, by_name);
-    for (size_t i = 0; i < count; i++) {
-        if (fstatat(dirfd(directory), name[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
-            put_file(&w, path, name[i], &st);
-        free(name[i]);
-    }
+    for (uint32_t i = 0; i < folder.count; i++)
+        put_file(&w, path, folder.item[i].name, &folder.item[i].stat);
     json_end_array(&w);
-    if (directory != NULL)
-        closedir(directory);
-    else
-        close(fd);
+    folder_release(&folder);
     reply_json(files, exchange, &body);
 }
 
 /* --- read --- */
-
-/* Do not cut a character in two: its rest comes with the next read. */
-static size_t whole_characters(const uint8_t *data, size_t size)
-{
-    for (size_t back = 1; back <= 3 && back < size; back++) {
-        uint8_t byte = data[size - back];
-        if ((byte & 0xc0) == 0x80)
-            continue;
-        size_t needed = byte >= 0xf0   ? 4
-                        : byte >= 0xe0 ? 3
-                        : byte >= 0xc0 ? 2
-                                       : 1;
-        return needed > back ? size - back : size;
-    }
-    return size;
-}
 
 static bool number(struct files *files, exchange_id exchange,
                    const struct http_request *request, const char *name,
@@ -283,7 +220,8 @@ static void read_part(struct files *files, exchange_id exchange,
             arena_printf(arena, "Failed to read: %s.\n", strerror(errno)));
         return;
     }
-    size_t size = n == length ? whole_characters(data, (size_t)n) : (size_t)n;
+    size_t size =
+        n == length ? text_whole_characters(data, (size_t)n) : (size_t)n;
     json_init(&w, &body, 0);
     json_begin_object(&w);
     json_key(&w, "data");

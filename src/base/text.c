@@ -317,6 +317,40 @@ static size_t sequence_size(const uint8_t *at, size_t left)
     return size;
 }
 
+const char *text_age(int64_t ms, char out[TEXT_AGE_MAX])
+{
+    static const struct {
+        int64_t below, seconds; /* shown in this unit up to here */
+        char unit;
+    } steps[] = {{120, 1, 's'},
+                 {7200, 60, 'm'},
+                 {48 * 3600, 3600, 'h'},
+                 {INT64_MAX, 86400, 'd'}};
+    int64_t seconds = ms > 0 ? ms / 1000 : 0;
+    int i = 0;
+
+    while (seconds >= steps[i].below)
+        i++;
+    (void)snprintf(out, TEXT_AGE_MAX, "%lld%c",
+                   (long long)(seconds / steps[i].seconds), steps[i].unit);
+    return out;
+}
+
+size_t text_whole_characters(const uint8_t *data, size_t size)
+{
+    for (size_t back = 1; back <= 3 && back < size; back++) {
+        uint8_t byte = data[size - back];
+        if ((byte & 0xc0) == 0x80)
+            continue;
+        size_t needed = byte >= 0xf0   ? 4
+                        : byte >= 0xe0 ? 3
+                        : byte >= 0xc0 ? 2
+                                       : 1;
+        return needed > back ? size - back : size;
+    }
+    return size;
+}
+
 bool text_is_utf8(const uint8_t *data, size_t size)
 {
     for (size_t at = 0; at < size;) {

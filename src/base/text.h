@@ -15,6 +15,9 @@ int text_int(const char *text, int64_t min, int64_t max, int64_t *out,
 int text_duration_ms(const char *text, int64_t *out, struct err *err);
 /* The largest unit that divides evenly, as Mesos prints it: 5000 -> "5secs". */
 char *text_duration(int64_t ms, char *out, size_t size);
+/* "12s", "5m", "3h", "2d": a length of time for a table; negative ones are 0. */
+enum { TEXT_AGE_MAX = 24 };
+const char *text_age(int64_t ms, char out[TEXT_AGE_MAX]);
 /* "512", "64KB", "1GB": bytes, powers of 1024. */
 int text_size_bytes(const char *text, int64_t *out, struct err *err);
 /* Thousandths from decimal text, exact: "1.5" -> 1500; more than 3 decimals
@@ -28,4 +31,7 @@ char *text_from_milli(int64_t milli, char *out, size_t size);
 const char *text_nearest(const char *name, const char *const *candidates);
 /* Shell-style '*' and '?' match of the whole text. */
 bool text_glob(const char *pattern, const char *text);
+/* How much of a piece of UTF-8 text there is without a character that is cut in
+ * two at its end: its rest comes with the next piece. */
+size_t text_whole_characters(const uint8_t *data, size_t size);
 bool text_is_utf8(const uint8_t *data, size_t size);

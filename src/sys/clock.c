@@ -40,6 +40,17 @@ void clock_boot_id(char out[CLOCK_BOOT_ID_MAX])
     out[strcspn(out, "\n")] = '\0';
 }
 
+const char *clock_utc_text(int64_t wall_ms, char *out, size_t size)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm utc;
+
+    if (gmtime_r(&seconds, &utc) == NULL ||
+        strftime(out, size, "%Y-%m-%d %H:%M:%S UTC", &utc) == 0)
+        out[0] = '\0';
+    return out;
+}
+
 const char *clock_http_date(void)
 {
     static char text[32];

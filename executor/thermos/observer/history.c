@@ -1,0 +1,244 @@
+#include "executor/thermos/observer/history.h"
+
+#include "sys/process.h"
+#include "wire/codec.h"
+#include "wire/json.h"
+
+#include <string.h>
+
+enum { RUNS_MAX = 100000 }; /* of one process; a stream holds fewer */
+
+/* --- reading --- */
+
+static const char *text_at(char *const *list, size_t count, size_t at)
+{
+    return at < count && list[at] != NULL ? list[at] : "";
+}
+
+static void take_header(struct history *h,
+                        const Perigee__Thermos__Header *header)
+{
+    h->header = header;
+    h->count = (uint32_t)header->n_processes;
+    h->process = arena_zalloc(&h->arena, (h->count + 1) * sizeof *h->process);
+    for (uint32_t i = 0; i < h->count; i++) {
+        struct history_process *p = &h->process[i];
+        p->name = text_at(header->processes, header->n_processes, i);
+        p->cmdline = text_at(header->cmdlines, header->n_cmdlines, i);
+        p->kind = text_at(header->kinds, header->n_kinds, i);
+    }
+}
+
+static int contradiction(uint64_t sequence, struct err *err)
+{
+    return err_set(err, ERR_DAMAGED,
+                   "checkpoint: record %llu contradicts those before",
+                   (unsigned long long)sequence);
+}
+
+static int take_process(struct history *h,
+                        const Perigee__Thermos__Process *record,
+                        struct err *err)
+{
+    if (record->process >= h->count || record->run >= RUNS_MAX)
+        return contradiction(record->sequence, err);
+    struct history_process *p = &h->process[record->process];
+    while (p->runs.count <= record->run)
+        *vec_add(&p->runs) = (struct history_run){.wait_status = -1};
+    struct history_run *run = &p->runs.item[record->run];
+    run->state = record->state;
+    if (record->state == PERIGEE__THERMOS__PROCESS__STATE__RUNNING) {
+        run->started_ms = (int64_t)record->at_ms;
+        run->pid = record->pid;
+        run->start_ticks = record->start_ticks;
+    } else {
+        run->ended_ms = (int64_t)record->at_ms;
+        run->wait_status = record->has_wait_status ? record->wait_status : -1;
+    }
+    return 0;
+}
+
+static void take_task(struct history *h, const Perigee__Thermos__Task *record)
+{
+    if (record->has_state)
+        h->state = record->state;
+    if (record->has_runner_pid)
+        h->runner_pid = record->runner_pid;
+    if (record->has_killed)
+        h->is_killed |= record->killed;
+    if (history_is_over(h)) {
+        h->ended_ms = (int64_t)record->at_ms;
+        h->message = record->message != NULL ? record->message : "";
+    }
+}
+
+static int take_record(struct history *h, struct bytes bytes, struct err *err)
+{
+    ProtobufCMessage *message;
+    int rc = codec_decode(&perigee__thermos__record__descriptor, "Record",
+                          MEDIA_PROTOBUF, bytes, &h->arena, &message, err);
+    if (rc != 0)
+        return rc;
+    const Perigee__Thermos__Record *record = (const void *)message;
+    if (record->header != NULL && h->header == NULL)
+        take_header(h, record->header);
+    else if (h->header == NULL)
+        return err_set(err, ERR_DAMAGED, "checkpoint: it has no header");
+    else if (record->process != NULL)
+        return take_process(h, record->process, err);
+    else if (record->task != NULL)
+        take_task(h, record->task);
+    return 0;
+}
+
+int history_read(struct bytes file, struct history *out, struct err *err)
+{
+    size_t at = 0;
+    struct bytes bytes;
+    int rc;
+
+    *out = (struct history){.message = ""};
+    arena_init(&out->arena);
+    while ((rc = stream_frame_next(file, &at, &bytes, err)) == 1) {
+        rc = take_record(out, bytes, err);
+        if (rc != 0)
+            break;
+    }
+    if (rc == 0 && out->header == NULL)
+        rc = err_set(err, ERR_NOT_FOUND, "checkpoint: nothing in it yet");
+    if (rc != 0)
+        history_release(out);
+    return rc;
+}
+
+void history_release(struct history *history)
+{
+    for (uint32_t i = 0; i < history->count; i++)
+        vec_free(&history->process[i].runs);
+    arena_release(&history->arena);
+}
+
+/* --- asking --- */
+
+bool history_is_over(const struct history *history)
+{
+    return history->state >= PERIGEE__THERMOS__TASK__STATE__SUCCESS;
+}
+
+process_state history_process_state(const struct history_process *process)
+{
+    uint32_t count = process->runs.count;
+    return count > 0 ? process->runs.item[count - 1].state
+                     : PERIGEE__THERMOS__PROCESS__STATE__STATE_UNSPECIFIED;
+}
+
+const struct history_process *history_process(const struct history *history,
+                                              const char *name)
+{
+    for (uint32_t i = 0; i < history->count; i++)
+        if (strcmp(history->process[i].name, name) == 0)
+            return &history->process[i];
+    return NULL;
+}
+
+const char *history_process_state_name(process_state state)
+{
+    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+        &perigee__thermos__process__state__descriptor, (int)state);
+    return state == PERIGEE__THERMOS__PROCESS__STATE__STATE_UNSPECIFIED ||
+                   value == NULL
+               ? "WAITING"
+               : value->name;
+}
+
+const char *history_task_state_name(task_state_t state)
+{
+    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+        &perigee__thermos__task__state__descriptor, (int)state);
+    return state == PERIGEE__THERMOS__TASK__STATE__STATE_UNSPECIFIED ||
+                   value == NULL
+               ? "PREPARING"
+               : value->name;
+}
+
+/* --- JSON --- */
+
+static void put_ms(struct json_writer *w, const char *key, int64_t ms)
+{
+    if (ms > 0)
+        json_put_int(w, key, ms);
+}
+
+static void run_json(const struct history_run *run, uint32_t number,
+                     struct json_writer *w)
+{
+    char text[80];
+
+    json_begin_object(w);
+    json_put_int(w, "run", number);
+    json_put_string(w, "state", history_process_state_name(run->state));
+    put_ms(w, "started_ms", run->started_ms);
+    put_ms(w, "ended_ms", run->ended_ms);
+    if (run->pid > 0)
+        json_put_int(w, "pid", run->pid);
+    if (run->wait_status >= 0)
+        json_put_string(
+            w, "status",
+            process_status_text(run->wait_status, text, sizeof text));
+    json_end_object(w);
+}
+
+void history_process_json(const struct history_process *process,
+                          struct json_writer *w)
+{
+    json_begin_object(w);
+    json_put_string(w, "name", process->name);
+    json_put_string(w, "state",
+                    history_process_state_name(history_process_state(process)));
+    json_put_string(w, "kind", process->kind);
+    json_put_string(w, "cmdline", process->cmdline);
+    json_key(w, "runs");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < process->runs.count; i++)
+        run_json(&process->runs.item[i], i, w);
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static void ports_json(const Perigee__Thermos__Header *header,
+                       struct json_writer *w)
+{
+    json_key(w, "ports");
+    json_begin_object(w);
+    for (size_t i = 0; i < header->n_ports; i++)
+        json_put_int(w, header->ports[i]->name ? header->ports[i]->name : "",
+                     header->ports[i]->port);
+    json_end_object(w);
+}
+
+void history_json(const struct history *history, struct json_writer *w)
+{
+    const Perigee__Thermos__Header *header = history->header;
+
+    json_begin_object(w);
+    json_put_string(w, "task_id", header->task_id);
+    json_put_string(w, "state", history_task_state_name(history->state));
+    if (header->job_key != NULL) {
+        json_put_string(w, "job", header->job_key);
+        json_put_int(w, "instance", header->instance);
+    }
+    json_put_string(w, "user", header->user);
+    json_put_string(w, "hostname", header->hostname);
+    json_put_string(w, "sandbox", header->sandbox);
+    put_ms(w, "started_ms", (int64_t)header->started_ms);
+    put_ms(w, "ended_ms", history->ended_ms);
+    json_put_bool(w, "killed", history->is_killed);
+    json_put_string(w, "message", history->message);
+    ports_json(header, w);
+    json_key(w, "processes");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < history->count; i++)
+        history_process_json(&history->process[i], w);
+    json_end_array(w);
+    json_end_object(w);
+}

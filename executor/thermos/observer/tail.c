@@ -1,0 +1,248 @@
+/* thermos tail: the end of what processes have written, and what they go on to
+ * write. Follows a process over its runs and its logs over their rotations. */
+#include "executor/thermos/observer/command.h"
+
+#include "sys/beneath.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+enum {
+    PIECE = 64 << 10,
+    TAIL_BYTES_MAX = 16 << 20, /* looked through for --lines */
+    LOOK_AGAIN_MS = 1000       /* runs and ends are seen this late at most */
+};
+
+/* One process that is followed. */
+struct followed {
+    char *name; /* owned */
+    uint32_t run;
+    int fd; /* of its file; -1: none yet */
+    ino_t inode;
+    bool is_at_line; /* the next byte begins a line */
+};
+
+struct tail {
+    struct request *request;
+    int sandbox;
+    int watch;     /* inotify; -1 when not following */
+    bool is_named; /* lines get the name of their process */
+    VEC(struct followed) processes;
+};
+
+/* --- output --- */
+
+static void put(struct tail *t, struct followed *f, const char *text,
+                size_t size)
+{
+    while (size > 0) {
+        const char *end = memchr(text, '\n', size);
+        size_t part = end != NULL ? (size_t)(end - text) + 1 : size;
+        if (t->is_named && f->is_at_line)
+            (void)printf("%s%s |%s ", command_paint(t->request, "\033[36m"),
+                         f->name, command_paint(t->request, "\033[0m"));
+        (void)fwrite(text, 1, part, stdout);
+        f->is_at_line = end != NULL;
+        text += part;
+        size -= part;
+    }
+}
+
+static void pump(struct tail *t, struct followed *f)
+{
+    char piece[PIECE];
+    ssize_t n;
+    while (f->fd >= 0 && (n = read(f->fd, piece, sizeof piece)) > 0)
+        put(t, f, piece, (size_t)n);
+    (void)fflush(stdout);
+}
+
+/* Place the file where its last `lines` lines begin. */
+static void seek_lines(int fd, int64_t lines)
+{
+    char piece[4096];
+    off_t end = lseek(fd, 0, SEEK_END), at = end;
+    off_t limit = end > TAIL_BYTES_MAX ? end - TAIL_BYTES_MAX : 0;
+    int64_t seen = 0;
+
+    while (at > limit && seen <= lines) {
+        off_t from = at - (off_t)sizeof piece;
+        if (from < limit)
+            from = limit;
+        ssize_t n = pread(fd, piece, (size_t)(at - from), from);
+        if (n <= 0)
+            break;
+        for (ssize_t i = n - 1; i >= 0 && seen <= lines; i--)
+            if (piece[i] == '\n' && from + i + 1 < end && ++seen >= lines) {
+                (void)lseek(fd, from + i + 1, SEEK_SET);
+                return;
+            }
+        at = from;
+    }
+    (void)lseek(fd, lines == 0 ? end : at, SEEK_SET);
+}
+
+/* --- files --- */
+
+static int open_log(const struct tail *t, const char *process, uint32_t run,
+                    struct stat *st)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, ".logs/%s/%u/%s", process, run,
+                   t->request->use_stderr ? "stderr" : "stdout");
+    int fd = beneath_open(t->sandbox, path);
+    if (fd >= 0 && (fstat(fd, st) != 0 || !S_ISREG(st->st_mode))) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd < 0 ? -1 : fd;
+}
+
+/* Watched by the descriptor: nobody can put another file under its name. */
+static void watch_file(const struct tail *t, int fd)
+{
+    char path[64];
+    if (t->watch < 0)
+        return;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    (void)inotify_add_watch(t->watch, path, IN_MODIFY | IN_MOVE_SELF);
+}
+
+/* The file of the present run, when it is another one than before. */
+static void reopen(struct tail *t, struct followed *f, int64_t lines)
+{
+    struct stat st;
+    int fd = open_log(t, f->name, f->run, &st);
+    if (fd < 0)
+        return;
+    if (f->fd >= 0 && f->inode == st.st_ino) {
+        (void)close(fd);
+        return;
+    }
+    if (f->fd >= 0) {
+        pump(t, f);
+        (void)close(f->fd);
+    } else if (lines >= 0) {
+        seek_lines(fd, lines);
+    }
+    f->fd = fd;
+    f->inode = st.st_ino;
+    watch_file(t, fd);
+    pump(t, f);
+}
+
+static uint32_t newest_run(const struct history_process *process)
+{
+    return process->runs.count > 0 ? process->runs.count - 1 : 0;
+}
+
+/* --- following --- */
+
+/* Runs that began since the last look; true when the task goes on. */
+static bool look_again(struct tail *t)
+{
+    struct err err = {0};
+    const struct machine_task *task;
+    struct request *r = t->request;
+
+    machine_look(&r->machine);
+    if (machine_find(&r->machine, r->arg[0], &task, &err) != 0)
+        return false;
+    r->task = task;
+    for (uint32_t i = 0; i < t->processes.count; i++) {
+        struct followed *f = &t->processes.item[i];
+        const struct history_process *p =
+            history_process(&task->history, f->name);
+        reopen(t, f, -1);
+        while (p != NULL && f->run < newest_run(p)) {
+            f->run++;
+            reopen(t, f, -1);
+        }
+    }
+    return !history_is_over(&task->history);
+}
+
+static void follow(struct tail *t)
+{
+    char events[4096];
+    bool goes_on = true;
+
+    while (goes_on) {
+        struct pollfd polled = {.fd = t->watch, .events = POLLIN};
+        int n = poll(&polled, 1, LOOK_AGAIN_MS);
+        if (n > 0)
+            (void)!read(t->watch, events, sizeof events);
+        for (uint32_t i = 0; n > 0 && i < t->processes.count; i++)
+            pump(t, &t->processes.item[i]);
+        if (n <= 0)
+            goes_on = look_again(t);
+    }
+    for (uint32_t i = 0; i < t->processes.count; i++)
+        pump(t, &t->processes.item[i]);
+}
+
+static int add_process(struct tail *t, const char *name)
+{
+    const struct history *h = &t->request->task->history;
+    for (uint32_t i = 0; i < h->count; i++) {
+        const struct history_process *p = &h->process[i];
+        if (name != NULL && strcmp(p->name, name) != 0)
+            continue;
+        *vec_add(&t->processes) = (struct followed){.name = xstrdup(p->name),
+                                                    .run = newest_run(p),
+                                                    .fd = -1,
+                                                    .is_at_line = true};
+    }
+    if (t->processes.count > 0)
+        return COMMAND_OK;
+    struct err err = {0};
+    struct buf names = {0};
+    for (uint32_t i = 0; i < h->count; i++)
+        buf_addf(&names, "%s%s", i > 0 ? ", " : "", h->process[i].name);
+    err_set(&err, ERR_NOT_FOUND, "the task has no process '%s'", name);
+    err_hint(&err, "its processes: %s", buf_text(&names));
+    buf_release(&names);
+    return command_fail(&err, COMMAND_BAD_NAME);
+}
+
+static void tail_release(struct tail *t)
+{
+    for (uint32_t i = 0; i < t->processes.count; i++) {
+        free(t->processes.item[i].name);
+        if (t->processes.item[i].fd >= 0)
+            (void)close(t->processes.item[i].fd);
+    }
+    vec_free(&t->processes);
+    if (t->watch >= 0)
+        (void)close(t->watch);
+    (void)close(t->sandbox);
+}
+
+int command_tail(struct request *r)
+{
+    struct err err = {0};
+    struct tail t = {.request = r, .watch = -1};
+
+    t.sandbox = machine_open_sandbox(r->task);
+    if (t.sandbox < 0) {
+        err_set(&err, ERR_IO, "'%s': %s", r->task->sandbox,
+                strerror(-t.sandbox));
+        return command_fail(&err, COMMAND_FAILED);
+    }
+    if (r->follow)
+        t.watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    int status = add_process(&t, r->arg_count > 1 ? r->arg[1] : NULL);
+    t.is_named = t.processes.count > 1;
+    for (uint32_t i = 0; i < t.processes.count; i++)
+        reopen(&t, &t.processes.item[i], r->lines);
+    if (status == COMMAND_OK && r->follow)
+        follow(&t);
+    tail_release(&t);
+    return status;
+}
