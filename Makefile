@@ -30,7 +30,8 @@ DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler \
         libarchive-dev libzookeeper-st-dev uthash-dev lua-socket scdoc curl
 DEPS_TEST := clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev \
         lua-busted lua-check lua-cjson lua-filesystem shellcheck \
-        mandoc prometheus zookeeperd python3-minimal procps iproute2 zsh
+        mandoc prometheus zookeeperd python3-minimal procps iproute2 zsh \
+        chromium
 
 # ------------- no need to change anything below this line -----------------
 

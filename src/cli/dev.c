@@ -109,7 +109,7 @@ static bool ask(struct cli *cli, int port, const char *path,
 }
 
 /* Ready: every agent and the scheduler are subscribed at the master, and the
- * scheduler answers. */
+ * scheduler and the observer answer. */
 static bool is_ready(struct cli *cli, const struct dev_cluster *c)
 {
     struct http_response r;
@@ -117,7 +117,8 @@ static bool is_ready(struct cli *cli, const struct dev_cluster *c)
     return ask(cli, c->port, "/metrics/snapshot", &r) &&
            snapshot_value(&r, "master/slaves_active") >= c->agents &&
            snapshot_value(&r, "master/frameworks_active") >= 1 &&
-           ask(cli, c->port + 1, "/health", &r);
+           ask(cli, c->port + 1, "/health", &r) &&
+           ask(cli, c->port + 2, "/health", &r);
 }
 
 static int died(struct cli *cli, const struct dev_cluster *c,
@@ -193,13 +194,15 @@ static void print_addresses(struct cli *cli, const struct dev_cluster *c)
 {
     Perigee__Cluster *entry = dev_cluster_entry(cli, c);
 
-    buf_addf(&cli->out, "  master  http://%s\n  aurora  http://%s\n",
-             entry->master, entry->aurora);
+    buf_addf(&cli->out,
+             "  master    http://%s\n  aurora    http://%s\n"
+             "  observer  http://127.0.0.1:%d\n",
+             entry->master, entry->aurora, c->port + 2);
     for (size_t i = 0; i < entry->n_agents; i++)
-        buf_addf(&cli->out, "  agent   http://%s  task ports %u-%u\n",
+        buf_addf(&cli->out, "  agent     http://%s  task ports %u-%u\n",
                  entry->agents[i], c->task_port[i],
                  c->task_port[i] + DEV_TASK_PORTS - 1);
-    buf_addf(&cli->out, "  state   %s\n", c->dir);
+    buf_addf(&cli->out, "  state     %s\n", c->dir);
 }
 
 static void print_json(struct cli *cli, const struct dev_cluster *c)
@@ -211,6 +214,8 @@ static void print_json(struct cli *cli, const struct dev_cluster *c)
     json_begin_object(&w);
     json_put_string(&w, "master", entry->master);
     json_put_string(&w, "aurora", entry->aurora);
+    json_put_string(&w, "observer",
+                    arena_printf(&cli->arena, "127.0.0.1:%d", c->port + 2));
     json_key(&w, "agents");
     json_begin_array(&w);
     for (size_t i = 0; i < entry->n_agents; i++)

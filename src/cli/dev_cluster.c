@@ -151,6 +151,18 @@ static void plan_aurora(struct cli *cli, const struct dev_cluster *c,
     d->argv[n] = flag(cli, "thermos_path", tool(cli, c, "thermos"));
 }
 
+static void plan_observer(struct cli *cli, const struct dev_cluster *c,
+                          struct dev_daemon *d)
+{
+    *d = (struct dev_daemon){.name = "observer", .port = c->port + 2};
+    int n = 0;
+    d->argv[n++] = binary(cli, "thermos");
+    d->argv[n++] = "observe";
+    d->argv[n++] = "--ip=127.0.0.1";
+    d->argv[n++] = arena_printf(&cli->arena, "--port=%d", d->port);
+    d->argv[n] = arena_printf(&cli->arena, "--root=%s", c->dir);
+}
+
 static void plan_agent(struct cli *cli, const struct dev_cluster *c,
                        uint32_t index, struct dev_daemon *d)
 {
@@ -177,12 +189,13 @@ static void plan_agent(struct cli *cli, const struct dev_cluster *c,
 static void plan(struct cli *cli, struct dev_cluster *c)
 {
     c->cgroups_root = arena_printf(&cli->arena, "perigee-dev-%d", c->port);
-    c->daemon_count = 2 + c->agents;
+    c->daemon_count = 3 + c->agents;
     c->daemon = arena_zalloc(&cli->arena, sizeof *c->daemon * c->daemon_count);
     plan_master(cli, c, &c->daemon[0]);
     plan_aurora(cli, c, &c->daemon[1]);
+    plan_observer(cli, c, &c->daemon[2]);
     for (uint32_t i = 0; i < c->agents; i++)
-        plan_agent(cli, c, i, &c->daemon[2 + i]);
+        plan_agent(cli, c, i, &c->daemon[3 + i]);
 }
 
 /* Agents beyond the known ones get the next thousand that nobody listens in. */

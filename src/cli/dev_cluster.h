@@ -6,8 +6,8 @@
  *   D/NAME/             its work_dir: master, aurora, agent-0, agent-1, ...
  *   D/bin/              thermos and perigee-fetch, in reach of every user
  *
- * Ports: master BASE, aurora BASE+1, BASE+2 is kept for the observer, agent i
- * BASE+10+i. Every daemon's command line holds D, by its work_dir. */
+ * Ports: master BASE, aurora BASE+1, observer BASE+2, agent i BASE+10+i. Every
+ * daemon's command line holds D, by its work_dir. */
 #pragma once
 #include "cli/cli.h"
 #include "perigee/clusters.pb-c.h"
@@ -34,7 +34,8 @@ struct dev_cluster {
     int port;
     uint32_t agents;
     uint32_t task_port[DEV_AGENTS_MAX];
-    struct dev_daemon *daemon; /* master, aurora, agents; in the arena */
+    struct dev_daemon *daemon; /* master, aurora, observer, agents;
+                                  in the arena */
     uint32_t daemon_count;
 };
 

@@ -289,31 +289,32 @@ void pages_browse(struct page *p)
 static int read_range(const char *text, int64_t size, int64_t *first,
                       int64_t *last)
 {
+    int64_t from, to = INT64_MAX;
     char *end;
 
-    if (text == NULL || strncmp(text, "bytes=", 6) != 0 ||
-        strchr(text, ',') != NULL)
+    if (text == NULL || strncmp(text, "bytes=", 6) != 0)
         return 0;
     text += 6;
-    *last = size - 1;
-    if (*text == '-') {
-        int64_t count = strtoll(text + 1, &end, 10);
-        if (end == text + 1 || *end != '\0')
-            return 0;
-        *first = count < size ? size - count : 0;
-        return count > 0 && size > 0 ? 1 : -1;
-    }
-    *first = strtoll(text, &end, 10);
-    if (end == text || *end != '-' || *first < 0)
+    from = strtoll(text, &end, 10);
+    if (end == text)
         return 0;
-    if (end[1] != '\0') {
-        const char *from = end + 1;
-        int64_t to = strtoll(from, &end, 10);
-        if (*end != '\0' || to < *first)
+    if (from < 0 || *text == '-') { /* so many from the end */
+        if (*end != '\0')
             return 0;
-        *last = to < *last ? to : *last;
+        from = from > -size ? size + from : 0;
+    } else if (*end++ != '-') {
+        return 0;
+    } else if (*end != '\0') {
+        text = end;
+        to = strtoll(text, &end, 10);
+        if (*end != '\0' || *text == '-' || to < from)
+            return 0;
     }
-    return *first < size ? 1 : -1;
+    if (from >= size)
+        return -1;
+    *first = from;
+    *last = to < size ? to : size - 1;
+    return 1;
 }
 
 void pages_download(struct page *p)

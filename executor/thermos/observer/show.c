@@ -199,6 +199,9 @@ int command_read(struct request *r)
     while (rc == 0 &&
            (rc = stream_frame_next(buf_bytes(&file), &at, &bytes, &err)) == 1)
         rc = read_record(r, number++, bytes, &err);
+    if (rc == 0 && number == 0)
+        rc = err_set(&err, ERR_DAMAGED,
+                     "'%s' holds no record: is it a checkpoint?", r->arg[0]);
     if (rc == 0 && at < file.size)
         (void)fprintf(stderr, "thermos: '%s': %zu torn bytes at the end\n",
                       r->arg[0], file.size - at);
