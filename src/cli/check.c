@@ -28,7 +28,7 @@ static int check_file(struct cli *cli, const char *file, struct json_writer *w,
         json_key(w, "problems");
         json_begin_array(w);
         if (rc == 0)
-            jobfile_problems_json(w, file, evaluation);
+            jobfile_problems_json(cli, w, file, evaluation);
         else
             jobfile_error_json(w, file, &err);
         json_end_array(w);

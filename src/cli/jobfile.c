@@ -22,7 +22,8 @@ int jobfile_choose(struct cli *cli, const struct job_key *key, int index,
     return 0;
 }
 
-void jobfile_problems_json(struct json_writer *w, const char *file,
+void jobfile_problems_json(const struct cli *cli, struct json_writer *w,
+                           const char *file,
                            const Perigee__Evaluation *evaluation)
 {
     for (size_t i = 0; i < evaluation->n_problems; i++) {
@@ -46,6 +47,8 @@ void jobfile_problems_json(struct json_writer *w, const char *file,
         if (p->count > 1)
             json_put_int(w, "count", p->count);
         json_put_bool(w, "runtime", p->runtime);
+        if (cli->verbose && p->traceback != NULL)
+            json_put_string(w, "traceback", p->traceback);
         json_end_object(w);
     }
 }
@@ -75,7 +78,7 @@ static void report_json(struct cli *cli, const char *file,
     json_put_string(&w, "place", file);
     json_key(&w, "problems");
     json_begin_array(&w);
-    jobfile_problems_json(&w, file, evaluation);
+    jobfile_problems_json(cli, &w, file, evaluation);
     json_end_array(&w);
     json_end_object(&w);
     json_end_object(&w);
@@ -91,6 +94,9 @@ void jobfile_print_problems(struct cli *cli,
     script_print_problems(evaluation, cli->talks, &text);
     fputs(buf_text(&text), stderr);
     buf_release(&text);
+    for (size_t i = 0; cli->verbose && i < evaluation->n_problems; i++)
+        if (evaluation->problems[i]->traceback != NULL)
+            fprintf(stderr, "%s\n", evaluation->problems[i]->traceback);
 }
 
 int jobfile_report(struct cli *cli, const char *file,

@@ -24,7 +24,8 @@ int jobfile_report(struct cli *cli, const char *file,
  * as elements of an open array. */
 void jobfile_print_problems(struct cli *cli,
                             const Perigee__Evaluation *evaluation);
-void jobfile_problems_json(struct json_writer *w, const char *file,
+void jobfile_problems_json(const struct cli *cli, struct json_writer *w,
+                           const char *file,
                            const Perigee__Evaluation *evaluation);
 void jobfile_error_json(struct json_writer *w, const char *file,
                         const struct err *err);

@@ -63,8 +63,8 @@ static void failure_json(struct json_writer *w, const Perigee__TestFailure *f)
     json_end_object(w);
 }
 
-static void report_json(struct json_writer *w, const char *file,
-                        const Perigee__Evaluation *evaluation)
+static void report_json(const struct cli *cli, struct json_writer *w,
+                        const char *file, const Perigee__Evaluation *evaluation)
 {
     const Perigee__TestReport *r = evaluation->test;
 
@@ -80,7 +80,7 @@ static void report_json(struct json_writer *w, const char *file,
     if (evaluation->n_problems > 0) {
         json_key(w, "problems");
         json_begin_array(w);
-        jobfile_problems_json(w, file, evaluation);
+        jobfile_problems_json(cli, w, file, evaluation);
         json_end_array(w);
     }
     json_end_object(w);
@@ -139,7 +139,7 @@ static int test_file(struct cli *cli, const char *file, struct json_writer *w,
         rc = EXIT_BAD_CONFIG;
     }
     if (cli->json)
-        report_json(w, file, evaluation);
+        report_json(cli, w, file, evaluation);
     else if (r == NULL)
         jobfile_print_problems(cli, evaluation);
     else

@@ -32,6 +32,7 @@ struct problem {
     const char *field;     /* within the object, or "" */
     const char *path;      /* from the job, "" until it is known */
     const char *expected, *nearest;
+    const char *traceback; /* is_runtime; NULL unknown */
     uint32_t count;
     bool is_runtime;
 };

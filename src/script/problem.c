@@ -175,6 +175,8 @@ void problem_add_failure(struct evaluation *e,
                         .expected = ""};
     p.is_runtime = true;
     p.message = keep(e, failure->text);
+    if (text_is_utf8((const uint8_t *)failure->trace, strlen(failure->trace)))
+        p.traceback = arena_strdup(&e->arena, failure->trace);
     p.where.line = (uint32_t)failure->line;
     for (uint32_t i = 0; i < e->files.list.count; i++) {
         struct bundle_file *file = e->files.list.item[i];
@@ -250,6 +252,8 @@ static Perigee__Problem *pack_one(struct evaluation *e, const struct problem *p)
     out->count = p->count;
     out->has_runtime = true;
     out->runtime = p->is_runtime;
+    if (p->traceback != NULL && *p->traceback != '\0')
+        out->traceback = (char *)p->traceback;
     return out;
 }
 

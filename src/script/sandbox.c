@@ -229,6 +229,19 @@ int sandbox_load(struct sandbox *s, const char *file, const char *text,
     return -ERR_INVALID;
 }
 
+/* The calls that led to the error, as text; not when memory is the trouble. */
+static void note_trace(lua_State *L, struct sandbox_failure *failure)
+{
+    enum { ROOM = 256 << 10 };
+    const struct sandbox *s = sandbox_of(L);
+
+    if (s->used_bytes + ROOM > s->max_bytes || !lua_checkstack(L, 16))
+        return;
+    luaL_traceback(L, L, NULL, 1);
+    snprintf(failure->trace, sizeof failure->trace, "%s", lua_tostring(L, -1));
+    lua_pop(L, 1);
+}
+
 /* Message handler: while the stack still stands, note where it broke. */
 static int on_error(lua_State *L)
 {
@@ -240,6 +253,7 @@ static int on_error(lua_State *L)
         memcpy(failure->file, file, sizeof file);
         failure->line = line;
     }
+    note_trace(L, failure);
     if (lua_type(L, 1) != LUA_TSTRING) {
         snprintf(failure->text, sizeof failure->text,
                  "error with a %s instead of a text", luaL_typename(L, 1));

@@ -16,13 +16,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SANDBOX_FILE_MAX = 256, SANDBOX_TEXT_MAX = 512 };
+enum {
+    SANDBOX_FILE_MAX = 256,
+    SANDBOX_TEXT_MAX = 512,
+    SANDBOX_TRACE_MAX = 2048
+};
 
 /* Why a run ended: a Lua error with the place in the user's files. */
 struct sandbox_failure {
     char file[SANDBOX_FILE_MAX]; /* "" when no file is to blame */
     int line;
     char text[SANDBOX_TEXT_MAX];
+    char trace[SANDBOX_TRACE_MAX]; /* the calls that led there; "" unknown */
     bool is_syntax;
 };
 

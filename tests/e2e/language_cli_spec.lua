@@ -85,7 +85,8 @@ describe('without a cluster, clusterctl', function()
     local text = cli({ 'inspect', KEY .. 'web', file }).out
     for _, line in ipairs { 'job devcluster/www%-data/test/web', 'instances +2',
       'resources +cpu 0.5, ram 64 MB, disk 1 GB', 'cmdline +make\n +make install',
-      'fetch %-> build %-> server', 'MODE +slow\n', 'min_duration +5 s', 'port_names +admin, http' } do
+      'fetch %-> build %-> server', 'MODE +slow\n', 'min_duration +5 s',
+      'port_names +admin, http' } do
       assert.matches(line, text)
     end
     local job = cjson.decode(cli({ 'inspect', KEY .. 'web', file, '--json' }).out)
@@ -109,6 +110,23 @@ describe('without a cluster, clusterctl', function()
     assert.equal(3, answer.processes[3].step)
     assert.equal('slow', answer.processes[3].env.MODE)
     assert.equal('fast', answer.processes[1].env.MODE)
+  end)
+
+  it('shows the calls of a Lua error only when asked', function()
+    local file = write('broken.lua', [[
+local function inner() return nil + 1 end
+local function outer() return inner() end
+return { outer() }]])
+    local result = cli { 'check', file }
+    assert.equal(3, result.status)
+    assert.matches('broken.lua:1:', result.err, 1, true)
+    assert.not_matches('traceback', result.err, 1, true)
+    assert.matches('broken.lua:3: in main chunk', cli({ 'check', file, '--verbose' }).err, 1, true)
+    local problem = cjson.decode(cli({ 'check', file, '--json' }).out).files[1].problems[1]
+    assert.is_nil(problem.traceback)
+    problem = cjson.decode(cli({ 'check', file, '--json', '-v' }).out).files[1].problems[1]
+    assert.matches('stack traceback', problem.traceback, 1, true)
+    assert.is_true(problem.runtime)
   end)
 
   it('reads files below --root', function()

@@ -71,7 +71,8 @@ end)
 
   for name, case in pairs {
     ['another number'] = { 'expect(web.instances):equals(4)', 'expected 4, got 3' },
-    ['another text'] = { 'expect(web.contact):matches("^y")', 'expected a match of "^y", got "me"' },
+    ['another text'] = { 'expect(web.contact):matches("^y")',
+      'expected a match of "^y", got "me"' },
     ['a part that is missing'] = { 'expect(web.env):contains { MODE = "slow" }',
       'expected something with { MODE = "slow" }, got { MODE = "fast" }' },
     ['a part that is there'] = { 'expect(web.contact):lacks "e"',
@@ -89,7 +90,8 @@ end)
     ['an unknown field'] = { 'expect(web.contcat):is_nil()', "did you mean 'contact'?" },
     ['a dot'] = { 'expect(1).equals(1)', 'want a colon' },
     ['an unknown method'] = { 'expect(1):equal(1)', 'equal' },
-    ['a test in a test'] = { 'test("a", function() test("b", function() end) end)', 'stands inside' },
+    ['a test in a test'] = { 'test("a", function() test("b", function() end) end)',
+      'stands inside' },
     ['a syntax error'] = { 'expect(1))', 'near' },
     ['writing to jobs'] = { 'jobs.web = 1', 'cannot be changed' },
     ['mistakes that are used'] = { 'expect(evaluate({ count = 0 }).web):is_nil()',
@@ -126,7 +128,8 @@ expect(5):equals(6)
     run.write(dir .. '/web_test.lua', 'expect(web.instances):equals(5)\nexpect(1):equals(2)\n')
     run.write(dir .. '/two.lua', 'return {}\n')
     run.write(dir .. '/two_test.lua', 'expect(1):equals(1)\n')
-    local result = cli { 'test', dir .. '/web_test.lua', dir .. '/web.lua', '-p', 'count=5', '--json' }
+    local result = cli { 'test', dir .. '/web_test.lua', dir .. '/web.lua', '-p', 'count=5',
+      '--json' }
     local answer = cjson.decode(result.out)
     assert.equal(4, result.status)
     assert.is_false(answer.ok)
