@@ -56,6 +56,7 @@ local ONE_OF = {
 
 -- Fields whose values depend on others: what stands beside them.
 local BESIDE_FIELD = {
+  Job = { cron_collision_policy = { cron_schedule = '"0 3 * * *"' } },
   Volume = { name = { size = '1*MB' }, size = { name = '"a"' } },
   Sla = {
     percentage = { duration_secs = '60' }, count = { duration_secs = '60' },
@@ -303,12 +304,28 @@ local function add_field(self, object, field)
   end
 end
 
+-- A field that sets one of another object.
+local function add_into(self, object, field)
+  local target = model_of.target(self.model, object, field)
+  local as_target = { field[1], table.unpack(target, 2) }
+  for key, value in pairs(target) do
+    if type(key) == 'string' then as_target[key] = value end
+  end
+  wrong_type(self, object, as_target)
+  self:takes(object, as_target, self:sample(as_target), 'a good value')
+  self:refuses(object, as_target, '"no such thing"', 'a bad text')
+end
+
 local function add_object(self, object)
   local held, refused = model_of.split(object)
   self:add(object, { '' }, 'no table', ('_ = %s(5)'):format(self.model.makers[object.name][1]),
     'takes one table')
   for _, field in ipairs(held) do
-    if field[2] ~= 'into' then add_field(self, object, field) end
+    if field[2] == 'into' then
+      add_into(self, object, field)
+    else
+      add_field(self, object, field)
+    end
   end
   for _, field in ipairs(refused) do
     self:add(object, field, 'refused', '_ = ' .. self:call(object, field[1], 'true'), field[1])
