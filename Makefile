@@ -154,6 +154,10 @@ $B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ -lcmocka $(LDLIBS)
 
+# Faults come between a runner and its calls (tests/unit/test_runner_faults.c).
+$B/bin/test_runner_faults: LDFLAGS_ALL += \
+  $(foreach f,write fork sendmsg mkdir pipe2 splice rename runner_main,-Wl,--wrap=$f)
+
 $B/bin/fuzz_%: $B/obj/tests/fuzz/fuzz_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)

@@ -7,13 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    PUMP_BYTES = 16 * 1024,
-    PUMP_ROUNDS = 8,       /* reads in one go */
-    LINE_SLACK = 64 * 1024 /* how far past its size a file may grow to end
-                              with a whole line */
-};
-
 static const char *stream_name(int stream)
 {
     return stream == 1 ? "stdout" : "stderr";
@@ -31,15 +24,19 @@ static int make_directory(const char *path, struct err *err)
     return 0;
 }
 
-static int open_file(struct task_log *log, int flags, struct err *err)
+bool task_log_is_pumped(const struct log_rule *rule)
 {
-    struct stat st;
-    log->file = open(log->path,
-                     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0644);
-    if (log->file < 0)
-        return fail(err, log->path);
-    log->size = fstat(log->file, &st) == 0 ? (uint64_t)st.st_size : 0;
-    return 0;
+    return rule->destination == LOG_BOTH ||
+           (rule->destination == LOG_FILE && rule->size > 0);
+}
+
+int task_log_open_file(struct task_log *log, int flags, struct err *err)
+{
+    /* Whoever else writes it must append; we ourselves splice, which cannot. */
+    int append = task_log_is_pumped(&log->rule) ? 0 : O_APPEND;
+    log->file =
+        open(log->path, O_RDWR | O_CREAT | O_CLOEXEC | append | flags, 0644);
+    return log->file < 0 ? fail(err, log->path) : 0;
 }
 
 static void set_path(struct task_log *log, struct task_log_id id)
@@ -52,12 +49,6 @@ static void set_fifo_path(struct task_log *log, struct task_log_id id)
 {
     (void)snprintf(log->fifo_path, sizeof log->fifo_path, ".thermos/%s.%u.%s",
                    id.process, id.run, stream_name(id.stream));
-}
-
-static bool is_pumped(const struct log_rule *rule)
-{
-    return rule->destination == LOG_BOTH ||
-           (rule->destination == LOG_FILE && rule->size > 0);
 }
 
 static int make_directories(const char *process, uint32_t run, struct err *err)
@@ -125,8 +116,8 @@ int task_log_open(struct task_log *out, const struct log_rule *rule,
         out->console = id.stream;
     int rc = make_directories(id.process, id.run, err);
     if (rc == 0)
-        rc = open_file(out, 0, err);
-    if (rc == 0 && is_pumped(rule)) {
+        rc = task_log_open_file(out, 0, err);
+    if (rc == 0 && task_log_is_pumped(rule)) {
         if (is_named)
             set_fifo_path(out, id);
         rc = is_named ? open_fifo(out, writer, err)
@@ -149,7 +140,7 @@ void task_log_reopen(struct task_log *out, const struct log_rule *rule,
     set_path(out, id);
     if (rule->destination == LOG_BOTH)
         out->console = id.stream;
-    if (!is_pumped(rule))
+    if (!task_log_is_pumped(rule))
         return;
     /* What cannot be opened is not pumped; the process goes on all the same. */
     out->pipe = pipe;
@@ -157,70 +148,11 @@ void task_log_reopen(struct task_log *out, const struct log_rule *rule,
         set_fifo_path(out, id);
         out->pipe = open(out->fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     }
-    (void)open_file(out, 0, NULL);
+    (void)task_log_open_file(out, 0, NULL);
+    task_log_rotate_full(out); /* its writer died before it could */
 }
 
-/* stdout -> stdout.1 -> stdout.2 ...; the oldest goes. */
-static void rotate(struct task_log *log)
-{
-    char from[LOG_PATH_MAX + 16], to[LOG_PATH_MAX + 16];
-
-    (void)close(log->file);
-    for (uint32_t i = log->rule.backups; i > 0; i--) {
-        (void)snprintf(to, sizeof to, "%s.%u", log->path, i);
-        if (i > 1)
-            (void)snprintf(from, sizeof from, "%s.%u", log->path, i - 1);
-        else
-            (void)snprintf(from, sizeof from, "%s", log->path);
-        (void)rename(from, to); /* a gap in the row is fine */
-    }
-    (void)open_file(log, O_TRUNC, NULL);
-}
-
-static void write_all(int fd, const char *data, size_t size)
-{
-    while (fd >= 0 && size > 0) {
-        ssize_t n = write(fd, data, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return; /* a full disk loses output; it must not stop the task */
-        data += n;
-        size -= (size_t)n;
-    }
-}
-
-/* How much of a piece still belongs into the present file: up to the end of
- * the line that reaches its size. */
-static size_t share(const struct task_log *log, const char *data, size_t size)
-{
-    uint64_t limit = log->rule.size;
-    if (limit == 0 || log->size + size < limit)
-        return size;
-    size_t room = log->size < limit ? (size_t)(limit - log->size) : 0;
-    size_t from = room > 0 ? room - 1 : 0;
-    const char *line = memchr(data + from, '\n', size - from);
-    if (line != NULL)
-        return (size_t)(line - data) + 1;
-    return size;
-}
-
-static void store(struct task_log *log, const char *data, size_t size)
-{
-    write_all(log->console, data, size);
-    while (size > 0) {
-        size_t part = share(log, data, size);
-        write_all(log->file, data, part);
-        log->size += part;
-        data += part;
-        size -= part;
-        if (log->rule.size > 0 && log->size >= log->rule.size &&
-            (data[-1] == '\n' || log->size >= log->rule.size + LINE_SLACK))
-            rotate(log);
-    }
-}
-
-static void end_pipe(struct task_log *log)
+void task_log_end_pipe(struct task_log *log)
 {
     if (log->pipe >= 0)
         (void)close(log->pipe);
@@ -229,34 +161,9 @@ static void end_pipe(struct task_log *log)
         (void)unlink(log->fifo_path);
 }
 
-bool task_log_pump(struct task_log *log)
-{
-    char buffer[PUMP_BYTES];
-
-    for (int round = 0; round < PUMP_ROUNDS && log->pipe >= 0; round++) {
-        ssize_t n = read(log->pipe, buffer, sizeof buffer);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false; /* empty, but somebody may write */
-        if (n == 0) {
-            end_pipe(log);
-            return false;
-        }
-        store(log, buffer, (size_t)n);
-    }
-    return log->pipe >= 0;
-}
-
-void task_log_drain(struct task_log *log)
-{
-    while (task_log_pump(log))
-        ;
-}
-
 void task_log_close(struct task_log *log)
 {
-    end_pipe(log);
+    task_log_end_pipe(log);
     if (log->file >= 0)
         (void)close(log->file);
     log->file = -1;

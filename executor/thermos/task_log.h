@@ -21,7 +21,6 @@ struct task_log {
     int pipe;    /* we read here; -1: not pumped, or at its end */
     int file;    /* -1: none */
     int console; /* our own stdout or stderr, for LOG_BOTH; -1: none */
-    uint64_t size;
     char path[LOG_PATH_MAX];      /* of the file, "" when there is none */
     char fifo_path[LOG_PATH_MAX]; /* "" when the pipe has no name */
 };
@@ -46,8 +45,15 @@ void task_log_reopen(struct task_log *out, const struct log_rule *rule,
                      struct task_log_id id, int pipe);
 /* Move what is there, at most a bounded amount. True: call again. */
 bool task_log_pump(struct task_log *log);
-/* Move all that is there and forget the pipe if nobody writes it any more. */
+/* Move all that is there, but no more than a pipe can hold, and forget the pipe
+ * if nobody writes it any more. */
 void task_log_drain(struct task_log *log);
 void task_log_close(struct task_log *log);
 /* The last `size` bytes of the file, cut at a line, into out; its length. */
 size_t task_log_tail(const struct task_log *log, char *out, size_t size);
+
+/* For log_pump.c and task_log.c only. */
+bool task_log_is_pumped(const struct log_rule *rule);
+int task_log_open_file(struct task_log *log, int flags, struct err *err);
+void task_log_rotate_full(struct task_log *log);
+void task_log_end_pipe(struct task_log *log);
