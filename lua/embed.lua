@@ -215,6 +215,18 @@ local function print_names(language, index)
       assert(index[row[2]], row[2]), row.sequential and 'CONSTRUCT_SEQUENTIAL'
       or row.service and 'CONSTRUCT_SERVICE' or '0'))
   end
+  print('{0}};\nconst struct schema_library SCHEMA_LIBRARY[] = {')
+  local function print_library(within, rows)
+    for _, row in ipairs(rows) do
+      print(('{%s,%s,%s,%s},'):format(text(within), text(row[1]), text(row[2]),
+        text(row[3])))
+    end
+  end
+  print_library(nil, language.library)
+  local names = {}
+  for name in pairs(language.tables) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do print_library(name, language.tables[name]) end
   print('{0}};')
 end
 

@@ -79,6 +79,28 @@ return {
       params = { { 'name', 'string', 'of the secret' } },
       help = 'a value that only the agent resolves and nothing shows',
       example = 'env = Env { PASSWORD = secret("db_password") }' },
+    { name = 'Mode', makes = 'string',
+      params = { { 'mode', '"RO"|"RW"', 'of a volume' } },
+      help = 'Aurora\'s way to write "RO" or "RW"',
+      example = 'Mode("RO")' },
+    { name = 'combine_tasks', makes = 'Task',
+      params = { { '...', 'Task|table', 'tasks, then changes' } },
+      help = 'Tasks.combine: all processes at the same time; resources are '
+        .. 'summed, the longest finalization_wait counts',
+      example = 'combine_tasks(web, log_shipper, { name = "web" })' },
+    { name = 'concat_tasks', makes = 'Task',
+      params = { { '...', 'Task|table', 'tasks, then changes' } },
+      help = 'Tasks.concat: the processes of each task before those of the '
+        .. 'next; the most resources count, finalization_wait is summed',
+      example = 'concat_tasks(fetch, build, { name = "build" })' },
+    { name = 'java_options', makes = 'string',
+      params = { { '...', 'string|table', 'options, or names and values' } },
+      help = 'Options.java: "-a -verbose 1"',
+      example = 'java_options("server", { Xmx = "1g" })' },
+    { name = 'python_options', makes = 'string',
+      params = { { '...', 'string|table', 'options, or names and values' } },
+      help = 'Options.python: "-a --verbose 1"',
+      example = 'python_options("v", { port = 8080 })' },
   },
 
   units = {
@@ -86,6 +108,7 @@ return {
     { 'TB', '1024 GB' }, { 'secs', '1 second' }, { 'mins', '60 seconds' },
     { 'hours', '60 minutes' }, { 'days', '24 hours' },
     { 'unset', 'in a copy: take this field away' },
+    { 'DisableLifecycle', 'lifecycle of a job that gets signals only' },
   },
 
   -- What a health function may use besides, only while it is called.

@@ -208,6 +208,26 @@ static int l_secret(lua_State *L)
     return 1;
 }
 
+/* Mode("RO"): Aurora's way to write "RO" */
+static int l_mode(lua_State *L)
+{
+    struct call_site site = evaluation_site(evaluation_of(L), "Mode");
+    const struct schema_object *volume = schema_object("Volume");
+    lua_settop(L, 1);
+    struct value *holder = value_push(L, volume, site);
+    if (!value_convert(L, holder, 1, schema_field(volume, "mode"), "mode")) {
+        lua_pop(L, 1);
+        value_push_refused(L);
+    }
+    return 1;
+}
+
+/* A Lifecycle without http: no address is asked. */
+static void push_disabled(lua_State *L)
+{
+    (void)value_push(L, schema_object("Lifecycle"), (struct call_site){0});
+}
+
 /* Copy the entries of the table or map at `from` into the table on top. */
 static void copy_entries(lua_State *L, int from)
 {
@@ -242,6 +262,48 @@ static int l_extend(lua_State *L)
     return 1;
 }
 
+/* --- functions written in Lua --- */
+
+/* Loaded when it is first called: most files never do. */
+static int l_library(lua_State *L)
+{
+    const struct schema_library *row = lua_touserdata(L, lua_upvalueindex(1));
+    int count = lua_gettop(L);
+    if (!module_push_stdlib(L, row->module))
+        return luaL_error(L, "the stdlib has no '%s'", row->module);
+    lua_getfield(L, -1, row->function);
+    lua_remove(L, -2);
+    lua_insert(L, 1);
+    lua_call(L, count, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+static void push_library(lua_State *L, const struct schema_library *row)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)row);
+    lua_pushcclosure(L, l_library, 1);
+}
+
+static void open_library(lua_State *L)
+{
+    int language = lua_gettop(L);
+    const struct schema_library *row = SCHEMA_LIBRARY;
+    for (; row->name != NULL && row->within == NULL; row++) {
+        push_library(L, row);
+        lua_setfield(L, language, row->name);
+    }
+    while (row->name != NULL) {
+        const char *within = row->within;
+        lua_newtable(L);
+        for (; row->name != NULL && strcmp(row->within, within) == 0; row++) {
+            push_library(L, row);
+            lua_setfield(L, -2, row->name);
+        }
+        library_freeze(L, within);
+        lua_setfield(L, language, within);
+    }
+}
+
 /* --- all --- */
 
 static void open_constructors(lua_State *L)
@@ -258,13 +320,16 @@ void language_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"Env", l_env},     {"SimpleTask", l_simple_task},
-        {"order", l_order}, {"secret", l_secret},
+        {"order", l_order}, {"secret", l_secret}, {"Mode", l_mode},
         {"raw", l_raw},     {"extend", l_extend},
         {NULL, NULL}};
     value_open(L);
     luaL_setfuncs(L, functions, 0);
     open_constructors(L);
     operators_open(L);
+    open_library(L);
+    push_disabled(L);
+    lua_setfield(L, -2, "DisableLifecycle");
     value_push_unset(L);
     lua_setfield(L, -2, "unset");
 }

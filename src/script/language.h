@@ -9,6 +9,9 @@ void language_open(lua_State *L);
 void module_open(lua_State *L);
 /* Run files anew when they are wanted next; the stdlib stays. */
 void module_forget(lua_State *L);
+/* Push what a module of the stdlib returns; false, and nothing, when there is
+ * no such module. */
+bool module_push_stdlib(lua_State *L, const char *name);
 /* param() (script/parameter.c). */
 void parameter_open(lua_State *L);
 /* After the run: parameters that were given and never declared. */

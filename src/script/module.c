@@ -189,7 +189,7 @@ static bool load_builtin(lua_State *L, const char *name)
     return false;
 }
 
-static bool push_stdlib(lua_State *L, const char *name)
+bool module_push_stdlib(lua_State *L, const char *name)
 {
     char key[KEY_MAX];
     snprintf(key, sizeof key, "%s%s", STDLIB_KEY, name);
@@ -240,7 +240,7 @@ static int l_require(lua_State *L)
     struct bundle_file *file = find_required(e, name);
     if (file != NULL)
         load_file(L, file);
-    else if (!push_stdlib(L, name))
+    else if (!module_push_stdlib(L, name))
         return luaL_error(L,
                           "require: no '%s' beside the job file or in the "
                           "stdlib",
@@ -288,7 +288,7 @@ void module_forget(lua_State *L)
 static void add_units(lua_State *L)
 {
     int language = lua_gettop(L);
-    (void)push_stdlib(L, "units");
+    (void)module_push_stdlib(L, "units");
     static const char *const unit[] = {"KB",   "MB",   "GB",    "TB",
                                        "secs", "mins", "hours", "days"};
     for (size_t i = 0; i < sizeof unit / sizeof *unit; i++) {

@@ -116,8 +116,16 @@ struct schema_constructor {
     unsigned flags;
 };
 
+/* A function of the language that is written in Lua. */
+struct schema_library {
+    const char *within; /* NULL, or the table it is in: Tasks */
+    const char *name;   /* NULL ends the table */
+    const char *module, *function;
+};
+
 extern const struct schema_object SCHEMA[]; /* a NULL name ends it */
 extern const struct schema_constructor SCHEMA_CONSTRUCTORS[];
+extern const struct schema_library SCHEMA_LIBRARY[]; /* by within, NULL first */
 
 /* NULL when there is none. */
 const struct schema_object *schema_object(const char *name);

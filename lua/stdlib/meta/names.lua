@@ -618,6 +618,51 @@ function extend(map, ...) end
 ---@return Secret
 function secret(name) end
 
+--- Aurora's way to write "RO" or "RW".
+---
+--- ```lua
+--- Mode("RO")
+--- ```
+---@param mode "RO"|"RW" # of a volume
+---@return string
+function Mode(mode) end
+
+--- Tasks.combine: all processes at the same time; resources are summed, the longest finalization_wait counts.
+---
+--- ```lua
+--- combine_tasks(web, log_shipper, { name = "web" })
+--- ```
+---@param ... Task|table # tasks, then changes
+---@return Task
+function combine_tasks(...) end
+
+--- Tasks.concat: the processes of each task before those of the next; the most resources count, finalization_wait is summed.
+---
+--- ```lua
+--- concat_tasks(fetch, build, { name = "build" })
+--- ```
+---@param ... Task|table # tasks, then changes
+---@return Task
+function concat_tasks(...) end
+
+--- Options.java: "-a -verbose 1".
+---
+--- ```lua
+--- java_options("server", { Xmx = "1g" })
+--- ```
+---@param ... string|table # options, or names and values
+---@return string
+function java_options(...) end
+
+--- Options.python: "-a --verbose 1".
+---
+--- ```lua
+--- python_options("v", { port = 8080 })
+--- ```
+---@param ... string|table # options, or names and values
+---@return string
+function python_options(...) end
+
 http = {}
 
 tcp = {}
@@ -688,3 +733,7 @@ days = nil
 --- In a copy: take this field away.
 ---@type any
 unset = nil
+
+--- Lifecycle of a job that gets signals only.
+---@type integer
+DisableLifecycle = nil

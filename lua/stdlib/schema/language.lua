@@ -34,4 +34,23 @@ return {
     { 'ExecutorConfig', 'ExecutorConfig' },
   },
   refused = {},
+  -- name = { module of the stdlib, function there }
+  library = {
+    { 'combine_tasks', 'tasks', 'combine' },
+    { 'concat_tasks', 'tasks', 'concat' },
+    { 'java_options', 'options', 'java' },
+    { 'python_options', 'options', 'python' },
+  },
+  -- The same, reached as a field: Tasks.combine
+  tables = {
+    Options = { { 'java', 'options', 'java' }, { 'python', 'options', 'python' } },
+    Processes = {
+      { 'combine', 'tasks', 'combine_processes' },
+      { 'concat', 'tasks', 'concat_processes' }, { 'order', 'tasks', 'order' },
+    },
+    Tasks = {
+      { 'combine', 'tasks', 'combine' }, { 'concat', 'tasks', 'concat' },
+      { 'sequential', 'tasks', 'sequential' }, { 'simple', 'tasks', 'simple' },
+    },
+  },
 }
