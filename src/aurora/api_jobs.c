@@ -1,6 +1,7 @@
 /* Calls that change jobs. Bundles are evaluated beside the core first. */
 #include "aurora/state.h"
 
+#include "script/honour.h"
 #include "script/job_check.h"
 #include "wire/codec.h"
 
@@ -351,6 +352,16 @@ static void create_from(struct request *r,
     const Perigee__Job *job = find_job(evaluation, &key);
     if (!job) {
         refuse_no_job(r, evaluation, &key, now_ms, fx);
+        return;
+    }
+    if (honour_group(evaluation, job) != NULL) {
+        (void)err_set(&err, ERR_INVALID,
+                      "job: it starts with the group '%.60s', and groups are "
+                      "not started in order yet",
+                      honour_group(evaluation, job));
+        err_field(&err, "group");
+        err_hint(&err, "this cluster cannot do it: list the job by itself");
+        api_refuse(r, &err, now_ms, fx);
         return;
     }
     if (create->expected && !create->accept_server &&

@@ -10,17 +10,24 @@ static bool is_element(const struct schema_field *field, const char *object)
     return field->of != NULL && strcmp(field->of->name, object) == 0;
 }
 
-/* Where a name is wanted, a process stands for its own. */
+static bool has_own_name(const struct schema_object *object)
+{
+    static const char *const named[] = {"Process", "Job", "Group"};
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        if (strcmp(object->name, named[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Where a name is wanted, what has one stands for it. */
 static bool convert_name(lua_State *L, struct value *self, int index,
                          const struct schema_field *element, const char *path)
 {
-    const struct schema_object *process = schema_object("Process");
-    const struct value *value = value_of(L, index, process);
-    if (value == NULL)
+    const struct value *value = value_at(L, index);
+    if (value == NULL || value->kind != VALUE_OBJECT ||
+        !has_own_name(value->object))
         return value_convert(L, self, index, element, path);
-    int name = 1 + (int)(schema_field(process, "name") - process->field);
-    lua_getiuservalue(L, index, name);
-    if (lua_type(L, -1) == LUA_TSTRING)
+    if (value_push_name(L, index))
         return true;
     self->has_mark = true;
     lua_pop(L, 1);

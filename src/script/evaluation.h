@@ -99,6 +99,9 @@ void evaluation_check_running(lua_State *L, const char *function);
 /* The innermost line of the user's files. */
 struct call_site evaluation_site(struct evaluation *e, const char *constructor);
 
+/* A problem of the file as a whole. */
+void evaluation_problem(struct evaluation *e, const char *message,
+                        const char *expected);
 /* Record; equal ones from one line are counted. The problem's index + 1. */
 uint32_t problem_add(struct evaluation *e, const struct problem_report *report);
 /* A Lua error, which is told last. */

@@ -188,3 +188,53 @@ size_t honour_check(const Perigee__Job *job, honour_refused *tell,
     }
     return count;
 }
+
+/* --- besides jobs --- */
+
+size_t honour_check_file(const Perigee__Evaluation *evaluation,
+                         honour_refused *tell, void *context)
+{
+    const struct {
+        size_t count;
+        const char *field, *reason;
+    } rows[] = {
+        {evaluation->n_groups, "Group", "groups are not started in order yet"},
+        {evaluation->n_quotas, "Quota", "quotas are not kept yet"},
+        {evaluation->n_roles, "Role", "roles are not kept yet"},
+        {evaluation->n_users, "User", "nobody signs in yet"},
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].count == 0)
+            continue;
+        tell(context, rows[i].field, rows[i].reason);
+        count++;
+    }
+    return count;
+}
+
+static bool holds(const Perigee__Group *group, const char *key, int depth)
+{
+    enum { DEPTH_MAX = 32 };
+    for (size_t i = 0; i < group->n_jobs; i++)
+        if (strcmp(group->jobs[i], key) == 0)
+            return true;
+    for (size_t i = 0; depth < DEPTH_MAX && i < group->n_groups; i++)
+        if (holds(group->groups[i], key, depth + 1))
+            return true;
+    return false;
+}
+
+const char *honour_group(const Perigee__Evaluation *evaluation,
+                         const Perigee__Job *job)
+{
+    struct buf key = {0};
+    const char *name = NULL;
+    buf_addf(&key, "%s/%s/%s/%s", job->cluster, job->role, job->environment,
+             job->name);
+    for (size_t i = 0; i < evaluation->n_groups && name == NULL; i++)
+        if (holds(evaluation->groups[i], buf_text(&key), 0))
+            name = evaluation->groups[i]->name;
+    buf_release(&key);
+    return name;
+}

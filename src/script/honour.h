@@ -4,6 +4,7 @@
  * honour.c. */
 #pragma once
 #include "perigee/job.pb-c.h"
+#include "perigee/script.pb-c.h"
 #include <stddef.h>
 
 typedef void honour_refused(void *context, const char *field,
@@ -13,3 +14,10 @@ typedef void honour_refused(void *context, const char *field,
  * defaults asks for nothing. The job is complete, as evaluation yields it. */
 size_t honour_check(const Perigee__Job *job, honour_refused *tell,
                     void *context);
+
+/* The same for what a file gives besides jobs: groups, quotas, roles, users. */
+size_t honour_check_file(const Perigee__Evaluation *evaluation,
+                         honour_refused *tell, void *context);
+/* The name of a group that the job starts with, or NULL. */
+const char *honour_group(const Perigee__Evaluation *evaluation,
+                         const Perigee__Job *job);

@@ -132,7 +132,7 @@ void build_defaults(const struct schema_object *object,
         if (field->initial == DEFAULT_NONE && !(field->flags & IS_ALWAYS))
             continue;
         const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
-        if (wire == NULL && field->of != NULL)
+        if (schema_is_flat(field))
             build_defaults(field->of, message, arena);
         else if (wire != NULL && !build_is_set(message, wire))
             set_default(field, wire, message, arena);
@@ -313,7 +313,7 @@ static void fill_flat(lua_State *L, const struct schema_field *field,
                       ProtobufCMessage *message, struct arena *arena)
 {
     const struct value *value = value_at(L, -1);
-    if (field->of == NULL)
+    if (!schema_is_flat(field))
         return; /* nowhere on the wire */
     fill(L, lua_gettop(L), value->object, message, arena);
     build_defaults(value->object, message, arena);

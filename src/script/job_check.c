@@ -253,7 +253,7 @@ static void check_message(const struct check *c,
         char inner[PATH_TEXT_MAX];
         if (wire == NULL) {
             const struct schema_object *flat =
-                field->of != NULL ? schema_variant(field, message) : NULL;
+                schema_is_flat(field) ? schema_variant(field, message) : NULL;
             if (flat != NULL && has_flat(flat, message))
                 check_message(c, flat, path, message);
             continue;
@@ -413,7 +413,7 @@ static void complete(const struct schema_object *object,
         const ProtobufCFieldDescriptor *wire = schema_wire(object, field);
         if (wire != NULL)
             complete_field(field, wire, message, arena);
-        else if (field->of != NULL &&
+        else if (schema_is_flat(field) &&
                  has_flat(schema_variant(field, message), message))
             build_defaults(schema_variant(field, message), message, arena);
     }

@@ -40,6 +40,11 @@ bool schema_takes(const struct schema_field *field,
     return field->of == object;
 }
 
+bool schema_is_flat(const struct schema_field *field)
+{
+    return field->wire[0] == '*';
+}
+
 struct schema_field schema_element(const struct schema_field *list)
 {
     return (struct schema_field){.name = list->name,

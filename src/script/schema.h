@@ -134,6 +134,8 @@ const struct schema_field *schema_field(const struct schema_object *object,
 /* Does the field hold such objects? */
 bool schema_takes(const struct schema_field *field,
                   const struct schema_object *object);
+/* Are the object's fields fields of the enclosing message? */
+bool schema_is_flat(const struct schema_field *field);
 /* What the elements of a list or map are, as a field of their own. */
 struct schema_field schema_element(const struct schema_field *list);
 /* What says on the wire that a message is of this object, or NULL. */

@@ -112,6 +112,7 @@ local COMPUTED = {
   Process = { raw = true },
   Fetch = { asset = true, size_bytes = true },
   ShellCheck = { raw = true },
+  Group = { jobs = true, groups = true },
 }
 
 local WIRE = {

@@ -450,6 +450,51 @@ function Notify(fields) end
 ---@return ExecutorConfig
 function ExecutorConfig(fields) end
 
+--- Jobs and groups that start in order and end in reverse.
+---
+--- ```lua
+--- Group {
+---   name = "shop",
+---   jobs = {
+---     Group { name = "storage", jobs = {} },
+---     Group { name = "front", jobs = {}, depends_on = { "storage" } },
+---   },
+--- }
+--- ```
+---@param fields Group.Table
+---@return Group
+function Group(fields) end
+
+--- What the production jobs of a role may use in all.
+---
+--- ```lua
+--- Quota {
+---   role = "www-data",
+---   resources = Resources { cpu = 100, ram = 200*GB, disk = 1*TB },
+--- }
+--- ```
+---@param fields Quota.Table
+---@return Quota
+function Quota(fields) end
+
+--- Who may act for a role, and its share of the cluster.
+---
+--- ```lua
+--- Role { name = "www-data", weight = 2, users = { "ada" } }
+--- ```
+---@param fields Role.Table
+---@return Role
+function Role(fields) end
+
+--- Somebody who signs in.
+---
+--- ```lua
+--- User { name = "ada", roles = { "www-data" } }
+--- ```
+---@param fields User.Table
+---@return User
+function User(fields) end
+
 --- A task of one process, also SimpleTask(name, cmdline).
 ---@param fields SimpleTask.Table
 ---@return Task

@@ -551,3 +551,52 @@
 
 ---@class ExecutorConfig: ExecutorConfig.Changes
 ---@operator call(ExecutorConfig.Changes): ExecutorConfig
+
+--- Jobs and groups that start in order and end in reverse.
+---@class Group.Changes
+---@field name? string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field jobs? (Job|Group)[] # jobs and groups (list of Job or Group; at most 10000 of them)
+---@field depends_on? string[] # jobs and groups beside it, or their names: all must be healthy before it starts (list of text; letters, digits, '_', '.', '-'; at most 63; at most 256 of them)
+
+---@class Group.Table: Group.Changes
+---@field name string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.', '-'; at most 63; required)
+
+---@class Group: Group.Changes
+---@operator call(Group.Changes): Group
+
+--- What the production jobs of a role may use in all.
+---@class Quota.Changes
+---@field role? string # whose (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field resources? Resources # in all (Resources; required)
+
+---@class Quota.Table: Quota.Changes
+---@field role string # whose (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field resources Resources # in all (Resources; required)
+
+---@class Quota: Quota.Changes
+---@operator call(Quota.Changes): Quota
+
+--- Who may act for a role, and its share of the cluster.
+---@class Role.Changes
+---@field name? string # its name (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field weight? number # a role of weight 2 gets twice as much (number; 0.001 to 1000000; default 1)
+---@field users? string[] # who may act for it (list of text; letters, digits, '_', '.', '-'; at most 63; at most 10000 of them)
+
+---@class Role.Table: Role.Changes
+---@field name string # its name (text; letters, digits, '_', '.', '-'; at most 63; required)
+
+---@class Role: Role.Changes
+---@operator call(Role.Changes): Role
+
+--- Somebody who signs in.
+---@class User.Changes
+---@field name? string # their name (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field roles? string[] # that they may act for (list of text; letters, digits, '_', '.', '-'; at most 63; at most 10000 of them)
+---@field password_hash? string # as clusterctl prints it (text; at most 1024 bytes)
+---@field permissions? string[] # beyond those of their roles (list of text; no spaces; at most 1000 of them)
+
+---@class User.Table: User.Changes
+---@field name string # their name (text; letters, digits, '_', '.', '-'; at most 63; required)
+
+---@class User: User.Changes
+---@operator call(User.Changes): User

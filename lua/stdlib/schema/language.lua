@@ -32,6 +32,8 @@ return {
     { 'CoordinatorSlaPolicy', 'CoordinatorSlaPolicy' },
     { 'Cron', 'Cron' }, { 'Notify', 'Notify' },
     { 'ExecutorConfig', 'ExecutorConfig' },
+    { 'Group', 'Group' }, { 'Quota', 'Quota' }, { 'Role', 'Role' },
+    { 'User', 'User' },
   },
   refused = {},
   -- name = { module of the stdlib, function there }
