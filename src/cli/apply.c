@@ -83,12 +83,13 @@ static int send_kill(const struct apply *a, const struct plan_step *step,
 /* --batch-size, else the job's own, else one at a time. */
 static uint32_t batch_size(const struct apply *a, const Perigee__Job *job)
 {
+    const Perigee__UpdateConfig *update = job->update;
+
     if (a->batch_size >= 0)
         return (uint32_t)a->batch_size;
-    if (job->update != NULL && job->update->n_batch_sizes > 0 &&
-        job->update->batch_sizes[0] > 0)
-        return job->update->batch_sizes[0];
-    return 1;
+    if (update != NULL && update->n_batch_sizes > 0)
+        return update->batch_sizes[0];
+    return update != NULL && update->batch_size > 0 ? update->batch_size : 1;
 }
 
 /* --- steps --- */

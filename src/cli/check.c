@@ -32,14 +32,24 @@ static int check_file(struct cli *cli, const char *file, struct json_writer *w,
         else
             jobfile_error_json(w, file, &err);
         json_end_array(w);
+        json_key(w, "warnings");
+        json_begin_array(w);
+        if (rc == 0)
+            (void)jobfile_warnings_json(w, evaluation);
+        json_end_array(w);
         json_end_object(w);
     } else if (rc != 0) {
         (void)cli_fail(cli, EXIT_BAD_CONFIG, &err);
     } else if (evaluation->n_problems > 0) {
         jobfile_print_problems(cli, evaluation);
     } else {
-        buf_addf(&cli->out, "%s: fine, %zu job%s\n", file, evaluation->n_jobs,
+        size_t warnings = jobfile_warn(cli, file, evaluation);
+        buf_addf(&cli->out, "%s: fine, %zu job%s", file, evaluation->n_jobs,
                  evaluation->n_jobs == 1 ? "" : "s");
+        if (warnings > 0)
+            buf_addf(&cli->out, "; no cluster can do all of it yet (%zu)",
+                     warnings);
+        buf_add_char(&cli->out, '\n');
     }
     bool is_bad = rc != 0 || evaluation->n_problems > 0;
     tally->files_bad += is_bad;

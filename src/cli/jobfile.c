@@ -1,6 +1,8 @@
 /* Choosing, evaluating and searching job files. */
 #include "cli/jobfile.h"
 
+#include "script/honour.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,6 +99,69 @@ void jobfile_print_problems(struct cli *cli,
     for (size_t i = 0; cli->verbose && i < evaluation->n_problems; i++)
         if (evaluation->problems[i]->traceback != NULL)
             fprintf(stderr, "%s\n", evaluation->problems[i]->traceback);
+}
+
+/* --- what the cluster cannot do --- */
+
+enum { WARNINGS_MAX = 20 }; /* shown of one file */
+
+struct warner {
+    struct cli *cli;       /* to people, or */
+    struct json_writer *w; /* to programs */
+    const char *file;
+    const Perigee__Job *job;
+    size_t count;
+};
+
+static void warn(void *context, const char *field, const char *reason)
+{
+    struct warner *to = context;
+    const Perigee__Job *job = to->job;
+    char key[JOB_KEY_TEXT_MAX];
+
+    (void)snprintf(key, sizeof key, "%s/%s/%s/%s", job->cluster, job->role,
+                   job->environment, job->name);
+    to->count++;
+    if (to->cli != NULL && to->count <= WARNINGS_MAX) {
+        const char *yellow = to->cli->talks ? "\033[33m" : "";
+        cli_say(to->cli, "%swarning:%s %s: %s: %s: %s", yellow,
+                to->cli->talks ? "\033[0m" : "", to->file, key, field, reason);
+    }
+    if (to->w == NULL)
+        return;
+    json_begin_object(to->w);
+    json_put_string(to->w, "job", key);
+    json_put_string(to->w, "field", field);
+    json_put_string(to->w, "reason", reason);
+    json_end_object(to->w);
+}
+
+static size_t warn_all(struct warner *to, const Perigee__Evaluation *evaluation)
+{
+    for (size_t i = 0; i < evaluation->n_jobs; i++) {
+        to->job = evaluation->jobs[i];
+        (void)honour_check(to->job, warn, to);
+    }
+    return to->count;
+}
+
+size_t jobfile_warn(struct cli *cli, const char *file,
+                    const Perigee__Evaluation *evaluation)
+{
+    struct warner to = {.cli = cli, .file = file};
+
+    if (warn_all(&to, evaluation) > WARNINGS_MAX)
+        cli_say(cli, "warning: %s: and %zu more like these", file,
+                to.count - WARNINGS_MAX);
+    return to.count;
+}
+
+size_t jobfile_warnings_json(struct json_writer *w,
+                             const Perigee__Evaluation *evaluation)
+{
+    struct warner to = {.w = w};
+
+    return warn_all(&to, evaluation);
 }
 
 int jobfile_report(struct cli *cli, const char *file,

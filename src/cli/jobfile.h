@@ -30,6 +30,14 @@ void jobfile_problems_json(const struct cli *cli, struct json_writer *w,
 void jobfile_error_json(struct json_writer *w, const char *file,
                         const struct err *err);
 
+/* Tell people of what the file asks for and no part of the cluster can do yet:
+ * the scheduler would refuse the job. How many such fields there are. */
+size_t jobfile_warn(struct cli *cli, const char *file,
+                    const Perigee__Evaluation *evaluation);
+/* The same as elements of an open array. */
+size_t jobfile_warnings_json(struct json_writer *w,
+                             const Perigee__Evaluation *evaluation);
+
 /* The job of that key; a miss lists the keys the file has. */
 int jobfile_find(struct cli *cli, const char *file,
                  const Perigee__Evaluation *evaluation,

@@ -207,6 +207,7 @@ int plan_make(struct cli *cli, const char *file,
     int rc = check_objects(cli, file, evaluation);
 
     *out = (struct plan){0};
+    (void)jobfile_warn(cli, file, evaluation);
     if (rc == 0)
         rc = list_running(cli, evaluation, &running);
     for (size_t i = 0; i < evaluation->n_jobs && rc == 0; i++)

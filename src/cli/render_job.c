@@ -143,6 +143,18 @@ static void number_steps(struct render *r)
 
 /* --- all of it --- */
 
+/* Only the agent knows a secret. */
+static int paint_variable(struct painter *p, const Perigee__Process *process,
+                          const Perigee__EnvVar *from, const char **out,
+                          struct err *err)
+{
+    if (from->value != NULL)
+        return paint(p, process, from->value, out, err);
+    *out = arena_printf(p->arena, "secret(\"%s\")",
+                        from->secret ? from->secret : "?");
+    return 0;
+}
+
 static int paint_env(struct painter *p, const Perigee__Process *process,
                      struct render_process *out, struct err *err)
 {
@@ -156,7 +168,7 @@ static int paint_env(struct painter *p, const Perigee__Process *process,
         size_t at = 0;
         while (at < out->env_count && strcmp(out->env[at].name, from->name))
             at++;
-        int rc = paint(p, process, from->value, &out->env[at].value, err);
+        int rc = paint_variable(p, process, from, &out->env[at].value, err);
         if (rc != 0)
             return err_wrap(err, "env %s", from->name);
         out->env[at].name = from->name;
@@ -204,9 +216,11 @@ static int paint_rest(struct painter *p, struct render *r, struct err *err)
     r->fetch = arena_zalloc(p->arena, (task->n_fetch + 1) * sizeof *r->fetch);
     for (size_t i = 0; i < task->n_fetch && rc == 0; i++)
         rc = paint(p, NULL, task->fetch[i]->uri, &r->fetch[i], err);
-    if (rc == 0 && check != NULL && check->shell != NULL &&
-        check->shell->shell_command != NULL)
-        rc = paint(p, NULL, check->shell->shell_command, &r->health, err);
+    const Perigee__ShellCheck *shell = check != NULL ? check->shell : NULL;
+    if (rc == 0 && shell != NULL && shell->raw)
+        r->health = shell->shell_command;
+    else if (rc == 0 && shell != NULL && shell->shell_command != NULL)
+        rc = paint(p, NULL, shell->shell_command, &r->health, err);
     return rc;
 }
 

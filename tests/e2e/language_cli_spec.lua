@@ -80,6 +80,24 @@ describe('without a cluster, clusterctl', function()
     assert.equal('', result.err)
   end)
 
+  it('warns of what no cluster can do yet, and finds the file fine', function()
+    local file = write('ahead.lua', file_of(service('a', 'contact = "x"'))
+      :gsub('contact = "x"', 'notify = { Notify { on = { "failed" }, email = "me@there.org" } }'))
+    local result = cli { 'check', file }
+    assert.equal(0, result.status, result.err)
+    assert.matches('warning: ' .. file .. ': ' .. KEY .. 'a: notify: ', result.err, 1, true)
+    local answer = cjson.decode(cli({ 'check', file, '--json' }).out)
+    assert.is_true(answer.ok)
+    assert.equal('notify', answer.files[1].warnings[1].field)
+    assert.equal(KEY .. 'a', answer.files[1].warnings[1].job)
+  end)
+
+  it('shows secrets by their names', function()
+    local file = write('secret.lua', file_of(service('a', 'env = { TOKEN = secret("door") }')))
+    assert.matches('TOKEN +secret%("door"%)', cli({ 'inspect', KEY .. 'a', file }).out)
+    assert.matches('TOKEN=secret("door")', cli({ 'render', KEY .. 'a', file }).out, 1, true)
+  end)
+
   it('inspects every field in the words of the language', function()
     local file = write('web.lua', SERVER)
     local text = cli({ 'inspect', KEY .. 'web', file }).out
