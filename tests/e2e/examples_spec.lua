@@ -43,6 +43,28 @@ describe('configs/examples', function()
     assert.equal('attempt 3: done\n', c:must { 'logs', key .. '/0', 'flaky' })
   end)
 
+  it('a template makes workers that know their share', function()
+    local dir = run.temp()
+    local key = 'devcluster/www-data/test/shares'
+    local file = run.write(dir .. '/shares.lua', [[
+      local sharded_worker = require "templates.sharded_worker"
+      return {
+        sharded_worker {
+          cluster = "devcluster", role = "www-data", environment = "test", name = "shares",
+          cmdline = "echo $SHARD of $SHARDS; exec sleep 1000", shards = 3,
+          cpu = 0.1, ram = 16*MB, disk = 16*MB,
+        },
+      }]])
+    c:must { 'create', key, file, '--wait-until', 'RUNNING', '--timeout', 30 }
+    for shard = 0, 2 do
+      run.eventually(20, 'shard ' .. shard .. ' has spoken', function()
+        return c:cli({ 'logs', key .. '/' .. shard, 'shares' }).out == shard .. ' of 3\n'
+      end)
+    end
+    c:must { 'killall', key, '--timeout', 30 }
+    run.remove(dir)
+  end)
+
   it('check passes every job file', function()
     for _, name in ipairs { 'hello_world', 'outputenv', 'pipeline' } do
       c:must { 'check', example(name) }
