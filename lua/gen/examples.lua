@@ -120,15 +120,4 @@ CoordinatorSlaPolicy { coordinator_url = "http://sla.example.org/may" }]],
 Notify { on = { "failed" }, email = "oncall@example.org" }]],
   ExecutorConfig = [[
 ExecutorConfig { name = "AuroraExecutor" }]],
-  Group = [[
-Group { name = "product", jobs = { "devcluster/www-data/prod/web" } }]],
-  Quota = [[
-Quota {
-  role = "www-data",
-  resources = Resources { cpu = 100, ram = 200*GB, disk = 1*TB },
-}]],
-  Role = [[
-Role { name = "www-data", weight = 2 }]],
-  User = [[
-User { name = "alice", roles = { "www-data" } }]],
 }

@@ -109,7 +109,7 @@ struct warner {
     struct cli *cli;       /* to people, or */
     struct json_writer *w; /* to programs */
     const char *file;
-    const Perigee__Job *job;
+    const Perigee__Job *job; /* NULL: it is about the whole file */
     size_t count;
 };
 
@@ -117,20 +117,23 @@ static void warn(void *context, const char *field, const char *reason)
 {
     struct warner *to = context;
     const Perigee__Job *job = to->job;
-    char key[JOB_KEY_TEXT_MAX];
+    char key[JOB_KEY_TEXT_MAX] = "";
 
-    (void)snprintf(key, sizeof key, "%s/%s/%s/%s", job->cluster, job->role,
-                   job->environment, job->name);
+    if (job != NULL)
+        (void)snprintf(key, sizeof key, "%s/%s/%s/%s", job->cluster, job->role,
+                       job->environment, job->name);
     to->count++;
     if (to->cli != NULL && to->count <= WARNINGS_MAX) {
         const char *yellow = to->cli->talks ? "\033[33m" : "";
-        cli_say(to->cli, "%swarning:%s %s: %s: %s: %s", yellow,
-                to->cli->talks ? "\033[0m" : "", to->file, key, field, reason);
+        cli_say(to->cli, "%swarning:%s %s: %s%s%s: %s", yellow,
+                to->cli->talks ? "\033[0m" : "", to->file, key,
+                job != NULL ? ": " : "", field, reason);
     }
     if (to->w == NULL)
         return;
     json_begin_object(to->w);
-    json_put_string(to->w, "job", key);
+    if (job != NULL)
+        json_put_string(to->w, "job", key);
     json_put_string(to->w, "field", field);
     json_put_string(to->w, "reason", reason);
     json_end_object(to->w);
@@ -142,6 +145,8 @@ static size_t warn_all(struct warner *to, const Perigee__Evaluation *evaluation)
         to->job = evaluation->jobs[i];
         (void)honour_check(to->job, warn, to);
     }
+    to->job = NULL;
+    (void)honour_check_file(evaluation, warn, to);
     return to->count;
 }
 

@@ -241,3 +241,32 @@ it('word count: a chain that runs once', function()
   has({ cron = { after = { 'devcluster/www-data/prod/war-and-peace-word-count' } } },
     list['load-war-and-peace-word-counts'])
 end)
+
+it('product: a group of a database and a service that needs it', function()
+  local list, count = jobs 'product_group'
+  assert.equal(2, count)
+  has(with(key('devcluster', 'www-data', 'prod', 'product-database'), {
+    service = true, port_names = { 'redis' },
+    container = { docker = { image = 'redis:3.0.3' },
+      volumes = { { container_path = '/data', name = 'data', size_bytes = 1 * GB } } },
+    health_check = { tcp = { port = 'redis' }, max_consecutive_failures = 3 },
+    announce = { primary_port = 'redis' },
+  }), list['product-database'])
+  has(with(key('devcluster', 'www-data', 'prod', 'product-service'), {
+    instances = 3, port_names = { 'http' },
+    env = { { name = 'REDIS_HOST', value = 'localhost' }, { name = 'REDIS_PORT', value = '9000' } },
+    health_check = { http = { port = 'http', endpoint = '/health' } },
+    update = { strategy = 'SURGE', minimum_health_capacity_milli = 900,
+      maximum_over_capacity_milli = 200 },
+    task = { resources = amounts(100, 128 * MB, 64 * MB) },
+  }), list['product-service'])
+
+  local output, status = evaluate.file('configs/examples/book/product_group.lua', '--groups')
+  assert.equal(0, status, output)
+  local group = cjson.decode(output)
+  has({ name = 'product', groups = {
+    { name = 'database', jobs = { 'devcluster/www-data/prod/product-database' } },
+    { name = 'service', jobs = { 'devcluster/www-data/prod/product-service' },
+      depends_on = { 'database' } },
+  } }, group, 'group')
+end)

@@ -2,7 +2,8 @@
  * Evaluate a job file as the programs do; print its jobs as JSON, or its
  * problems as people read them. For the specs of the job language.
  * evaluate --again FILE: also evaluate the bundle that came out, and say
- * whether the jobs are the same. Exit: 0, 3 with problems, 4 on errors. */
+ * whether the jobs are the same. With --groups: print the groups instead, each
+ * as JSON. Exit: 0, 3 with problems, 4 on errors. */
 #include "script/evaluate.h"
 #include "script/worker.h"
 #include "wire/codec.h"
@@ -18,7 +19,7 @@ struct options {
     struct script_parameter parameter[PARAMETERS_MAX];
     size_t parameter_count;
     struct script_limits limits;
-    int is_again;
+    int is_again, is_groups;
 };
 
 static void take(struct options *o, int argc, char **argv)
@@ -29,6 +30,8 @@ static void take(struct options *o, int argc, char **argv)
             o->root = argv[++i];
         } else if (strcmp(argv[i], "--again") == 0) {
             o->is_again = 1;
+        } else if (strcmp(argv[i], "--groups") == 0) {
+            o->is_groups = 1;
         } else if (strcmp(argv[i], "--cpu-ms") == 0) {
             o->limits.cpu_ms = atoll(argv[++i]);
         } else if (strcmp(argv[i], "--memory-mb") == 0) {
@@ -51,6 +54,14 @@ static void print_jobs(const Perigee__Evaluation *evaluation, struct buf *out)
     list.job = evaluation->jobs;
     codec_encode_pretty(&list.base, out);
     buf_add_char(out, '\n');
+}
+
+static void print_groups(const Perigee__Evaluation *evaluation, struct buf *out)
+{
+    for (size_t i = 0; i < evaluation->n_groups; i++) {
+        codec_encode_pretty(&evaluation->groups[i]->base, out);
+        buf_add_char(out, '\n');
+    }
 }
 
 struct again {
@@ -122,6 +133,8 @@ int main(int argc, char **argv)
         script_print_problems(evaluation, false, &text);
     else if (o.is_again)
         status = run_again(evaluation, &o.limits);
+    else if (o.is_groups)
+        print_groups(evaluation, &text);
     else
         print_jobs(evaluation, &text);
     fputs(buf_text(&text), stdout);
