@@ -150,6 +150,9 @@ static ssize_t move_seen(struct task_log *log)
         return n;
     if (log->console >= 0)
         write_all(log->console, data, (size_t)n);
+    if (log->reader.read != NULL)
+        log->reader.read(log->reader.context, log->process, log->stream,
+                         bytes_of(data, (size_t)n));
     for (size_t at = 0; at < (size_t)n;) {
         size_t part =
             share(&log->rule, size_of(log), data + at, (size_t)n - at);
@@ -165,7 +168,8 @@ static ssize_t move_seen(struct task_log *log)
 static ssize_t pump_piece(struct task_log *log)
 {
     uint64_t limit = log->rule.size;
-    if (log->console >= 0 || (limit != 0 && size_of(log) + PUMP_BYTES >= limit))
+    if (log->console >= 0 || log->reader.read != NULL ||
+        (limit != 0 && size_of(log) + PUMP_BYTES >= limit))
         return move_seen(log);
     return move(log, PUMP_BYTES);
 }

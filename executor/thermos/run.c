@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "executor/thermos/child.h"
 #include "executor/thermos/run_job.h"
+#include "executor/thermos/run_show.h"
 #include "executor/thermos/runner.h"
 #include "executor/thermos/user.h"
 #include "sys/clock.h"
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -38,82 +38,8 @@ struct run_command {
     const char *given_directory;
     bool is_temporary, keep, as_role;
     struct user user;
-    bool colour;
-    int64_t started_ms;
-    enum thermos_state state; /* of the end */
+    struct run_show show;
 };
-
-/* --- what a person sees --- */
-
-static const char *paint(const struct run_command *c, const char *code)
-{
-    return c->colour ? code : "";
-}
-
-static void line(const struct run_command *c, const char *code,
-                 const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static void line(const struct run_command *c, const char *code,
-                 const char *format, ...)
-{
-    int64_t ms = clock_wall_ms() - c->started_ms;
-    va_list args;
-    (void)printf("%3lld.%03lld  %s", (long long)(ms / 1000),
-                 (long long)(ms % 1000), paint(c, code));
-    va_start(args, format);
-    (void)vprintf(format, args);
-    va_end(args);
-    (void)printf("%s\n", paint(c, "\033[0m"));
-    (void)fflush(stdout);
-}
-
-static void show_end(const struct run_command *c, const struct runner_event *e)
-{
-    const char *code = e->outcome == RUN_SUCCESS ? "\033[32m" : "\033[31m";
-    if (e->outcome == RUN_LOST)
-        line(c, code, "%s: lost (run %u); it runs again", e->process,
-             e->run + 1);
-    else if (e->outcome == RUN_SUCCESS)
-        line(c, code, "%s: succeeded", e->process);
-    else if (WIFEXITED(e->wait_status))
-        line(c, code, "%s: exited with status %d (run %u)", e->process,
-             WEXITSTATUS(e->wait_status), e->run + 1);
-    else
-        line(c, code, "%s: terminated by signal %d, %s (run %u)", e->process,
-             WTERMSIG(e->wait_status), strsignal(WTERMSIG(e->wait_status)),
-             e->run + 1);
-}
-
-static void on_event(void *context, const struct runner_event *event)
-{
-    struct run_command *c = context;
-    switch (event->kind) {
-    case RUNNER_PROCESS_STARTED:
-        line(c, "", "%s: started, pid %d", event->process, event->pid);
-        break;
-    case RUNNER_PROCESS_ADOPTED:
-        line(c, "", "%s: still running, pid %d", event->process, event->pid);
-        break;
-    case RUNNER_PROCESS_ENDED:
-        show_end(c, event);
-        break;
-    case RUNNER_STATE:
-        if (event->task_state == TASK_RUN_CLEANING)
-            line(c, "\033[2m", "cleaning up");
-        break;
-    case RUNNER_ENDED:
-        c->state = event->state;
-        if (event->state == THERMOS_FINISHED)
-            line(c, "\033[32;1m", "task succeeded");
-        else
-            line(c, "\033[31;1m", "task %s%s%s",
-                 event->state == THERMOS_KILLED ? "killed" : "failed",
-                 *event->text ? ": " : "", event->text);
-        break;
-    case RUNNER_RUNNING:
-        break;
-    }
-}
 
 static int complain(const struct err *err, int status)
 {
@@ -164,7 +90,7 @@ static void retire_checkpoint(const struct run_command *c)
 
 static void clear_sandbox(const struct run_command *c)
 {
-    if (!c->is_temporary || c->keep || c->state != THERMOS_FINISHED) {
+    if (!c->is_temporary || c->keep || c->show.state != THERMOS_FINISHED) {
         (void)printf("sandbox: %s (logs in .logs)\n", c->directory);
         return;
     }
@@ -209,8 +135,11 @@ static int prepare(struct run_command *c, struct err *err)
 static int run(struct run_command *c)
 {
     struct err err = {0};
-    if (prepare(c, &err) != 0)
+    if (prepare(c, &err) != 0) {
+        if (c->is_temporary && c->directory != NULL)
+            (void)dir_remove(c->directory, NULL);
         return complain(&err, EXIT_BAD_CONFIG);
+    }
     (void)printf("%s %s/%u in %s\n",
                  c->job.is_taken_up ? "taking up" : "running", c->job.key,
                  c->job.instance, c->directory);
@@ -220,16 +149,18 @@ static int run(struct run_command *c)
                                      .user = c->user.name,
                                      .home = c->user.home,
                                      .control = -1,
-                                     .listener = on_event,
-                                     .context = c};
-    c->started_ms = clock_wall_ms();
+                                     .listener = run_show_event,
+                                     .context = &c->show,
+                                     .reader = {run_show_text, &c->show}};
+    c->show.started_ms = clock_wall_ms();
     child_raise_files();
     int rc = runner_main(&options);
+    run_show_release(&c->show);
     retire_checkpoint(c);
     clear_sandbox(c);
     if (rc == 3)
         return EXIT_BAD_CONFIG;
-    if (c->state == THERMOS_KILLED)
+    if (c->show.state == THERMOS_KILLED)
         return EXIT_INTERRUPTED;
     return rc == 0 ? EXIT_GOOD : EXIT_TASK_FAILED;
 }
@@ -261,6 +192,13 @@ static int take_option(struct run_command *c, int option, struct err *err)
     case 'k':
         c->keep = true;
         return 0;
+    case 'q':
+        c->show.is_quiet = true;
+        return 0;
+    case 'o':
+        return run_job_only(&c->job, optarg, err);
+    case 'P':
+        return run_job_port(&c->job, optarg, err);
     case 'r':
         c->as_role = true;
         return 0;
@@ -282,12 +220,15 @@ static int parse(struct run_command *c, int argc, char **argv, struct err *err)
         {"instance", required_argument, NULL, 'i'},
         {"parameter", required_argument, NULL, 'p'},
         {"keep", no_argument, NULL, 'k'},
+        {"only", required_argument, NULL, 'o'},
+        {"port", required_argument, NULL, 'P'},
+        {"quiet", no_argument, NULL, 'q'},
         {"as-role", no_argument, NULL, 'r'},
         {0}};
     int option, rc = 0;
 
     while (rc == 0 &&
-           (option = getopt_long(argc, argv, "p:d:", options, NULL)) != -1)
+           (option = getopt_long(argc, argv, "p:d:q", options, NULL)) != -1)
         rc = take_option(c, option, err);
     if (rc != 0)
         return rc;
@@ -306,13 +247,13 @@ int run_main(int argc, char **argv)
     int status;
 
     log_open("thermos", LOG_LEVEL_WARN);
-    c->colour = isatty(1) && getenv("NO_COLOR") == NULL;
-    c->state = THERMOS_NONE;
+    c->show.colour = isatty(1) && getenv("NO_COLOR") == NULL;
+    c->show.state = THERMOS_NONE;
     c->job.parameter = c->parameter;
     if (parse(c, argc, argv, &err) != 0) {
         err_hint(&err, "see: thermos --help");
         status = complain(&err, EXIT_BAD_COMMAND);
-    } else if (run_job_read(&c->job, c->colour, &err) != 0) {
+    } else if (run_job_read(&c->job, c->show.colour, &err) != 0) {
         status = complain(&err, EXIT_BAD_CONFIG);
     } else {
         status = run(c);

@@ -1,5 +1,6 @@
 #include "executor/thermos/run_job.h"
 
+#include "base/text.h"
 #include "executor/thermos/runner.h"
 #include "executor/thermos/task_config.h"
 #include "sys/file.h"
@@ -15,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TASK_FILE_MAX = 16 << 20, PORTS_MAX = 256 };
+enum { TASK_FILE_MAX = 16 << 20 };
 
 static bool is_json(const char *file)
 {
@@ -114,15 +115,139 @@ int run_job_read(struct run_job *job, bool colour, struct err *err)
                               : read_lua(job, colour, err);
 }
 
+/* --- what was chosen by hand --- */
+
+static bool is_one_of(const char *name, char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+int run_job_only(struct run_job *job, const char *process, struct err *err)
+{
+    if (job->only_count == RUN_ONLY_MAX)
+        return err_set(err, ERR_LIMIT, "--only: at most %d processes",
+                       RUN_ONLY_MAX);
+    job->only[job->only_count++] = process;
+    return 0;
+}
+
+int run_job_port(struct run_job *job, char *text, struct err *err)
+{
+    char *equals = strchr(text, '=');
+    int64_t number;
+
+    if (equals == NULL || equals == text)
+        return err_set(err, ERR_INVALID, "--port '%.100s': want NAME=NUMBER",
+                       text);
+    if (job->port_count == RUN_PORTS_MAX)
+        return err_set(err, ERR_LIMIT, "--port: at most %d", RUN_PORTS_MAX);
+    *equals = '\0';
+    if (text_int(equals + 1, 1, 65535, &number, err) != 0)
+        return err_wrap(err, "--port %s", text);
+    job->port[job->port_count++] = (struct run_port){text, (uint32_t)number};
+    return 0;
+}
+
+static bool is_chosen(const struct run_job *job, const char *process)
+{
+    bool chosen = job->only_count == 0;
+    for (uint32_t i = 0; i < job->only_count && !chosen; i++)
+        chosen = strcmp(job->only[i], process) == 0;
+    return chosen;
+}
+
+static int no_such_name(const char *option, const char *name, const char *what,
+                        char *const *names, size_t count, struct err *err)
+{
+    struct buf list = {0};
+    int rc = err_set(err, ERR_NOT_FOUND, "%s: the task has no %s '%s'", option,
+                     what, name);
+    for (size_t i = 0; i < count; i++)
+        buf_addf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+    if (count > 0)
+        err_hint(err, "it has: %s", buf_text(&list));
+    buf_release(&list);
+    return rc;
+}
+
+/* Every name of --only and --port is one of the task. */
+static int check_choices(const struct run_job *job, struct err *err)
+{
+    const Perigee__TaskConfig *task = job->job->task;
+    struct arena arena;
+    int rc = 0;
+
+    arena_init(&arena);
+    char **name = arena_zalloc(&arena, (task->n_processes + 1) * sizeof *name);
+    for (size_t i = 0; i < task->n_processes; i++)
+        name[i] = task->processes[i]->name;
+    for (uint32_t i = 0; rc == 0 && i < job->only_count; i++)
+        if (!is_one_of(job->only[i], name, task->n_processes))
+            rc = no_such_name("--only", job->only[i], "process", name,
+                              task->n_processes, err);
+    for (uint32_t i = 0; rc == 0 && i < job->port_count; i++)
+        if (!is_one_of(job->port[i].name, job->job->port_names,
+                       job->job->n_port_names))
+            rc =
+                no_such_name("--port", job->port[i].name, "port",
+                             job->job->port_names, job->job->n_port_names, err);
+    arena_release(&arena);
+    return rc;
+}
+
+/* A chain of the processes that are left; NULL when it says nothing then. */
+static Perigee__OrderChain *chosen_chain(const struct run_job *job,
+                                         const Perigee__OrderChain *from,
+                                         struct arena *arena)
+{
+    Perigee__OrderChain *chain = arena_memdup(arena, from, sizeof *from);
+    chain->order = arena_zalloc(arena, (from->n_order + 1) * sizeof(char *));
+    chain->n_order = 0;
+    for (size_t i = 0; i < from->n_order; i++)
+        if (is_chosen(job, from->order[i]))
+            chain->order[chain->n_order++] = from->order[i];
+    return chain->n_order > 1 ? chain : NULL;
+}
+
+/* The job with nothing but the chosen processes. */
+static Perigee__Job *chosen_job(const struct run_job *job, struct arena *arena)
+{
+    Perigee__Job *out = arena_memdup(arena, job->job, sizeof *out);
+    const Perigee__TaskConfig *from = job->job->task;
+    Perigee__TaskConfig *task = arena_memdup(arena, from, sizeof *task);
+
+    out->task = task;
+    task->processes =
+        arena_zalloc(arena, (from->n_processes + 1) * sizeof(void *));
+    task->constraints =
+        arena_zalloc(arena, (from->n_constraints + 1) * sizeof(void *));
+    task->n_processes = task->n_constraints = 0;
+    for (size_t i = 0; i < from->n_processes; i++)
+        if (is_chosen(job, from->processes[i]->name))
+            task->processes[task->n_processes++] = from->processes[i];
+    for (size_t i = 0; i < from->n_constraints; i++) {
+        Perigee__OrderChain *chain =
+            chosen_chain(job, from->constraints[i], arena);
+        if (chain != NULL)
+            task->constraints[task->n_constraints++] = chain;
+    }
+    return out;
+}
+
+/* --- the assigned task --- */
+
 /* The kernel chooses; all are held until the last is chosen. */
 static int free_ports(size_t count, uint32_t *out, struct err *err)
 {
-    int fd[PORTS_MAX];
+    int fd[RUN_PORTS_MAX];
     size_t n = 0;
     int rc = 0;
 
-    if (count > PORTS_MAX)
-        return err_set(err, ERR_LIMIT, "ports: at most %d", PORTS_MAX);
+    if (count > RUN_PORTS_MAX)
+        return err_set(err, ERR_LIMIT, "ports: at most %d", RUN_PORTS_MAX);
     for (; n < count && rc == 0; n++) {
         struct sockaddr_in at = {.sin_family = AF_INET};
         socklen_t size = sizeof at;
@@ -181,12 +306,15 @@ static void pack(struct run_job *job, const char *assets,
         task.ports[i]->name = job->job->port_names[i];
         task.ports[i]->has_port = 1;
         task.ports[i]->port = number[i];
+        for (uint32_t k = 0; k < job->port_count; k++)
+            if (strcmp(job->port[k].name, job->job->port_names[i]) == 0)
+                task.ports[i]->port = job->port[k].number;
     }
     task.n_ports = count;
     task.task_id = arena_printf(&arena, "%s-%s-%s-%u-%d", job->job->role,
                                 job->job->environment, job->job->name,
                                 job->instance, (int)getpid());
-    task.job = (Perigee__Job *)(uintptr_t)job->job;
+    task.job = chosen_job(job, &arena);
     task.has_instance = 1;
     task.instance = job->instance;
     task.hostname = arena_strdup(&arena, runner_hostname());
@@ -230,13 +358,15 @@ static int take_up(struct run_job *job, struct bytes saved, struct err *err)
 static int assign(struct run_job *job, const char *path, const char *folder,
                   struct err *err)
 {
-    uint32_t number[PORTS_MAX] = {0};
+    uint32_t number[RUN_PORTS_MAX] = {0};
     char assets[PATH_MAX + 16];
     int rc = dir_make(folder, 0755, err);
 
     (void)snprintf(assets, sizeof assets, "%s/assets", folder);
     if (rc == 0 && job->job != NULL) {
-        rc = put_assets(job, assets, err);
+        rc = check_choices(job, err);
+        if (rc == 0)
+            rc = put_assets(job, assets, err);
         if (rc == 0)
             rc = free_ports(job->job->n_port_names, number, err);
         if (rc == 0)

@@ -15,6 +15,7 @@
 #include "executor/thermos/core/task_run.h"
 #include "executor/thermos/core/thermos.h"
 #include "executor/thermos/task_config.h"
+#include "executor/thermos/task_log.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -53,6 +54,8 @@ struct runner_options {
     size_t held_count;
     runner_listener *listener; /* NULL: none */
     void *context;
+    struct task_log_reader reader; /* of what processes write into logs that
+                                      rotate; read NULL: nobody */
 };
 
 /* Runs the task to its end. 0: SUCCESS, 1: it ended otherwise, 3: it could not

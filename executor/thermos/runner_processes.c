@@ -104,6 +104,18 @@ static void forget_logs(struct runner *r, uint32_t process, uint32_t run)
             runner_log_ended(r, i);
 }
 
+void runner_add_log(struct runner *r, const struct task_log *log,
+                    uint32_t process, uint32_t run, int stream)
+{
+    if (log->pipe < 0)
+        return;
+    struct runner_log *added = vec_add(&r->logs);
+    *added = (struct runner_log){*log, process, run};
+    added->log.reader = r->options->reader;
+    added->log.process = r->config.process[process].name;
+    added->log.stream = stream;
+}
+
 static int open_logs(struct runner *r, uint32_t at, int writer[3],
                      struct err *err)
 {
@@ -118,8 +130,8 @@ static int open_logs(struct runner *r, uint32_t at, int writer[3],
         struct task_log_id id = {config->name, run, stream};
         rc = task_log_open(&log, &config->log, id, !r->has_executor,
                            &writer[stream], err);
-        if (rc == 0 && log.pipe >= 0)
-            *vec_add(&r->logs) = (struct runner_log){log, at, run};
+        if (rc == 0)
+            runner_add_log(r, &log, at, run, stream);
     }
     hold_logs(r, at, run);
     return rc;

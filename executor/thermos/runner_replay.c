@@ -367,10 +367,9 @@ static void reopen_log(struct runner *r, uint32_t process, uint32_t run,
 {
     const struct process_config *config = &r->config.process[process];
     struct task_log_id id = {config->name, run, stream};
-    struct runner_log log = {.process = process, .run = run};
-    task_log_reopen(&log.log, &config->log, id, pipe);
-    if (log.log.pipe >= 0)
-        *vec_add(&r->logs) = log;
+    struct task_log log;
+    task_log_reopen(&log, &config->log, id, pipe);
+    runner_add_log(r, &log, process, run, stream);
 }
 
 /* A FIFO of an earlier runner: "<process>.<run>.stdout". The process may be

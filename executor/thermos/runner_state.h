@@ -71,6 +71,9 @@ void runner_tell_running(struct runner *r); /* once */
 /* runner_processes.c */
 /* What could not be started, or not be recorded, did not run: LOST. */
 void runner_start(struct runner *r, uint32_t process, int64_t now_ms);
+/* Keep an open log of a run, if there is anything to read. */
+void runner_add_log(struct runner *r, const struct task_log *log,
+                    uint32_t process, uint32_t run, int stream);
 /* A log whose pipe is at its end: close and forget it. */
 void runner_log_ended(struct runner *r, uint32_t at);
 /* Whoever lost his parent is a child of ours, or of the executor when an

@@ -9,6 +9,7 @@
  * Paths are relative to the sandbox, the runner's working directory:
  *   .logs/<process>/<run>/stdout      .thermos/<process>.<run>.stdout (FIFO) */
 #pragma once
+#include "base/bytes.h"
 #include "base/err.h"
 #include "executor/thermos/task_config.h"
 #include <stdbool.h>
@@ -16,8 +17,18 @@
 
 enum { LOG_PATH_MAX = 300 };
 
+/* Somebody who wants to see what goes into the file, too. */
+struct task_log_reader {
+    void (*read)(void *context, const char *process, int stream,
+                 struct bytes text);
+    void *context;
+};
+
 struct task_log {
     struct log_rule rule;
+    struct task_log_reader reader; /* read NULL: nobody */
+    const char *process;           /* for the reader; borrowed */
+    int stream;
     int pipe;    /* we read here; -1: not pumped, or at its end */
     int file;    /* -1: none */
     int console; /* our own stdout or stderr, for LOG_BOTH; -1: none */

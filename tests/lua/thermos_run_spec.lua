@@ -174,4 +174,40 @@ return job(SimpleTask { name = "a", cmdline = "(setsid sleep 1000 &) ; sleep 0.0
     assert.equal(0, thermos(path, '--directory', box).status)
     assert.is_true(socket.gettime() - before < 10)
   end)
+
+  it('shows what processes write, as it comes', function()
+    local path = file [[
+return job(Task { resources = small, constraints = order("a", "b"), processes = {
+  Process { name = "a", cmdline = "echo one; printf two; echo bad >&2" },
+  Process { name = "b", cmdline = "echo on {{thermos.ports[http]}}" } } })
+]]
+    local shown = thermos(path, '--port', 'http=8099', '--directory', box)
+    assert.equal(0, shown.status, shown.err)
+    for _, line in ipairs { 'a | one\n', 'a | two\n', 'a | bad\n', 'b | on 8099\n' } do
+      assert.truthy(shown.out:find(line, 1, true), line .. shown.out)
+    end
+    assert.is_true(shown.out:find('a | two', 1, true) < shown.out:find('a: succeeded', 1, true))
+    assert.equal('one\ntwo', log 'a')
+    local quiet = thermos(path, '--quiet')
+    assert.equal(0, quiet.status)
+    assert.falsy(quiet.out:find('| one', 1, true))
+  end)
+
+  it('runs one process alone', function()
+    local path = file [[
+return job(Task { resources = small, constraints = order("a", "b", "c"), processes = {
+  Process { name = "a", cmdline = "touch a" }, Process { name = "b", cmdline = "touch b" },
+  Process { name = "c", cmdline = "touch c" } } })
+]]
+    assert.equal(0, thermos(path, '--only', 'c', '--only', 'b', '--directory', box).status)
+    assert.is_nil(run.read(box .. '/a'))
+    assert.is_string(run.read(box .. '/b'))
+    assert.is_string(run.read(box .. '/c'))
+    local wrong = thermos(path, '--only', 'd')
+    assert.equal(3, wrong.status)
+    assert.truthy(wrong.err:find("the task has no process 'd'", 1, true))
+    assert.truthy(wrong.err:find('it has: a, b, c', 1, true))
+    assert.equal(3, thermos(path, '--port', 'http=1').status)
+    assert.equal(5, thermos(path, '--port', 'http').status)
+  end)
 end)
