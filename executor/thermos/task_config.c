@@ -108,6 +108,7 @@ static int build_environment(struct builder *b, const Perigee__Process *process,
         {"USER", b->host->user},
         {"LOGNAME", b->host->user},
         {"PATH", path ? path : "/usr/local/bin:/usr/bin:/bin"},
+        {"SHELL", b->host->shell}, /* else bash asks who its user is */
         {"MESOS_SANDBOX", b->host->sandbox}};
     int rc = 0;
 

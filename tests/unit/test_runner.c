@@ -14,7 +14,7 @@ static void test_output_environment_and_names(void **unused)
         {.name = "show", .cmdline = "echo $FOO $BAR; echo bad >&2"},
         {.name = "names",
          .cmdline = "echo {{mesos.instance}} {{thermos.task_id}} "
-                    "{{mesos.cluster}} $USER $LOGNAME $HOME; pwd"}};
+                    "{{mesos.cluster}} $USER $LOGNAME $HOME $SHELL; pwd"}};
     struct rig r;
     char want[200];
     run_scripts(&r, script, 3, true);
@@ -23,7 +23,8 @@ static void test_output_environment_and_names(void **unused)
     assert_content(&r, ".logs/show/0/stdout", "1 2\n");
     assert_content(&r, ".logs/show/0/stderr", "bad\n");
     (void)snprintf(want, sizeof want,
-                   "3 the-task c somebody somebody /nowhere\n%s\n", r.dir);
+                   "3 the-task c somebody somebody /nowhere /bin/bash\n%s\n",
+                   r.dir);
     assert_content(&r, ".logs/names/0/stdout", want);
     rig_release(&r);
 }
