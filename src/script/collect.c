@@ -51,16 +51,10 @@ static bool check_list(lua_State *L, struct evaluation *e, int index)
 static void set_path(struct evaluation *e, const struct value *value,
                      const char *path)
 {
-    if (value->problem == 0)
-        return;
-    for (uint32_t i = 0; i < e->problems.count; i++) {
-        struct problem *p = &e->problems.item[i];
-        const struct problem *last = &e->problems.item[value->problem - 1];
-        if (*p->path == '\0' && p->site.file == last->site.file &&
-            p->site.line == last->site.line &&
-            strcmp(p->object, last->object) == 0)
-            p->path = arena_strdup(&e->arena, path);
-    }
+    for (uint32_t at = value->problem; at != 0;
+         at = e->problems.item[at - 1].previous)
+        if (*e->problems.item[at - 1].path == '\0')
+            e->problems.item[at - 1].path = arena_strdup(&e->arena, path);
 }
 
 /* Problems of what is inside the value at the top; depth is bounded by the

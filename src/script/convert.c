@@ -44,6 +44,7 @@ void value_problem(lua_State *L, struct value *self, const char *field,
     report.site = self->site;
     report.object = self->object->name;
     report.name = self->name;
+    report.previous = self->problem;
     self->problem = problem_add(e, &report);
     self->has_mark = true;
 }

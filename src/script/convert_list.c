@@ -88,13 +88,21 @@ static bool convert_elements(lua_State *L, struct value *self, int index,
     return true;
 }
 
+/* One element that may stand for a list of it. */
+static bool is_one(lua_State *L, int index, const struct schema_field *field)
+{
+    const struct value *value = value_at(L, index);
+    if (field->element == FIELD_STRING && lua_type(L, index) == LUA_TSTRING)
+        return true;
+    return value != NULL && value->kind == VALUE_OBJECT;
+}
+
 bool convert_list(lua_State *L, struct value *self, int index,
                   const struct schema_field *field, const char *path)
 {
     struct buf expected = {0};
     const struct value *value = value_at(L, index);
-    if ((field->flags & IS_ONE) && value != NULL &&
-        value->kind == VALUE_OBJECT) {
+    if ((field->flags & IS_ONE) && is_one(L, index, field)) {
         lua_createtable(L, 1, 0);
         lua_pushvalue(L, index);
         lua_rawseti(L, -2, 1);
@@ -161,55 +169,17 @@ static bool convert_entry(lua_State *L, struct value *self,
     return value_convert(L, self, given, &element, inner);
 }
 
-/* Put the pair on top, a Metadata value, into the table below it and pop it.
- * One key with two values cannot be kept: it is told. */
-static void add_pair(lua_State *L, struct value *self, const char *path)
-{
-    char message[CONVERT_MESSAGE_MAX];
-    const struct schema_object *object = schema_object("Metadata");
-    int key = 1 + (int)(schema_field(object, "key") - object->field);
-    int text = 1 + (int)(schema_field(object, "value") - object->field);
-    int pair = lua_gettop(L), table = pair - 1;
-    lua_getiuservalue(L, pair, key);
-    lua_pushvalue(L, -1);
-    lua_rawget(L, table);
-    lua_getiuservalue(L, pair, text);
-    if (!lua_isnil(L, -2) && !lua_rawequal(L, -1, -2)) {
-        snprintf(message, sizeof message, "'%s' has two values of '%.*s'", path,
-                 CONVERT_SHOWN_MAX, lua_tostring(L, pair + 1));
-        value_problem(L, self, path, message, "want one", NULL);
-    }
-    lua_remove(L, -2);
-    lua_rawset(L, table);
-    lua_settop(L, table);
-}
-
-/* Metadata as Aurora has it, { {key =, value =}, ... }: push a plain table of
- * names and values, or a mark when the list is no such list. */
-static bool push_pairs(lua_State *L, struct value *self, int index,
-                       const struct schema_field *field, const char *path)
+/* Metadata as Aurora has it, { {key =, value =}, ... }: it stays a list, since
+ * one key may have two values there. */
+static bool convert_pairs(lua_State *L, struct value *self, int index,
+                          const struct schema_field *field, const char *path)
 {
     struct schema_field pairs = *field;
     pairs.type = FIELD_LIST;
     pairs.element = FIELD_OBJECT;
     pairs.rule = RULE_NONE;
     pairs.flags |= IS_PLAIN;
-    if (!convert_list(L, self, index, &pairs, path))
-        return false;
-    const struct value *list = value_at(L, -1);
-    int at = lua_gettop(L);
-    if (list->has_mark) { /* its elements are told */
-        value_push_mark(L);
-        lua_remove(L, at);
-        return false;
-    }
-    lua_newtable(L);
-    for (uint32_t i = 1; i <= list->count; i++) {
-        lua_getiuservalue(L, at, (int)i);
-        add_pair(L, self, path);
-    }
-    lua_remove(L, at);
-    return true;
+    return convert_list(L, self, index, &pairs, path);
 }
 
 static bool is_list(lua_State *L, int index)
@@ -223,11 +193,8 @@ bool convert_map(lua_State *L, struct value *self, int index,
                  const struct schema_field *field, const char *path)
 {
     struct buf expected = {0};
-    if (is_element(field, "Metadata") && is_list(L, index)) {
-        if (!push_pairs(L, self, index, field, path))
-            return false;
-        lua_replace(L, index);
-    }
+    if (is_element(field, "Metadata") && is_list(L, index))
+        return convert_pairs(L, self, index, field, path);
     const struct value *value = value_at(L, index);
     if (value != NULL && value->kind == VALUE_MAP)
         lua_getiuservalue(L, index, 1);

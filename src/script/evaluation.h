@@ -34,6 +34,7 @@ struct problem {
     const char *expected, *nearest;
     const char *traceback; /* is_runtime; NULL unknown */
     uint32_t count;
+    uint32_t previous; /* of the same value, + 1, or 0: always an older one */
     bool is_runtime;
 };
 
@@ -42,6 +43,7 @@ struct problem_report {
     struct call_site site;
     const char *object, *name, *field;
     const char *message, *expected, *nearest;
+    uint32_t previous;
 };
 
 struct parameter_use {

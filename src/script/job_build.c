@@ -4,6 +4,7 @@
 #include "script/function.h"
 #include "script/library.h"
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- fields by descriptor --- */
@@ -219,6 +220,31 @@ static ProtobufCMessage *build_entry(lua_State *L, int value, const char *key,
     return out;
 }
 
+static int compare_pairs(const void *a, const void *b)
+{
+    const Perigee__Metadata *one = *(Perigee__Metadata *const *)a;
+    const Perigee__Metadata *two = *(Perigee__Metadata *const *)b;
+    int order = strcmp(one->key, two->key);
+    return order != 0 ? order : strcmp(one->value, two->value);
+}
+
+/* Labels given as a list: in the order of a map's, equal ones once. */
+static void set_pairs(lua_State *L, int index, const struct schema_field *field,
+                      const ProtobufCFieldDescriptor *wire,
+                      ProtobufCMessage *message, struct arena *arena)
+{
+    set_list(L, index, field, wire, message, arena);
+    void **pair = *(void ***)member(message, wire->offset);
+    size_t *count = member(message, wire->quantifier_offset), kept = 0;
+    if (value_at(L, index)->has_mark || *count == 0)
+        return;
+    qsort(pair, *count, sizeof *pair, compare_pairs);
+    for (size_t i = 0; i < *count; i++)
+        if (kept == 0 || compare_pairs(&pair[kept - 1], &pair[i]) != 0)
+            pair[kept++] = pair[i];
+    *count = kept;
+}
+
 static void set_map(lua_State *L, int index, const struct schema_field *field,
                     const ProtobufCFieldDescriptor *wire,
                     ProtobufCMessage *message, struct arena *arena)
@@ -299,6 +325,10 @@ static void set_field(lua_State *L, const struct schema_field *field,
             set_list(L, index, field, wire, message, arena);
         break;
     case FIELD_MAP:
+        if (value_at(L, index)->kind == VALUE_LIST) {
+            set_pairs(L, index, field, wire, message, arena);
+            break;
+        }
         set_map(L, index, field, wire, message, arena);
         break;
     case FIELD_TAG:

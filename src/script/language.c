@@ -319,10 +319,10 @@ static void open_constructors(lua_State *L)
 void language_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"Env", l_env},     {"SimpleTask", l_simple_task},
-        {"order", l_order}, {"secret", l_secret}, {"Mode", l_mode},
-        {"raw", l_raw},     {"extend", l_extend},
-        {NULL, NULL}};
+        {"Env", l_env},       {"SimpleTask", l_simple_task},
+        {"order", l_order},   {"secret", l_secret},
+        {"Mode", l_mode},     {"raw", l_raw},
+        {"extend", l_extend}, {NULL, NULL}};
     value_open(L);
     luaL_setfuncs(L, functions, 0);
     open_constructors(L);

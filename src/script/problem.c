@@ -107,7 +107,8 @@ uint32_t problem_add(struct evaluation *e, const struct problem_report *r)
         e->problems_dropped++;
         return PROBLEMS_MAX;
     }
-    struct problem p = {.site = r->site, .count = 1, .path = ""};
+    struct problem p = {
+        .site = r->site, .count = 1, .path = "", .previous = r->previous};
     p.where.line = r->site.line;
     p.message = keep(e, r->message);
     p.object = keep(e, r->object);

@@ -380,7 +380,7 @@
 ---@field collision_policy? "KILL_EXISTING"|"CANCEL_NEW" # when the last run is still there (text; "KILL_EXISTING", "CANCEL_NEW"; default "KILL_EXISTING")
 ---@field epsilon? integer # seconds a missed run may still start late (integer; 0 to 31536000)
 ---@field retries? integer # further tries of a run that failed (integer; 0 to 1000; default 0)
----@field after? string[] # keys of jobs: runs when each had a success since (list of text; cluster/role/environment/name; at most 64 of them)
+---@field after? string[] # keys of jobs: runs when each had a success since (list of text; cluster/role/environment/name; at most 64 of them; or one alone)
 ---@field catch_up? "NONE"|"LAST"|"ALL" # which missed runs start when the scheduler was down (text; "NONE", "LAST", "ALL"; default "NONE")
 
 ---@class Cron.Table: Cron.Changes
@@ -531,13 +531,13 @@
 
 --- Who hears of the job; one of url, email, script.
 ---@class Notify.Changes
----@field on? ("started"|"finished"|"failed"|"lost"|"killed"|"updated"|"sla")[] # of what: failed, sla, ... (list of text; "started", "finished", "failed", "lost", "killed", "updated", "sla"; at most 16 of them; required)
+---@field on? "started"|"finished"|"failed"|"lost"|"killed"|"updated"|"sla"|("started"|"finished"|"failed"|"lost"|"killed"|"updated"|"sla")[] # of what: failed, sla, ... (list of text; "started", "finished", "failed", "lost", "killed", "updated", "sla"; at most 16 of them; required; or one alone)
 ---@field url? string # gets a POST (text; http:// or https://)
 ---@field email? string # gets a mail (text; an address with @)
 ---@field script? fun(event: table): table[] # function(event) that returns a list of requests and mails (function)
 
 ---@class Notify.Table: Notify.Changes
----@field on ("started"|"finished"|"failed"|"lost"|"killed"|"updated"|"sla")[] # of what: failed, sla, ... (list of text; "started", "finished", "failed", "lost", "killed", "updated", "sla"; at most 16 of them; required)
+---@field on "started"|"finished"|"failed"|"lost"|"killed"|"updated"|"sla"|("started"|"finished"|"failed"|"lost"|"killed"|"updated"|"sla")[] # of what: failed, sla, ... (list of text; "started", "finished", "failed", "lost", "killed", "updated", "sla"; at most 16 of them; required; or one alone)
 
 ---@class Notify: Notify.Changes
 ---@operator call(Notify.Changes): Notify
@@ -556,7 +556,7 @@
 ---@class Group.Changes
 ---@field name? string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.', '-'; at most 63; required)
 ---@field jobs? (Job|Group)[] # jobs and groups (list of Job or Group; at most 10000 of them)
----@field depends_on? string[] # jobs and groups beside it, or their names: all must be healthy before it starts (list of text; letters, digits, '_', '.', '-'; at most 63; at most 256 of them)
+---@field depends_on? string[] # jobs and groups beside it, or their names: all must be healthy before it starts (list of text; letters, digits, '_', '.', '-'; at most 63; at most 256 of them; or one alone)
 
 ---@class Group.Table: Group.Changes
 ---@field name string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.', '-'; at most 63; required)

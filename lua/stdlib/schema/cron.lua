@@ -17,7 +17,7 @@ Cron {
     help = 'seconds a missed run may still start late' },
   { 'retries', 'integer', default = 0, min = 0, max = 1000,
     help = 'further tries of a run that failed' },
-  { 'after', 'list', of = 'string', rule = 'job_key', max = 64,
+  { 'after', 'list', of = 'string', rule = 'job_key', max = 64, one = true,
     help = 'keys of jobs: runs when each had a success since' },
   { 'catch_up', 'string', default = 'NONE', choices = { 'NONE', 'LAST', 'ALL' },
     help = 'which missed runs start when the scheduler was down' },

@@ -14,6 +14,7 @@ Group {
   { 'jobs', 'list', of = { 'Job', 'Group' }, max = 10000, wire = '-',
     help = 'jobs and groups' },
   { 'depends_on', 'list', of = 'string', rule = 'identifier', max = 256,
+    one = true,
     help = 'jobs and groups beside it, or their names: all must be healthy '
       .. 'before it starts' },
 }

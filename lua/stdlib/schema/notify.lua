@@ -3,6 +3,7 @@ return {
   help = 'who hears of the job; one of url, email, script',
   example = 'Notify { on = { "failed", "lost" }, email = "web@example.org" }',
   { 'on', 'list', of = 'string', required = true, min = 1, max = 16,
+    one = true,
     choices = { 'started', 'finished', 'failed', 'lost', 'killed', 'updated',
       'sla' },
     help = 'of what: failed, sla, ...' },
