@@ -13,6 +13,7 @@ local job_file = {
 files["configs/examples"] = job_file
 files["configs/examples/outputenv"] = { std = "lua54" } -- a program
 files["lua/stdlib/templates"] = job_file
+files["lua/stdlib/tasks.lua"] = job_file
 local daemon = {
   std = "lua54", max_line_length = 100,
   allow_defined_top = true, ignore = { "131" }, read_globals = { "env", "host" },

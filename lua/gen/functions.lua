@@ -2,6 +2,9 @@
 -- in a job file is given. `takes` and `makes` name objects of the schema; a
 -- parameter is { name, type in the annotations, help }.
 local HOST_VALUE = { '...', 'string', 'values of the attribute' }
+local TASKS = { { '...', 'Task|Task.Changes', 'tasks, then changes' } }
+local PROCESSES = { { '...', 'Process|Process[]', 'processes, or lists of them' } }
+local OPTIONS = { { '...', 'string|table', 'options, or names and values' } }
 
 return {
   functions = {
@@ -65,7 +68,7 @@ return {
     { name = 'import', makes = 'any',
       params = { { 'path', 'string', 'relative to the file that imports' } },
       help = 'what another file returns, or else its global names',
-      example = 'local common = import "../common.lua"' },
+      example = 'local common = import "common.lua"' },
     { name = 'raw', makes = 'Raw',
       params = { { 'text', 'string', 'any text' } },
       help = 'text in which {{...}} is left alone',
@@ -83,32 +86,55 @@ return {
       params = { { 'mode', '"RO"|"RW"', 'of a volume' } },
       help = 'Aurora\'s way to write "RO" or "RW"',
       example = 'Mode("RO")' },
-    { name = 'combine_tasks', makes = 'Task',
-      params = { { '...', 'Task|table', 'tasks, then changes' } },
-      help = 'Tasks.combine: all processes at the same time; resources are '
-        .. 'summed, the longest finalization_wait counts',
-      example = 'combine_tasks(web, log_shipper, { name = "web" })' },
-    { name = 'concat_tasks', makes = 'Task',
-      params = { { '...', 'Task|table', 'tasks, then changes' } },
-      help = 'Tasks.concat: the processes of each task before those of the '
-        .. 'next; the most resources count, finalization_wait is summed',
-      example = 'concat_tasks(fetch, build, { name = "build" })' },
-    { name = 'java_options', makes = 'string',
-      params = { { '...', 'string|table', 'options, or names and values' } },
-      help = 'Options.java: "-a -verbose 1"',
-      example = 'java_options("server", { Xmx = "1g" })' },
-    { name = 'python_options', makes = 'string',
-      params = { { '...', 'string|table', 'options, or names and values' } },
-      help = 'Options.python: "-a --verbose 1"',
-      example = 'python_options("v", { port = 8080 })' },
+    { name = 'Tasks.combine', makes = 'Task', params = TASKS,
+      help = 'all processes at the same time; resources are summed, the '
+        .. 'longest finalization_wait counts',
+      example = 'Tasks.combine(web, log_shipper, { name = "web" })' },
+    { name = 'Tasks.concat', makes = 'Task', params = TASKS,
+      help = 'the processes of each task before those of the next; the most '
+        .. 'resources count, finalization_wait is summed',
+      example = 'Tasks.concat(fetch, build, { name = "build" })' },
+    { name = 'Tasks.sequential', makes = 'Task',
+      params = { { 'task', 'Task', 'without an order' } },
+      help = 'a task whose processes run as they are listed',
+      example = 'Tasks.sequential(task)' },
+    { name = 'Tasks.simple', makes = 'Task',
+      params = { { 'name', 'string', 'of the task and its process' },
+        { 'cmdline', 'string|Raw', 'run as bash -c CMDLINE' } },
+      help = 'SimpleTask by another name',
+      example = 'Tasks.simple("hello", "echo hello")' },
+    { name = 'Processes.combine', makes = 'Process[]', params = PROCESSES,
+      help = 'one list of processes, each once',
+      example = 'processes = Processes.combine(server, { shipper, rotate })' },
+    { name = 'Processes.concat', makes = 'Constraint', params = PROCESSES,
+      help = 'the order in which they are given',
+      example = 'constraints = Processes.concat(fetch, { build, test })' },
+    { name = 'Processes.order', makes = 'Constraint',
+      params = { { '...', 'string|Process', 'names or processes' } },
+      help = 'order by another name',
+      example = 'Processes.order("fetch", "build")' },
+    { name = 'Options.java', makes = 'string', params = OPTIONS,
+      help = 'options of a Java program: "-a -verbose 1"',
+      example = 'Options.java("server", { Xmx = "1g" })' },
+    { name = 'Options.python', makes = 'string', params = OPTIONS,
+      help = 'options of a Python program: "-a --verbose 1"',
+      example = 'Options.python("v", { port = 8080 })' },
+    { name = 'combine_tasks', makes = 'Task', params = TASKS,
+      help = 'Tasks.combine by another name' },
+    { name = 'concat_tasks', makes = 'Task', params = TASKS,
+      help = 'Tasks.concat by another name' },
+    { name = 'java_options', makes = 'string', params = OPTIONS,
+      help = 'Options.java by another name' },
+    { name = 'python_options', makes = 'string', params = OPTIONS,
+      help = 'Options.python by another name' },
   },
 
   units = {
     { 'KB', '1024 bytes' }, { 'MB', '1024 KB' }, { 'GB', '1024 MB' },
     { 'TB', '1024 GB' }, { 'secs', '1 second' }, { 'mins', '60 seconds' },
     { 'hours', '60 minutes' }, { 'days', '24 hours' },
-    { 'unset', 'in a copy: take this field away' },
-    { 'DisableLifecycle', 'lifecycle of a job that gets signals only' },
+    { 'unset', 'in a copy: take this field away', 'any' },
+    { 'DisableLifecycle', 'lifecycle of a job that gets signals only', 'Lifecycle' },
   },
 
   -- What a health function may use besides, only while it is called.

@@ -15,9 +15,8 @@ function M.names(model)
     seen[name] = true
   end
   for _, row in ipairs(model.language.constructors) do add(row[1]) end
-  for _, call in ipairs(model.functions) do add(call.name) end
+  for _, call in ipairs(model.functions) do add(call.name:match('^[^.]+')) end
   for _, unit in ipairs(model.units) do add(unit[1]) end
-  for name in pairs(model.language.tables or {}) do add(name) end
   table.sort(list)
   return list
 end

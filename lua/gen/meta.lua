@@ -125,11 +125,11 @@ function M.objects(model)
   return table.concat(lines, '\n') .. '\n'
 end
 
--- http, tcp: the tables that tools stand in.
-local function add_tables(model, out)
+-- Tasks, http: the tables that functions stand in.
+local function add_tables(calls, out)
   local seen = {}
-  for _, tool in ipairs(model.tools) do
-    local within = tool.name:match('^(.*)%.')
+  for _, call in ipairs(calls) do
+    local within = call.name:match('^(.*)%.')
     if within and not seen[within] then out('\n' .. within .. ' = {}') end
     seen[within or ''] = true
   end
@@ -178,12 +178,13 @@ function M.names(model)
   for _, row in ipairs(model.language.constructors) do
     add_constructor(model, row, out)
   end
-  for _, call in ipairs(model.functions) do add_call(call, out) end
-  add_tables(model, out)
-  for _, tool in ipairs(model.tools) do add_call(tool, out) end
+  for _, calls in ipairs { model.functions, model.tools } do
+    add_tables(calls, out)
+    for _, call in ipairs(calls) do add_call(call, out) end
+  end
   for _, unit in ipairs(model.units) do
     out(('\n--- %s'):format(words.sentence(unit[2])))
-    out(unit[1] == 'unset' and '---@type any' or '---@type integer')
+    out('---@type ' .. (unit[3] or 'integer'))
     out(unit[1] .. ' = nil')
   end
   return table.concat(lines, '\n') .. '\n'

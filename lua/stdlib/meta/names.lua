@@ -495,6 +495,12 @@ function Role(fields) end
 ---@return User
 function User(fields) end
 
+Tasks = {}
+
+Processes = {}
+
+Options = {}
+
 --- A task of one process, also SimpleTask(name, cmdline).
 ---@param fields SimpleTask.Table
 ---@return Task
@@ -629,7 +635,7 @@ function require(name) end
 --- What another file returns, or else its global names.
 ---
 --- ```lua
---- local common = import "../common.lua"
+--- local common = import "common.lua"
 --- ```
 ---@param path string # relative to the file that imports
 ---@return any
@@ -672,38 +678,104 @@ function secret(name) end
 ---@return string
 function Mode(mode) end
 
---- Tasks.combine: all processes at the same time; resources are summed, the longest finalization_wait counts.
+--- All processes at the same time; resources are summed, the longest finalization_wait counts.
 ---
 --- ```lua
---- combine_tasks(web, log_shipper, { name = "web" })
+--- Tasks.combine(web, log_shipper, { name = "web" })
 --- ```
----@param ... Task|table # tasks, then changes
+---@param ... Task|Task.Changes # tasks, then changes
+---@return Task
+function Tasks.combine(...) end
+
+--- The processes of each task before those of the next; the most resources count, finalization_wait is summed.
+---
+--- ```lua
+--- Tasks.concat(fetch, build, { name = "build" })
+--- ```
+---@param ... Task|Task.Changes # tasks, then changes
+---@return Task
+function Tasks.concat(...) end
+
+--- A task whose processes run as they are listed.
+---
+--- ```lua
+--- Tasks.sequential(task)
+--- ```
+---@param task Task # without an order
+---@return Task
+function Tasks.sequential(task) end
+
+--- SimpleTask by another name.
+---
+--- ```lua
+--- Tasks.simple("hello", "echo hello")
+--- ```
+---@param name string # of the task and its process
+---@param cmdline string|Raw # run as bash -c CMDLINE
+---@return Task
+function Tasks.simple(name, cmdline) end
+
+--- One list of processes, each once.
+---
+--- ```lua
+--- processes = Processes.combine(server, { shipper, rotate })
+--- ```
+---@param ... Process|Process[] # processes, or lists of them
+---@return Process[]
+function Processes.combine(...) end
+
+--- The order in which they are given.
+---
+--- ```lua
+--- constraints = Processes.concat(fetch, { build, test })
+--- ```
+---@param ... Process|Process[] # processes, or lists of them
+---@return Constraint
+function Processes.concat(...) end
+
+--- Order by another name.
+---
+--- ```lua
+--- Processes.order("fetch", "build")
+--- ```
+---@param ... string|Process # names or processes
+---@return Constraint
+function Processes.order(...) end
+
+--- Options of a Java program: "-a -verbose 1".
+---
+--- ```lua
+--- Options.java("server", { Xmx = "1g" })
+--- ```
+---@param ... string|table # options, or names and values
+---@return string
+function Options.java(...) end
+
+--- Options of a Python program: "-a --verbose 1".
+---
+--- ```lua
+--- Options.python("v", { port = 8080 })
+--- ```
+---@param ... string|table # options, or names and values
+---@return string
+function Options.python(...) end
+
+--- Tasks.combine by another name.
+---@param ... Task|Task.Changes # tasks, then changes
 ---@return Task
 function combine_tasks(...) end
 
---- Tasks.concat: the processes of each task before those of the next; the most resources count, finalization_wait is summed.
----
---- ```lua
---- concat_tasks(fetch, build, { name = "build" })
---- ```
----@param ... Task|table # tasks, then changes
+--- Tasks.concat by another name.
+---@param ... Task|Task.Changes # tasks, then changes
 ---@return Task
 function concat_tasks(...) end
 
---- Options.java: "-a -verbose 1".
----
---- ```lua
---- java_options("server", { Xmx = "1g" })
---- ```
+--- Options.java by another name.
 ---@param ... string|table # options, or names and values
 ---@return string
 function java_options(...) end
 
---- Options.python: "-a --verbose 1".
----
---- ```lua
---- python_options("v", { port = 8080 })
---- ```
+--- Options.python by another name.
 ---@param ... string|table # options, or names and values
 ---@return string
 function python_options(...) end
@@ -780,5 +852,5 @@ days = nil
 unset = nil
 
 --- Lifecycle of a job that gets signals only.
----@type integer
+---@type Lifecycle
 DisableLifecycle = nil
