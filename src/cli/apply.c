@@ -129,7 +129,7 @@ static int apply_step(struct apply *a, const struct plan_step *step)
 {
     static const char *const past[] = {"",       "created", "updating",
                                        "scaled", "removed", ""};
-    Perigee__Aurora__Answer *answer;
+    Perigee__Aurora__Answer *answer = NULL;
     char text[JOB_KEY_TEXT_MAX];
     int rc;
 
@@ -138,7 +138,7 @@ static int apply_step(struct apply *a, const struct plan_step *step)
     job_key_text(&step->key, text);
     cli_progress(a->cli, "%s %s", plan_verb(step->kind), text);
     if ((rc = perform(a, step, &answer)) != 0 ||
-        (rc = wait_for(a, step, answer->sequence)) != 0)
+        (rc = wait_for(a, step, answer ? answer->sequence : 0)) != 0)
         return rc;
     a->done++;
     if (!a->cli->json)

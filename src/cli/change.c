@@ -47,7 +47,8 @@ static void merge(const struct field_list *a, const struct field_list *b,
             continue;
         }
         used[at] = true;
-        if (b->item[at].text == NULL || strcmp(b->item[at].text, line->text))
+        if (b->item[at].text == NULL ||
+            strcmp(b->item[at].text, line->text) != 0)
             add(out, line->path, line->text, b->item[at].text);
     }
     for (uint32_t i = 0; i < b->count; i++)

@@ -166,7 +166,8 @@ static int paint_env(struct painter *p, const Perigee__Process *process,
         const Perigee__EnvVar *from =
             i < job ? p->job->env[i] : process->env[i - job];
         size_t at = 0;
-        while (at < out->env_count && strcmp(out->env[at].name, from->name))
+        while (at < out->env_count &&
+               strcmp(out->env[at].name, from->name) != 0)
             at++;
         int rc = paint_variable(p, process, from, &out->env[at].value, err);
         if (rc != 0)
