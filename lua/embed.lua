@@ -230,13 +230,26 @@ local function print_names(language, index)
   print('{0}};')
 end
 
+local function print_rules(rules)
+  local names = {}
+  for name in pairs(rules) do names[#names + 1] = name end
+  table.sort(names)
+  print('const char *const SCHEMA_RULE_TEXT[] = {')
+  for _, name in ipairs(names) do
+    print(('[RULE_%s] = %s,'):format(name:upper(), text(rules[name])))
+  end
+  print('};')
+end
+
 local function print_schema(list)
-  local objects, index, language = {}, {}, nil
+  local objects, index, language, rules = {}, {}, nil, nil
   for _, module in ipairs(list) do
     if module.name:match('^schema%.') then
       local value = assert(load(module.text, '@' .. module.path))()
       if module.name == 'schema.language' then
         language = value
+      elseif module.name == 'schema.rules' then
+        rules = value
       else
         objects[#objects + 1] = value
         index[value.name] = #objects - 1
@@ -244,6 +257,12 @@ local function print_schema(list)
     end
   end
   print('#include "script/schema.h"\n#include "perigee/job.pb-c.h"')
+  for _, object in ipairs(objects) do
+    for _, field in ipairs(object) do
+      assert(field.rule == nil or rules[field.rule], field.rule)
+    end
+  end
+  print_rules(rules)
   print_objects(objects, index)
   print_names(assert(language, 'schema/language.lua'), index)
 end

@@ -5,25 +5,7 @@ local model_of = require 'gen.model'
 
 local M = {}
 
-local RULES = {
-  absolute = "a path that begins with '/'",
-  attribute = 'no control characters',
-  cron = 'five fields of cron, or R/START/PERIOD of ISO 8601',
-  email = 'an address with @',
-  endpoint = "begins with '/'; no spaces",
-  environment = 'prod, devel, test, or staging and digits',
-  file_name = "no '/', no '.' first",
-  identifier = "letters, digits, '_', '.', '-'; at most 63",
-  job_key = 'cluster/role/environment/name',
-  literal = "no '{{'",
-  port = "letters, digits, '_', '.', '-'",
-  sha256 = '64 lower-case hexadecimal digits',
-  timezone = 'a name of the time zone database',
-  uri = 'a path below the folder, http://, https://, file:///',
-  url = 'http:// or https://',
-  variable = "letters, digits, '_'; no digit first",
-  word = 'no spaces',
-}
+local RULES = assert(loadfile 'lua/stdlib/schema/rules.lua')()
 
 local TYPES = {
   string = 'text', template = 'text with {{...}}', boolean = 'true or false',

@@ -24,7 +24,7 @@ enum field_type {
     FIELD_REFUSED    /* understood, but never done here: help says why */
 };
 
-/* What a text must look like. */
+/* What a text must look like; in words in lua/stdlib/schema/rules.lua. */
 enum field_rule {
     RULE_NONE,
     RULE_ABSOLUTE, /* a path that begins with '/' */
@@ -125,6 +125,8 @@ struct schema_library {
 
 extern const struct schema_object SCHEMA[]; /* a NULL name ends it */
 extern const struct schema_constructor SCHEMA_CONSTRUCTORS[];
+/* "a path that begins with '/'": what is wanted, by rule. */
+extern const char *const SCHEMA_RULE_TEXT[];
 extern const struct schema_library SCHEMA_LIBRARY[]; /* by within, NULL first */
 
 /* NULL when there is none. */

@@ -165,31 +165,6 @@ static bool rule_holds(enum field_rule rule, const char *text, size_t size)
     return true;
 }
 
-static const char *rule_text(enum field_rule rule)
-{
-    static const char *const text[] = {
-        [RULE_NONE] = "a string",
-        [RULE_ABSOLUTE] = "a path that begins with '/'",
-        [RULE_ATTRIBUTE] = "text without control characters",
-        [RULE_CRON] = "five fields: minute hour day month weekday, or a "
-                      "repeating interval: R/2026-11-20T22:00:00Z/PT10M",
-        [RULE_EMAIL] = "an address: name@host",
-        [RULE_ENDPOINT] = "a path that begins with '/', without spaces",
-        [RULE_ENVIRONMENT] = "prod, devel, test, or staging and digits",
-        [RULE_FILE_NAME] = "a name without '/' that does not begin with '.'",
-        [RULE_IDENTIFIER] = "letters, digits, '_', '.' or '-', at most 63",
-        [RULE_JOB_KEY] = "a job's key: cluster/role/environment/name",
-        [RULE_LITERAL] = "text without '{{': only cmdline is substituted",
-        [RULE_PORT] = "the name of a port: letters, digits, '_', '.' or '-'",
-        [RULE_SHA256] = "64 lower-case hexadecimal digits",
-        [RULE_TIMEZONE] = "a time zone's name, as in Europe/Paris",
-        [RULE_URI] = "a path below the folder, http://, https:// or file:///",
-        [RULE_URL] = "an address that begins with http:// or https://",
-        [RULE_VARIABLE] = "letters, digits and '_', no digit first",
-        [RULE_WORD] = "text without spaces"};
-    return text[rule];
-}
-
 /* --- checks --- */
 
 static void describe_choices(const struct schema_field *field, struct buf *out)
@@ -245,7 +220,7 @@ static void describe_plain(const struct schema_field *field, struct buf *out)
         if (field->choices != NULL)
             describe_choices(field, out);
         else
-            buf_add_text(out, rule_text(field->rule));
+            buf_add_text(out, SCHEMA_RULE_TEXT[field->rule]);
         break;
     case FIELD_TEMPLATE:
         buf_add_text(out, "a string");
@@ -409,6 +384,6 @@ bool schema_check_key(const struct schema_field *field, const char *text,
     if (rule_holds(field->rule, text, size) && size > 0 && size <= KEY_MAX)
         return true;
     buf_clear(expected);
-    buf_addf(expected, "want %s", rule_text(field->rule));
+    buf_addf(expected, "want %s", SCHEMA_RULE_TEXT[field->rule]);
     return false;
 }

@@ -107,9 +107,9 @@ describe('the language', function()
     local lines = {}
     for _, name in ipairs { 'web', 'fetch', 'build', 'test', 'log_shipper', 'server', 'shipper',
       'rotate', 'task' } do
-      lines[#lines + 1] = kind == 'Task' and ('local %s = SimpleTask("%s", "true")'):format(name, name)
-        or ('local %s = Process { name = "%s", cmdline = "true", env = { A = "1" } }'):format(name,
-          name)
+      local form = kind == 'Task' and 'local NAME = SimpleTask("NAME", "true")'
+        or 'local NAME = Process { name = "NAME", cmdline = "true", env = { A = "1" } }'
+      lines[#lines + 1] = form:gsub('NAME', name)
     end
     return table.concat(lines, '\n') .. '\n'
   end

@@ -216,6 +216,13 @@ local function bounds(self, object, field)
   end
 end
 
+-- The words of a rule; those of cron say what is wrong instead.
+local RULES = assert(loadfile 'lua/stdlib/schema/rules.lua')()
+
+local function wanted(rule)
+  return rule ~= 'cron' and ': want ' .. RULES[rule] or nil
+end
+
 local function texts(self, object, field)
   for _, choice in ipairs(field.choices or {}) do
     self:takes(object, field, quoted(choice), 'a choice', true)
@@ -226,7 +233,7 @@ local function texts(self, object, field)
   end
   self:takes(object, field, good_text(field), 'a good text', true)
   for _, bad in ipairs(BAD[field.rule or ''] or {}) do
-    self:refuses(object, field, quoted(bad), 'against ' .. field.rule)
+    self:refuses(object, field, quoted(bad), 'against ' .. field.rule, wanted(field.rule))
   end
   local long = field.max and long_text(field, field.max)
   if long and field.max <= 4096 then

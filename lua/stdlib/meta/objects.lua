@@ -4,10 +4,10 @@
 
 --- Instances of a task in a cluster.
 ---@class Job.Changes
----@field cluster? string # where it runs (text; letters, digits, '_', '.', '-'; at most 63; required)
----@field role? string # the user it runs as, and whose quota it uses (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field cluster? string # where it runs (text; letters, digits, '_', '.' or '-', at most 63; required)
+---@field role? string # the user it runs as, and whose quota it uses (text; letters, digits, '_', '.' or '-', at most 63; required)
 ---@field environment? string # prod, devel, test, or staging and digits (text; prod, devel, test, or staging and digits; required)
----@field name? string # that of the task, unless given (text; letters, digits, '_', '.', '-'; at most 63)
+---@field name? string # that of the task, unless given (text; letters, digits, '_', '.' or '-', at most 63)
 ---@field task? Task # what each instance runs (Task; required)
 ---@field instances? integer # how many; clusters have a limit of their own (integer; 1 to 100000; default 1)
 ---@field contact? string # whom to ask (text; at most 256 bytes)
@@ -37,12 +37,12 @@
 ---@field rank? fun(host: Host): integer # function(host): an integer, higher where it would rather run (function)
 ---@field notify? Notify|Notify[] # who hears of it (list of Notify; at most 64 of them; or one alone)
 ---@field executor_config? ExecutorConfig|ExecutorConfig.Table # an executor that is not thermos (ExecutorConfig)
----@field cron_schedule? string # Cron.schedule (text; five fields of cron, or R/START/PERIOD of ISO 8601)
+---@field cron_schedule? string # Cron.schedule (text; five fields: minute hour day month weekday, or a repeating interval: R/2026-11-20T22:00:00Z/PT10M)
 ---@field cron_collision_policy? "KILL_EXISTING"|"CANCEL_NEW" # Cron.collision_policy (text; "KILL_EXISTING", "CANCEL_NEW"; default "KILL_EXISTING")
 
 ---@class Job.Table: Job.Changes
----@field cluster string # where it runs (text; letters, digits, '_', '.', '-'; at most 63; required)
----@field role string # the user it runs as, and whose quota it uses (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field cluster string # where it runs (text; letters, digits, '_', '.' or '-', at most 63; required)
+---@field role string # the user it runs as, and whose quota it uses (text; letters, digits, '_', '.' or '-', at most 63; required)
 ---@field environment string # prod, devel, test, or staging and digits (text; prod, devel, test, or staging and digits; required)
 ---@field task Task # what each instance runs (Task; required)
 
@@ -51,7 +51,7 @@
 
 --- Processes that run together in one sandbox.
 ---@class Task.Changes
----@field name? string # that of the first process, unless given (text; no '/', no '.' first)
+---@field name? string # that of the first process, unless given (text; a name without '/' that does not begin with '.')
 ---@field processes? Process[] # what runs; all at once unless ordered (list of Process; at most 256 of them; required)
 ---@field constraints? Constraint|Constraint[] # order("a", "b"), or a list of them (list of Constraint; at most 1024 of them; or one alone)
 ---@field resources? Resources # what one instance may use (Resources; required)
@@ -69,13 +69,13 @@
 
 --- A task of one process: SimpleTask { name = ..., cmdline = ... }.
 ---@class SimpleTask.Changes
----@field name? string # of the task and of its process (text; no '/', no '.' first; required)
+---@field name? string # of the task and of its process (text; a name without '/' that does not begin with '.'; required)
 ---@field cmdline? string|Raw # run as bash -c CMDLINE (text with {{...}}; at most 1048576 bytes; required)
 ---@field resources? Resources # 1 cpu, 1 GB of ram and of disk, unless given (Resources)
 ---@field fetch? (Fetch|string)[] # what is in the sandbox before it starts (list of Fetch; at most 256 of them)
 
 ---@class SimpleTask.Table: SimpleTask.Changes
----@field name string # of the task and of its process (text; no '/', no '.' first; required)
+---@field name string # of the task and of its process (text; a name without '/' that does not begin with '.'; required)
 ---@field cmdline string|Raw # run as bash -c CMDLINE (text with {{...}}; at most 1048576 bytes; required)
 
 ---@class SimpleTask: SimpleTask.Changes
@@ -83,7 +83,7 @@
 
 --- One command of a task, run by bash in the sandbox of the task.
 ---@class Process.Changes
----@field name? string # unique in its task; names the folder of its logs (text; no '/', no '.' first; required)
+---@field name? string # unique in its task; names the folder of its logs (text; a name without '/' that does not begin with '.'; required)
 ---@field cmdline? string|Raw # run as bash -c CMDLINE; {{...}} is filled in on the machine (text with {{...}}; at most 1048576 bytes; required)
 ---@field max_failures? integer # failed runs until it has failed for good; 0: try without limit (integer; 0 to 1000000; default 1)
 ---@field daemon? boolean # run again after success, too (true or false; default false)
@@ -95,7 +95,7 @@
 ---@field resources? Resources # a share of its own (Resources)
 
 ---@class Process.Table: Process.Changes
----@field name string # unique in its task; names the folder of its logs (text; no '/', no '.' first; required)
+---@field name string # unique in its task; names the folder of its logs (text; a name without '/' that does not begin with '.'; required)
 ---@field cmdline string|Raw # run as bash -c CMDLINE; {{...}} is filled in on the machine (text with {{...}}; at most 1048576 bytes; required)
 
 ---@class Process: Process.Changes
@@ -118,46 +118,46 @@
 
 --- The order of some processes of a task: order("a", "b").
 ---@class Constraint.Changes
----@field order? (string|Process)[] # names or processes; each ends before the next starts (list of text; no '/', no '.' first; at most 1024 of them; required)
+---@field order? (string|Process)[] # names or processes; each ends before the next starts (list of text; a name without '/' that does not begin with '.'; at most 1024 of them; required)
 
 ---@class Constraint.Table: Constraint.Changes
----@field order (string|Process)[] # names or processes; each ends before the next starts (list of text; no '/', no '.' first; at most 1024 of them; required)
+---@field order (string|Process)[] # names or processes; each ends before the next starts (list of text; a name without '/' that does not begin with '.'; at most 1024 of them; required)
 
 ---@class Constraint: Constraint.Changes
 ---@operator call(Constraint.Changes): Constraint
 
 --- What is in the sandbox before the first process starts.
 ---@class Fetch.Changes
----@field uri? string # a file beside the job file, or http://, https://, file:// (text; a path below the folder, http://, https://, file:///; required)
+---@field uri? string # a file beside the job file, or http://, https://, file:// (text; a path below the folder, http://, https:// or file:///; required)
 ---@field sha256? string # what it must hash to (text; 64 lower-case hexadecimal digits)
 ---@field extract? boolean # unpack the archive (true or false; default false)
 ---@field executable? boolean # may be run (true or false; default false)
 ---@field cache? boolean # the machine may keep it (true or false; default false)
----@field output? string # its name in the sandbox; otherwise the last part of uri (text; no '/', no '.' first)
+---@field output? string # its name in the sandbox; otherwise the last part of uri (text; a name without '/' that does not begin with '.')
 
 ---@class Fetch.Table: Fetch.Changes
----@field uri string # a file beside the job file, or http://, https://, file:// (text; a path below the folder, http://, https://, file:///; required)
+---@field uri string # a file beside the job file, or http://, https://, file:// (text; a path below the folder, http://, https:// or file:///; required)
 
 ---@class Fetch: Fetch.Changes
 ---@operator call(Fetch.Changes): Fetch
 
 --- An environment variable.
 ---@class EnvVar.Changes
----@field name? string # letters, digits and _ (text; letters, digits, '_'; no digit first; required)
----@field value? string # any text; {{...}} is not substituted here (text; no '{{')
----@field secret? string # of secret(): the name of what only the agent knows (text; letters, digits, '_', '.', '-'; at most 63)
+---@field name? string # letters, digits and _ (text; letters, digits and '_', no digit first; required)
+---@field value? string # any text; {{...}} is not substituted here (text; text without '{{': only cmdline is substituted)
+---@field secret? string # of secret(): the name of what only the agent knows (text; letters, digits, '_', '.' or '-', at most 63)
 
 ---@class EnvVar.Table: EnvVar.Changes
----@field name string # letters, digits and _ (text; letters, digits, '_'; no digit first; required)
+---@field name string # letters, digits and _ (text; letters, digits and '_', no digit first; required)
 
 ---@class EnvVar: EnvVar.Changes
 ---@operator call(EnvVar.Changes): EnvVar
 
 --- Where an instance may run: one_of("a", "b"), none_of("c"), limit(2).
 ---@class HostConstraint.Changes
----@field attribute? string # of the host; "host" is its name (text; no control characters)
+---@field attribute? string # of the host; "host" is its name (text; text without control characters)
 ---@field kind? integer # which of the operators (integer; 1 to 9; required)
----@field values? string[] # of one_of, none_of, like, unlike, cluster_on (list of text; no control characters; at most 256 of them)
+---@field values? string[] # of one_of, none_of, like, unlike, cluster_on (list of text; text without control characters; at most 256 of them)
 ---@field limit? integer # of limit and max_per: most instances of the job on hosts with one value; of group_by: least number of values (integer; 1 to 1000000)
 
 ---@class HostConstraint.Table: HostConstraint.Changes
@@ -219,8 +219,8 @@
 
 --- A health check that asks the instance over HTTP, on localhost.
 ---@class HttpCheck.Changes
----@field port? string # a port's name; else health, the announced one, or the only one (text; letters, digits, '_', '.', '-')
----@field endpoint? string # the path to ask for (text; begins with '/'; no spaces; default "/health")
+---@field port? string # a port's name; else health, the announced one, or the only one (text; the name of a port: letters, digits, '_', '.' or '-')
+---@field endpoint? string # the path to ask for (text; a path that begins with '/', without spaces; default "/health")
 ---@field expected_response? string # the body, whatever its case and the space around it; "": any (text; at most 4096 bytes; default "ok")
 ---@field expected_response_code? integer # the status code; 0: any (integer; 0 to 599; default 0)
 
@@ -231,7 +231,7 @@
 
 --- A health check that connects to a port of the instance.
 ---@class TcpCheck.Changes
----@field port? string # a port's name; else health, the announced one, or the only one (text; letters, digits, '_', '.', '-')
+---@field port? string # a port's name; else health, the announced one, or the only one (text; the name of a port: letters, digits, '_', '.' or '-')
 
 ---@class TcpCheck.Table: TcpCheck.Changes
 
@@ -269,10 +269,10 @@
 
 --- The addresses that end an instance; then come SIGTERM and SIGKILL.
 ---@class HttpLifecycle.Changes
----@field port? string # a port's name (text; letters, digits, '_', '.', '-'; default "health")
----@field graceful_shutdown_endpoint? string # the path asked first (text; begins with '/'; no spaces; default "/quitquitquit")
+---@field port? string # a port's name (text; the name of a port: letters, digits, '_', '.' or '-'; default "health")
+---@field graceful_shutdown_endpoint? string # the path asked first (text; a path that begins with '/', without spaces; default "/quitquitquit")
 ---@field graceful_shutdown_wait_secs? integer # seconds to wait afterwards (integer; 0 to 3600; default 5)
----@field shutdown_endpoint? string # the path asked then (text; begins with '/'; no spaces; default "/abortabortabort")
+---@field shutdown_endpoint? string # the path asked then (text; a path that begins with '/', without spaces; default "/abortabortabort")
 ---@field shutdown_wait_secs? integer # seconds to wait afterwards (integer; 0 to 3600; default 5)
 
 ---@class HttpLifecycle.Table: HttpLifecycle.Changes
@@ -282,7 +282,7 @@
 
 --- How the instances are found in service discovery.
 ---@class Announcer.Changes
----@field primary_port? string # the port that others connect to (text; letters, digits, '_', '.', '-'; default "http")
+---@field primary_port? string # the port that others connect to (text; the name of a port: letters, digits, '_', '.' or '-'; default "http")
 ---@field portmap? table<string, PortAlias|string|integer> # further names = a port's name, or a number (dedicated hosts only); aurora is the primary port, unless given (table of names and PortAlias; at most 256 of them)
 ---@field zk_path? string # where in ZooKeeper; the cluster's own place, unless given (text; a path that begins with '/')
 
@@ -293,12 +293,12 @@
 
 --- Another name of a port, or a port that is always the same.
 ---@class PortAlias.Changes
----@field name? string # what it is called (text; letters, digits, '_', '.', '-'; required)
----@field target? string # the name of a port (text; letters, digits, '_', '.', '-')
+---@field name? string # what it is called (text; the name of a port: letters, digits, '_', '.' or '-'; required)
+---@field target? string # the name of a port (text; the name of a port: letters, digits, '_', '.' or '-')
 ---@field port? integer # a number, which is not allocated (integer; 1 to 65535)
 
 ---@class PortAlias.Table: PortAlias.Changes
----@field name string # what it is called (text; letters, digits, '_', '.', '-'; required)
+---@field name string # what it is called (text; the name of a port: letters, digits, '_', '.' or '-'; required)
 
 ---@class PortAlias: PortAlias.Changes
 ---@operator call(PortAlias.Changes): PortAlias
@@ -375,12 +375,12 @@
 
 --- When a job runs; schedule or after.
 ---@class Cron.Changes
----@field schedule? string # minute hour day month weekday, or R/2026-11-20T22:00:00Z/PT10M (text; five fields of cron, or R/START/PERIOD of ISO 8601)
----@field timezone? string # as in Europe/Paris; the cluster's, unless given (text; a name of the time zone database)
+---@field schedule? string # minute hour day month weekday, or R/2026-11-20T22:00:00Z/PT10M (text; five fields: minute hour day month weekday, or a repeating interval: R/2026-11-20T22:00:00Z/PT10M)
+---@field timezone? string # as in Europe/Paris; the cluster's, unless given (text; a time zone's name, as in Europe/Paris)
 ---@field collision_policy? "KILL_EXISTING"|"CANCEL_NEW" # when the last run is still there (text; "KILL_EXISTING", "CANCEL_NEW"; default "KILL_EXISTING")
 ---@field epsilon? integer # seconds a missed run may still start late (integer; 0 to 31536000)
 ---@field retries? integer # further tries of a run that failed (integer; 0 to 1000; default 0)
----@field after? string[] # keys of jobs: runs when each had a success since (list of text; cluster/role/environment/name; at most 64 of them; or one alone)
+---@field after? string[] # keys of jobs: runs when each had a success since (list of text; a job's key: cluster/role/environment/name; at most 64 of them; or one alone)
 ---@field catch_up? "NONE"|"LAST"|"ALL" # which missed runs start when the scheduler was down (text; "NONE", "LAST", "ALL"; default "NONE")
 
 ---@class Cron.Table: Cron.Changes
@@ -402,22 +402,22 @@
 
 --- A container of the Docker daemon.
 ---@class Docker.Changes
----@field image? string # as in docker run (text; no spaces; required)
+---@field image? string # as in docker run (text; text without spaces; required)
 ---@field parameters? (Parameter|Parameter.Table)[] # of docker run: Parameter { name = "volume", value = "/x:/y" } (list of Parameter; at most 256 of them)
 
 ---@class Docker.Table: Docker.Changes
----@field image string # as in docker run (text; no spaces; required)
+---@field image string # as in docker run (text; text without spaces; required)
 
 ---@class Docker: Docker.Changes
 ---@operator call(Docker.Changes): Docker
 
 --- An option of docker run.
 ---@class Parameter.Changes
----@field name? string # without the dashes (text; no spaces; required)
+---@field name? string # without the dashes (text; text without spaces; required)
 ---@field value? string # any text (text; at most 4096 bytes; required)
 
 ---@class Parameter.Table: Parameter.Changes
----@field name string # without the dashes (text; no spaces; required)
+---@field name string # without the dashes (text; text without spaces; required)
 ---@field value string # any text (text; at most 4096 bytes; required)
 
 ---@class Parameter: Parameter.Changes
@@ -425,24 +425,24 @@
 
 --- A file system from a Docker registry.
 ---@class DockerImage.Changes
----@field name? string # registry and repository (text; no spaces; required)
----@field tag? string # tag, or digest (text; no spaces; required)
+---@field name? string # registry and repository (text; text without spaces; required)
+---@field tag? string # tag, or digest (text; text without spaces; required)
 
 ---@class DockerImage.Table: DockerImage.Changes
----@field name string # registry and repository (text; no spaces; required)
----@field tag string # tag, or digest (text; no spaces; required)
+---@field name string # registry and repository (text; text without spaces; required)
+---@field tag string # tag, or digest (text; text without spaces; required)
 
 ---@class DockerImage: DockerImage.Changes
 ---@operator call(DockerImage.Changes): DockerImage
 
 --- A file system by the App Container specification.
 ---@class AppcImage.Changes
----@field name? string # of the image (text; no spaces; required)
----@field image_id? string # its hash, as in sha512-... (text; no spaces; required)
+---@field name? string # of the image (text; text without spaces; required)
+---@field image_id? string # its hash, as in sha512-... (text; text without spaces; required)
 
 ---@class AppcImage.Table: AppcImage.Changes
----@field name string # of the image (text; no spaces; required)
----@field image_id string # its hash, as in sha512-... (text; no spaces; required)
+---@field name string # of the image (text; text without spaces; required)
+---@field image_id string # its hash, as in sha512-... (text; text without spaces; required)
 
 ---@class AppcImage: AppcImage.Changes
 ---@operator call(AppcImage.Changes): AppcImage
@@ -452,7 +452,7 @@
 ---@field container_path? string # where it is seen (text; a path that begins with '/'; required)
 ---@field host_path? string # a folder of the machine (text; a path that begins with '/')
 ---@field mode? "RO"|"RW" # RO: read only (text; "RO", "RW"; default "RW")
----@field name? string # of a persistent volume, which outlives the instance (text; letters, digits, '_', '.', '-'; at most 63)
+---@field name? string # of a persistent volume, which outlives the instance (text; letters, digits, '_', '.' or '-', at most 63)
 ---@field size? integer # bytes of a persistent volume, as in 10*GB (bytes; 1*MB to 1024*TB)
 
 ---@class Volume.Table: Volume.Changes
@@ -486,7 +486,7 @@
 ---@field count? integer # instances that keep running (integer; 1 to 100000)
 ---@field percentage? number # of the instances, that keep running (number; 0.001 to 100)
 ---@field duration_secs? integer # seconds an instance runs until it counts (integer; 0 to 604800)
----@field coordinator_url? string # a service that is asked each time (text; http:// or https://)
+---@field coordinator_url? string # a service that is asked each time (text; an address that begins with http:// or https://)
 ---@field status_key? string # of its answer; drain, unless given (text; at most 256 bytes)
 
 ---@class Sla.Table: Sla.Changes
@@ -520,11 +520,11 @@
 
 --- Maintenance asks a service before it takes an instance.
 ---@class CoordinatorSlaPolicy.Changes
----@field coordinator_url? string # what is asked (text; http:// or https://; required)
+---@field coordinator_url? string # what is asked (text; an address that begins with http:// or https://; required)
 ---@field status_key? string # of its answer: true lets the instance go (text; at most 256 bytes; default "drain")
 
 ---@class CoordinatorSlaPolicy.Table: CoordinatorSlaPolicy.Changes
----@field coordinator_url string # what is asked (text; http:// or https://; required)
+---@field coordinator_url string # what is asked (text; an address that begins with http:// or https://; required)
 
 ---@class CoordinatorSlaPolicy: CoordinatorSlaPolicy.Changes
 ---@operator call(CoordinatorSlaPolicy.Changes): CoordinatorSlaPolicy
@@ -532,8 +532,8 @@
 --- Who hears of the job; one of url, email, script.
 ---@class Notify.Changes
 ---@field on? "started"|"finished"|"failed"|"lost"|"killed"|"updated"|"sla"|("started"|"finished"|"failed"|"lost"|"killed"|"updated"|"sla")[] # of what: failed, sla, ... (list of text; "started", "finished", "failed", "lost", "killed", "updated", "sla"; at most 16 of them; required; or one alone)
----@field url? string # gets a POST (text; http:// or https://)
----@field email? string # gets a mail (text; an address with @)
+---@field url? string # gets a POST (text; an address that begins with http:// or https://)
+---@field email? string # gets a mail (text; an address: name@host)
 ---@field script? fun(event: table): table[] # function(event) that returns a list of requests and mails (function)
 
 ---@class Notify.Table: Notify.Changes
@@ -544,7 +544,7 @@
 
 --- The executor of the job, which is thermos unless given.
 ---@class ExecutorConfig.Changes
----@field name? string # as in the scheduler's file of executors (text; no spaces; default "AuroraExecutor")
+---@field name? string # as in the scheduler's file of executors (text; text without spaces; default "AuroraExecutor")
 ---@field data? string # handed to it as it is (text; at most 1048576 bytes; default "")
 
 ---@class ExecutorConfig.Table: ExecutorConfig.Changes
@@ -554,23 +554,23 @@
 
 --- Jobs and groups that start in order and end in reverse.
 ---@class Group.Changes
----@field name? string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field name? string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.' or '-', at most 63; required)
 ---@field jobs? (Job|Group)[] # jobs and groups (list of Job or Group; at most 10000 of them)
----@field depends_on? string[] # jobs and groups beside it, or their names: all must be healthy before it starts (list of text; letters, digits, '_', '.', '-'; at most 63; at most 256 of them; or one alone)
+---@field depends_on? string[] # jobs and groups beside it, or their names: all must be healthy before it starts (list of text; letters, digits, '_', '.' or '-', at most 63; at most 256 of them; or one alone)
 
 ---@class Group.Table: Group.Changes
----@field name string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field name string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.' or '-', at most 63; required)
 
 ---@class Group: Group.Changes
 ---@operator call(Group.Changes): Group
 
 --- What the production jobs of a role may use in all.
 ---@class Quota.Changes
----@field role? string # whose (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field role? string # whose (text; letters, digits, '_', '.' or '-', at most 63; required)
 ---@field resources? Resources # in all (Resources; required)
 
 ---@class Quota.Table: Quota.Changes
----@field role string # whose (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field role string # whose (text; letters, digits, '_', '.' or '-', at most 63; required)
 ---@field resources Resources # in all (Resources; required)
 
 ---@class Quota: Quota.Changes
@@ -578,25 +578,25 @@
 
 --- Who may act for a role, and its share of the cluster.
 ---@class Role.Changes
----@field name? string # its name (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field name? string # its name (text; letters, digits, '_', '.' or '-', at most 63; required)
 ---@field weight? number # a role of weight 2 gets twice as much (number; 0.001 to 1000000; default 1)
----@field users? string[] # who may act for it (list of text; letters, digits, '_', '.', '-'; at most 63; at most 10000 of them)
+---@field users? string[] # who may act for it (list of text; letters, digits, '_', '.' or '-', at most 63; at most 10000 of them)
 
 ---@class Role.Table: Role.Changes
----@field name string # its name (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field name string # its name (text; letters, digits, '_', '.' or '-', at most 63; required)
 
 ---@class Role: Role.Changes
 ---@operator call(Role.Changes): Role
 
 --- Somebody who signs in.
 ---@class User.Changes
----@field name? string # their name (text; letters, digits, '_', '.', '-'; at most 63; required)
----@field roles? string[] # that they may act for (list of text; letters, digits, '_', '.', '-'; at most 63; at most 10000 of them)
+---@field name? string # their name (text; letters, digits, '_', '.' or '-', at most 63; required)
+---@field roles? string[] # that they may act for (list of text; letters, digits, '_', '.' or '-', at most 63; at most 10000 of them)
 ---@field password_hash? string # as clusterctl prints it (text; at most 1024 bytes)
----@field permissions? string[] # beyond those of their roles (list of text; no spaces; at most 1000 of them)
+---@field permissions? string[] # beyond those of their roles (list of text; text without spaces; at most 1000 of them)
 
 ---@class User.Table: User.Changes
----@field name string # their name (text; letters, digits, '_', '.', '-'; at most 63; required)
+---@field name string # their name (text; letters, digits, '_', '.' or '-', at most 63; required)
 
 ---@class User: User.Changes
 ---@operator call(User.Changes): User
