@@ -272,12 +272,14 @@ static void fill_reasons(const struct why *why, const struct job_config *config,
             continue;
         buf_clear(&name);
         veto_name(veto, config, 0, &name);
+        if (why->failure[veto] && *why->failure[veto])
+            buf_addf(&name, ": %s", why->failure[veto]);
         add_reason(out, buf_text(&name), why->vetoed[veto], arena);
     }
     for (uint32_t i = 0; i < config->constraint_count; i++) {
         if (why->by_constraint[i] == 0)
             continue;
-        enum veto veto = config->constraint[i].kind == CONSTRAINT_LIMIT
+        enum veto veto = constraint_counts(config->constraint[i].kind)
                              ? VETO_LIMIT
                              : VETO_CONSTRAINT;
         buf_clear(&name);

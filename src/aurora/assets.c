@@ -27,6 +27,13 @@ static struct bundle *bundle_find(struct aurora_program *p, const char *sha256)
     return bundle;
 }
 
+struct bytes bundle_bytes(struct aurora_program *p, const char *sha256)
+{
+    const struct bundle *bundle = bundle_find(p, sha256);
+
+    return blob_bytes(bundle ? bundle->bytes : NULL);
+}
+
 void asset_restore(struct aurora_program *p, const char *sha256,
                    struct bytes content, int64_t at_ms)
 {

@@ -2,6 +2,7 @@
 #include "aurora/state.h"
 
 #include "base/text.h"
+#include "script/expression.h"
 #include "script/honour.h"
 
 #include <limits.h>
@@ -97,19 +98,49 @@ static int check_dedicated(const Perigee__Job *job,
                   "its role must be the job's, or '*'");
 }
 
+/* What each kind of constraint compares with. */
+static int check_operands(const Perigee__HostConstraint *c, struct err *err)
+{
+    struct err why = {0};
+
+    switch (c->kind) {
+    case PERIGEE__HOST_CONSTRAINT__KIND__LIMIT:
+    case PERIGEE__HOST_CONSTRAINT__KIND__MAX_PER:
+        if (c->limit == 0)
+            return refuse(err, "constraints.limit", "want at least 1");
+        return 0;
+    case PERIGEE__HOST_CONSTRAINT__KIND__LIKE:
+    case PERIGEE__HOST_CONSTRAINT__KIND__UNLIKE:
+        if (c->n_values != 1)
+            return refuse(err, "constraints.values", "want one expression");
+        if (expression_check(c->values[0], &why) < 0)
+            return refuse(err, "constraints.values", why.text);
+        return 0;
+    case PERIGEE__HOST_CONSTRAINT__KIND__CLUSTER:
+        if (c->n_values > 1)
+            return refuse(err, "constraints.values", "want at most one value");
+        return 0;
+    case PERIGEE__HOST_CONSTRAINT__KIND__ONE_OF:
+    case PERIGEE__HOST_CONSTRAINT__KIND__NONE_OF:
+        if (c->n_values == 0 || c->n_values > CONSTRAINT_VALUES_MAX)
+            return refuse(err, "constraints.values", "want 1 to 256 values");
+        return 0;
+    default:
+        return 0; /* UNIQUE and GROUP_BY need nothing */
+    }
+}
+
 static int check_constraint(const Perigee__Job *job,
                             const Perigee__HostConstraint *c, struct err *err)
 {
     if (!c->attribute || !*c->attribute)
         return refuse(err, "constraints.attribute", "missing");
     if (c->kind < PERIGEE__HOST_CONSTRAINT__KIND__ONE_OF ||
-        c->kind > PERIGEE__HOST_CONSTRAINT__KIND__LIMIT)
-        return refuse(err, "constraints.kind", "want ONE_OF, NONE_OF or LIMIT");
-    if (c->kind == PERIGEE__HOST_CONSTRAINT__KIND__LIMIT && c->limit == 0)
-        return refuse(err, "constraints.limit", "want at least 1");
-    if (c->kind != PERIGEE__HOST_CONSTRAINT__KIND__LIMIT &&
-        (c->n_values == 0 || c->n_values > CONSTRAINT_VALUES_MAX))
-        return refuse(err, "constraints.values", "want 1 to 256 values");
+        c->kind > PERIGEE__HOST_CONSTRAINT__KIND__MAX_PER)
+        return refuse(err, "constraints.kind", "want ONE_OF to MAX_PER");
+    int rc = check_operands(c, err);
+    if (rc < 0)
+        return rc;
     if (strcmp(c->attribute, "dedicated") == 0)
         return check_dedicated(job, c, err);
     return 0;
@@ -157,6 +188,25 @@ static int check_honour(const Perigee__Job *job, struct err *err)
 {
     struct honour honour = {.err = err};
     return honour_check(job, on_refused, &honour) > 0 ? -ERR_INVALID : 0;
+}
+
+/* A function is code that must be here. */
+static int check_functions(struct aurora_program *p, const Perigee__Job *job,
+                           struct err *err)
+{
+    const Perigee__Function *list[] = {job->place, job->rank};
+    static const char *const field[] = {"place", "rank"};
+
+    for (int i = 0; i < 2; i++) {
+        if (!list[i])
+            continue;
+        if (list[i]->ordinal == 0)
+            return refuse(err, field[i], "want the ordinal of the function");
+        if (bundle_bytes(p, or_empty(job->bundle_hash)).size == 0)
+            return refuse(err, field[i],
+                          "want a job with the bundle its function is in");
+    }
+    return 0;
 }
 
 static int check_policy(struct aurora_program *p, const Perigee__Job *job,
@@ -257,6 +307,16 @@ static struct job_config *build(struct aurora_program *p,
             config, c->attribute, (enum constraint_kind)c->kind,
             (const char *const *)c->values, (uint32_t)c->n_values, c->limit);
     }
+    if (job->place)
+        job_config_set_place_take(
+            config,
+            question_new_function(QUESTION_PLACE, or_empty(job->bundle_hash),
+                                  job->place->ordinal));
+    if (job->rank)
+        job_config_set_rank_take(
+            config,
+            question_new_function(QUESTION_RANK, or_empty(job->bundle_hash),
+                                  job->rank->ordinal));
     return config;
 }
 
@@ -268,6 +328,8 @@ int job_decode(struct aurora_program *p, const Perigee__Job *job,
 
     if (rc == 0)
         rc = check_policy(p, job, err);
+    if (rc == 0)
+        rc = check_functions(p, job, err);
     if (rc < 0)
         return rc;
     *out = build(p, job, &key);

@@ -105,12 +105,37 @@ static void on_evaluated(void *context, uint64_t ticket, struct bytes result)
     tell(context, ticket, false, result);
 }
 
+static void tell_judged(struct shell *shell, uint64_t ticket, bool is_busy,
+                        struct bytes verdicts)
+{
+    struct aurora_judged_fact fact = {.ticket = ticket, .is_busy = is_busy};
+
+    daemon_fact_with(shell->daemon, AURORA_FACT_JUDGED, &fact, sizeof fact,
+                     offsetof(struct aurora_judged_fact, result), verdicts);
+}
+
+static void on_judged(void *context, uint64_t ticket, struct bytes verdicts)
+{
+    tell_judged(context, ticket, false, verdicts);
+}
+
+static void judge(struct shell *shell, const struct aurora_judge *act)
+{
+    struct err err = {0};
+
+    if (worker_pool_judge(shell->workers, act->ticket, act->bundle,
+                          act->judgement, &err) < 0)
+        tell_judged(shell, act->ticket, true, bytes_of("", 0));
+}
+
 static void on_act(void *context, uint32_t kind, const void *data)
 {
     struct shell *shell = context;
     const struct aurora_evaluate *act = data;
     struct err err = {0};
 
+    if (kind == AURORA_ACT_JUDGE)
+        judge(shell, data);
     if (kind != AURORA_ACT_EVALUATE)
         return;
     if (worker_pool_evaluate(shell->workers, act->ticket, act->bundle, &err) <
@@ -223,8 +248,11 @@ static int open_daemon(struct shell *shell, struct err *err)
              daemon_port(shell->daemon));
     aurora_program_set_endpoint(shell->program, endpoint);
     daemon_on_act(shell->daemon, on_act, shell);
-    return worker_pool_open(&shell->workers, daemon_base(shell->daemon),
-                            &SCRIPT_LIMITS, on_evaluated, shell, err);
+    if (worker_pool_open(&shell->workers, daemon_base(shell->daemon),
+                         &SCRIPT_LIMITS, on_evaluated, shell, err) < 0)
+        return -(int)err->code;
+    worker_pool_on_judged(shell->workers, on_judged);
+    return 0;
 }
 
 static void close_all(struct shell *shell)

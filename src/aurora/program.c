@@ -175,6 +175,7 @@ static void finish(struct aurora_program *p, struct effects *fx)
 {
     aurora_reserve_sequence(&p->core);
     store_save(p, fx);
+    questions_ask(p, fx);
     calls_from_work(p);
     calls_send(p, fx);
     if (!stream_send(p, fx))
@@ -268,6 +269,8 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
     p->now_ms = now_ms;
     if (kind == AURORA_FACT_EVALUATED)
         api_evaluated(p, data, now_ms, fx);
+    if (kind == AURORA_FACT_JUDGED)
+        questions_judged(p, data, now_ms);
     finish(p, fx);
 }
 
@@ -394,6 +397,12 @@ static void metrics(const void *self, struct metrics *m)
             a->counters.illegal_changes);
     counter(m, "aurora_tasks_pruned_total", "Old tasks forgotten",
             a->counters.pruned);
+    counter(m, "aurora_questions_total", "Requests to judge hosts",
+            a->counters.questions);
+    counter(m, "aurora_verdicts_total", "Hosts judged by scripts",
+            a->counters.verdicts);
+    counter(m, "aurora_verdicts_failed_total", "Hosts that a script failed on",
+            a->counters.verdicts_failed);
     counter(m, "aurora_master_calls_failed_total", "Calls the master refused",
             p->link.calls_failed);
     counter(m, "aurora_subscriptions_total", "Times we subscribed",

@@ -26,8 +26,8 @@ struct aurora_options {
 extern const struct aurora_options AURORA_OPTIONS; /* the defaults */
 
 /* What only our shell can do, and what it tells. */
-enum aurora_act { AURORA_ACT_EVALUATE = 1 };
-enum aurora_fact { AURORA_FACT_EVALUATED = 1 };
+enum aurora_act { AURORA_ACT_EVALUATE = 1, AURORA_ACT_JUDGE };
+enum aurora_fact { AURORA_FACT_EVALUATED = 1, AURORA_FACT_JUDGED };
 
 struct aurora_evaluate { /* evaluate a bundle in a script worker */
     uint64_t ticket;
@@ -37,6 +37,16 @@ struct aurora_evaluated { /* its verdict */
     uint64_t ticket;
     uint32_t is_busy;    /* the queue was full: nothing was tried */
     struct bytes result; /* packed perigee.Evaluation */
+};
+struct aurora_judge { /* ask a script worker about hosts */
+    uint64_t ticket;
+    struct bytes bundle;    /* canonical, without assets; empty: none needed */
+    struct bytes judgement; /* packed perigee.Judgement */
+};
+struct aurora_judged_fact { /* what it says */
+    uint64_t ticket;
+    uint32_t is_busy;    /* too many questions: nothing was tried */
+    struct bytes result; /* packed perigee.Verdicts */
 };
 
 struct aurora_program;

@@ -254,6 +254,11 @@ void request_free(struct request *r);
 struct request *request_of_get(struct aurora_program *p, exchange_id exchange,
                                const struct http_request *http);
 
+/* --- questions.c: what scripts are asked about hosts --- */
+void questions_ask(struct aurora_program *p, struct effects *fx);
+void questions_judged(struct aurora_program *p,
+                      const struct aurora_judged_fact *fact, int64_t now_ms);
+
 /* --- streams.c --- */
 void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx);
 /* Send what subscribers have not got yet. False: one has more to get, soon. */
@@ -289,6 +294,9 @@ void bundle_restore(struct aurora_program *p, const char *sha256,
 /* Keep the bundle that a job came from, its assets apart. */
 int bundle_put(struct aurora_program *p, struct bytes canonical, int64_t now_ms,
                struct effects *fx, struct err *err);
+/* Its canonical bytes without the contents of assets; empty when it is not
+ * kept. */
+struct bytes bundle_bytes(struct aurora_program *p, const char *sha256);
 /* The bundle with the contents of its assets filled in from what is here;
  * ERR_NOT_FOUND names an asset that is missing. */
 int bundle_fill(struct aurora_program *p, struct bytes bytes,

@@ -94,16 +94,6 @@ static bool asks_cron(const Perigee__Job *job)
     return job->cron != NULL;
 }
 
-static bool asks_place(const Perigee__Job *job)
-{
-    return job->place != NULL;
-}
-
-static bool asks_rank(const Perigee__Job *job)
-{
-    return job->rank != NULL;
-}
-
 static bool asks_notify(const Perigee__Job *job)
 {
     return job->n_notify > 0;
@@ -113,15 +103,6 @@ static bool asks_executor(const Perigee__Job *job)
 {
     return job->executor_config != NULL &&
            differs(&job->executor_config->base, "ExecutorConfig", NULL);
-}
-
-/* Marathon's operators come behind Aurora's. */
-static bool asks_operator(const Perigee__Job *job)
-{
-    for (size_t i = 0; i < job->n_constraints; i++)
-        if (job->constraints[i]->kind > PERIGEE__HOST_CONSTRAINT__KIND__LIMIT)
-            return true;
-    return false;
 }
 
 static bool asks_process_resources(const Perigee__Job *job)
@@ -154,8 +135,6 @@ static const struct {
     bool (*is_asked)(const Perigee__Job *job);
 } ROWS[] = {
     {"announce", "instances are not announced yet", asks_announce},
-    {"constraints", "only limit, one_of and none_of are placed yet",
-     asks_operator},
     {"container.docker", "no agent runs Docker containers yet", asks_docker},
     {"container.image", "no agent runs file system images yet", asks_image},
     {"container.volumes", "no agent mounts volumes yet", asks_volumes},
@@ -168,8 +147,6 @@ static const struct {
     {"notify", "nobody is notified yet", asks_notify},
     {"partition_policy", "instances out of reach are rescheduled at once yet",
      asks_partition},
-    {"place", "functions over hosts are not called yet", asks_place},
-    {"rank", "functions over hosts are not called yet", asks_rank},
     {"sla_policy", "maintenance asks no policy yet", asks_sla},
     {"task.processes.resources", "resources are the whole task's yet",
      asks_process_resources},

@@ -55,6 +55,12 @@ struct world {
     } events;
     struct aurora_evaluate act;
     int acts;
+    struct { /* the newest question about hosts */
+        uint64_t ticket;
+        struct bytes bundle;
+        Perigee__Judgement *judgement;
+        int count;
+    } question;
 };
 
 static inline void keep_record(struct world *w, const struct effect *e)
@@ -98,6 +104,18 @@ static inline void *decode(struct world *w,
     return message;
 }
 
+static inline void keep_question(struct world *w, const struct aurora_judge *act)
+{
+    w->question.ticket = act->ticket;
+    w->question.bundle = bytes_of(
+        arena_memdup(&w->arena, act->bundle.data, act->bundle.size),
+        act->bundle.size);
+    w->question.judgement =
+        decode(w, &perigee__judgement__descriptor, MEDIA_PROTOBUF,
+               act->judgement);
+    w->question.count++;
+}
+
 static inline void look(struct world *w)
 {
     AURORA_PROGRAM.check(w->p);
@@ -137,6 +155,10 @@ static inline void look(struct world *w)
                 w, &perigee__aurora__event__descriptor, MEDIA_JSON, e->bytes);
             break;
         case EFFECT_ACT:
+            if (e->act.kind == AURORA_ACT_JUDGE) {
+                keep_question(w, e->act.data);
+                break;
+            }
             w->act = *(const struct aurora_evaluate *)e->act.data;
             w->act.bundle = bytes_of(
                 arena_memdup(&w->arena, w->act.bundle.data, w->act.bundle.size),

@@ -39,6 +39,7 @@ void aurora_release(struct aurora *a)
         job_config_unref(c);
     }
     aurora_work_clear(a);
+    judging_release(a);
     vec_free(&a->jobs);
     hosts_release(&a->hosts);
     heap_release(&a->timers);
@@ -62,10 +63,11 @@ void aurora_restore_config(struct aurora *a, struct job_config *config)
 }
 
 /* Like records_use_config for what is in the table already. */
-static void restored_use(struct job_config *config)
+static void restored_use(struct aurora *a, struct job_config *config)
 {
     (void)job_config_ref(config);
     config->users++;
+    judging_share(a, config);
 }
 
 void aurora_restore_host(struct aurora *a, struct bytes agent_id,
@@ -91,7 +93,7 @@ int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
         return err_set(err, ERR_DAMAGED,
                        "job '%s': its configuration '%s' is not stored",
                        job_key_text(&job->key, text), config_id);
-    restored_use(config);
+    restored_use(a, config);
     job->config = config;
     records_put_job(a, job);
     return 0;
@@ -131,6 +133,7 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
     HASH_ADD(hh_number, a->task_by_number, number, sizeof task->number, task);
     records_count(a, TASK_NONE, task->state);
     task->config->users++;
+    judging_share(a, task->config);
     task_list_add(is_ended ? &job->ended : &job->active, task);
     restore_place(a, task);
     if (task->state == TASK_PENDING)

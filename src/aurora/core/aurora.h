@@ -27,6 +27,8 @@ enum aurora_limits {
     GROUP_QUANTUM = 64,         /* placed of one group before the next one */
     INSTANCES_MAX = 1000000,    /* highest instance number */
     JOBS_MAX = 100000,
+    ASKED_HOSTS_MAX = 256, /* in one request to a script worker */
+    ASKINGS_MAX = 8,       /* requests under way */
     HISTORY_PER_JOB = 100
 };
 
@@ -40,7 +42,11 @@ enum aurora_times { /* ms */
                     HISTORY_MIN_MS = 60 * 60 * 1000,
                     HISTORY_MAX_MS = 2 * 24 * 60 * 60 * 1000,
                     PRUNE_INTERVAL_MS = 15 * 60 * 1000,
-                    HOST_FORGET_MS = 24 * 60 * 60 * 1000
+                    HOST_FORGET_MS = 24 * 60 * 60 * 1000,
+                    /* Questions that failed for a passing reason, and those
+                     * that no worker had time for. */
+                    QUESTION_AGAIN_MS = 60 * 1000,
+                    QUESTION_BUSY_MS = 1000
 };
 
 struct aurora_limits_config {
@@ -61,6 +67,26 @@ struct launch {
     size_t config_bytes;
 };
 
+/* A question on its way to a script worker and back. */
+struct asking {
+    uint64_t ticket;
+    struct question *question; /* owned reference */
+    struct {
+        struct asked_host {
+            struct blob *agent_id; /* owned reference */
+            uint64_t number, description;
+        } * item;
+        uint32_t count, capacity;
+    } hosts;
+};
+
+/* What a worker says of one host. */
+struct judged {
+    int64_t value;
+    const char *failure; /* borrowed; NULL: the value counts */
+    bool is_passing;
+};
+
 enum record_table { RECORD_CONFIG, RECORD_JOB, RECORD_TASK, RECORD_HOST };
 
 struct forgotten {
@@ -79,12 +105,14 @@ struct work {
     VEC(struct task_ref) kills;
     VEC(struct blob *) declines; /* offer ids */
     VEC(struct task_ref) reconcile;
+    VEC(uint64_t) askings; /* tickets of new ones */
     bool revive;        /* ask for offers: tasks wait that fit none we hold */
     bool save_sequence; /* store `sequence_ceiling` */
 };
 
 struct aurora_counters {
     uint64_t illegal_changes, timeouts, kill_retries, launches, rescheduled;
+    uint64_t questions, verdicts, verdicts_failed;
     uint64_t offers_received, offers_declined, offers_rescinded, pruned;
     uint64_t tasks_ended[TASK_STATE_COUNT]; /* by terminal state */
     uint32_t tasks[TASK_STATE_COUNT];       /* now, by state */
@@ -98,6 +126,9 @@ struct aurora {
     struct task *task_by_id, *task_by_number;
     uint64_t next_number;
     struct hosts hosts;
+    struct questions questions;
+    VEC(struct asking) askings; /* under way */
+    uint64_t next_ticket;
     struct heap timers;
     struct event_log events;
     uint64_t sequence_ceiling;
@@ -213,6 +244,15 @@ void aurora_connected(struct aurora *a, int64_t now_ms);
 void aurora_disconnected(struct aurora *a);
 /* Ask again after every task that should be on an agent. */
 void aurora_reconcile(struct aurora *a);
+
+/* --- what scripts say --- */
+
+/* NULL when it is not under way (any more). */
+const struct asking *aurora_asking(const struct aurora *a, uint64_t ticket);
+/* The verdicts of an asking, in the order of its hosts; when there are fewer,
+ * the last one is that of all further hosts; none: no worker had time. */
+void aurora_judged(struct aurora *a, uint64_t ticket,
+                   const struct judged *judged, uint32_t count, int64_t now_ms);
 
 /* --- time --- */
 int64_t aurora_next_ms(const struct aurora *a);

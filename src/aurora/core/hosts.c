@@ -261,6 +261,7 @@ struct host *hosts_update(struct hosts *hosts, struct bytes agent_id,
     if (!host) {
         host = xcalloc(1, sizeof *host);
         host->agent_id = blob_new(agent_id);
+        host->number = ++hosts->next_number;
         HASH_ADD_KEYPTR(hh, hosts->by_agent, host->agent_id->data,
                         host->agent_id->size, host);
     } else {
@@ -268,6 +269,7 @@ struct host *hosts_update(struct hosts *hosts, struct bytes agent_id,
         class_leave(hosts, host);
         attributes_release(&host->attributes);
     }
+    host->description = ++hosts->next_number;
     replace_text(&host->hostname, hostname);
     replace_text(&host->endpoint, endpoint);
     attributes_copy(&host->attributes, attributes);
@@ -303,8 +305,12 @@ void hosts_release(struct hosts *hosts)
 
 /* --- offers --- */
 
-static void note_total(struct host *host)
+static void note_total(struct hosts *hosts, struct host *host)
 {
+    const struct amounts before = host->total;
+    uint64_t ports = ranges_size(&host->ports);
+    bool has_more_ports = ports > host->ports_total;
+
     host->total.cpus =
         larger(host->total.cpus, host->free.cpus + host->used.cpus);
     host->total.mem = larger(host->total.mem, host->free.mem + host->used.mem);
@@ -312,6 +318,10 @@ static void note_total(struct host *host)
         larger(host->total.disk, host->free.disk + host->used.disk);
     host->total.gpus =
         larger(host->total.gpus, host->free.gpus + host->used.gpus);
+    if (has_more_ports)
+        host->ports_total = ports;
+    if (has_more_ports || memcmp(&before, &host->total, sizeof before) != 0)
+        host->description = ++hosts->next_number;
 }
 
 struct offer *hosts_find_offer(struct hosts *hosts, struct bytes id)
@@ -354,7 +364,7 @@ struct offer *hosts_add_offer(struct hosts *hosts, struct host *host,
     amounts_add(&host->free, amounts);
     ranges_add_all(&host->ports, ports);
     host->seen_ms = now_ms;
-    note_total(host);
+    note_total(hosts, host);
     reshape(hosts, host);
     return offer;
 }
@@ -417,6 +427,12 @@ void hosts_take(struct hosts *hosts, struct host *host,
         (void)had;
     }
     reshape(hosts, host);
+}
+
+void hosts_touch(struct hosts *hosts, struct host *host)
+{
+    if (host->offers)
+        reshape(hosts, host);
 }
 
 void host_use(struct host *host, const struct amounts *need)

@@ -63,6 +63,9 @@ struct offer {
 
 struct host {
     struct blob *agent_id; /* owned */
+    uint64_t number;       /* tells it from every other host there ever was */
+    uint64_t description;  /* another one whenever scripts would see it change:
+                              its names, attributes, totals */
     char *hostname;        /* owned */
     char *endpoint;        /* owned; "ip:port" of the agent, "" unknown */
     struct attributes attributes;
@@ -72,6 +75,7 @@ struct host {
     struct ranges ports;  /* union of the offers */
     struct amounts used;  /* by our own active tasks */
     struct amounts total; /* most ever seen as free + used */
+    uint64_t ports_total; /* most ever seen free */
     uint32_t tasks;       /* active tasks of ours on it */
     int64_t seen_ms;      /* last offer */
     struct shape *shape;  /* NULL while it has no offer */
@@ -115,6 +119,8 @@ void hosts_remove_all_offers(struct hosts *hosts);
 void hosts_take(struct hosts *hosts, struct host *host,
                 const struct amounts *need, uint32_t port_count,
                 struct ranges *ports);
+/* A script judged it: those that wait look at it again. */
+void hosts_touch(struct hosts *hosts, struct host *host);
 /* A task of ours began or ended to count on this host. */
 void host_use(struct host *host, const struct amounts *need);
 void host_unuse(struct host *host, const struct amounts *need);

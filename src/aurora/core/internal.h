@@ -6,7 +6,8 @@ enum timer_kind {
     TIMER_TASK,  /* a task's deadline_ms; id is its number */
     TIMER_KILL,  /* a task's kill_at_ms; id is its number */
     TIMER_OFFER, /* an offer was held long enough; id is its number */
-    TIMER_PRUNE
+    TIMER_PRUNE,
+    TIMER_QUESTION /* ask again; id is its number */
 };
 
 /* Tasks by number: they may go while a list of them is worked off. */
@@ -53,6 +54,14 @@ struct task *task_start(struct aurora *a, struct job *job, uint32_t instance,
 void job_settle(struct aurora *a, struct job *job, int64_t now_ms);
 /* Let the next batch of a rolling restart begin when it may. */
 void restart_go_on(struct aurora *a, struct job *job, int64_t now_ms);
+
+/* judging.c: scripts judge hosts. */
+/* Let the config's questions be those of the table. */
+void judging_share(struct aurora *a, struct job_config *config);
+/* Ask about hosts that the config's questions have not seen. */
+void judging_ask(struct aurora *a, struct job_config *config, int64_t now_ms);
+void judging_again(struct aurora *a, uint64_t number, int64_t now_ms);
+void judging_release(struct aurora *a);
 
 /* groups.c: tasks that wait. */
 void group_add(struct aurora *a, struct task *task);

@@ -46,8 +46,11 @@ void job_config_unref(struct job_config *config)
             free(c->value[j]);
         free(c->value);
         free(c->attribute);
+        question_unref(c->question);
     }
     free(config->constraint);
+    question_unref(config->place);
+    question_unref(config->rank);
     if (config->decoded)
         config->decoded_free(config->decoded);
     blob_unref(config->bytes);
@@ -60,6 +63,24 @@ void job_config_add_port(struct job_config *config, const char *name)
     config->port_name = xreallocarray(config->port_name, config->port_count + 1,
                                       sizeof(char *));
     config->port_name[config->port_count++] = xstrdup(name);
+}
+
+bool constraint_counts(enum constraint_kind kind)
+{
+    switch (kind) {
+    case CONSTRAINT_LIMIT:
+    case CONSTRAINT_UNIQUE:
+    case CONSTRAINT_CLUSTER:
+    case CONSTRAINT_GROUP_BY:
+    case CONSTRAINT_MAX_PER:
+        return true;
+    case CONSTRAINT_ONE_OF:
+    case CONSTRAINT_NONE_OF:
+    case CONSTRAINT_LIKE:
+    case CONSTRAINT_UNLIKE:
+        break;
+    }
+    return false;
 }
 
 void job_config_add_constraint(struct job_config *config, const char *attribute,
@@ -84,6 +105,30 @@ void job_config_add_constraint(struct job_config *config, const char *attribute,
         config->is_host_bound = true;
     if (strcmp(attribute, "dedicated") == 0)
         config->is_dedicated = true;
-    if (kind == CONSTRAINT_LIMIT)
+    if (constraint_counts(kind))
         config->is_limited = true;
+    if (kind == CONSTRAINT_UNIQUE)
+        c->limit = 1;
+    if (kind == CONSTRAINT_CLUSTER || kind == CONSTRAINT_GROUP_BY)
+        config->is_ordered = true;
+    if (kind != CONSTRAINT_LIKE && kind != CONSTRAINT_UNLIKE)
+        return;
+    assert(value_count == 1);
+    c->question = question_new_like(attribute, value[0]);
+    config->has_like = config->is_host_bound = true;
+}
+
+void job_config_set_place_take(struct job_config *config,
+                               struct question *place)
+{
+    assert(!config->place && place->kind == QUESTION_PLACE);
+    config->place = place;
+    config->is_host_bound = true;
+}
+
+void job_config_set_rank_take(struct job_config *config, struct question *rank)
+{
+    assert(!config->rank && rank->kind == QUESTION_RANK);
+    config->rank = rank;
+    config->is_host_bound = true;
 }

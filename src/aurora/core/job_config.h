@@ -6,6 +6,7 @@
  * Tasks with one config are equal, so they wait in one group and are placed
  * together: the group is part of the config. */
 #pragma once
+#include "aurora/core/question.h"
 #include "base/bytes.h"
 #include "base/job_key.h"
 #include "base/table.h"
@@ -30,15 +31,25 @@ struct amounts {
 enum constraint_kind {
     CONSTRAINT_ONE_OF = 1,
     CONSTRAINT_NONE_OF,
-    CONSTRAINT_LIMIT
+    CONSTRAINT_LIMIT,
+    CONSTRAINT_UNIQUE,
+    CONSTRAINT_CLUSTER,
+    CONSTRAINT_GROUP_BY,
+    CONSTRAINT_LIKE,
+    CONSTRAINT_UNLIKE,
+    CONSTRAINT_MAX_PER
 };
+
+/* Does it count tasks per value, rather than look at the value alone? */
+bool constraint_counts(enum constraint_kind kind);
 
 struct constraint {
     char *attribute; /* owned; "host" is the host's name */
     enum constraint_kind kind;
-    uint32_t limit; /* CONSTRAINT_LIMIT */
+    uint32_t limit; /* LIMIT, MAX_PER, GROUP_BY; 1 of UNIQUE */
     uint32_t value_count;
-    char **value; /* owned */
+    char **value;              /* owned */
+    struct question *question; /* owned; of LIKE and UNLIKE */
 };
 
 struct job_config {
@@ -54,6 +65,7 @@ struct job_config {
     char **port_name;              /* owned, in the order of the job */
     struct constraint *constraint; /* owned */
     uint32_t port_count, constraint_count;
+    struct question *place, *rank; /* owned; NULL without */
 
     /* The codec's decoded form of `bytes`, made when first wanted. */
     void *decoded; /* owned through decoded_free */
@@ -69,9 +81,12 @@ struct job_config {
     char runs_id[CONFIG_ID_MAX]; /* hash of what matters to a task that runs:
                                     equal ones need no restart */
     bool is_service;
-    bool is_host_bound; /* some constraint is about "host" */
+    bool is_host_bound; /* hosts of one shape are not alike to it: some
+                           constraint is about "host", or scripts judge */
     bool is_dedicated;  /* some constraint is about "dedicated" */
-    bool is_limited;    /* some constraint is a limit */
+    bool is_limited;    /* some constraint counts tasks */
+    bool is_ordered;    /* what does not fit now may fit behind another task */
+    bool has_like;      /* some constraint is an expression */
     bool is_dirty;      /* to be saved */
     UT_hash_handle hh;
 };
@@ -89,3 +104,7 @@ void job_config_add_constraint(struct job_config *config, const char *attribute,
                                enum constraint_kind kind,
                                const char *const *value, uint32_t value_count,
                                uint32_t limit);
+/* The functions of the file; each takes the caller's reference. */
+void job_config_set_place_take(struct job_config *config,
+                               struct question *place);
+void job_config_set_rank_take(struct job_config *config, struct question *rank);

@@ -211,6 +211,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
         case TIMER_PRUNE:
             prune(a, now_ms);
             break;
+        case TIMER_QUESTION:
+            judging_again(a, entry.id, now_ms);
+            break;
         }
     }
 }

@@ -26,7 +26,7 @@ static void count_host(struct limit_counts *counts,
 {
     for (uint32_t i = 0; i < config->constraint_count; i++) {
         const struct constraint *c = &config->constraint[i];
-        if (c->kind != CONSTRAINT_LIMIT)
+        if (!constraint_counts(c->kind))
             continue;
         const char *value = host_value(host, c->attribute);
         if (!value)
@@ -69,6 +69,36 @@ static bool value_allows(const struct constraint *c, const struct host *host)
     return c->kind == CONSTRAINT_NONE_OF;
 }
 
+/* All on the one value given, or on the one that the first task has. */
+static bool cluster_allows(const struct constraint *c, const char *value,
+                           const struct limit_counts *counts)
+{
+    if (c->value_count > 0)
+        return strcmp(c->value[0], value) == 0;
+    for (uint32_t i = 0; i < counts->count; i++)
+        if (strcmp(counts->item[i].attribute, c->attribute) == 0)
+            return strcmp(counts->item[i].value, value) == 0;
+    return true;
+}
+
+/* New values first, until there are `limit` of them; then where there are
+ * fewest. */
+static bool group_allows(const struct constraint *c, uint32_t tasks,
+                         const struct limit_counts *counts)
+{
+    uint32_t values = 0, fewest = UINT32_MAX;
+
+    for (uint32_t i = 0; i < counts->count; i++) {
+        const struct limit_count *count = &counts->item[i];
+        if (strcmp(count->attribute, c->attribute) != 0 || count->tasks == 0)
+            continue;
+        values++;
+        if (count->tasks < fewest)
+            fewest = count->tasks;
+    }
+    return tasks == 0 || (values >= c->limit && tasks == fewest);
+}
+
 static bool limit_allows(const struct constraint *c, const struct host *host,
                          const struct limit_counts *counts)
 {
@@ -77,7 +107,82 @@ static bool limit_allows(const struct constraint *c, const struct host *host,
     if (!value)
         return false; /* the host must have the attribute */
     const struct limit_count *count = find_count(counts, c->attribute, value);
-    return (count ? count->tasks : 0) < c->limit;
+    uint32_t tasks = count ? count->tasks : 0;
+    if (c->kind == CONSTRAINT_CLUSTER)
+        return cluster_allows(c, value, counts);
+    if (c->kind == CONSTRAINT_GROUP_BY)
+        return group_allows(c, tasks, counts);
+    return tasks < c->limit;
+}
+
+static const struct verdict *verdict_of(const struct question *question,
+                                        const struct host *host)
+{
+    return question_verdict(question, host->number, host->description);
+}
+
+static enum veto like_veto(const struct constraint *c, const struct host *host)
+{
+    const struct verdict *verdict = verdict_of(c->question, host);
+
+    if (!verdict)
+        return VETO_UNJUDGED;
+    if (verdict->failure)
+        return VETO_LIKE_FAILED;
+    return (verdict->value != 0) == (c->kind == CONSTRAINT_LIKE)
+               ? VETO_NONE
+               : VETO_CONSTRAINT;
+}
+
+static enum veto value_veto(const struct constraint *c, const struct host *host)
+{
+    if (c->question)
+        return like_veto(c, host);
+    if (constraint_counts(c->kind) || value_allows(c, host))
+        return VETO_NONE;
+    return VETO_CONSTRAINT;
+}
+
+/* What the job's own functions say. */
+static enum veto function_veto(const struct host *host,
+                               const struct job_config *config)
+{
+    const struct verdict *place, *rank;
+
+    if (config->place) {
+        place = verdict_of(config->place, host);
+        if (!place)
+            return VETO_UNJUDGED;
+        if (place->failure)
+            return VETO_PLACE_FAILED;
+        if (place->value == 0)
+            return VETO_PLACE;
+    }
+    if (config->rank) {
+        rank = verdict_of(config->rank, host);
+        if (!rank)
+            return VETO_UNJUDGED;
+        if (rank->failure)
+            return VETO_RANK_FAILED;
+    }
+    return VETO_NONE;
+}
+
+const char *placer_failure(const struct host *host,
+                           const struct job_config *config, enum veto veto,
+                           uint32_t constraint)
+{
+    const struct question *question = NULL;
+
+    if (veto == VETO_PLACE_FAILED)
+        question = config->place;
+    if (veto == VETO_RANK_FAILED)
+        question = config->rank;
+    if (veto == VETO_LIKE_FAILED)
+        question = config->constraint[constraint].question;
+    const struct verdict *verdict =
+        question ? verdict_of(question, host) : NULL;
+    return verdict && verdict->failure ? verdict->failure : "";
 }
 
 /* Vetoes that no task of ours can change. */
@@ -88,13 +193,13 @@ static enum veto static_veto(const struct host *host,
     if (!config->is_dedicated && host_value(host, "dedicated"))
         return VETO_DEDICATED;
     for (uint32_t i = 0; i < config->constraint_count; i++) {
-        const struct constraint *c = &config->constraint[i];
-        if (c->kind != CONSTRAINT_LIMIT && !value_allows(c, host)) {
+        enum veto veto = value_veto(&config->constraint[i], host);
+        if (veto != VETO_NONE) {
             *constraint = i;
-            return VETO_CONSTRAINT;
+            return veto;
         }
     }
-    return VETO_NONE;
+    return function_veto(host, config);
 }
 
 static enum veto limit_veto(const struct host *host,
@@ -105,7 +210,7 @@ static enum veto limit_veto(const struct host *host,
     for (uint32_t i = 0; config->is_limited && i < config->constraint_count;
          i++) {
         const struct constraint *c = &config->constraint[i];
-        if (c->kind == CONSTRAINT_LIMIT && !limit_allows(c, host, counts)) {
+        if (constraint_counts(c->kind) && !limit_allows(c, host, counts)) {
             *constraint = i;
             return VETO_LIMIT;
         }
@@ -176,7 +281,7 @@ int64_t placer_score(const struct amounts *free, const struct amounts *total,
  * host. Entries of shapes go stale when the shape changes; a fresh one is
  * pushed then, and the stale one is recognised when it is popped. */
 struct candidate {
-    int64_t score;
+    int64_t rank, score;
     struct host *host;
 };
 
@@ -193,6 +298,8 @@ struct attempt {
 
 static bool is_better(const struct candidate *a, const struct candidate *b)
 {
+    if (a->rank != b->rank)
+        return a->rank > b->rank;
     if (a->score != b->score)
         return a->score > b->score;
     return host_compare(a->host, b->host) < 0;
@@ -200,7 +307,9 @@ static bool is_better(const struct candidate *a, const struct candidate *b)
 
 static void push(struct attempt *attempt, int64_t score, struct host *host)
 {
-    struct candidate it = {score, host};
+    const struct question *rank = attempt->config->rank;
+    struct candidate it = {rank ? verdict_of(rank, host)->value : 0, score,
+                           host};
     (void)*vec_add(&attempt->heap);
     struct candidate *heap = attempt->heap.item;
     uint32_t at = attempt->heap.count - 1;

@@ -1,11 +1,12 @@
 /* Which machine a task goes to, and why it goes to none. Pure decisions over
  * the index of hosts.h: nothing is spent here but by placer_place.
  *
- * Order of the checks, first veto wins: dedicated, value constraints, limit
- * constraints, then cpu, memory, disk, gpus, ports. Score after placement, in
- * 1/1024: 1 - |free cpu share - free memory share|, plus 1 minus the dominant
- * free share (so machines fill up one after the other); the highest score
- * wins, then the first host in host order. */
+ * Order of the checks, first veto wins: dedicated, value constraints, place,
+ * rank, counting constraints, then cpu, memory, disk, gpus, ports. What a
+ * script has not judged yet is no place. Score after placement, in 1/1024:
+ * 1 - |free cpu share - free memory share|, plus 1 minus the dominant free
+ * share (so machines fill up one after the other); the highest rank wins, then
+ * the highest score, then the first host in host order. */
 #pragma once
 #include "aurora/core/hosts.h"
 #include "aurora/core/job_config.h"
@@ -23,8 +24,13 @@ enum veto {
     VETO_DISK,
     VETO_GPU,
     VETO_PORTS,
-    VETO_LIMIT,      /* `constraint` says which */
-    VETO_CONSTRAINT, /* `constraint` says which */
+    VETO_PLACE,        /* the job's function says no */
+    VETO_UNJUDGED,     /* a script has not been asked yet, or not answered */
+    VETO_PLACE_FAILED, /* the function does, with a reason */
+    VETO_RANK_FAILED,
+    VETO_LIKE_FAILED, /* an expression does; `constraint` says which */
+    VETO_LIMIT,       /* `constraint` says which */
+    VETO_CONSTRAINT,  /* `constraint` says which */
     VETO_DEDICATED,
     VETO_COUNT
 };
@@ -47,6 +53,10 @@ void limit_counts_release(struct limit_counts *counts);
  * index of the constraint to blame, when one is. */
 enum veto placer_veto(const struct host *host, const struct job_config *config,
                       const struct limit_counts *counts, uint32_t *constraint);
+/* Why a script failed for this host; "" when none did. Borrowed. */
+const char *placer_failure(const struct host *host,
+                           const struct job_config *config, enum veto veto,
+                           uint32_t constraint);
 /* Score of a host once the task is on it; it must fit. */
 int64_t placer_score(const struct amounts *free, const struct amounts *total,
                      const struct amounts *need);
@@ -68,6 +78,7 @@ struct why {
     uint32_t vetoed[VETO_COUNT];
     uint32_t by_constraint[CONSTRAINTS_MAX]; /* VETO_CONSTRAINT, VETO_LIMIT */
     uint32_t fits;                           /* hosts with no veto */
+    const char *failure[VETO_COUNT];         /* borrowed; of *_FAILED, one */
     const struct host *nearest;              /* borrowed; NULL without hosts */
     enum veto nearest_veto;
     uint32_t nearest_constraint;

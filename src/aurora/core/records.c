@@ -86,7 +86,7 @@ void aurora_work_clear(struct aurora *a)
     refs_clear(w->reconcile.item, w->reconcile.count);
     w->configs.count = w->jobs.count = w->tasks.count = w->hosts.count = 0;
     w->forgotten.count = w->launches.count = w->declines.count = 0;
-    w->kills.count = w->reconcile.count = 0;
+    w->kills.count = w->reconcile.count = w->askings.count = 0;
     w->revive = w->save_sequence = false;
 }
 
@@ -106,6 +106,7 @@ void records_use_config(struct aurora *a, struct job_config *config)
     if (config->users++ > 0)
         return;
     HASH_ADD_STR(a->configs, id, config);
+    judging_share(a, config);
     mark_config(a, config);
 }
 

@@ -76,6 +76,7 @@ static uint32_t place_group(struct aurora *a, struct job_config *config,
     struct pass pass = {a, config, now_ms};
     struct limit_counts counts;
 
+    judging_ask(a, config, now_ms);
     if (config->tried == a->hosts.generation)
         return 0;
     if (count > config->waiting_count)
@@ -87,7 +88,8 @@ static uint32_t place_group(struct aurora *a, struct job_config *config,
                                  config->tried, on_placed, &pass);
     limit_counts_release(&counts);
     /* Fewer than wanted: no host of now fits, until one changes. */
-    config->tried = done < count ? a->hosts.generation : 0;
+    bool is_over = done < count && !(done > 0 && config->is_ordered);
+    config->tried = is_over ? a->hosts.generation : 0;
     job_config_unref(config);
     return done;
 }

@@ -31,7 +31,7 @@ static int64_t veto_score(const struct host *host,
 
     if (veto == VETO_DEDICATED)
         return DEDICATED_SCORE;
-    if (veto == VETO_CONSTRAINT || veto == VETO_LIMIT)
+    if (veto >= VETO_PLACE)
         score = CONSTRAINT_SCORE;
     if (!host->offers)
         free = &host->total; /* what it could give when it is empty */
@@ -63,6 +63,8 @@ void placer_why(const struct hosts *hosts, const struct job_config *config,
         if (veto == VETO_CONSTRAINT || veto == VETO_LIMIT)
             out->by_constraint[constraint]++;
         out->vetoed[veto]++;
+        if (!out->failure[veto])
+            out->failure[veto] = placer_failure(host, config, veto, constraint);
         int64_t score = veto_score(host, config, veto);
         if (out->nearest && (score > out->nearest_score ||
                              (score == out->nearest_score &&
@@ -86,6 +88,11 @@ void veto_name(enum veto veto, const struct job_config *config,
         [VETO_DISK] = "not enough disk",
         [VETO_GPU] = "not enough gpus",
         [VETO_PORTS] = "not enough ports",
+        [VETO_PLACE] = "place says no",
+        [VETO_UNJUDGED] = "not evaluated yet",
+        [VETO_PLACE_FAILED] = "place failed",
+        [VETO_RANK_FAILED] = "rank failed",
+        [VETO_LIKE_FAILED] = "expression failed",
         [VETO_LIMIT] = "limit",
         [VETO_CONSTRAINT] = "constraint",
         [VETO_DEDICATED] = "dedicated to others",
@@ -114,28 +121,60 @@ static void add_lack(struct buf *out, int64_t free, int64_t need,
     buf_addf(out, "%s %s", text, what);
 }
 
+/* A constraint that counts, on a host with the value `has`. */
+static void count_lack(const char *has, const struct constraint *c,
+                       struct buf *out)
+{
+    buf_addf(out, "constraint %s: ", c->attribute);
+    if (c->kind == CONSTRAINT_CLUSTER)
+        buf_addf(out, "all on one value, the host has '%s'", has);
+    else if (c->kind == CONSTRAINT_GROUP_BY)
+        buf_addf(out, "even over at least %u values, '%s' has its share",
+                 c->limit, has);
+    else
+        buf_addf(out, "at most %u on '%s'", c->limit, has);
+}
+
 static void constraint_lack(const struct host *host, const struct constraint *c,
                             struct buf *out)
 {
+    static const char *const wanted[] = {[CONSTRAINT_ONE_OF] = "one of",
+                                         [CONSTRAINT_NONE_OF] = "none of",
+                                         [CONSTRAINT_LIKE] = "a value like",
+                                         [CONSTRAINT_UNLIKE] = "no value like"};
     const char *has = host_value(host, c->attribute);
 
-    if (c->kind == CONSTRAINT_LIMIT && !has) {
+    if (constraint_counts(c->kind) && !has) {
         buf_addf(out, "attribute %s", c->attribute);
         return;
     }
-    if (c->kind == CONSTRAINT_LIMIT) {
-        buf_addf(out, "constraint %s: at most %u on '%s'", c->attribute,
-                 c->limit, has);
+    if (constraint_counts(c->kind)) {
+        count_lack(has, c, out);
         return;
     }
-    buf_addf(out, "constraint %s: want %s", c->attribute,
-             c->kind == CONSTRAINT_ONE_OF ? "one of" : "none of");
+    buf_addf(out, "constraint %s: want %s", c->attribute, wanted[c->kind]);
     for (uint32_t i = 0; i < c->value_count && i < 8; i++)
         buf_addf(out, "%s '%s'", i ? "," : "", c->value[i]);
     if (has)
         buf_addf(out, ", the host has '%s'", has);
     else
         buf_add_text(out, ", the host has none");
+}
+
+static void script_lack(const struct why *why, const struct job_config *config,
+                        struct buf *out)
+{
+    const char *failure = placer_failure(
+        why->nearest, config, why->nearest_veto, why->nearest_constraint);
+
+    if (why->nearest_veto == VETO_PLACE)
+        buf_add_text(out, "a place function that says yes");
+    else if (why->nearest_veto == VETO_UNJUDGED)
+        buf_add_text(out, "an answer of the job's functions");
+    else
+        veto_name(why->nearest_veto, config, why->nearest_constraint, out);
+    if (*failure)
+        buf_addf(out, ": %s", failure);
 }
 
 void why_lacks(const struct why *why, const struct job_config *config,
@@ -149,6 +188,11 @@ void why_lacks(const struct why *why, const struct job_config *config,
         why->nearest_veto == VETO_LIMIT) {
         constraint_lack(host, &config->constraint[why->nearest_constraint],
                         out);
+        return;
+    }
+    if (why->nearest_veto >= VETO_PLACE &&
+        why->nearest_veto <= VETO_LIKE_FAILED) {
+        script_lack(why, config, out);
         return;
     }
     if (why->nearest_veto == VETO_DEDICATED) {
@@ -204,6 +248,19 @@ void why_advice(const struct why *why, const struct job_config *config,
                  "raise the limit on '%s', add hosts, or run fewer "
                  "instances",
                  config->constraint[why->nearest_constraint].attribute);
+        break;
+    case VETO_PLACE:
+        buf_add_text(out, "change the job's place function, or add hosts that "
+                          "it accepts");
+        break;
+    case VETO_UNJUDGED:
+        buf_add_text(out, "wait: the job's functions are about to be asked");
+        break;
+    case VETO_PLACE_FAILED:
+    case VETO_RANK_FAILED:
+    case VETO_LIKE_FAILED:
+        buf_add_text(out, "correct the function or expression: while it fails "
+                          "for a host, nothing is placed there");
         break;
     case VETO_DEDICATED:
         buf_add_text(out, "add hosts that are not dedicated, or name "
