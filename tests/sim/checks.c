@@ -199,8 +199,26 @@ static void check_pair(struct cluster *c, const struct run *old,
                    old->task_id, run->task_id);
 }
 
+/* No task runs where a script said no. */
+static void check_place(struct cluster *c, const struct run *run)
+{
+    const struct machine *m = run->container->machine;
+    char name[64];
+
+    if (strcmp(m->agent.host, USER_SHUNNED) != 0)
+        return;
+    for (uint32_t i = 0; i < USER_JOBS; i++) {
+        const struct user_job *job = user_job(c->user.self, i);
+        int size = snprintf(name, sizeof name, "%s/%s/%s/", job->role, job->env,
+                            job->name);
+        if (job->is_picky && strncmp(run->instance, name, (size_t)size) == 0)
+            world_fail(c->w, "%s: its job shuns this host", run->task_id);
+    }
+}
+
 void cluster_on_run_begin(struct cluster *c, struct run *run)
 {
+    check_place(c, run);
     run->aurora_ms = node_wall_ms(&c->aurora);
     for (uint32_t m = 0; m < c->machine_count; m++)
         for (uint32_t i = 0; i < c->machine[m].runs.count; i++)

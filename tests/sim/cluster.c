@@ -105,14 +105,33 @@ static void aurora_end(void *self)
     aurora_program_free(self);
 }
 
+static void aurora_judge(struct node *node, const struct aurora_judge *act)
+{
+    struct aurora_judged_fact fact = {.ticket = act->ticket};
+    struct buf result = {0};
+    bool fails = world_once_in(node->w, 10);
+
+    fact.is_busy = world_once_in(node->w, 10);
+    if (!fact.is_busy)
+        user_judge(act->judgement, fails, &result);
+    fact.result = buf_bytes(&result);
+    node_fact_with(node, world_between(node->w, 1, 2 * SECOND),
+                   AURORA_FACT_JUDGED, &fact, sizeof fact,
+                   offsetof(struct aurora_judged_fact, result), "JUDGED");
+    buf_release(&result);
+}
+
 /* A worker's verdict; now and then they are all busy. */
 static void aurora_act(struct node *node, uint32_t kind, const void *data)
 {
+    if (kind == AURORA_ACT_JUDGE) {
+        aurora_judge(node, data);
+        return;
+    }
     const struct aurora_evaluate *act = data;
     struct aurora_evaluated fact = {.ticket = act->ticket};
     struct buf result = {0};
 
-    (void)kind;
     fact.is_busy = world_once_in(node->w, 10);
     if (!fact.is_busy)
         user_evaluate(act->bundle, &result);

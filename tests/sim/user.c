@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "perigee/aurora.pb-c.h"
 #include "perigee/script.pb-c.h"
+#include "sys/sha256.h"
 #include "wire/codec.h"
 
 #include <assert.h>
@@ -88,6 +89,7 @@ static void make_job(struct user_job *job, struct rng *rng,
     job->ram_mib = 16U << rng_below(rng, 3);
     job->limit = rng_below(rng, 5) == 0 ? 4 : 0;
     job->wants_port = rng_below(rng, 4) == 0;
+    job->is_picky = rng_below(rng, 3) == 0;
     job->steps = 1;
     job->step[0].verb =
         rng_below(rng, 4) == 0 ? USER_CREATE_BUNDLE : USER_CREATE;
@@ -185,6 +187,36 @@ static void add_care(Perigee__Job *message, struct arena *arena)
     message->lifecycle = lifecycle;
 }
 
+/* What only script workers can say: user_judge() plays them. */
+static void add_picky(Perigee__Job *message, struct arena *arena)
+{
+    NEW(arena, Perigee__HostConstraint, unlike, PERIGEE__HOST_CONSTRAINT__INIT);
+    Perigee__HostConstraint **both = arena_alloc(arena, 2 * sizeof *both);
+
+    unlike->attribute = (char *)"shape";
+    unlike->has_kind = 1;
+    unlike->kind = PERIGEE__HOST_CONSTRAINT__KIND__UNLIKE;
+    unlike->n_values = 1;
+    unlike->values = list_of(arena, (void *)"shunned");
+    if (message->n_constraints > 0)
+        both[0] = message->constraints[0];
+    both[message->n_constraints++] = unlike;
+    message->constraints = both;
+}
+
+/* Functions travel in a bundle only. */
+static void add_functions(Perigee__Job *message, struct arena *arena)
+{
+    NEW(arena, Perigee__Function, place, PERIGEE__FUNCTION__INIT);
+    NEW(arena, Perigee__Function, rank, PERIGEE__FUNCTION__INIT);
+
+    place->has_ordinal = rank->has_ordinal = 1;
+    place->ordinal = 1;
+    rank->ordinal = 2;
+    message->place = place;
+    message->rank = rank;
+}
+
 static Perigee__Job *job_message(const struct user *u,
                                  const struct user_job *job, uint32_t instances,
                                  uint32_t version, struct arena *arena)
@@ -210,6 +242,8 @@ static Perigee__Job *job_message(const struct user *u,
         message->n_constraints = 1;
         message->constraints = list_of(arena, limit);
     }
+    if (job->is_picky)
+        add_picky(message, arena);
     if (job->wants_port) {
         message->n_port_names = 1;
         message->port_names = list_of(arena, (void *)"http");
@@ -255,11 +289,56 @@ void user_evaluate(struct bytes bytes, struct buf *out)
     Perigee__Job *job = perigee__job__unpack(
         NULL, bundle->files[0]->content.len, bundle->files[0]->content.data);
     assert(job != NULL);
+    free(job->bundle_hash);
+    job->bundle_hash = sha256_text(bytes, xcalloc(1, SHA256_TEXT_MAX));
     evaluation.n_jobs = 1;
     evaluation.jobs = &job;
     codec_encode(&evaluation.base, MEDIA_PROTOBUF, out);
     perigee__job__free_unpacked(job, NULL);
     perigee__bundle__free_unpacked(bundle, NULL);
+}
+
+/* Every function says yes, and ranks hosts by their last digit; every
+ * expression is like the shunned host alone. */
+static void fill_verdict(const Perigee__Judgement *judgement,
+                         const Perigee__Host *host, bool fails,
+                         Perigee__Verdict *out)
+{
+    const char *name = host->hostname != NULL ? host->hostname : "";
+
+    perigee__verdict__init(out);
+    out->has_value = 1;
+    if (judgement->kind == PERIGEE__JUDGEMENT__KIND__LIKE) {
+        out->value = strcmp(name, USER_SHUNNED) == 0;
+        return;
+    }
+    out->value = 1;
+    if (judgement->kind == PERIGEE__JUDGEMENT__KIND__RANK && *name)
+        out->value = name[strlen(name) - 1];
+    if (fails) {
+        out->failure = (char *)"runs longer than 1 ms of CPU time";
+        out->has_passing = out->passing = 1;
+    }
+}
+
+void user_judge(struct bytes bytes, bool fails, struct buf *out)
+{
+    Perigee__Judgement *judgement =
+        perigee__judgement__unpack(NULL, bytes.size, bytes.data);
+    Perigee__Verdicts verdicts = PERIGEE__VERDICTS__INIT;
+
+    assert(judgement != NULL && judgement->n_hosts > 0);
+    Perigee__Verdict *verdict = xcalloc(judgement->n_hosts, sizeof *verdict);
+    verdicts.verdicts = xcalloc(judgement->n_hosts, sizeof(void *));
+    for (size_t i = 0; i < judgement->n_hosts; i++) {
+        fill_verdict(judgement, judgement->hosts[i], fails, &verdict[i]);
+        verdicts.verdicts[i] = &verdict[i];
+    }
+    verdicts.n_verdicts = judgement->n_hosts;
+    codec_encode(&verdicts.base, MEDIA_PROTOBUF, out);
+    free(verdicts.verdicts);
+    free(verdict);
+    perigee__judgement__free_unpacked(judgement, NULL);
 }
 
 static Perigee__Aurora__JobKey *key_message(const struct user *u,
@@ -315,6 +394,8 @@ static void set_create(const struct user *u, const struct user_job *job,
 
     create->job = job_message(u, job, step->argument, 0, arena);
     if (step->verb == USER_CREATE_BUNDLE) {
+        if (job->is_picky)
+            add_functions(create->job, arena);
         create->key = key_message(u, job, arena);
         set_bundle(arena, create);
     }
@@ -334,6 +415,8 @@ static void set_replace(const struct user *u, const struct user_job *job,
 
     create->job = job_message(u, job, instances, job->version + 1, arena);
     if (job->version % 2 != 0) {
+        if (job->is_picky)
+            add_functions(create->job, arena);
         create->key = key_message(u, job, arena);
         set_bundle(arena, create);
     }

@@ -35,6 +35,7 @@ struct user_job {
     int status;
     uint32_t cpu_milli, ram_mib, limit; /* limit 0: no constraint */
     bool wants_port;
+    bool is_picky; /* an expression keeps it off USER_SHUNNED */
     struct user_step step[USER_STEPS_MAX];
     uint32_t steps, done;
     exchange_id exchange; /* of the step under way; 0: none */
@@ -62,5 +63,10 @@ extern const struct program USER_PROGRAM;
 /* What is wrong with an answer; "" when nothing is. */
 const char *user_problem(const struct user *u);
 const struct user_job *user_job(const struct user *u, uint32_t at);
+/* The host where no picky job may run. */
+#define USER_SHUNNED "10.0.1.1"
+/* What a script worker would say of hosts; packed Verdicts. `fails`: it ran out
+ * of time on all of them. */
+void user_judge(struct bytes judgement, bool fails, struct buf *out);
 /* What a script worker would say of a bundle of ours; packed Evaluation. */
 void user_evaluate(struct bytes bundle, struct buf *out);

@@ -1,0 +1,77 @@
+-- Functions of a job file decide where its tasks run, on a real cluster.
+local cluster = require 'support.cluster'
+local run = require 'support.run'
+
+local function job(name, fields, before)
+  return ([[
+%s
+return { Service { cluster = "devcluster", environment = "test", role = "www-data",
+  name = "%s", instances = 2, %s,
+  task = SimpleTask { name = "sleep", cmdline = "sleep 1000",
+    resources = Resources { cpu = 0.1, ram = 8*MB, disk = 8*MB } } } }
+]]):format(before or '', name, fields)
+end
+
+describe('functions over hosts', function()
+  local c
+  setup(function() c = cluster.start { agents = 2 } end)
+  teardown(function() c:stop() end)
+
+  -- The agent that each instance is on.
+  local function agents_of(key)
+    local agents = {}
+    for instance, task in pairs(c:tasks(key)) do agents[instance] = task.agent_id end
+    return agents
+  end
+
+  local function create(name, fields, before)
+    local key = 'devcluster/www-data/test/' .. name
+    c:must { 'create', key, c:file(name .. '.lua', job(name, fields, before)),
+      '--wait-until', 'RUNNING', '--timeout', 20 }
+    return key, agents_of(key)
+  end
+
+  it('place and rank choose the host', function()
+    local key, first = create('ranked',
+      'rank = function(h) local n = tonumber(h.id:match("%d+$")) return n * sign end',
+      'local sign = param("sign", { type = "integer", default = 1 })')
+    assert.equal(first[0], first[1])
+    local other
+    for _, agent in ipairs { 'S0', 'S1' } do
+      if not first[0]:find(agent, 1, true) then other = agent end
+    end
+    c:must { 'killall', key, '--timeout', 20 }
+    local key2, second = create('placed',
+      ('place = function(h) return h.id:sub(-2) == "%s" end'):format(other))
+    assert.matches(other, second[0], 1, true)
+    assert.equal(second[0], second[1])
+    c:must { 'killall', key2, '--timeout', 20 }
+  end)
+
+  it('what says no to every host waits, and says why', function()
+    local key = 'devcluster/www-data/test/nowhere'
+    c:must { 'create', key, c:file('nowhere.lua', job('nowhere', [[
+      place = function(h)
+        return h.attributes.missing.x
+      end]])) }
+    run.eventually(20, 'a reason', function()
+      local why = c:must { 'why', key, '--json' }.why
+      return why.reasons and why.reasons[1] and
+        why.reasons[1].veto:find('place failed: nowhere.lua:%d+: attempt to index a nil value')
+    end)
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  it('expressions are matched in a worker', function()
+    local key = create('liked', 'constraints = { host = like(".+") }')
+    c:must { 'killall', key, '--timeout', 20 }
+    key = 'devcluster/www-data/test/unliked'
+    c:must { 'create', key, c:file('unliked.lua',
+      job('unliked', 'constraints = { host = unlike(".+") }')) }
+    run.eventually(20, 'a reason', function()
+      local why = c:must { 'why', key, '--json' }.why
+      return why.reasons and why.reasons[1] and why.reasons[1].veto == 'constraint host'
+    end)
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+end)
