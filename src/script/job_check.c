@@ -391,13 +391,13 @@ static void complete_field(const struct schema_field *field,
                            const ProtobufCFieldDescriptor *wire,
                            ProtobufCMessage *message, struct arena *arena)
 {
-    void *const *item = *(void *const *const *)field_at(message, wire);
     if (field->type == FIELD_OBJECT) {
         ProtobufCMessage *inner =
             *(ProtobufCMessage *const *)field_at(message, wire);
         if (inner != NULL)
             complete(schema_variant(field, inner), inner, arena);
     } else if (is_array(field) && field->element == FIELD_OBJECT) {
+        void *const *item = *(void *const *const *)field_at(message, wire);
         for (size_t i = 0; i < count_at(message, wire); i++)
             complete(schema_variant(field, item[i]), item[i], arena);
     }
