@@ -207,7 +207,10 @@ static void print_options(struct cli *cli, const struct command *command)
 static void print_command(struct cli *cli, const struct command *command)
 {
     buf_addf(&cli->out, "usage: clusterctl %s %s [options]\n\n%s\n\noptions:\n",
-             command->name, command->usage, command->summary);
+             command->name, command->usage,
+             command->summary ? command->summary
+                              : "what a shell offers behind the words typed "
+                                "so far; AT is the place of the last");
     print_options(cli, command);
     buf_addf(&cli->out, "\nman clusterctl has the details and exit codes.\n");
 }

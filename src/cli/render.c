@@ -109,6 +109,15 @@ static void draw_order(struct cli *cli, const struct render *r)
     }
 }
 
+/* The number of a port that the job names, or its alias as it is written. */
+static const char *port_number(const struct render *r, const char *name)
+{
+    for (size_t i = 0; name != NULL && i < r->port_count; i++)
+        if (strcmp(r->port[i].name, name) == 0)
+            return r->port[i].value;
+    return name != NULL ? name : "?";
+}
+
 static void print_health(struct cli *cli, const struct render *r)
 {
     const Perigee__HealthCheck *check = r->job->health_check;
@@ -117,17 +126,39 @@ static void print_health(struct cli *cli, const struct render *r)
     if (check == NULL)
         return;
     text_from_milli((int64_t)check->interval_ms, every, sizeof every);
+    buf_addf(&cli->out, "health      every %s s: ", every);
     if (r->health != NULL)
-        buf_addf(&cli->out, "health      every %s s: %s\n", every, r->health);
+        buf_add_text(&cli->out, r->health);
     else if (check->http != NULL)
-        buf_addf(&cli->out, "health      every %s s: GET %s on port %s\n",
-                 every, check->http->endpoint, check->http->port);
+        buf_addf(&cli->out, "GET http://127.0.0.1:%s%s",
+                 port_number(r, check->http->port),
+                 check->http->endpoint ? check->http->endpoint : "/health");
     else if (check->tcp != NULL)
-        buf_addf(&cli->out, "health      every %s s: connect to port %s\n",
-                 every, check->tcp->port);
+        buf_addf(&cli->out, "connect to 127.0.0.1:%s",
+                 port_number(r, check->tcp->port));
     else if (check->lua != NULL)
-        buf_addf(&cli->out, "health      every %s s: the function at %s:%u\n",
-                 every, check->lua->file, check->lua->line);
+        buf_addf(&cli->out, "the function at %s:%u",
+                 check->lua->file ? check->lua->file : "?", check->lua->line);
+    buf_add_char(&cli->out, '\n');
+}
+
+static void print_lifecycle(struct cli *cli, const struct render *r)
+{
+    const Perigee__Lifecycle *cycle = r->job->lifecycle;
+
+    if (cycle == NULL || cycle->port == NULL)
+        return;
+    const char *port = port_number(r, cycle->port);
+    buf_addf(&cli->out,
+             "to end it   POST http://127.0.0.1:%s%s, %u s later %s, %u s "
+             "later by signals\n",
+             port,
+             cycle->graceful_shutdown_endpoint
+                 ? cycle->graceful_shutdown_endpoint
+                 : "",
+             cycle->graceful_shutdown_wait_secs,
+             cycle->shutdown_endpoint ? cycle->shutdown_endpoint : "",
+             cycle->shutdown_wait_secs);
 }
 
 static void print_render(struct cli *cli, const struct render *r,
@@ -151,6 +182,7 @@ static void print_render(struct cli *cli, const struct render *r,
                  r->job->task->fetch[i]->output ? r->job->task->fetch[i]->output
                                                 : "?");
     print_health(cli, r);
+    print_lifecycle(cli, r);
     for (size_t i = 0; i < r->process_count; i++)
         print_process(cli, &r->process[i]);
     draw_order(cli, r);

@@ -92,6 +92,15 @@ describe('without a cluster, clusterctl', function()
     assert.equal(KEY .. 'a', answer.files[1].warnings[1].job)
   end)
 
+  it('renders what asks after an instance, and how it is ended', function()
+    local file = write('health.lua', (file_of(service('h', [[
+      health_check = HealthCheck { http = { endpoint = "/ok" }, interval_secs = 2.5 }]]))
+      :gsub('exec sleep 1000', 'serve {{thermos.ports[health]}}')))
+    local text = cli({ 'render', KEY .. 'h', file }).out
+    assert.matches('every 2.5 s: GET http://127.0.0.1:31000/ok', text, 1, true)
+    assert.matches('POST http://127.0.0.1:31000/quitquitquit, 5 s later', text, 1, true)
+  end)
+
   it('shows secrets by their names', function()
     local file = write('secret.lua', file_of(service('a', 'env = { TOKEN = secret("door") }')))
     assert.matches('TOKEN +secret%("door"%)', cli({ 'inspect', KEY .. 'a', file }).out)
@@ -255,6 +264,10 @@ describe('beside a cluster, clusterctl', function()
     assert.matches('- exec sleep 1000', diff.out, 1, true)
     assert.matches('+ exec sleep 2000', diff.out, 1, true)
     assert.matches('instance 3 would be added', diff.out, 1, true)
+    assert.not_matches('\27', diff.out, 1, true)
+    local seen = c:terminal { 'diff', key, file }
+    assert.matches('\27[31m- exec sleep 1000\27[0m', seen, 1, true)
+    assert.matches('\27[32m+ exec sleep 2000\27[0m', seen, 1, true)
     local answer = cjson.decode(c:cli({ 'diff', key, file, '--json' }).out)
     assert.equal('0-2', answer.change[1].instances)
     assert.equal('exec sleep 2000', answer.change[1].fields[1].after)

@@ -43,6 +43,15 @@ function M:cli(words)
   return run.run(all, { env = self.env, timeout = words.timeout, cwd = words.cwd })
 end
 
+--- What a person sees of it on a terminal.
+function M:terminal(words)
+  local line = { run.bin .. '/clusterctl' }
+  for _, word in ipairs(words) do line[#line + 1] = run.quoted(word) end
+  local env = { TERM = 'xterm' }
+  for name, value in pairs(self.env) do env[name] = value end
+  return run.run({ 'script', '-qec', table.concat(line, ' '), '/dev/null' }, { env = env }).out
+end
+
 --- The same, must succeed; with --json the decoded answer.
 function M:must(words)
   local result = self:cli(words)
