@@ -32,7 +32,7 @@ local function add_wrapped(out, text, indent)
 end
 
 local function indented(text)
-  return '  ' .. text:gsub('\n', '\n  ')
+  return '  ' .. text:gsub('\n([^\n])', '\n  %1')
 end
 
 --- The page of an object.
@@ -40,10 +40,10 @@ function M.object(model, object)
   local lines = {}
   local function out(line) lines[#lines + 1] = line end
   local held, refused = model_of.split(object)
-  local makers = model.makers[object.name]
+  local makers = model.made_by[object.name]
   add_wrapped(out, object.name .. ': ' .. object.help, '')
   if #makers > 1 or makers[1] ~= object.name and makers[1] then
-    out('Made by: ' .. table.concat(makers, ', '))
+    add_wrapped(out, 'Made by: ' .. table.concat(makers, ', '), '')
   end
   local alone = words.alone(object)
   if alone then add_wrapped(out, alone, '') end
@@ -114,10 +114,34 @@ function M.index(model)
   local tools = {}
   for i, unit in ipairs(model.units) do units[i] = unit end
   for i, tool in ipairs(model.tools) do tools[i] = { tool.name, tool.help } end
+  local templates = {}
+  for i, template in ipairs(model.templates) do
+    templates[i] = { 'templates.' .. template.name, template.help }
+  end
   add_list(out, 'Objects', objects)
   add_list(out, 'Functions', calls)
   add_list(out, 'In a health function', tools)
   add_list(out, 'Units', units)
+  add_list(out, 'Templates, for require', templates)
+  return table.concat(lines, '\n') .. '\n'
+end
+
+--- The page of a template.
+function M.template(template)
+  local lines = {}
+  local function out(line) lines[#lines + 1] = line end
+  add_wrapped(out, ('templates.%s: %s'):format(template.name, template.help), '')
+  out('\n' .. indented(template.example) .. '\n')
+  local column = 6
+  for _, option in ipairs(template) do
+    column = math.max(column, #option[1] + 4)
+  end
+  for _, option in ipairs(template) do
+    local default = words.default { option[1], default = option.default }
+    add_field(out, option[1], option.help,
+      default and 'default ' .. default or option.help, column)
+  end
+  out '\nEvery other option is a field of the job.'
   return table.concat(lines, '\n') .. '\n'
 end
 
@@ -128,6 +152,12 @@ local function pages_of_calls(model, add)
       or M.call(call))
   end
   for _, tool in ipairs(model.tools) do add(tool.name, M.call(tool)) end
+  for _, unit in ipairs(model.units) do
+    add(unit[1], ('%s: %s\n'):format(unit[1], unit[2]))
+  end
+  for _, template in ipairs(model.templates) do
+    add('templates.' .. template.name, M.template(template))
+  end
 end
 
 local function quoted(text)

@@ -47,7 +47,7 @@ end
 
 local function add_object(out, model, object)
   local held, refused = model_of.split(object)
-  local makers = model.makers[object.name]
+  local makers = model.made_by[object.name]
   out(('\n### %s\n\n%s'):format(object.name, words.sentence(object.help)))
   if #makers > 1 or makers[1] and makers[1] ~= object.name then
     out(('\nMade by %s.'):format(quoted_names(makers)))

@@ -16,8 +16,10 @@ local PLAIN = {
   integer = 'integer', milli = 'number', mebibytes = 'integer',
 }
 
--- Aurora's spelling of host constraints.
-local ALSO = { HostConstraint = { 'string' } }
+-- Aurora's spelling of host constraints; what hides a variable.
+local ALSO = { HostConstraint = { 'string' }, EnvVar = { 'Secret' } }
+-- What may stand for a whole map: pairs as Aurora writes them.
+local ALSO_MAP = { Metadata = '|(Metadata|Metadata.Table)[]' }
 
 local FUNCTIONS = {
   place = 'fun(host: Host): boolean', rank = 'fun(host: Host): integer',
@@ -72,7 +74,9 @@ local function type_of(model, object, field)
   end
   local objects = object_types(model, field)
   local element = table.concat(objects, '|')
-  if field[2] == 'map' then return ('table<string, %s>'):format(element) end
+  if field[2] == 'map' then
+    return ('table<string, %s>%s'):format(element, ALSO_MAP[field.of] or '')
+  end
   if field[2] == 'list' and #objects > 0 then
     return list_type(field, element, #objects > 1)
   end

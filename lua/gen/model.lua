@@ -55,8 +55,32 @@ local function add_constructors(model)
   model.makers = makers
 end
 
+-- Objects that no constructor makes, but functions: HostConstraint.
+local function add_functions(model)
+  model.made_by = {}
+  for name, list in pairs(model.makers) do
+    local calls = table.move(list, 1, #list, 1, {})
+    for _, call in ipairs(#list == 0 and model.functions or {}) do
+      if call.makes:find('%f[%w]' .. name .. '%f[%W]') then
+        calls[#calls + 1] = call.name
+      end
+    end
+    model.made_by[name] = calls
+  end
+end
+
+-- A map whose values are texts in a file, whatever they are in the message.
+local function mark_text_maps(model)
+  for _, object in ipairs(model.objects) do
+    for _, field in ipairs(object) do
+      field.is_text_map = field[2] == 'map'
+        and model.by_name[field.of].value ~= nil
+    end
+  end
+end
+
 --- Read the schema under DIR/schema.
---- @return table with objects, by_name, language, makers, functions,
+--- @return table with objects, by_name, language, makers, made_by, functions,
 ---   tools, units, types, templates
 function M.load(dir)
   local model = { objects = {}, by_name = {} }
@@ -80,6 +104,8 @@ function M.load(dir)
   end
   model.templates = templates.load(dir)
   add_constructors(model)
+  add_functions(model)
+  mark_text_maps(model)
   return model
 end
 

@@ -30,6 +30,7 @@ function M.type(field)
     local plain = model_of.plain_of(field)
     return 'list of ' .. (plain and ELEMENTS[plain] or objects)
   end
+  if field.is_text_map then return 'table of names and texts' end
   if kind == 'map' then return 'table of names and ' .. objects end
   return (assert(TYPES[kind], kind))
 end
@@ -85,8 +86,9 @@ function M.range(field)
   if field.rule and field.rule ~= 'none' then
     return (assert(RULES[field.rule], field.rule))
   end
-  if field.max then return ('at most %d bytes'):format(field.max) end
-  return ''
+  if not field.max then return '' end
+  local most = M.number(field.max)
+  return 'at most ' .. most .. (most:find('*', 1, true) and '' or ' bytes')
 end
 
 --- The default as a job file would write it, or nil.

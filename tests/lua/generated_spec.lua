@@ -62,6 +62,20 @@ describe('annotations', function()
   end)
 end)
 
+it('what functions are given has the documented fields', function()
+  local source = { Host = 'judge', HostResources = 'judge', HealthContext = 'health_call',
+    HttpAnswer = 'health_call' }
+  local seen = 0
+  for _, class in ipairs(model.types) do
+    local text = source[class.name] and read(('src/script/%s.c'):format(source[class.name]))
+    for _, field in ipairs(text and class or {}) do
+      assert.matches('"' .. field[1] .. '"', text, 1, true)
+      seen = seen + 1
+    end
+  end
+  assert.is_true(seen >= 18)
+end)
+
 describe('the language', function()
   it('has every name that is documented', function()
     local lines = {}

@@ -31,7 +31,9 @@ static void test_every_constructor_has_a_page(void **unused)
 static void test_functions_have_pages(void **unused)
 {
     (void)unused;
-    static const char *const name[] = {"order", "limit", "param", "raw"};
+    static const char *const name[] = {
+        "order",         "limit", "param", "raw",
+        "Tasks.combine", "MB",    "unset", "templates.web_service"};
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
         assert_non_null(help_page(name[i]));
         assert_non_null(strstr(HELP_INDEX, name[i]));

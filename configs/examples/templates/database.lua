@@ -6,7 +6,8 @@ local database = require "templates.database"
 
 return {
   database {
-    cluster = "devcluster", role = "db", environment = "prod", name = "orders",
+    cluster = "devcluster", role = "db", environment = "prod",
+    name = "orders",
     cmdline = "exec ./db --port {{thermos.ports[db]}} --data /data",
     size = 20*GB, dedicated = "db/orders",
   },

@@ -6,7 +6,8 @@ local sharded_worker = require "templates.sharded_worker"
 
 return {
   sharded_worker {
-    cluster = "devcluster", role = "www-data", environment = "prod", name = "indexer",
+    cluster = "devcluster", role = "www-data", environment = "prod",
+    name = "indexer",
     cmdline = "exec ./indexer --part $SHARD --of $SHARDS",
     shards = 8, per_host = 2,
   },

@@ -17,9 +17,9 @@
 ---@field production? boolean # tier preferred (true or false; default false)
 ---@field tier? "preferred"|"preemptible" # preferred, or preemptible (text; "preferred", "preemptible")
 ---@field constraints? table<string, HostConstraint|string> # attribute of hosts = limit(n), one_of(...), like(...), ... (table of names and HostConstraint; at most 64 of them)
----@field env? table<string, EnvVar|string> # environment variables of all processes (table of names and EnvVar; also environment_variables)
----@field environment_variables? table<string, EnvVar|string> # environment variables of all processes (table of names and EnvVar; also environment_variables)
----@field metadata? table<string, Metadata|string> # labels (table of names and Metadata; at most 256 of them)
+---@field env? table<string, EnvVar|Secret|string> # environment variables of all processes (table of names and texts; also environment_variables)
+---@field environment_variables? table<string, EnvVar|Secret|string> # environment variables of all processes (table of names and texts; also environment_variables)
+---@field metadata? table<string, Metadata|string>|(Metadata|Metadata.Table)[] # labels (table of names and texts; at most 256 of them)
 ---@field update? Update|Update.Table # how a change is rolled out (Update; also update_config)
 ---@field update_config? Update|Update.Table # how a change is rolled out (Update; also update_config)
 ---@field health_check? HealthCheck|HealthCheck.Table|(fun(ctx: HealthContext): boolean, string?) # how to see that an instance is well; a function is a check in Lua. HTTP on the port health, if the task names it, unless given (HealthCheck; also health_check_config; also health)
@@ -70,13 +70,13 @@
 --- A task of one process: SimpleTask { name = ..., cmdline = ... }.
 ---@class SimpleTask.Changes
 ---@field name? string # of the task and of its process (text; a name without '/' that does not begin with '.'; required)
----@field cmdline? string|Raw # run as bash -c CMDLINE (text with {{...}}; at most 1048576 bytes; required)
+---@field cmdline? string|Raw # run as bash -c CMDLINE (text with {{...}}; at most 1*MB; required)
 ---@field resources? Resources # 1 cpu, 1 GB of ram and of disk, unless given (Resources)
 ---@field fetch? (Fetch|string)[] # what is in the sandbox before it starts (list of Fetch; at most 256 of them)
 
 ---@class SimpleTask.Table: SimpleTask.Changes
 ---@field name string # of the task and of its process (text; a name without '/' that does not begin with '.'; required)
----@field cmdline string|Raw # run as bash -c CMDLINE (text with {{...}}; at most 1048576 bytes; required)
+---@field cmdline string|Raw # run as bash -c CMDLINE (text with {{...}}; at most 1*MB; required)
 
 ---@class SimpleTask: SimpleTask.Changes
 ---@operator call(SimpleTask.Changes): SimpleTask
@@ -84,19 +84,19 @@
 --- One command of a task, run by bash in the sandbox of the task.
 ---@class Process.Changes
 ---@field name? string # unique in its task; names the folder of its logs (text; a name without '/' that does not begin with '.'; required)
----@field cmdline? string|Raw # run as bash -c CMDLINE; {{...}} is filled in on the machine (text with {{...}}; at most 1048576 bytes; required)
+---@field cmdline? string|Raw # run as bash -c CMDLINE; {{...}} is filled in on the machine (text with {{...}}; at most 1*MB; required)
 ---@field max_failures? integer # failed runs until it has failed for good; 0: try without limit (integer; 0 to 1000000; default 1)
 ---@field daemon? boolean # run again after success, too (true or false; default false)
 ---@field ephemeral? boolean # does not hold the task open; ended with the others (true or false; default false)
 ---@field min_duration? integer # least seconds between the end of a run and the next (integer; 0 to 86400; default 5)
 ---@field final? boolean # runs when all ordinary processes have ended (true or false; default false)
 ---@field logger? Logger # where its output goes (Logger)
----@field env? table<string, EnvVar|string> # environment variables, over those of the job (table of names and EnvVar)
+---@field env? table<string, EnvVar|Secret|string> # environment variables, over those of the job (table of names and texts)
 ---@field resources? Resources # a share of its own (Resources)
 
 ---@class Process.Table: Process.Changes
 ---@field name string # unique in its task; names the folder of its logs (text; a name without '/' that does not begin with '.'; required)
----@field cmdline string|Raw # run as bash -c CMDLINE; {{...}} is filled in on the machine (text with {{...}}; at most 1048576 bytes; required)
+---@field cmdline string|Raw # run as bash -c CMDLINE; {{...}} is filled in on the machine (text with {{...}}; at most 1*MB; required)
 
 ---@class Process: Process.Changes
 ---@operator call(Process.Changes): Process
@@ -240,10 +240,10 @@
 
 --- A health check that runs a command as the role, in the sandbox.
 ---@class ShellCheck.Changes
----@field shell_command? string|Raw # run as bash -c COMMAND; {{...}} is filled in on the machine (text with {{...}}; at most 1048576 bytes; required)
+---@field shell_command? string|Raw # run as bash -c COMMAND; {{...}} is filled in on the machine (text with {{...}}; at most 1*MB; required)
 
 ---@class ShellCheck.Table: ShellCheck.Changes
----@field shell_command string|Raw # run as bash -c COMMAND; {{...}} is filled in on the machine (text with {{...}}; at most 1048576 bytes; required)
+---@field shell_command string|Raw # run as bash -c COMMAND; {{...}} is filled in on the machine (text with {{...}}; at most 1*MB; required)
 
 ---@class ShellCheck: ShellCheck.Changes
 ---@operator call(ShellCheck.Changes): ShellCheck
@@ -545,7 +545,7 @@
 --- The executor of the job, which is thermos unless given.
 ---@class ExecutorConfig.Changes
 ---@field name? string # as in the scheduler's file of executors (text; text without spaces; default "AuroraExecutor")
----@field data? string # handed to it as it is (text; at most 1048576 bytes; default "")
+---@field data? string # handed to it as it is (text; at most 1*MB; default "")
 
 ---@class ExecutorConfig.Table: ExecutorConfig.Changes
 

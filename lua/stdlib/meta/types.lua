@@ -17,8 +17,8 @@
 ---@field id string # its agent's id
 ---@field attributes table<string, string|string[]> # a list where the agent gave several values
 ---@field resources HostResources # all it has, used or not
----@field region string? # fault domain, if it has one
----@field zone string? # fault domain, if it has one
+---@field region string # of its fault domain, or ""
+---@field zone string # of its fault domain, or ""
 ---@field role string # that its resources are kept for, or "*"
 
 --- Totals of a machine.

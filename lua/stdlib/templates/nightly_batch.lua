@@ -23,9 +23,13 @@ local nightly_batch = require "templates.nightly_batch"
 
 return {
   nightly_batch {
-    cluster = "devcluster", role = "www-data", environment = "prod", name = "report",
+    cluster = "devcluster", role = "www-data", environment = "prod",
+    name = "report",
     schedule = "15 3 * * *", timezone = "Europe/Paris",
-    steps = { { "extract", "./extract.sh" }, { "mail", "./mail.sh" } },
+    steps = {
+      { "extract", "./extract.sh" },
+      { "mail", "./mail.sh" },
+    },
   },
 }]],
   { "steps", help = 'a list of { "name", "command" } or processes, in order' },

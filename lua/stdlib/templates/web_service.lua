@@ -10,7 +10,8 @@ local web_service = require "templates.web_service"
 
 return {
   web_service {
-    cluster = "devcluster", role = "www-data", environment = "prod", name = "web",
+    cluster = "devcluster", role = "www-data", environment = "prod",
+    name = "web",
     cmdline = "exec ./server --port {{thermos.ports[http]}}",
     instances = 3, ram = 512*MB,
   },
