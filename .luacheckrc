@@ -11,6 +11,10 @@ local job_file = {
   std = "perigee", max_line_length = 130, allow_defined_top = true, ignore = { "131" },
 }
 files["configs/examples"] = job_file
+-- What stands beside a job file and tests it sees its jobs besides.
+files["configs/examples/*_test.lua"] = {
+  read_globals = { "expect", "test", "evaluate", "jobs", "web" },
+}
 files["configs/examples/outputenv"] = { std = "lua54" } -- a program
 files["lua/stdlib/templates"] = job_file
 files["lua/stdlib/tasks.lua"] = job_file

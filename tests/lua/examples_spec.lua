@@ -15,7 +15,8 @@ describe('the example', function()
 
   -- All job files: not the daemons' configurations, nor what jobs run.
   local list = assert(io.popen("cd configs/examples && find . -name '*.lua' "
-    .. "! -name master.lua ! -name agent.lua ! -name aurora.lua ! -path './outputenv/*'"))
+    .. "! -name master.lua ! -name agent.lua ! -name aurora.lua ! -name '*_test.lua' "
+    .. "! -path './outputenv/*'"))
   for path in list:lines() do
     path = 'configs/examples/' .. path:sub(3)
     it(path .. ' has no mistake', function()
@@ -26,6 +27,13 @@ describe('the example', function()
     end)
   end
   list:close()
+
+  it('nightly.lua holds what nightly_test.lua expects', function()
+    local pipe = assert(io.popen(bin .. '/clusterctl test configs/examples/nightly.lua 2>&1'))
+    local output = pipe:read('a')
+    local _, _, status = pipe:close()
+    assert.equal(0, status, output)
+  end)
 
   it('archive holds the server as its source stands beside it', function()
     local pipe = assert(io.popen(
