@@ -13,7 +13,8 @@ enum {
 
 struct usage {
     int64_t cpu_ms;       /* user and system, children that were reaped too */
-    int64_t memory_bytes; /* resident, what is shared counted in each */
+    int64_t memory_bytes; /* resident, what is shared counted in each; of a
+                             young process it lags behind */
     int64_t processes, threads;
     int64_t descriptors; /* -1: not to be seen */
 };

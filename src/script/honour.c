@@ -35,27 +35,9 @@ static bool asks_update(const Perigee__Job *job)
            differs(&job->update->base, "Update", "QueueUpdateStrategy");
 }
 
-/* A task with a port "health" has a check without asking for it. */
-static bool asks_health_check(const Perigee__Job *job)
+static bool asks_lua_check(const Perigee__Job *job)
 {
-    const Perigee__HealthCheck *check = job->health_check;
-    if (check == NULL)
-        return false;
-    if (check->http == NULL || check->http->port == NULL ||
-        strcmp(check->http->port, "health") != 0)
-        return true;
-    Perigee__HealthCheck outer = *check;
-    Perigee__HttpCheck http = *check->http;
-    outer.http = NULL;
-    http.port = NULL;
-    return differs(&outer.base, "HealthCheck", NULL) ||
-           differs(&http.base, "HttpCheck", NULL);
-}
-
-static bool asks_lifecycle(const Perigee__Job *job)
-{
-    return job->lifecycle != NULL && job->lifecycle->port != NULL &&
-           differs(&job->lifecycle->base, "HttpLifecycle", NULL);
+    return job->health_check != NULL && job->health_check->lua != NULL;
 }
 
 static bool asks_announce(const Perigee__Job *job)
@@ -141,9 +123,7 @@ static const struct {
     {"cron", "the scheduler starts no job by the clock yet", asks_cron},
     {"env", "no agent resolves secrets yet", asks_secret},
     {"executor_config", "thermos is the only executor yet", asks_executor},
-    {"health_check", "the executor checks no health yet", asks_health_check},
-    {"lifecycle", "the executor asks nobody to end over HTTP yet",
-     asks_lifecycle},
+    {"health_check.lua", "the executor calls no functions yet", asks_lua_check},
     {"notify", "nobody is notified yet", asks_notify},
     {"partition_policy", "instances out of reach are rescheduled at once yet",
      asks_partition},

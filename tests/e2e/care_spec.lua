@@ -39,7 +39,7 @@ describe('an executor', function()
   local function create(name, cmdline, more)
     local job = {
       cluster = 'devcluster', role = 'www-data', environment = 'test', name = name,
-      service = true, port_names = name ~= 'portless' and { 'health' } or nil,
+      service = true, port_names = { 'health' },
       task = { name = name, processes = { { name = 'main', cmdline = cmdline } },
         resources = { cpu_milli = 50, ram_bytes = 32 << 20, disk_bytes = 8 << 20 },
         finalization_wait = 2 },
@@ -171,10 +171,20 @@ describe('an executor', function()
     c:must { 'killall', key, '--timeout', 20 }
   end)
 
-  it('refuses a check of a port that the task does not have', function()
-    local key = create('portless', 'exec sleep 1000', { max_task_failures = 1, service = false,
-      health_check = HTTP })
-    assert.equal("health_check.http.port 'health': the task has no such port",
-      message_of(key, 'FAILED'))
+  it('does what a job file says', function()
+    local dir = folder('written')
+    local key = 'devcluster/www-data/test/written'
+    local file = c:file('written.lua', ([[
+return { Service { cluster = "devcluster", role = "www-data", environment = "test",
+  name = "written",
+  health_check = HealthCheck { http = { port = "health" }, initial_interval_secs = 5,
+    interval_secs = 0.1 },
+  lifecycle = Lifecycle { http = { graceful_shutdown_wait_secs = 1 } },
+  task = Task { processes = { Process { name = "main", cmdline = [=[%s]=] } },
+    resources = Resources { cpu = 0.1, ram = 16*MB, disk = 8*MB } } } }
+]]):format(serve('written')))
+    c:must { 'create', key, file, '--wait-until', 'RUNNING', '--timeout', 20 }
+    c:must { 'killall', key, '--timeout', 20 }
+    assert.equal('/quitquitquit\n', run.read(dir .. '/calls'))
   end)
 end)
