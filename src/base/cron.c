@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SHOWN_MAX = 40, FIELD_COUNT = 5, DAY_SECS = 86400 };
+enum { SHOWN_MAX = 40, FIELD_COUNT = 5, DAY_SECS = 86400, YEARS_MAX = 10000 };
 
 /* --- five fields --- */
 
@@ -291,7 +291,7 @@ static int parse_start(struct span s, struct cron_interval *out,
         return 0; /* now */
     if (!take_digits(&s, 4, &year) || !take(&s, '-') ||
         !take_digits(&s, 2, &month) || !take(&s, '-') ||
-        !take_digits(&s, 2, &day) || year < 1970 || month < 1 || month > 12 ||
+        !take_digits(&s, 2, &day) || year < 1969 || month < 1 || month > 12 ||
         day < 1 || day > days_in(year, month) || !take(&s, 'T') ||
         !take_clock(&s, &seconds) || !take_zone(&s, &out->is_local, &offset) ||
         s.at != s.end)
@@ -300,6 +300,9 @@ static int parse_start(struct span s, struct cron_interval *out,
     out->has_start = true;
     out->start_secs =
         days_before(year, month, day) * DAY_SECS + seconds - offset;
+    if (out->start_secs < 0 ||
+        out->start_secs >= days_before(YEARS_MAX, 1, 1) * DAY_SECS)
+        return refuse_part("start", whole, "a year from 1970 to 9999", err);
     return 0;
 }
 
@@ -433,12 +436,6 @@ static size_t print_start(const struct cron_interval *interval, char *out,
     int64_t days = interval->start_secs / DAY_SECS;
     int64_t rest = interval->start_secs % DAY_SECS;
     int year = 1970, month = 1;
-    if (rest < 0) { /* a zone east of Greenwich, early on the first day */
-        days--;
-        rest += DAY_SECS;
-        if (days < 0)
-            year = 1969;
-    }
     while (days_before(year + 1, 1, 1) <= days)
         year++;
     while (month < 12 && days_before(year, month + 1, 1) <= days)

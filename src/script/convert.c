@@ -221,12 +221,10 @@ static bool convert_refused(lua_State *L, struct value *self, int index,
                             const struct schema_field *field, const char *path)
 {
     char message[CONVERT_MESSAGE_MAX];
-    const struct value *value = value_at(L, index);
-    if (value == NULL || value->kind != VALUE_REFUSED) {
-        snprintf(message, sizeof message, "'%s' is refused: %s", field->name,
-                 field->help);
-        value_problem(L, self, path, message, NULL, NULL);
-    }
+    (void)index;
+    snprintf(message, sizeof message, "'%s' is refused: %s", field->name,
+             field->help);
+    value_problem(L, self, path, message, NULL, NULL);
     self->has_mark = true;
     value_push_mark(L);
     return false;
@@ -273,7 +271,9 @@ bool value_convert(lua_State *L, struct value *self, int index,
         [FIELD_TAG] = convert_refused,     [FIELD_INTO] = convert_refused,
         [FIELD_REFUSED] = convert_refused};
     luaL_checkstack(L, 12, "job file");
-    if (value_is_mark(L, index)) { /* an element that was reported before */
+    const struct value *value = value_at(L, index);
+    if (value_is_mark(L, index) || /* it was reported where it was made */
+        (value != NULL && value->kind == VALUE_REFUSED)) {
         self->has_mark = true;
         value_push_mark(L);
         return false;

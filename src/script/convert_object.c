@@ -90,12 +90,6 @@ bool convert_object(lua_State *L, struct value *self, int index,
         lua_pushvalue(L, index);
         return true;
     }
-    if (value_is_mark(L, index) ||
-        (value != NULL && value->kind == VALUE_REFUSED)) {
-        self->has_mark = true; /* was reported where it was made */
-        value_push_mark(L);
-        return false;
-    }
     if (lua_type(L, index) == LUA_TSTRING &&
         strcmp(field->of->name, "HostConstraint") == 0)
         return convert_constraint(L, self, index, path);

@@ -60,11 +60,12 @@ static size_t find(const struct siblings *s, const char *name)
 }
 
 static void check_unknown(struct collector *c, const struct siblings *s,
-                          size_t at, const char *name)
+                          size_t at, size_t number)
 {
     enum { SHOWN_MAX = 256 };
+    const char *name = s->group[at]->depends_on[number];
     const char *names[SHOWN_MAX + 1];
-    char message[MESSAGE_MAX];
+    char message[MESSAGE_MAX], field[64];
     size_t count = 0;
     for (size_t i = 0; i < s->count && count < SHOWN_MAX; i++)
         if (i != at && s->name[i] != NULL)
@@ -72,7 +73,8 @@ static void check_unknown(struct collector *c, const struct siblings *s,
     names[count] = NULL;
     snprintf(message, sizeof message, "nothing beside it is named '%.60s'",
              name);
-    tell(c, s->site[at], s->name[at], "depends_on", message,
+    snprintf(field, sizeof field, "depends_on[%zu]", number + 1);
+    tell(c, s->site[at], s->name[at], field, message,
          "want a job or group of the same list", text_nearest(name, names));
 }
 
@@ -114,7 +116,7 @@ static void check_siblings(struct collector *c, const struct siblings *s)
     for (size_t i = 0; i < s->count; i++)
         for (size_t j = 0; s->group[i] && j < s->group[i]->n_depends_on; j++)
             if (find(s, s->group[i]->depends_on[j]) == s->count)
-                check_unknown(c, s, i, s->group[i]->depends_on[j]);
+                check_unknown(c, s, i, j);
     check_cycle(c, s, arena_zalloc(&c->e->arena, s->count + 1));
 }
 

@@ -378,16 +378,60 @@ static bool is_keyword(struct bytes word)
     return false;
 }
 
+/* The bracket that the one at `at` closes; 0: too far away, or none. */
+static uint32_t opener_of(const struct locator *locator, uint32_t at)
+{
+    enum { BACK_MAX = 2000 };
+    int depth = 0;
+    for (uint32_t left = BACK_MAX; at > 0 && left > 0; at--, left--) {
+        const struct token *token = &locator->tokens.item[at];
+        if (token->kind == TOKEN_PUNCTUATION && token->c != '\0')
+            depth += strchr(")}]", token->c)   ? 1
+                     : strchr("({[", token->c) ? -1
+                                               : 0;
+        if (depth == 0)
+            return at;
+    }
+    return 0;
+}
+
+static bool is_close(const struct locator *locator, uint32_t at)
+{
+    return is_punct(locator, at, ')') || is_punct(locator, at, '}') ||
+           is_punct(locator, at, ']');
+}
+
+/* What is called with the argument that opens at `open`: the token behind its
+ * name; 0: nothing is. In a.b("c") { } the name is `b`. */
+static uint32_t callee_of(const struct locator *locator, uint32_t open)
+{
+    uint32_t at = open - 1;
+    while (at > 0) {
+        const struct token *token = &locator->tokens.item[at];
+        bool is_string = token->kind == TOKEN_STRING;
+        if (!is_string && !is_close(locator, at))
+            break;
+        at = is_string ? at : opener_of(locator, at);
+        if (at == 0)
+            return 0;
+        at--;
+    }
+    const struct token *name = &locator->tokens.item[at];
+    if (name->kind != TOKEN_NAME || is_keyword(token_text(locator, name)))
+        return 0;
+    return at + 1;
+}
+
 /* Does a call's argument open at `at`? */
 static bool is_call(const struct locator *locator, uint32_t at,
                     struct candidate *out)
 {
     if (at == 0 || !(is_punct(locator, at, '{') || is_punct(locator, at, '(')))
         return false;
-    const struct token *name = &locator->tokens.item[at - 1];
-    if (name->kind != TOKEN_NAME || is_keyword(token_text(locator, name)))
+    uint32_t callee = callee_of(locator, at);
+    if (callee == 0)
         return false;
-    out->name = at - 1;
+    out->name = callee - 1;
     out->table = is_punct(locator, at, '{')       ? at
                  : is_punct(locator, at + 1, '{') ? at + 1
                                                   : 0;

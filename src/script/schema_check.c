@@ -203,8 +203,8 @@ static void describe_held(const struct schema_field *field, struct buf *out)
     const struct schema_object *const *one = field->variants;
     if (one == NULL) {
         buf_add_text(out, field->of != NULL                 ? field->of->name
-                          : field->element == FIELD_INTEGER ? "integer"
-                                                            : "string");
+                          : field->element == FIELD_INTEGER ? "integers"
+                                                            : "strings");
         return;
     }
     for (size_t i = 0; one[i] != NULL; i++) {

@@ -2,8 +2,8 @@
  * Evaluate a job file as the programs do; print its jobs as JSON, or its
  * problems as people read them. For the specs of the job language.
  * evaluate --again FILE: also evaluate the bundle that came out, and say
- * whether the jobs are the same. With --groups: print the groups instead, each
- * as JSON. Exit: 0, 3 with problems, 4 on errors. */
+ * whether the jobs are the same. With --groups: print what the file gives
+ * besides jobs, each as JSON. Exit: 0, 3 with problems, 4 on errors. */
 #include "script/evaluate.h"
 #include "script/worker.h"
 #include "wire/codec.h"
@@ -56,12 +56,20 @@ static void print_jobs(const Perigee__Evaluation *evaluation, struct buf *out)
     buf_add_char(out, '\n');
 }
 
-static void print_groups(const Perigee__Evaluation *evaluation, struct buf *out)
+static void print_all(void *const *message, size_t count, struct buf *out)
 {
-    for (size_t i = 0; i < evaluation->n_groups; i++) {
-        codec_encode_pretty(&evaluation->groups[i]->base, out);
+    for (size_t i = 0; i < count; i++) {
+        codec_encode_pretty(message[i], out);
         buf_add_char(out, '\n');
     }
+}
+
+static void print_groups(const Perigee__Evaluation *e, struct buf *out)
+{
+    print_all((void *const *)e->groups, e->n_groups, out);
+    print_all((void *const *)e->quotas, e->n_quotas, out);
+    print_all((void *const *)e->roles, e->n_roles, out);
+    print_all((void *const *)e->users, e->n_users, out);
 }
 
 struct again {

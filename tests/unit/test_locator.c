@@ -46,6 +46,19 @@ static void test_a_path_is_followed_through_tables(void **unused)
     assert_string_equal(find(text, 1, "Job", "."), "1:1+3");
 }
 
+static void test_a_call_of_what_a_call_gives_is_found(void **unused)
+{
+    (void)unused;
+    const char *text = "return {\n  job \"a\" { x = 1 },\n"
+                       "  job('b', { y = 2 }) {\n  y = 1 },\n"
+                       "  Job { a = 1 } { b = 2 },\n}";
+    assert_string_equal(find(text, 2, "", "x"), "2:13+1");
+    assert_string_equal(find(text, 3, "", "y"), "4:3+1");
+    assert_string_equal(find(text, 5, "", "b"), "5:19+1");
+    assert_string_equal(find(text, 5, "Job", "a"), "5:9+1");
+    assert_string_equal(find("))) {x=1}", 1, "", "x"), "1:0+0");
+}
+
 static void test_only_the_constructors_own_fields_count(void **unused)
 {
     (void)unused;
@@ -151,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_field_is_found_on_its_own_line),
         cmocka_unit_test(test_a_path_is_followed_through_tables),
+        cmocka_unit_test(test_a_call_of_what_a_call_gives_is_found),
         cmocka_unit_test(test_only_the_constructors_own_fields_count),
         cmocka_unit_test(test_keys_may_be_strings),
         cmocka_unit_test(test_comments_and_strings_hide_nothing),

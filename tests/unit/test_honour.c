@@ -1,0 +1,129 @@
+/* What is asked of the cluster and cannot be done is told by name; what says
+ * nothing but defaults asks for nothing. */
+#include "base/arena.h"
+#include "script/evaluate.h"
+#include "script/honour.h"
+#include "script/worker.h"
+#include "sys/file.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void add_field(void *context, const char *field, const char *reason)
+{
+    struct buf *told = context;
+    assert_true(strlen(reason) > 10);
+    buf_addf(told, "%s%s", told->size > 0 ? " " : "", field);
+}
+
+static Perigee__Evaluation *evaluate(const char *text)
+{
+    char path[] = "/tmp/test_honour_XXXXXX";
+    struct err err = {0};
+    struct buf problems = {0};
+    Perigee__Evaluation *out = NULL;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(file_write(path, bytes_of_text(text), 0600, false, &err),
+                     0);
+    if (script_evaluate_file(path, NULL, NULL, 0, NULL, &out, &err) < 0)
+        fail_msg("%s", err.text);
+    unlink(path);
+    script_print_problems(out, false, &problems);
+    if (out->n_problems > 0)
+        fail_msg("%s", buf_text(&problems));
+    buf_release(&problems);
+    return out;
+}
+
+/* The fields refused for a job with these fields of its own. */
+static void refuses(const char *fields, const char *want)
+{
+    char text[1024];
+    struct buf told = {0};
+    snprintf(text, sizeof text,
+             "return { Job { cluster = 'c', role = 'r', environment = 'test', "
+             "name = 'j', instances = 3, task = SimpleTask('t', "
+             "'x {{thermos.ports[health]}}') } { %s } }",
+             fields);
+    Perigee__Evaluation *evaluation = evaluate(text);
+    assert_int_equal(evaluation->n_jobs, 1);
+    size_t count = honour_check(evaluation->jobs[0], add_field, &told);
+    assert_string_equal(buf_text(&told), want);
+    assert_int_equal(count > 0, *want != '\0');
+    buf_release(&told);
+    perigee__evaluation__free_unpacked(evaluation, NULL);
+}
+
+static void test_defaults_ask_for_nothing(void **unused)
+{
+    (void)unused;
+    refuses("", "");
+    refuses("update = Update {}", "");
+    refuses("update = Update { strategy = QueueUpdateStrategy {} }", "");
+    refuses("partition = Partition {}", "");
+    refuses("lifecycle = Lifecycle { http = {} }", "");
+    refuses("lifecycle = DisableLifecycle", "");
+    refuses("health_check = HealthCheck {}", "");
+    refuses("executor_config = ExecutorConfig {}", "");
+    refuses("container = Container {}", "");
+    refuses("constraints = { a = limit(1), b = 'x,y', c = none_of('z') }", "");
+}
+
+static void test_what_nobody_does_is_told_by_name(void **unused)
+{
+    (void)unused;
+    refuses("container = Docker { image = 'nginx' }", "container.docker");
+    refuses("container = Container { image = DockerImage { name = 'a', "
+            "tag = 'b' }, volumes = { { container_path = '/a', "
+            "host_path = '/b' } } }",
+            "container.image container.volumes");
+    refuses("cron_schedule = '* * * * *'", "cron");
+    refuses("sla = Sla { count = 1, duration_secs = 5 }", "sla_policy");
+    refuses("env = Env { A = secret('x') }", "env");
+    refuses("notify = Notify { on = 'failed', url = 'http://x/' }", "notify");
+    refuses("partition = { reschedule = false }", "partition_policy");
+    refuses("executor_config = { name = 'own' }", "executor_config");
+    refuses("task = SimpleTask('t', 'x') { processes = { Process { name = 'p', "
+            "cmdline = 'x', resources = Resources { cpu = 1, ram = 1*MB, "
+            "disk = 1*MB } } } }",
+            "task.processes.resources");
+}
+
+static void test_what_a_file_gives_besides_jobs_is_told(void **unused)
+{
+    (void)unused;
+    struct buf told = {0};
+    Perigee__Evaluation *evaluation = evaluate(
+        "local function job(name) return Job { cluster = 'c', role = 'r', "
+        "environment = 'test', name = name, task = SimpleTask('t', 'x') } end\n"
+        "local a, b = job 'a', job 'b'\n"
+        "return { a, b, Group { name = 'g', jobs = { Group { name = 'h', "
+        "jobs = { b } } } }, User { name = 'ada' } }");
+    assert_int_equal(honour_check_file(evaluation, add_field, &told), 2);
+    assert_string_equal(buf_text(&told), "Group User");
+    assert_null(honour_group(evaluation, evaluation->jobs[0]));
+    assert_string_equal(honour_group(evaluation, evaluation->jobs[1]), "g");
+    buf_release(&told);
+    perigee__evaluation__free_unpacked(evaluation, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    int status = script_worker_main(argc, argv);
+    if (status >= 0)
+        return status;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults_ask_for_nothing),
+        cmocka_unit_test(test_what_nobody_does_is_told_by_name),
+        cmocka_unit_test(test_what_a_file_gives_besides_jobs_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
