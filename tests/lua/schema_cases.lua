@@ -56,6 +56,7 @@ local ONE_OF = {
 
 -- Fields whose values depend on others: what stands beside them.
 local BESIDE_FIELD = {
+  Canary = { max_failures = { instances = '3' } },
   Job = { cron_collision_policy = { cron_schedule = '"0 3 * * *"' } },
   Volume = { name = { size = '1*MB' }, size = { name = '"a"' } },
   Sla = {
@@ -100,6 +101,11 @@ end
 local function good_text(field)
   if field.choices then return quoted(field.choices[1]) end
   return quoted(GOOD[field.rule or ''] or 'a')
+end
+
+--- A good text of a field, quoted.
+function Cases.good_text(_, field)
+  return good_text(field)
 end
 
 --- A good value of a field, as an expression. `i` is a variable of the
@@ -339,9 +345,14 @@ local function add_object(self, object)
   end
 end
 
+--- Makes values and calls; see the methods above.
+function M.new(model)
+  return setmetatable({ model = model, list = {} }, Cases)
+end
+
 --- @return table list of { object =, field =, what =, text =, refused = }
 function M.make(model)
-  local self = setmetatable({ model = model, list = {} }, Cases)
+  local self = M.new(model)
   for _, object in ipairs(model.objects) do
     if #model.makers[object.name] > 0 then add_object(self, object) end
   end
