@@ -170,6 +170,7 @@ static Perigee__Evaluation *settle(struct evaluation *e,
         out->n_jobs = 0;
     }
     set_bundle(e, out);
+    parameter_pack(e, out);
     for (size_t i = 0; i < out->n_jobs; i++)
         out->jobs[i]->bundle_hash = out->bundle_hash;
     return out;

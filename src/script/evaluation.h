@@ -46,11 +46,6 @@ struct problem_report {
     uint32_t previous;
 };
 
-struct parameter_use {
-    char name[PARAMETER_NAME_MAX];
-    bool is_declared;
-};
-
 struct evaluation {
     struct sandbox sandbox;
     struct bundle_files files;
@@ -59,7 +54,7 @@ struct evaluation {
     char entry[BUNDLE_PATH_MAX];
     const struct script_parameter *parameter; /* borrowed */
     size_t parameter_count;
-    VEC(struct parameter_use) declared;
+    VEC(Perigee__Parameter *) declared; /* in the arena */
 
     struct arena arena;   /* problems, then the jobs */
     struct arena scratch; /* of one check */

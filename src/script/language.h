@@ -16,6 +16,8 @@ bool module_push_stdlib(lua_State *L, const char *name);
 void parameter_open(lua_State *L);
 /* After the run: parameters that were given and never declared. */
 void parameter_check_given(struct evaluation *e);
+/* All that were declared, in the order in which they were met. */
+void parameter_pack(struct evaluation *e, Perigee__Evaluation *out);
 
 /* limit(), one_of(), ... into the table on top (script/operators.c). */
 void operators_open(lua_State *L);

@@ -215,6 +215,61 @@ describe('a parameter', function()
     assert.matches("parameter 'n' is 'many': want an integer", output, 1, true)
     assert.matches("parameter 'who' is none of its choices", output, 1, true)
   end)
+
+  local function problem(call, flags)
+    local _, output = evaluate.problems(call .. ' return {}', flags)
+    return output
+  end
+
+  it('is checked as a declaration', function()
+    for call, message in pairs {
+      ['param("n", { type = "intger" })'] = "parameter 'n' has an unknown type: want 'string', "
+        .. "'integer', 'number' or 'boolean', did you mean 'integer'?",
+      ['param("n", { typ = "integer", default = "" })'] =
+        "parameter 'n' has an unknown option 'typ', did you mean 'type'?",
+      ['param("n", { type = "integer", default = "x" })'] =
+        "parameter 'n' has a default that is no integer",
+      ['param("n", { type = "integer", default = 1.5 })'] =
+        "parameter 'n' has a default that is no integer",
+      ['param("n", { type = "number", default = 1/0 })'] =
+        "parameter 'n' has a default that is no number",
+      ['param("n", { type = "integer", default = 5, max = 3 })'] =
+        "parameter 'n' has a default out of range: want at most 3",
+      ['param("n", { default = "x", min = 3 })'] =
+        "parameter 'n' has a min that is no bound of its type",
+      ['param("n", { default = "x", choices = {} })'] =
+        "parameter 'n' has choices that are none: want a list of 1 to 256 values, each a string",
+      ['param("n", { default = "prd", choices = { "prod", "test" } })'] =
+        "parameter 'n' has a default none of its choices: want 'prod', 'test', "
+        .. "did you mean 'prod'?",
+      ['param("a b", { default = "" })'] = "parameter 'a b' cannot be given with -p name=value",
+      ['param("n", { default = "a" }) param("n", { default = "b" })'] =
+        "parameter 'n' is declared twice, and differs",
+      ['param("n", { default = "", help = 3 })'] =
+        "parameter 'n' has a help that cannot be shown",
+    } do
+      assert.matches(message, problem(call), 1, true)
+    end
+  end)
+
+  it('takes values of its type only', function()
+    for given, call in pairs {
+      ['1.5'] = 'integer', ['0x1g'] = 'number', ['nan'] = 'number', ['1e999'] = 'number',
+      ['yes'] = 'boolean', ['9223372036854775808'] = 'integer',
+    } do
+      local output = problem(('param("n", { type = "%s" })'):format(call), '-p n=' .. given)
+      assert.matches(("parameter 'n' is '%s': want an? %s"):format(given:gsub('%.', '%%.'), call),
+        output)
+    end
+  end)
+
+  it('may be declared twice alike, and default to 3.0 as an integer', function()
+    local got = evaluate.jobs([[
+      local function n() return param("n", { type = "integer", default = 3.0 }) end
+      assert(n() == n() and math.type(n()) == "integer")
+      return {}]])
+    assert.same({}, got)
+  end)
 end)
 
 describe('other files', function()
