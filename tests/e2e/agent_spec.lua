@@ -1,23 +1,19 @@
 -- perigee-agent as a program: real containers under a real master.
-local Pair = require 'support.pair'
 local framework = require 'support.framework'
+local Pair = require 'support.pair'
 local run = require 'support.run'
 local socket = require 'socket'
 
-local is_alive, sh = Pair.is_alive, Pair.sh
-
-local is_root = sh('id -u') == '0\n'
--- Control groups with a memory controller that we may use.
-local has_cgroups = is_root and (
-  os.execute('mkdir -p /sys/fs/cgroup/memory/perigee 2>/dev/null') or
-  os.execute('grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null && ' ..
-    'mkdir -p /sys/fs/cgroup/perigee 2>/dev/null'))
-
+local sh, is_alive = Pair.sh, Pair.is_alive
+local is_root, has_cgroups = Pair.is_root, Pair.has_cgroups
 local task = framework.task
 
 describe('perigee-agent', function()
   local p
-  local function start(flags, prefix) p = Pair.start(flags, prefix) return p end
+  local function start(flags, prefix)
+    p = Pair.start(flags, { prefix = prefix })
+    return p
+  end
   after_each(function() if p then p:stop() end p = nil end)
 
   it('runs a command in a sandbox with the environment of Mesos', function()
@@ -206,7 +202,9 @@ done < <(curl -sN -H 'Content-Type: application/json' \
     f:launch { task('a', 'echo $$ >pid; exec sleep 1000'), task('b', 'exec sleep 1000') }
     f:reach('a', 'TASK_RUNNING')
     local executor = f:reach('b', 'TASK_RUNNING').container_status.executor_pid
-    local pid = run.eventually(10, 'pid of a', function() return tonumber(p:read('a', 'pid')) end)
+    local pid = run.eventually(10, 'pid written', function()
+      return tonumber(p:read('a', 'pid') or '')
+    end)
     p:kill(p.agent_pid, 'KILL')
     sh(('kill -9 $(pgrep -P %d) %d'):format(executor, executor)) -- b's executor and runner
     p:start_agent()

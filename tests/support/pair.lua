@@ -1,43 +1,52 @@
---- A master and an agent, without a scheduler, in a directory of their own.
+--- A master and an agent as programs, in a directory and on ports of their own.
 
 local framework = require 'support.framework'
 local run = require 'support.run'
 local socket = require 'socket'
 
-local function sh(line)
+local Pair = {}
+Pair.__index = Pair
+
+function Pair.sh(line)
   local pipe = assert(io.popen(line))
   local text = pipe:read('a')
   pipe:close()
   return text
 end
+local sh = Pair.sh
 
-local function free_port()
+Pair.is_root = sh('id -u') == '0\n'
+-- Control groups with a memory controller that we may use.
+Pair.has_cgroups = Pair.is_root and (
+  os.execute('mkdir -p /sys/fs/cgroup/memory/perigee 2>/dev/null') or
+  os.execute('grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null && ' ..
+    'mkdir -p /sys/fs/cgroup/perigee 2>/dev/null'))
+
+function Pair.free_port()
   local listener = assert(socket.bind('127.0.0.1', 0))
   local _, port = listener:getsockname()
   listener:close()
-  return port
+  return tonumber(port)
 end
 
 -- A zombie is dead, however long its parent takes to notice, when its last
 -- thread is one.
-local function is_alive(pid)
+function Pair.is_alive(pid)
   return sh(('cat /proc/%d/task/*/stat 2>/dev/null'):format(pid)):find('%) [^Z] ?') ~= nil
 end
 
-local Pair = { is_alive = is_alive, sh = sh }
-Pair.__index = Pair
-
---- `flags` and `prefix` are the agent's.
-function Pair.start(flags, prefix)
-  local self = setmetatable({ dir = run.temp(), flags = flags or '', prefix = prefix or '' }, Pair)
+--- flags: of the agent. options: prefix (of the agent's command), master (flags),
+--- resources.
+function Pair.start(flags, options)
+  options = options or {}
+  local self = setmetatable({ dir = run.temp(), flags = flags or '', prefix = options.prefix or '',
+    master_flags = options.master or '', resources = options.resources or
+    '--resources="cpus:4;mem:4096;disk:1000;ports:[31000-31009]"' }, Pair)
   os.execute('chmod 777 ' .. self.dir)
-  self.master_port, self.agent_port = free_port(), free_port()
+  self.master_port, self.agent_port = Pair.free_port(), Pair.free_port()
+  self.master = 'http://127.0.0.1:' .. self.master_port
   self.agent = 'http://127.0.0.1:' .. self.agent_port
-  self.master_pid = self:spawn('perigee-master', ('--port=%d --work_dir=%s/master'):format(
-    self.master_port, self.dir))
-  run.eventually(10, 'master', function()
-    return run.get('http://127.0.0.1:' .. self.master_port .. '/health').status == 200
-  end)
+  self:start_master()
   self:start_agent()
   return self
 end
@@ -47,24 +56,50 @@ function Pair:spawn(program, flags, prefix)
     flags, self.dir)))
 end
 
-function Pair:start_agent()
-  self.agent_pid = self:spawn('perigee-agent', ('--master=127.0.0.1:%d --port=%d ' ..
-    '--work_dir=%s/agent --resources="cpus:4;mem:4096;disk:1000;ports:[31000-31009]" %s'):format(
-    self.master_port, self.agent_port, self.dir, self.flags), self.prefix)
-  local up, why = pcall(run.eventually, 10, 'agent', function()
-    return run.get(self.agent .. '/health').status == 200
+function Pair:await_health(what, url)
+  local up, why = pcall(run.eventually, 10, what, function()
+    return run.get(url .. '/health').status == 200
   end)
   assert(up, tostring(why) .. '\n' .. run.read(self.dir .. '/log'))
 end
 
+function Pair:start_master()
+  self.master_pid = self:spawn('perigee-master', ('--port=%d --work_dir=%s/master %s'):format(
+    self.master_port, self.dir, self.master_flags))
+  self:await_health('master', self.master)
+end
+
+function Pair:start_agent()
+  self.agent_pid = self:spawn('perigee-agent', ('--master=127.0.0.1:%d --port=%d ' ..
+    '--work_dir=%s/agent %s %s'):format(self.master_port, self.agent_port, self.dir,
+    self.resources, self.flags), self.prefix)
+  self:await_health('agent', self.agent)
+end
+
+--- Send a signal and wait until the process is gone.
 function Pair.kill(_, pid, signal)
   os.execute('kill -' .. signal .. ' ' .. pid)
-  run.eventually(10, 'process gone', function() return not is_alive(pid) end)
+  run.eventually(10, 'process gone', function() return not Pair.is_alive(pid) end)
 end
 
 function Pair:framework(info)
   self.fw = framework.open(self.master_port, info)
   return self.fw
+end
+
+--- What the master answers to an operator call without a body.
+function Pair:ask(kind)
+  local answer = run.post(self.master .. '/api/v1', { type = kind })
+  assert(answer.status == 200, kind .. ': ' .. tostring(answer.status) .. ' ' .. answer.body)
+  return answer.json[kind:lower()]
+end
+
+--- Wait until the master has an agent that is up; that.
+function Pair:await_agent()
+  return run.eventually(10, 'agent registered', function()
+    local agent = self:ask('GET_AGENTS').agents[1]
+    return agent and agent.active and agent
+  end)
 end
 
 --- Every process that has this pair's directory in its environment.
@@ -77,7 +112,7 @@ function Pair:stop()
   if self.fw then self.fw:close() end
   run.eventually(20, 'no process left', function() return self:processes() == '' end)
   for _, pid in ipairs { self.agent_pid, self.master_pid } do
-    if is_alive(pid) then self:kill(pid, 'KILL') end
+    if Pair.is_alive(pid) then self:kill(pid, 'KILL') end
   end
   run.remove(self.dir)
 end
