@@ -118,6 +118,13 @@ const char *agent_launch_problem(const Mesos__V1__TaskInfo *task,
     if (problem == NULL && task->n_limits > 0)
         problem = "Failed to launch container: this agent does not support "
                   "task resource limits";
+    /* A custom executor may know what to do with checks; ours does not. */
+    if (problem == NULL && task->executor == NULL && task->health_check != NULL)
+        problem = "Failed to launch container: this agent does not support "
+                  "health checks of command tasks";
+    if (problem == NULL && task->executor == NULL && task->check != NULL)
+        problem = "Failed to launch container: this agent does not support "
+                  "checks of command tasks";
     if (problem == NULL && executor->has_type &&
         executor->type == MESOS__V1__EXECUTOR_INFO__TYPE__DEFAULT)
         problem = "Failed to launch container: this agent does not support "
@@ -187,12 +194,29 @@ static void set_times(const struct agent_program *p,
         text_duration(p->times.reregistration / 2, text, sizeof text));
 }
 
+/* Mesos' command executor tells its task for which role it runs; its whole
+ * environment is the task's. */
+static void set_role(const struct agent_executor *executor,
+                     const Mesos__V1__ExecutorInfo *info,
+                     struct environment *env)
+{
+    if (!executor->is_command)
+        return;
+    for (size_t i = 0; i < info->n_resources; i++) {
+        const Mesos__V1__Resource__AllocationInfo *allocation =
+            info->resources[i]->allocation_info;
+        if (allocation != NULL && allocation->role != NULL)
+            environment_set(env, "MESOS_ALLOCATION_ROLE", allocation->role);
+    }
+}
+
 static const char *const *environment(const struct agent_program *p,
                                       const struct agent_executor *executor,
-                                      const Mesos__V1__Environment *given,
+                                      const Mesos__V1__ExecutorInfo *info,
                                       struct arena *arena)
 {
     struct environment env = {.arena = arena};
+    const Mesos__V1__Environment *given = info->command->environment;
     const char *sandbox = agent_sandbox(p, executor, arena);
     const char *endpoint = arena_printf(arena, "%s:%d", p->ip, p->port);
     environment_set(&env, "PATH", DEFAULT_PATH);
@@ -213,6 +237,7 @@ static const char *const *environment(const struct agent_program *p,
     environment_set(&env, "MESOS_SLAVE_ID", p->agent_id);
     environment_set(&env, "MESOS_SLAVE_PID",
                     arena_printf(arena, "slave(1)@%s", endpoint));
+    set_role(executor, info, &env);
     set_times(p, executor, &env);
     *vec_add(&env.entry) = NULL;
     const char *const *out = arena_memdup(
@@ -276,7 +301,7 @@ void agent_start(const struct agent_program *p,
         .is_tidy = strcmp(command->value, p->executor) == 0,
         .user = arena_strdup(arena, command->user ? command->user
                                                   : executor->framework->user),
-        .envp = environment(p, executor, command->environment, arena)};
+        .envp = environment(p, executor, info, arena)};
     set_command(command, arena, &launch);
     set_uris(command, arena, &launch);
     agent_limits(executor, &launch.cpu_milli, &launch.mem_bytes);
