@@ -148,9 +148,7 @@ static void put_executor(const struct agent_program *p, struct json_writer *w,
     json_begin_object(w);
     json_put_string(w, "id", executor->id);
     json_put_string(w, "name", info->name ? info->name : "");
-    json_put_string(
-        w, "source",
-        executor->is_command && executor->tasks.count > 0 ? executor->id : "");
+    json_put_string(w, "source", info->source ? info->source : "");
     json_put_string(w, "container", executor->container_id);
     json_put_string(w, "directory", agent_sandbox(p, executor, &arena));
     put_resources(w, "resources", &total);
@@ -246,6 +244,14 @@ static void allocated(const struct agent_program *p, struct resources *out)
     }
 }
 
+/* Nothing is reserved. */
+static void put_nothing(struct json_writer *w, const char *key)
+{
+    json_key(w, key);
+    json_begin_object(w);
+    json_end_object(w);
+}
+
 static void put_full(struct json_writer *w, const struct resources *r)
 {
     struct arena arena;
@@ -279,13 +285,17 @@ static void put_self(const struct agent_program *p, struct json_writer *w)
         json_text(w, AGENT_CAPABILITY_NAME[i]);
     json_end_array(w);
     put_resources(w, "resources", &p->resources);
+    put_nothing(w, "reserved_resources");
     put_resources(w, "unreserved_resources", &p->resources);
+    put_nothing(w, "reserved_resources_full");
     put_full(w, &p->resources);
+    put_nothing(w, "reserved_resources_allocated");
     allocated(p, &used);
     put_resources(w, "unreserved_resources_allocated", &used);
     resources_release(&used);
     put_attributes(p, w);
-    json_put_string(w, "master_hostname", p->master);
+    json_key(w, "master_hostname");
+    json_text_n(w, bytes_of(p->master, strcspn(p->master, ":")));
 }
 
 void agent_state_print(const struct agent_program *p, struct buf *out)
@@ -355,7 +365,7 @@ static void put_container(const struct agent_program *p, struct json_writer *w,
     json_put_string(w, "executor_id", executor->id);
     json_put_string(w, "executor_name", info->name ? info->name : "");
     json_put_string(w, "framework_id", executor->framework->id);
-    json_put_string(w, "source", executor->is_command ? executor->id : "");
+    json_put_string(w, "source", info->source ? info->source : "");
     put_usage(p, w, executor, now_ms);
     if (with_status) {
         json_key(w, "status");
