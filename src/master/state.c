@@ -426,7 +426,6 @@ static void put_recovered_agents(struct json_writer *w, const struct master *m)
         json_put_string(w, "hostname", a->hostname);
         json_put_int(w, "port", a->port);
         put_attributes(w, &a->attributes);
-        put_resources(w, "resources", &a->total);
         json_end_object(w);
     }
     json_end_array(w);

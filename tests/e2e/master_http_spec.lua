@@ -1,22 +1,16 @@
 -- perigee-master as a program: its API over real sockets, bad input, bad
 -- configuration, kill -9.
-local cjson = require 'cjson'
+local mesos = require 'support.mesos'
+local Pair = require 'support.pair'
 local run = require 'support.run'
 local socket = require 'socket'
-
-local function free_port()
-  local listener = assert(socket.bind('127.0.0.1', 0))
-  local _, port = listener:getsockname()
-  listener:close()
-  return port
-end
 
 --- A master in its own directory.
 local Master = {}
 Master.__index = Master
 
 function Master.start(dir, port)
-  local self = { dir = dir or run.temp(), port = port or free_port() }
+  local self = { dir = dir or run.temp(), port = port or Pair.free_port() }
   setmetatable(self, Master)
   self.url = 'http://127.0.0.1:' .. self.port
   local pipe = io.popen(('%s/perigee-master --port=%d --work_dir=%s/master 2>>%s/log & echo $!')
@@ -40,50 +34,12 @@ function Master:stop()
   run.remove(self.dir)
 end
 
---- A stream on a socket of its own: `next(part)` reads the next record.
-local Stream = {}
-Stream.__index = Stream
-
-function Stream.open(master, body)
-  local s = assert(socket.connect('127.0.0.1', master.port))
-  s:settimeout(10)
-  s:send(('POST /api/v1/scheduler HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n' ..
-    'Content-Length: %d\r\n\r\n%s'):format(#body, body))
-  local status = tonumber(s:receive('*l'):match(' (%d+)'))
-  local self = setmetatable({ socket = s, status = status }, Stream)
-  for line in function() return s:receive('*l') end do
-    if line == '' then break end
-    self.id = line:match('^[Mm]esos%-[Ss]tream%-[Ii]d: (.*)') or self.id
-  end
-  return self
-end
-
---- One chunk, which is one record; nil at the end.
-function Stream:record()
-  local size = tonumber(assert(self.socket:receive('*l')), 16)
-  local chunk = size > 0 and assert(self.socket:receive(size)) or nil
-  self.socket:receive('*l')
-  if not chunk then return nil end
-  local length, text = chunk:match('^(%d+)\n(.*)$')
-  assert(tonumber(length) == #text, 'a chunk holds exactly one record')
-  return cjson.decode(text)
-end
-
-function Stream:next(kind)
-  local event
-  repeat event = self:record() until not event or event.type ~= 'HEARTBEAT'
-  assert(event, 'the stream ended')
-  assert.equal(kind, event.type)
-  return event
-end
-
 local function subscribe(master, info)
-  local all = { user = 'root', name = 'e2e', failover_timeout = 60 }
+  local all = { name = 'e2e', failover_timeout = 60 }
   for name, value in pairs(info or {}) do all[name] = value end
-  local call = { type = 'SUBSCRIBE', subscribe = { framework_info = all }, framework_id = all.id }
-  local stream = Stream.open(master, cjson.encode(call))
+  local stream = mesos.subscribe(master.port, all)
   assert.equal(200, stream.status)
-  stream.framework = stream:next('SUBSCRIBED').subscribed.framework_id
+  stream.framework = stream:event().subscribed.framework_id
   return stream
 end
 
@@ -99,9 +55,7 @@ describe('perigee-master', function()
       { type = 'TEARDOWN', framework_id = stream.framework }, { ['mesos-stream-id'] = stream.id })
     assert.equal(202, answer.status)
     assert.equal('', answer.body)
-    local record
-    repeat record = stream:record() until not record or record.type ~= 'HEARTBEAT'
-    assert.is_nil(record)
+    assert.is_nil(stream:event())
   end)
 
   it('knows a framework again after kill -9', function()
@@ -117,7 +71,7 @@ describe('perigee-master', function()
 
   it('gives up a framework whose connection broke and has no failover timeout', function()
     local stream = subscribe(m, { failover_timeout = 0 })
-    stream.socket:close()
+    stream:close()
     run.eventually(5, 'framework completed', function()
       local answer = run.post(m.url .. '/api/v1', { type = 'GET_FRAMEWORKS' }).json.get_frameworks
       return #answer.completed_frameworks == 1
@@ -223,7 +177,7 @@ describe('perigee-master refuses to start', function()
 
   it('when its store is damaged', function()
     local m = Master.start()
-    for _ = 1, 3 do subscribe(m).socket:close() end
+    for _ = 1, 3 do subscribe(m):close() end
     m:kill('KILL')
     local pipe = io.popen('ls -d ' .. m.dir .. '/master/log/*')
     local path = pipe:read('l')

@@ -173,7 +173,8 @@ describe('as recorded from Mesos,', function()
       same(want, f:await('UPDATE').update.status)
     end
     local function kill(id, where)
-      f:call('KILL', { kill = { task_id = { value = id }, agent_id = where and { value = where } } })
+      f:call('KILL', { kill = { task_id = { value = id },
+        agent_id = where and { value = where } } })
     end
     local function about(id, where)
       return { task_id = { value = id }, agent_id = where and { value = where } }

@@ -16,7 +16,8 @@ M.terminal = {
 function M.open(port, info)
   local all = { user = 'nobody', name = 'test', checkpoint = true, failover_timeout = 60 }
   for name, value in pairs(info or {}) do all[name] = value end
-  local body = cjson.encode { type = 'SUBSCRIBE', subscribe = { framework_info = all } }
+  local body = cjson.encode { type = 'SUBSCRIBE', framework_id = all.id,
+    subscribe = { framework_info = all } }
   local s = assert(socket.connect('127.0.0.1', port))
   s:send(('POST /api/v1/scheduler HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n' ..
     'Content-Length: %d\r\n\r\n%s'):format(#body, body))

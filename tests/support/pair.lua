@@ -109,6 +109,7 @@ function Pair:processes()
 end
 
 function Pair:stop()
+  os.execute('kill -CONT ' .. self.agent_pid .. ' 2>/dev/null')
   if self.fw then self.fw:close() end
   run.eventually(20, 'no process left', function() return self:processes() == '' end)
   for _, pid in ipairs { self.agent_pid, self.master_pid } do
