@@ -155,7 +155,7 @@ describe('as recorded from Mesos,', function()
       local subscribed = stream:event()
       same({ type = 'SUBSCRIBED', subscribed = { executor_info = shown,
         container_id = { value = sandbox:match('[^/]*$') },
-        framework_info = { user = 'root', name = 'test', id = f.id, roles = { 'dev' },
+        framework_info = { user = 'nobody', name = 'test', id = f.id, roles = { 'dev' },
           failover_timeout = 60, checkpoint = checkpoint, principal = 'alice',
           capabilities = CAPABILITIES },
         agent_info = { hostname = 'localhost', port = p.agent_port, id = { value = agent },
@@ -255,7 +255,7 @@ describe('as recorded from Mesos,', function()
         entries[one.path:match('[^/]*$')] = one
       end
       for name, size in pairs { stdout = 4, stderr = 9 } do
-        same({ gid = 'root', uid = 'root', mode = '-rw-r--r--', mtime = any, nlink = 1,
+        same({ gid = any, uid = Pair.is_root and 'nobody' or any, mode = '-rw-r--r--', mtime = any, nlink = 1,
           path = path .. '/' .. name, size = size }, entries[name])
       end
     end

@@ -9,7 +9,7 @@ local any, same = mesos.any, mesos.same
 local AGENT = { 'MULTI_ROLE', 'HIERARCHICAL_ROLE', 'RESERVATION_REFINEMENT' }
 local LABELS = { labels = { { key = 'a', value = 'b' } } }
 local DISCOVERY = { visibility = 'FRAMEWORK', name = 'run1' }
-local INFO = { user = 'root', name = 'n/a "q" é€\1\ttab', roles = { 'dev' },
+local INFO = { user = 'nobody', name = 'n/a "q" é€\1\ttab', roles = { 'dev' },
   principal = 'alice', failover_timeout = 100.5, checkpoint = true, hostname = 'fw.example',
   webui_url = 'http://x/y', capabilities = { { type = 'MULTI_ROLE' },
     { type = 'RESERVATION_REFINEMENT' }, { type = 'PARTITION_AWARE' } },
@@ -190,7 +190,7 @@ describe('as recorded from Mesos,', function()
         offered_resources = sum(3.9, 4064, 1000, '[31000-31009]'), reserved_resources = {},
         unreserved_resources = sum(4, 4096, 1000, '[31000-31009]'), active = true,
         deactivated = false, version = '1.12.0', capabilities = AGENT } },
-      frameworks = { { id = f.id.value, name = INFO.name, user = 'root', principal = 'alice',
+      frameworks = { { id = f.id.value, name = INFO.name, user = 'nobody', principal = 'alice',
         hostname = 'fw.example', webui_url = 'http://x/y', active = true, connected = true,
         recovered = false, failover_timeout = 100.5, checkpoint = true, registered_time = any,
         unregistered_time = 0, roles = { 'dev' }, labels = info, offer_constraints = {},
