@@ -215,10 +215,11 @@ deps: ## install what building and running needs (root or sudo)
 deps-test: ## install what the tests need besides
 	@tests/tools/install.sh $(DEPS_TEST)
 install: all ## copy to PREFIX (default /usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	install -d $(DESTDIR)$(PREFIX)/bin \
 	    $(DESTDIR)$(PREFIX)/share/perigee
 	install $(BIN) $(DESTDIR)$(PREFIX)/bin
-	$(if $(MAN),install -m644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1)
+	for page in $(MAN); do install -D -m644 $$page \
+	    $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 	cp -r configs/examples $(DESTDIR)$(PREFIX)/share/perigee/
 	install -Dm644 src/cli/completion/clusterctl.bash \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/clusterctl

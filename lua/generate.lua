@@ -8,6 +8,7 @@ package.path = 'lua/?.lua;' .. package.path
 
 local globals = require 'gen.globals'
 local help = require 'gen.help'
+local man = require 'gen.man'
 local manual = require 'gen.manual'
 local meta = require 'gen.meta'
 local model = require('gen.model').load 'lua/stdlib'
@@ -29,6 +30,7 @@ end
 local files = {
   { 'docs/job-language.md',
     manual.text(model, assert(read 'lua/gen/job-language.md')) },
+  { 'docs/man/perigee-job.5.scd', man.text(model) },
   { 'lua/stdlib/luacheck.lua', globals.luacheck(model) },
   { 'lua/stdlib/meta/names.lua', meta.names(model) },
   { 'lua/stdlib/meta/objects.lua', meta.objects(model) },

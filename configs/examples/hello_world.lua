@@ -1,4 +1,4 @@
--- configs/examples/hello_world.lua
+-- The first job: a script that travels with the job, and two processes in order.
 local install = Process { name = "fetch_package", cmdline = "echo '{{mesos.instance}}' && chmod +x hello_world.sh" }
 local hello   = Process { name = "hello_world",   cmdline = "./hello_world.sh" }
 

@@ -102,6 +102,38 @@ function parts.tools(out, model)
   add_calls(out, model.tools)
 end
 
+-- What the comment at the head of a file says first.
+local function first_sentence(path)
+  local lines = {}
+  for line in io.lines(path) do
+    local text = line:match('^%-%- (.*)$')
+    if not text then break end
+    lines[#lines + 1] = text
+  end
+  local said = table.concat(lines, ' ')
+  return said:match('^(.-%.)%s') or said
+end
+
+-- The daemons' configurations, and what a job runs, are no job files.
+local NO_JOBS = {
+  ['agent.lua'] = true, ['aurora.lua'] = true, ['master.lua'] = true,
+  ['outputenv/server.lua'] = true,
+}
+
+function parts.examples(out)
+  out '| file | what it shows |\n| --- | --- |'
+  local pipe = assert(io.popen(
+    "cd configs/examples && find . -name '*.lua' | LC_ALL=C sort"))
+  for path in pipe:lines() do
+    path = path:sub(3)
+    if not NO_JOBS[path] and not path:find('_test%.lua$') then
+      out(('| [%s](../configs/examples/%s) | %s |'):format(path, path,
+        cell(first_sentence('configs/examples/' .. path))))
+    end
+  end
+  pipe:close()
+end
+
 function parts.units(out, model)
   out '| name | meaning |\n| --- | --- |'
   for _, unit in ipairs(model.units) do

@@ -9,7 +9,7 @@ for program in perigee-master perigee-agent perigee-aurora thermos clusterctl; d
   (cd / && "$prefix/bin/$program" --version | grep -q perigee)
 done
 man -l "$prefix/share/man/man1/clusterctl.1" >/dev/null
-mandoc -Tlint -W error "$prefix"/share/man/man1/*.1
+mandoc -Tlint -W error "$prefix"/share/man/man1/*.1 "$prefix"/share/man/man5/*.5
 # What editors and luacheck need of the job language is there, and fits.
 test -s "$prefix/share/perigee/lua/meta/objects.lua"
 cat >"$prefix/luacheckrc" <<END

@@ -1,4 +1,4 @@
--- A web service made by a template; lua/stdlib/templates/web_service.lua says how.
+-- A web service made by a template: announced, checked, updated in batches.
 --
 --   clusterctl check web_service.lua
 
