@@ -109,6 +109,7 @@ JobView *view_job(const struct job *job, struct arena *arena)
     }
     out->created_ms = (uint64_t)job->created_ms;
     out->config_id = job->config->id;
+    out->has_killed = out->killed = job->is_killed;
     out->has_restarting = job->restart.batch_size > 0;
     out->restarting = job->restart.left.count + job->restart.under_way.count;
     return out;

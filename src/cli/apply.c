@@ -129,6 +129,7 @@ static int apply_step(struct apply *a, const struct plan_step *step)
 {
     static const char *const past[] = {"",       "created", "updating",
                                        "scaled", "removed", ""};
+    static const struct instance_set all = {0};
     Perigee__Aurora__Answer *answer = NULL;
     char text[JOB_KEY_TEXT_MAX];
     int rc;
@@ -136,6 +137,9 @@ static int apply_step(struct apply *a, const struct plan_step *step)
     if (step->kind == PLAN_KEEP)
         return 0;
     job_key_text(&step->key, text);
+    if (step->is_ending && (rc = watch_job(a->cli, &step->key, &all, WATCH_GONE,
+                                           0, a->timeout_ms)) != 0)
+        return rc;
     cli_progress(a->cli, "%s %s", plan_verb(step->kind), text);
     if ((rc = perform(a, step, &answer)) != 0 ||
         (rc = wait_for(a, step, answer ? answer->sequence : 0)) != 0)

@@ -9,7 +9,7 @@
 /* --- what runs --- */
 
 struct running {
-    VEC(const Perigee__Job *) jobs; /* the arena's */
+    VEC(const Perigee__Aurora__JobView *) jobs; /* the arena's */
 };
 
 /* Every job of a role, page by page. */
@@ -31,7 +31,7 @@ static int list_role(struct cli *cli, const char *cluster, const char *role,
             return rc;
         for (size_t i = 0; i < answer->n_jobs; i++)
             if (answer->jobs[i]->job != NULL)
-                *vec_add(&out->jobs) = answer->jobs[i]->job;
+                *vec_add(&out->jobs) = answer->jobs[i];
         list.cursor = answer->cursor;
     } while (answer->cursor != NULL && answer->cursor[0] != '\0');
     return 0;
@@ -59,11 +59,11 @@ static int list_running(struct cli *cli, const Perigee__Evaluation *evaluation,
     return rc;
 }
 
-static const Perigee__Job *find_running(const struct running *running,
-                                        const struct job_key *key)
+static const Perigee__Aurora__JobView *find_running(
+    const struct running *running, const struct job_key *key)
 {
     for (uint32_t i = 0; i < running->jobs.count; i++)
-        if (jobfile_is(running->jobs.item[i], key))
+        if (jobfile_is(running->jobs.item[i]->job, key))
             return running->jobs.item[i];
     return NULL;
 }
@@ -80,11 +80,21 @@ static struct plan_step *add_step(struct plan *plan, enum plan_kind kind,
     return step;
 }
 
-static enum plan_kind kind_of(const Perigee__Job *runs, const Perigee__Job *job,
+static enum plan_kind kind_of(const Perigee__Aurora__JobView *view,
+                              const Perigee__Job *job,
                               const struct change_list *changes)
 {
+    const Perigee__Job *runs = view->job;
+    bool is_equal = changes->count == 0 && runs->instances == job->instances;
+
+    if (view->killed)
+        return PLAN_CREATE;
+    if (is_equal)
+        return PLAN_KEEP;
+    if (view->active + view->pending == 0)
+        return PLAN_CREATE;
     if (changes->count == 0)
-        return runs->instances == job->instances ? PLAN_KEEP : PLAN_SCALE;
+        return PLAN_SCALE;
     return runs->service && job->service ? PLAN_UPDATE : PLAN_STUCK;
 }
 
@@ -92,18 +102,23 @@ static void plan_job(struct cli *cli, struct plan *plan,
                      const struct running *running, const Perigee__Job *job)
 {
     struct job_key key = jobfile_key(job);
-    const Perigee__Job *runs = find_running(running, &key);
+    const Perigee__Aurora__JobView *view = find_running(running, &key);
     struct change_list changes = {0};
     char text[JOB_KEY_TEXT_MAX];
 
-    if (runs == NULL) {
+    if (view == NULL) {
         add_step(plan, PLAN_CREATE, &key)->job = job;
         return;
     }
-    change_find(cli, runs, job, &changes);
-    struct plan_step *step = add_step(plan, kind_of(runs, job, &changes), &key);
+    change_find(cli, view->job, job, &changes);
+    struct plan_step *step = add_step(plan, kind_of(view, job, &changes), &key);
     step->job = job;
-    step->runs = runs;
+    step->is_ending = view->killed;
+    if (step->kind == PLAN_CREATE) {
+        vec_free(&changes);
+        return;
+    }
+    step->runs = view->job;
     step->changes = changes;
     if (step->kind == PLAN_STUCK)
         step->why = arena_printf(
@@ -164,11 +179,12 @@ static int plan_removals(struct cli *cli, const char *file,
                          const struct running *running, struct plan *plan)
 {
     for (uint32_t i = 0; i < running->jobs.count; i++) {
-        const Perigee__Job *runs = running->jobs.item[i];
+        const Perigee__Job *runs = running->jobs.item[i]->job;
         struct job_key key = jobfile_key(runs);
         bool is_ours;
 
-        if (!is_in_scope(evaluation, runs) || is_in_file(evaluation, &key))
+        if (running->jobs.item[i]->killed || !is_in_scope(evaluation, runs) ||
+            is_in_file(evaluation, &key))
             continue;
         int rc = came_from(cli, runs, file, &is_ours);
         if (rc != 0)

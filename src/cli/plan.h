@@ -1,6 +1,6 @@
 /* What applying a job file would do: one step per job, decided here, carried
  * out by apply. Only services are updated; a batch job keeps what it was
- * created with.
+ * created with, and is created anew when it has ended and differs.
  *
  * Removal is careful: a job goes only when it stands in a role and environment
  * that the file has jobs in, and was created from a file of the same name. */
@@ -22,7 +22,8 @@ struct plan_step {
     enum plan_kind kind;
     struct job_key key;
     const Perigee__Job *job;  /* wanted; NULL for PLAN_REMOVE */
-    const Perigee__Job *runs; /* NULL for PLAN_CREATE */
+    const Perigee__Job *runs; /* NULL: nothing of it lives */
+    bool is_ending;           /* PLAN_CREATE: one of this key is being killed */
     struct change_list changes;
     const char *why;
 };

@@ -320,6 +320,29 @@ describe('beside a cluster, clusterctl', function()
     c:must { 'killall', KEY .. 'batch', '--timeout', 20 }
   end)
 
+  it('runs a batch job again when it has ended and differs', function()
+    local key = KEY .. 'short'
+    local job = file_of(service('short')):gsub('Service', 'Job'):gsub('exec sleep 1000', 'true')
+    local file = c:file('short.lua', job)
+    c:must { 'apply', file, '--wait-until', 'FINISHED', '--timeout', 20 }
+    assert.matches('nothing to do', c:must { 'apply', file })
+    c:file('short.lua', (job:gsub('"true"', '"echo again"')))
+    assert.matches('create  ' .. key, c:cli({ 'plan', file }).out, 1, true)
+    c:must { 'apply', file, '--wait-until', 'FINISHED', '--timeout', 20 }
+    assert.equal('again\n', c:must { 'logs', key .. '/0' })
+  end)
+
+  it('creates anew what is on its way out', function()
+    local key = KEY .. 'phoenix'
+    local file = c:file('phoenix.lua', file_of(service('phoenix')))
+    c:must { 'apply', file, '--wait-until', 'RUNNING', '--timeout', 20 }
+    local before = c:tasks(key)[0].task_id
+    c:must { 'killall', key, '--no-wait' }
+    c:must { 'apply', file, '--wait-until', 'RUNNING', '--timeout', 20 }
+    assert.not_equal(before, c:tasks(key)[0].task_id)
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
   it('shows the source of what runs', function()
     local file = c:file('source.lua', '-- a comment\nlocal s = import "lib/part.lua"\n'
       .. file_of(service('source', 'contact = s.who')))
