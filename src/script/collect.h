@@ -5,7 +5,7 @@
 #include "script/evaluation.h"
 #include "script/value.h"
 
-enum { GROUP_DEPTH_MAX = 16, GROUP_SIZE_MAX = 10000 };
+enum { GROUP_DEPTH_MAX = 16 };
 
 struct collector {
     lua_State *L;

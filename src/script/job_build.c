@@ -367,22 +367,28 @@ static void fill(lua_State *L, int index, const struct schema_object *object,
     }
 }
 
+static bool waits_for_batches(lua_State *L, int index,
+                              const struct schema_object *object)
+{
+    if (index == 0)
+        return false;
+    lua_getiuservalue(L, index,
+                      value_slot(object, "wait_for_batch_completion"));
+    bool waits = lua_isboolean(L, -1) && lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return waits;
+}
+
 /* Without a strategy object it is a queue, or batches. */
 static void set_strategy(lua_State *L, int index,
                          const struct schema_object *object,
-                         Perigee__UpdateConfig *update)
+                         ProtobufCMessage *message, struct arena *arena)
 {
-    if (update->has_strategy)
-        return;
-    update->has_strategy = true;
-    update->strategy = PERIGEE__UPDATE_CONFIG__STRATEGY__QUEUE;
-    if (index == 0)
-        return;
-    lua_getiuservalue(L, index,
-                      value_slot(object, "wait_for_batch_completion"));
-    if (lua_isboolean(L, -1) && lua_toboolean(L, -1))
-        update->strategy = PERIGEE__UPDATE_CONFIG__STRATEGY__BATCH;
-    lua_pop(L, 1);
+    const char *strategy = waits_for_batches(L, index, object)
+                               ? "BatchUpdateStrategy"
+                               : "QueueUpdateStrategy";
+    if (!((const Perigee__UpdateConfig *)message)->has_strategy)
+        build_defaults(schema_object(strategy), message, arena);
 }
 
 ProtobufCMessage *build_message(lua_State *L, int index,
@@ -396,7 +402,7 @@ ProtobufCMessage *build_message(lua_State *L, int index,
     if (index != 0)
         fill(L, lua_absindex(L, index), object, message, arena);
     if (object->check == CHECK_UPDATE)
-        set_strategy(L, index, object, (Perigee__UpdateConfig *)message);
+        set_strategy(L, index, object, message, arena);
     build_defaults(object, message, arena);
     return message;
 }

@@ -42,7 +42,8 @@ describe('an update', function()
     end
     assert.same({ 'QUEUE', 3 }, strategy 'batch_size = 3')
     assert.same({ 'QUEUE', 3 }, strategy 'strategy = QueueUpdateStrategy { batch_size = 3 }')
-    assert.same({ 'BATCH', 3 }, strategy 'batch_size = 3, wait_for_batch_completion = true')
+    assert.same({ 'BATCH', 3, nil, false },
+      strategy 'batch_size = 3, wait_for_batch_completion = true')
     assert.same({ 'BATCH', 3, nil, true }, strategy [[update_strategy =
       BatchUpdateStrategy { batch_size = 3, autopause_after_batch = true }]])
     assert.same({ 'VARIABLE_BATCH', 1, { 1, 2, 4 }, false }, strategy
@@ -317,7 +318,8 @@ describe('tasks', function()
       return Process { name = name, cmdline = "true" } (more or {})
     end
     local a = Task { name = "A", processes = { P "a", P "b" }, finalization_wait = 10,
-      resources = Resources { cpu = 0.1, ram = 30*MB, disk = 20*MB }, constraints = order("a", "b") }
+      constraints = order("a", "b"),
+      resources = Resources { cpu = 0.1, ram = 30*MB, disk = 20*MB } }
     local b = Task { name = "B", processes = { P "b", P "c" }, max_failures = 7,
       resources = Resources { cpu = 0.2, ram = 10*MB, disk = 40*MB, gpu = 1 } } ]]
 

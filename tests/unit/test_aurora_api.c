@@ -99,6 +99,10 @@ static const struct refusal {
     {CREATE("\"constraints\":[{\"attribute\":\"dedicated\",\"kind\":"
             "\"ONE_OF\",\"values\":[\"mail/x\"]}]"),
      400, "INVALID", "dedicated"},
+    {CREATE("\"cron\":{\"schedule\":\"* * * * *\"}"), 400, "INVALID",
+     "cron: the scheduler starts no job by the clock yet"},
+    {CREATE("\"container\":{\"docker\":{\"image\":\"nginx\"}}"), 400, "INVALID",
+     "container.docker: no agent runs Docker containers yet"},
     {"{\"type\":\"CREATE_JOB\",\"create_job\":{\"bundle\":\"////\"," KEY "}}",
      400, "INVALID", "bundle"},
     {"{\"type\":\"GET_BUNDLE\",\"get_bundle\":{\"sha256\":\"00\"}}", 404,

@@ -53,7 +53,7 @@
 ---@class Task.Changes
 ---@field name? string # that of the first process, unless given (text; a name without '/' that does not begin with '.')
 ---@field processes? Process[] # what runs; all at once unless ordered (list of Process; at most 256 of them; required)
----@field constraints? Constraint|Constraint[] # order("a", "b"), or a list of them (list of Constraint; at most 1024 of them; or one alone)
+---@field constraints? Constraint|Constraint[] # order("a", "b"), or a list of them (list of Constraint; at most 10000 of them; or one alone)
 ---@field resources? Resources # what one instance may use (Resources; required)
 ---@field max_failures? integer # failed processes that make the task fail; 0: it never does (integer; 0 to 1000; default 1)
 ---@field max_concurrency? integer # processes that run at once; 0: no limit (integer; 0 to 1000; default 0)

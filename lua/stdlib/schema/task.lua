@@ -5,7 +5,7 @@ return {
     help = 'that of the first process, unless given' },
   { 'processes', 'list', of = 'Process', required = true, min = 1, max = 256,
     help = 'what runs; all at once unless ordered' },
-  { 'constraints', 'list', of = 'Constraint', one = true, max = 1024,
+  { 'constraints', 'list', of = 'Constraint', one = true, max = 10000,
     help = 'order("a", "b"), or a list of them' },
   { 'resources', 'object', of = 'Resources', required = true,
     help = 'what one instance may use' },
