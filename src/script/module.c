@@ -1,5 +1,6 @@
 /* require "dir.name" and import "path/file.lua". Each file runs once and in an
  * environment of its own; nothing outside the root can be reached. */
+#include "base/text.h"
 #include "script/language.h"
 #include "script/library.h"
 #include "script/stdlib.h"
@@ -232,6 +233,33 @@ static struct bundle_file *find_required(struct evaluation *e, const char *name)
     return file;
 }
 
+/* The nearest module of the stdlib that files are meant to use, or NULL. */
+static const char *nearest_module(const char *name)
+{
+    enum { MODULES_MAX = 255 };
+    static const char SCHEMA_PREFIX[] = "schema.";
+    const char *names[MODULES_MAX + 1];
+    size_t count = 0;
+    for (const struct stdlib_module *module = STDLIB;
+         module->name != NULL && count < MODULES_MAX; module++)
+        if (strncmp(module->name, SCHEMA_PREFIX, sizeof SCHEMA_PREFIX - 1) != 0)
+            names[count++] = module->name;
+    names[count] = NULL;
+    return text_nearest(name, names);
+}
+
+static int refuse_unknown(lua_State *L, const char *name)
+{
+    const char *nearest = nearest_module(name);
+    lua_pushfstring(L, "require: no '%s' beside the job file or in the stdlib",
+                    name);
+    if (nearest != NULL)
+        lua_pushfstring(L, ", did you mean '%s'?", nearest);
+    else
+        lua_pushliteral(L, "");
+    return luaL_error(L, "%s%s", lua_tostring(L, -2), lua_tostring(L, -1));
+}
+
 static int l_require(lua_State *L)
 {
     struct evaluation *e = evaluation_of(L);
@@ -241,10 +269,7 @@ static int l_require(lua_State *L)
     if (file != NULL)
         load_file(L, file);
     else if (!module_push_stdlib(L, name))
-        return luaL_error(L,
-                          "require: no '%s' beside the job file or in the "
-                          "stdlib",
-                          name);
+        return refuse_unknown(L, name);
     return 1;
 }
 

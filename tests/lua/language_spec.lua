@@ -311,6 +311,26 @@ describe('other files', function()
     assert.equal('1024', contact('local x = tostring(require("units").KB)', {}))
   end)
 
+  it('are told with the nearest name of the stdlib', function()
+    local list = evaluate.problems('require "templates.web_servce"')
+    assert.equal("require: no 'templates.web_servce' beside the job file or in the stdlib, "
+      .. "did you mean 'templates.web_service'?", list[1].message)
+    list = evaluate.problems('require "nothing.like.this"')
+    assert.equal("require: no 'nothing.like.this' beside the job file or in the stdlib",
+      list[1].message)
+  end)
+
+  it('of the stdlib cannot need themselves either', function()
+    evaluate.with_files({ ['f.lua'] = 'require "one"', ['std/one.lua'] = 'require "sub.two"',
+      ['std/sub/two.lua'] = 'return require "one"' }, function(folder)
+      local pipe = assert(io.popen(("PERIGEE_STDLIB=%s/std '%s/evaluate' %s/f.lua 2>&1"):format(
+        folder, os.getenv('PERIGEE_BIN') or 'build/bin', folder)))
+      assert.matches("f.lua:1: 'stdlib:one' needs itself: stdlib:one -> stdlib:sub.two -> "
+        .. 'stdlib:one', pipe:read('a'), 1, true)
+      pipe:close()
+    end)
+  end)
+
   it('cannot need themselves', function()
     local _, output = evaluate.problems('import "a.lua"', nil,
       { ['a.lua'] = 'import "b.lua"', ['b.lua'] = 'import "a.lua"' })
