@@ -87,6 +87,14 @@ describe('completion', function()
     assert.equal('', run.run({ bin, 'complete', '--', '9', 'x' }, { env = c.env }).out)
   end)
 
+  it('offers the parameters of the file', function()
+    local file = c:file('params.lua', [[
+local mode = param("mode", { type = "string", choices = { "fast", "slow" }, help = "how" })
+return {}]])
+    assert.same({ 'mode=' }, lines(bash('check', file, '-p', '').out))
+    assert.same({ 'mode=', 'mode=fast', 'mode=slow' }, lines(bash('check', file, '-p', 'mode=').out))
+  end)
+
   it('speaks zsh', function()
     if os.execute('command -v zsh >/dev/null') ~= true then
       pending('zsh is not installed: make deps-test')

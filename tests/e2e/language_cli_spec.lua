@@ -139,6 +139,27 @@ describe('without a cluster, clusterctl', function()
     assert.equal('fast', answer.processes[1].env.MODE)
   end)
 
+  it('lists parameters, also those that must be given', function()
+    local file = write('params.lua', [[
+local n = param("replicas", { type = "integer", default = 3, min = 1, max = 9, help = "how many" })
+local zone = param("zone", { type = "string", choices = { "a", "b" } })
+return { ]] .. service('p', 'instances = n') .. '}')
+    local result = cli { 'params', file }
+    assert.equal(0, result.status, result.err)
+    assert.matches('replicas +integer +3 +1 to 9 +how many', result.out)
+    assert.matches('zone +string +%(must be given%) +a or b', result.out)
+    local list = cjson.decode(cli({ 'params', file, '--json' }).out)
+    assert.equal('replicas', list[1].name)
+    assert.equal('3', list[1].default)
+    assert.is_true(list[2].required)
+    assert.same({ 'a', 'b' }, list[2].choices)
+    for _, option in ipairs { '--bind', '-p' } do
+      local job = cli { 'inspect', KEY .. 'p', file, option, 'zone=a', '-p', 'replicas=7', '--json' }
+      assert.equal(7, cjson.decode(job.out).instances)
+    end
+    assert.equal(3, cli({ 'check', file, '-p', 'zone=c' }).status)
+  end)
+
   it('shows the calls of a Lua error only when asked', function()
     local file = write('broken.lua', [[
 local function inner() return nil + 1 end
@@ -281,6 +302,21 @@ describe('beside a cluster, clusterctl', function()
       assert.is_true(before[i] == nil or before[i].task_id ~= after[i].task_id)
     end
     assert.equal(4, #c:pids('sleep 2000'))
+    assert.same({}, c:pids('sleep 1000'))
+    assert.equal(0, c:cli({ 'diff', key, file }).status)
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  it('rolls on when client and scheduler are gone', function()
+    local key = KEY .. 'steady'
+    local file = c:file('steady.lua', file_of(service('steady', 'instances = 4')))
+    c:must { 'apply', file, '--wait-until', 'RUNNING', '--timeout', 20 }
+    c:file('steady.lua', (file_of(service('steady', 'instances = 4')):gsub('1000', '3000')))
+    c:must { 'apply', file }
+    for _, pid in ipairs(c:pids('perigee%-aurora')) do cluster.kill(pid) end
+    c:up()
+    c:must { 'wait', key, '--timeout', 30 }
+    run.eventually(30, 'four of the new version', function() return #c:pids('sleep 3000') == 4 end)
     assert.same({}, c:pids('sleep 1000'))
     assert.equal(0, c:cli({ 'diff', key, file }).status)
     c:must { 'killall', key, '--timeout', 20 }
