@@ -182,7 +182,7 @@ unit: unit-bins ## C unit tests
 	tests/run.sh unit
 lua: all $(TOOLS) ## busted specs of the Lua side
 	tests/run.sh lua
-e2e: all ## end-to-end tests of the real programs
+e2e: all $(TOOLS) ## end-to-end tests of the real programs
 	tests/run.sh e2e
 sim: $(SIM) ## simulate SEEDS=n clusters; SEED=n replays one
 	$B/bin/perigee-sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))

@@ -16,12 +16,14 @@ perigee-job - job files of Perigee
 
 # DESCRIPTION
 
-A job file is Lua 5.4. It describes jobs; it does nothing. What it returns is the list of its jobs.
-*clusterctl check* _FILE_ evaluates it and tells every mistake at once, with its line;
-*clusterctl help object* _NAME_ shows what stands below, one object at a time.
+A job file is Lua 5.4. It describes jobs; it does nothing. What it returns is
+the list of its jobs. *clusterctl check* _FILE_ evaluates it and tells every
+mistake at once, with its line; *clusterctl help object* _NAME_ shows what
+stands below, one object at a time.
 
-What only the machine knows is written {{...}} in a command line and filled in there: mesos.instance,
-mesos.hostname, mesos.role, mesos.cluster, mesos.environment, mesos.name, thermos.task\_id, thermos.user,
+What only the machine knows is written {{...}} in a command line and filled in
+there: mesos.instance, mesos.hostname, mesos.role, mesos.cluster,
+mesos.environment, mesos.name, thermos.task\_id, thermos.user,
 thermos.ports[NAME], env[NAME]. Naming a port makes the scheduler allocate it.
 
 # EXAMPLE

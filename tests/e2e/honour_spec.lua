@@ -1,0 +1,67 @@
+-- What no part of the cluster can do is said before and refused then: for every
+-- job of the examples, `check` warns exactly when `create` refuses, and both
+-- name the same field.
+local cjson = require 'cjson'
+local cluster = require 'support.cluster'
+local evaluate = require 'lua.evaluate'
+local run = require 'support.run'
+
+-- Job files of configs/examples.
+local function examples()
+  local list = {}
+  local pipe = assert(io.popen(('cd %s/configs/examples && ls *.lua book/*.lua templates/*.lua')
+    :format(run.root)))
+  for path in pipe:lines() do
+    local is_daemon = path == 'agent.lua' or path == 'aurora.lua' or path == 'master.lua'
+    if not is_daemon and not path:find('_test%.lua$') then
+      list[#list + 1] = run.root .. '/configs/examples/' .. path
+    end
+  end
+  pipe:close()
+  return list
+end
+
+local function keys_of(file)
+  local output, status = evaluate.file(file)
+  assert.equal(0, status, output)
+  local keys = {}
+  for i, job in ipairs(cjson.decode(output).job) do
+    keys[i] = ('%s/%s/%s/%s'):format(job.cluster, job.role, job.environment, job.name)
+  end
+  return keys
+end
+
+describe('what a cluster cannot do', function()
+  local c
+  setup(function() c = cluster.start { agents = 1 } end)
+  teardown(function() c:stop() end)
+
+  for _, file in ipairs(examples()) do
+    local name = file:match('configs/examples/(.*)$')
+    it('is refused of ' .. name .. ' as check says', function()
+      local told = cjson.decode(c:must { 'check', '--json', file }).files[1]
+      local warned, all = {}, {}
+      for _, warning in ipairs(told.warnings) do
+        if warning.job then
+          warned[warning.job] = warned[warning.job] or warning.field
+        else
+          all[#all + 1] = warning.field
+        end
+      end
+      local keys = keys_of(file)
+      assert.equal(told.jobs, #keys)
+      for _, key in ipairs(keys) do
+        local result = c:cli { 'create', key, file }
+        local field = warned[key] or all[1]
+        if field then
+          assert.not_equal(0, result.status, key .. ': ' .. field .. ' is not refused')
+          -- A group is refused before its jobs are looked at.
+          assert.matches(#all > 0 and 'group' or field, result.err, 1, true)
+        else
+          assert.equal(0, result.status, result.err)
+          c:must { 'killall', key, '--no-wait' }
+        end
+      end
+    end)
+  end
+end)
