@@ -41,6 +41,7 @@ struct fake_agent {
     int listener, port;
     VEC(struct fake_connection) connections;
     int stream; /* of the subscription, one of the connections; -1 */
+    int also;   /* a turn ends, too, when this can be read; -1 */
     pid_t executor;
     bool is_launched, is_over;
     Mesos__V1__TaskState state; /* the newest */
@@ -69,7 +70,7 @@ static inline void fake_agent_open(struct fake_agent *a, const char *thermos,
     socklen_t size = sizeof at;
 
     *a = (struct fake_agent){
-        .thermos = thermos, .sandbox = sandbox, .stream = -1};
+        .thermos = thermos, .sandbox = sandbox, .stream = -1, .also = -1};
     task.name = task_id.value = agent_id.value = (char *)(uintptr_t) "task";
     task.task_id = &task_id;
     task.agent_id = &agent_id;
