@@ -79,12 +79,14 @@ perigee-fetch.main  := executor/fetch/main.c
 perigee-sim.main    := tests/sim/main.c
 evaluate.main       := tests/tools/evaluate.c
 plan-outcomes.main  := tests/tools/plan_outcomes.c
+thermos-deaths.main := tests/tools/thermos_deaths.c
 perigee-master.lib := master
 perigee-agent.lib  := agent
 perigee-aurora.lib := aurora
 thermos.lib        := thermos
 clusterctl.lib     := cli
 plan-outcomes.lib  := thermos
+thermos-deaths.lib := thermos
 perigee-sim.lib    := sim master agent aurora thermos
 BIN  := $(foreach p,perigee-master perigee-agent perigee-aurora thermos \
           clusterctl perigee-fetch,$(if $(wildcard $($p.main)),$B/bin/$p))
@@ -148,7 +150,7 @@ STATIC := -static -Wl,-z,norelro,--no-warnings
 thermos.ldflags := $(if $(filter release debug,$V),$(STATIC))
 perigee-fetch.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl libarchive)
 $(foreach p,perigee-master perigee-agent perigee-aurora thermos clusterctl \
-  perigee-fetch perigee-sim evaluate plan-outcomes,$(eval $(call program,$p)))
+  perigee-fetch perigee-sim evaluate plan-outcomes thermos-deaths,$(eval $(call program,$p)))
 
 $B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)

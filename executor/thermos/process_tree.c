@@ -54,6 +54,13 @@ uint64_t tree_start_ticks(pid_t pid)
     return fields ? stat_number(fields, 22) : 0;
 }
 
+pid_t tree_parent(pid_t pid)
+{
+    char buffer[STAT_MAX];
+    const char *fields = stat_fields(pid, buffer);
+    return fields ? (pid_t)stat_number(fields, 4) : 0;
+}
+
 /* Where the kernel keeps no list of children, all processes are asked. */
 static size_t children_by_scan(pid_t parent, pid_t *out, size_t max)
 {

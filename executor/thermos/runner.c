@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -22,7 +23,7 @@
 
 extern char **environ;
 
-enum { READY_WAIT_MS = 5000, ORPHAN_GRACE_MS = 3000 };
+enum { READY_WAIT_MS = 5000, ORPHAN_GRACE_MS = 3000, POLL_MS_MAX = 60 * 1000 };
 
 const char *runner_hostname(void)
 {
@@ -273,25 +274,24 @@ static void on_time(struct runner *r)
         kill_task(r, ORPHAN_GRACE_MS);
 }
 
-static void add_poll(struct runner *r, int fd)
+static uint32_t add_poll(struct runner *r, int fd)
 {
-    if (fd >= 0)
-        *vec_add(&r->polled) = (struct pollfd){.fd = fd, .events = POLLIN};
+    if (fd < 0)
+        return 0;
+    *vec_add(&r->polled) = (struct pollfd){.fd = fd, .events = POLLIN};
+    return r->polled.count - 1;
 }
 
-static bool is_due(const struct runner *r, int fd)
+static bool is_due(const struct runner *r, uint32_t slot)
 {
-    for (uint32_t i = 0; i < r->polled.count; i++)
-        if (r->polled.item[i].fd == fd)
-            return fd >= 0 && r->polled.item[i].revents != 0;
-    return false;
+    return r->polled.item[slot].revents != 0;
 }
 
 static void on_logs(struct runner *r)
 {
     for (uint32_t i = r->logs.count; i-- > 0;) {
         struct runner_log *log = &r->logs.item[i];
-        if (!is_due(r, log->log.pipe))
+        if (!is_due(r, log->slot))
             continue;
         (void)task_log_pump(&log->log);
         if (log->log.pipe < 0)
@@ -302,33 +302,36 @@ static void on_logs(struct runner *r)
 static void on_pidfds(struct runner *r)
 {
     for (uint32_t i = 0; i < r->config.count; i++)
-        if (is_due(r, r->process[i].pidfd))
+        if (is_due(r, r->process[i].slot))
             runner_process_ended(r, i, -1, true, clock_boot_ms());
+}
+
+static int poll_ms(int64_t until_ms)
+{
+    int64_t left_ms = until_ms - clock_boot_ms();
+    if (until_ms == INT64_MAX)
+        return -1;
+    if (left_ms > POLL_MS_MAX) /* poll's clock stands still in a sleep */
+        return POLL_MS_MAX;
+    return left_ms > 0 ? (int)left_ms : 0;
 }
 
 static void wait_and_see(struct runner *r, int64_t until_ms)
 {
-    int64_t now_ms = clock_boot_ms();
-    int64_t left_ms = until_ms - now_ms;
-
     r->polled.count = 0;
-    add_poll(r, r->signals);
-    add_poll(r, r->control);
+    *vec_add(&r->polled) = (struct pollfd){.fd = -1};
+    uint32_t signals = add_poll(r, r->signals);
+    uint32_t control = add_poll(r, r->control);
     for (uint32_t i = 0; i < r->logs.count; i++)
-        add_poll(r, r->logs.item[i].log.pipe);
+        r->logs.item[i].slot = add_poll(r, r->logs.item[i].log.pipe);
     for (uint32_t i = 0; i < r->config.count; i++)
-        add_poll(r, r->process[i].pidfd);
-    if (left_ms < 0)
-        left_ms = 0;
-    if (poll(r->polled.item, r->polled.count,
-             until_ms == INT64_MAX ? -1
-             : left_ms > 60 * 1000 ? 60 * 1000
-                                   : (int)left_ms) > 0) {
+        r->process[i].slot = add_poll(r, r->process[i].pidfd);
+    if (poll(r->polled.item, r->polled.count, poll_ms(until_ms)) > 0) {
         on_logs(r);
         on_pidfds(r);
-        if (is_due(r, r->signals))
+        if (is_due(r, signals))
             on_signals(r);
-        if (r->control >= 0 && is_due(r, r->control))
+        if (r->control >= 0 && is_due(r, control))
             on_control(r);
     }
     on_time(r);
@@ -393,6 +396,19 @@ static int prepare(struct runner *r, struct err *err)
     return 0;
 }
 
+/* An image may have no devices. To read from, an empty file does as well; what
+ * is written to nowhere goes another way then (task_log.c). */
+static int open_null(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    fd = memfd_create("null", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd >= 0)
+        (void)fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_WRITE);
+    return fd;
+}
+
 static int begin(struct runner *r, struct err *err)
 {
     if (chdir(r->options->sandbox) != 0)
@@ -404,7 +420,7 @@ static int begin(struct runner *r, struct err *err)
     (void)umask(022); /* as it is under an agent, whoever calls */
     /* What we were given, too, is not for processes to inherit. */
     (void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-    r->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    r->null = open_null();
     open_signals(r);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     int rc = read_config(r, err);

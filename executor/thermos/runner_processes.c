@@ -110,7 +110,7 @@ void runner_add_log(struct runner *r, const struct task_log *log,
     if (log->pipe < 0)
         return;
     struct runner_log *added = vec_add(&r->logs);
-    *added = (struct runner_log){*log, process, run};
+    *added = (struct runner_log){.log = *log, .process = process, .run = run};
     added->log.reader = r->options->reader;
     added->log.process = r->config.process[process].name;
     added->log.stream = stream;

@@ -423,18 +423,18 @@ static int watch(pid_t pid)
     return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-static void adopt_one(struct runner *r, uint32_t at, int64_t now_ms)
+static bool is_alive(const struct runner_process *process)
+{
+    return process->start_ticks != 0 &&
+           tree_start_ticks(process->pid) == process->start_ticks;
+}
+
+/* The executor tells how its own children end; of others, left by an executor
+ * before it, we see only that they do. */
+static void adopt_one(struct runner *r, uint32_t at)
 {
     struct runner_process *process = &r->process[at];
-    bool is_same = process->start_ticks != 0 &&
-                   tree_start_ticks(process->pid) == process->start_ticks;
-
-    if (!is_same) {
-        /* Without an executor nobody will ever tell. */
-        process->suspect_ms = r->control >= 0 ? now_ms + DOUBT_MS : now_ms;
-        return;
-    }
-    if (r->control < 0)
+    if (r->control < 0 || tree_parent(process->pid) != r->options->executor_pid)
         process->pidfd = watch(process->pid);
     runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_ADOPTED,
                                          .process = r->config.process[at].name,
@@ -454,9 +454,16 @@ static bool is_told_gone(struct runner *r, uint32_t at, int64_t now_ms)
 
 void runner_adopt(struct runner *r, int64_t now_ms)
 {
-    for (uint32_t i = 0; i < r->config.count; i++)
-        if (r->process[i].pid != 0 && !is_told_gone(r, i, now_ms))
-            adopt_one(r, i, now_ms);
+    for (uint32_t i = 0; i < r->config.count; i++) {
+        struct runner_process *process = &r->process[i];
+        if (process->pid == 0)
+            continue;
+        if (is_alive(process)) /* what was told was of another one's pid */
+            adopt_one(r, i);
+        else if (!is_told_gone(r, i, now_ms))
+            /* Without an executor nobody will ever tell. */
+            process->suspect_ms = r->control >= 0 ? now_ms + DOUBT_MS : now_ms;
+    }
     vec_free(&r->early);
 }
 

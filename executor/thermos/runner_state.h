@@ -20,6 +20,7 @@ struct runner_process {
     uint64_t start_ticks;
     bool is_adopted;    /* not our child: the executor tells its end */
     int pidfd;          /* of an adopted one nobody can tell about; -1 */
+    uint32_t slot;      /* of pidfd, in polled */
     int64_t suspect_ms; /* gone without a word: LOST then; 0: no */
     int wait_status;    /* of the newest run that ended; -1: unknown */
 };
@@ -27,6 +28,7 @@ struct runner_process {
 struct runner_log {
     struct task_log log;
     uint32_t process, run;
+    uint32_t slot; /* of log.pipe, in polled */
 };
 
 struct runner_orphan {
@@ -42,7 +44,7 @@ struct runner {
     struct runner_process *process; /* owned, config.count of them */
     VEC(struct runner_log) logs;    /* open ones */
     VEC(struct runner_orphan) orphans;
-    VEC(struct pollfd) polled;
+    VEC(struct pollfd) polled; /* slot 0 stands for "not polled" */
     VEC(struct control_message) early; /* exits told before the replay */
     const char *shell;
     int control;           /* -1: the executor is gone, or never was */

@@ -133,6 +133,52 @@ static void test_much_output_is_whole(void **unused)
     rig_release(&r);
 }
 
+static long status_kib(pid_t pid, const char *key)
+{
+    char path[64], line[128];
+    long kib = -1;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, key, strlen(key)) == 0)
+            kib = strtol(line + strlen(key), NULL, 10);
+    (void)fclose(file);
+    return kib;
+}
+
+/* As fast as it can, into files that rotate all the time: neither memory nor
+ * disk grows with what was written, and the last line is the last. */
+static void test_a_fast_writer_costs_no_memory(void **unused)
+{
+    (void)unused;
+    struct script script = {
+        .name = "a",
+        .log_size = 1 << 20,
+        .cmdline = "touch up; while ! test -e go; do sleep 0.01; done;"
+                   "yes abcdefg | head -c 300000000; echo last;"
+                   "touch written; exec sleep 1000"};
+    struct rig r;
+    char path[200];
+    run_scripts(&r, &script, 1, false);
+    until_exists(&r, "up");
+    long before = status_kib(r.runner, "VmHWM:");
+    (void)snprintf(path, sizeof path, "%s/go", r.dir);
+    assert_int_equal(file_write(path, bytes_of("", 0), 0644, false, NULL), 0);
+    until_exists(&r, "written");
+    assert_true(status_kib(r.runner, "VmHWM:") < before + 1024);
+    tell(&r, (struct control_message){.kind = CONTROL_KILL, .number = 3000});
+    finish(&r);
+    assert_true(exists(&r, ".logs/a/0/stdout.2"));
+    assert_false(exists(&r, ".logs/a/0/stdout.3"));
+    char *text = content(&r, ".logs/a/0/stdout");
+    size_t size = strlen(text);
+    assert_true(size >= 13 && size < (1 << 20) + 8);
+    assert_string_equal(text + size - 13, "abcdefg\nlast\n");
+    free(text);
+    rig_release(&r);
+}
+
 /* --- fetching --- */
 
 static void fetch_asset(struct rig *r, const char *hash, bool executable)
@@ -298,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_what_outlives_its_process_is_ended),
         cmocka_unit_test(test_final_processes_run_when_killed),
         cmocka_unit_test(test_much_output_is_whole),
+        cmocka_unit_test(test_a_fast_writer_costs_no_memory),
         cmocka_unit_test(test_an_asset_lands_in_the_sandbox),
         cmocka_unit_test(test_a_wrong_hash_fails_before_anything_runs),
         cmocka_unit_test(test_a_kill_while_fetching_runs_nothing),
