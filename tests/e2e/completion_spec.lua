@@ -92,7 +92,8 @@ describe('completion', function()
 local mode = param("mode", { type = "string", choices = { "fast", "slow" }, help = "how" })
 return {}]])
     assert.same({ 'mode=' }, lines(bash('check', file, '-p', '').out))
-    assert.same({ 'mode=', 'mode=fast', 'mode=slow' }, lines(bash('check', file, '-p', 'mode=').out))
+    assert.same({ 'mode=', 'mode=fast', 'mode=slow' },
+      lines(bash('check', file, '-p', 'mode=').out))
   end)
 
   it('speaks zsh', function()

@@ -154,7 +154,8 @@ return { ]] .. service('p', 'instances = n') .. '}')
     assert.is_true(list[2].required)
     assert.same({ 'a', 'b' }, list[2].choices)
     for _, option in ipairs { '--bind', '-p' } do
-      local job = cli { 'inspect', KEY .. 'p', file, option, 'zone=a', '-p', 'replicas=7', '--json' }
+      local job = cli { 'inspect', KEY .. 'p', file, option, 'zone=a', '-p', 'replicas=7',
+        '--json' }
       assert.equal(7, cjson.decode(job.out).instances)
     end
     assert.equal(3, cli({ 'check', file, '-p', 'zone=c' }).status)
