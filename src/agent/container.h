@@ -4,10 +4,8 @@
 #include "agent/containers.h"
 #include "agent/sandbox.h"
 #include "base/arena.h"
+#include "base/table.h"
 #include <sys/types.h>
-
-#define uthash_fatal(text) abort()
-#include <uthash.h>
 
 struct event;
 struct process_watch;

@@ -255,8 +255,9 @@ describe('as recorded from Mesos,', function()
         entries[one.path:match('[^/]*$')] = one
       end
       for name, size in pairs { stdout = 4, stderr = 9 } do
-        same({ gid = any, uid = Pair.is_root and 'nobody' or any, mode = '-rw-r--r--', mtime = any, nlink = 1,
-          path = path .. '/' .. name, size = size }, entries[name])
+        same({ gid = any, uid = Pair.is_root and 'nobody' or any,
+          mode = '-rw-r--r--', mtime = any, nlink = 1, path = path .. '/' .. name,
+          size = size }, entries[name])
       end
     end
     local out = real .. '/stdout'

@@ -4,6 +4,7 @@
 #include "tests/sim/user.h"
 
 #include "base/alloc.h"
+#include "base/table.h"
 #include "master/core/master.h"
 #include "master/program.h"
 #include "mesos/v1/executor.pb-c.h"
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 enum { TOLD_MAX = 16 }; /* different updates of one task */
 

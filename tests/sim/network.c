@@ -1,13 +1,13 @@
 #include "tests/sim/network.h"
 
 #include "base/alloc.h"
+#include "base/table.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <uthash.h>
 
 enum {
     CALL_MS_DEFAULT = 60000, /* as src/sys/http_client has them */

@@ -16,12 +16,10 @@
 #include "base/id.h"
 #include "base/resources.h"
 #include "base/rng.h"
+#include "base/table.h"
 #include "base/vec.h"
 #include <stdbool.h>
 #include <stdint.h>
-
-#define uthash_fatal(text) abort()
-#include <uthash.h>
 
 enum {
     AGENT_EXECUTORS_MAX = 10000,

@@ -1,9 +1,10 @@
 /* What the allocator is made of; for its own files only. */
 #pragma once
 #include "base/heap.h"
+#include "base/table.h"
 #include "master/core/allocator.h"
 #include "master/core/drf.h"
-#include "master/core/uthash_setup.h"
+#include <utlist.h>
 
 /* A framework in one of its roles. Clients live as long as the framework, so
  * that what is allocated keeps its owner when the framework leaves a role. */

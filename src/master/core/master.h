@@ -20,13 +20,14 @@
 #include "base/id.h"
 #include "base/resources.h"
 #include "base/rng.h"
+#include "base/table.h"
 #include "base/vec.h"
 #include "master/core/allocator.h"
 #include "master/core/output.h"
 #include "master/core/status.h"
-#include "master/core/uthash_setup.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <utlist.h>
 
 enum {
     MASTER_STATUSES_MAX = 16,   /* kept per task; older ones are dropped */
