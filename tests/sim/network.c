@@ -1,4 +1,5 @@
 #include "tests/sim/network.h"
+#include "tests/sim/message.h"
 
 #include "base/alloc.h"
 #include "base/table.h"
@@ -23,7 +24,7 @@ struct link {
     uint64_t client_life, server_life;
     exchange_id made, served;
     char address[ADDRESS_MAX];
-    const char *about_call, *about_answer, *about_event;
+    const struct message_names *about;
     struct input *request; /* owned until it is on its way */
     bool is_stream, has_head;
     bool is_client_open, is_server_open;
@@ -398,90 +399,12 @@ static void on_timeout(struct world *w, struct event *event)
     break_server(link, w->now_ms + latency_ms(link->net, true));
 }
 
-/* "http://host:port/path?query" */
-static const char *split_url(const char *url, char *address, size_t size)
-{
-    const char *host = strstr(url, "://");
-
-    assert(host != NULL);
-    host += 3;
-    const char *path = strchr(host, '/');
-    size_t length = path != NULL ? (size_t)(path - host) : strlen(host);
-    assert(length < size);
-    memcpy(address, host, length);
-    address[length] = '\0';
-    return path != NULL ? path : "/";
-}
-
-static const struct {
-    const char *path, *call, *answer, *event;
-} KNOWN[] = {
-    {"/api/v1/agent", "agent.call", "", "agent.event"},
-    {"/api/v1/scheduler", "scheduler.call", "", "scheduler.event"},
-    {"/api/v1/executor", "executor.call", "", "executor.event"},
-    {"/api/v1", "aurora.call", "aurora.answer", "aurora.event"},
-};
-
-static void name_messages(struct link *link, const char *path)
-{
-    link->about_call = link->about_answer = link->about_event = "";
-    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++) {
-        if (strcmp(path, KNOWN[i].path) != 0)
-            continue;
-        link->about_call = KNOWN[i].call;
-        link->about_answer = KNOWN[i].answer;
-        link->about_event = KNOWN[i].event;
-    }
-}
-
-static const struct http_header *copy_headers(struct arena *arena,
-                                              const struct http_header *from,
-                                              uint32_t count)
-{
-    struct http_header *header =
-        arena_alloc(arena, (count + 1) * sizeof *header);
-
-    for (uint32_t i = 0; i < count; i++) {
-        header[i].name = arena_strdup(arena, from[i].name);
-        header[i].value = arena_strdup(arena, from[i].value);
-    }
-    return header;
-}
-
-static struct bytes copy_bytes(struct arena *arena, struct bytes bytes)
-{
-    return bytes_of(arena_memdup(arena, bytes.data, bytes.size), bytes.size);
-}
-
-static struct input *request_input(const struct effect *effect,
-                                   const char *path, const char *about,
-                                   const char *peer)
-{
-    struct input *input = input_new(INPUT_REQUEST, 0, about);
-    struct arena *arena = &input->arena;
-    const char *query = strchr(path, '?');
-
-    input->request = (struct http_request){
-        .method = effect->call.method,
-        .method_name = http_method_name(effect->call.method),
-        .path = query != NULL
-                    ? arena_strndup(arena, path, (size_t)(query - path))
-                    : arena_strdup(arena, path),
-        .query = query != NULL ? arena_strdup(arena, query + 1) : "",
-        .header =
-            copy_headers(arena, effect->call.header, effect->call.header_count),
-        .header_count = effect->call.header_count,
-        .body = copy_bytes(arena, effect->bytes),
-        .peer = arena_strdup(arena, peer)};
-    return input;
-}
-
 void network_begin(struct network *net, struct node *client,
                    const struct effect *effect)
 {
     struct link *link = xcalloc(1, sizeof *link);
     const char *path =
-        split_url(effect->call.url, link->address, sizeof link->address);
+        message_split(effect->call.url, link->address, sizeof link->address);
     int64_t timeout_ms = effect->call.timeout_ms;
 
     link->refs = 1;
@@ -492,8 +415,8 @@ void network_begin(struct network *net, struct node *client,
     link->made = effect->exchange;
     link->is_stream = effect->kind == EFFECT_FOLLOW;
     link->is_client_open = true;
-    name_messages(link, path);
-    link->request = request_input(effect, path, link->about_call, client->host);
+    link->about = message_names(path);
+    link->request = message_request(effect, path, client->host);
     HASH_ADD(hh_made, client->made, made, sizeof link->made, link);
     if (timeout_ms <= 0)
         timeout_ms = link->is_stream ? FOLLOW_HEAD_MS : CALL_MS_DEFAULT;
@@ -545,21 +468,6 @@ struct node *network_client(const struct node *server, exchange_id exchange)
     return link != NULL ? link->client : NULL;
 }
 
-static struct input *answer_input(const struct link *link,
-                                  const struct http_response *response,
-                                  struct bytes body)
-{
-    struct input *input =
-        input_new(INPUT_ANSWER, link->made, link->about_answer);
-    struct arena *arena = &input->arena;
-
-    input->response = *response;
-    input->response.header =
-        copy_headers(arena, response->header, response->header_count);
-    input->response.body = copy_bytes(arena, body);
-    return input;
-}
-
 /* The whole answer. To one who follows it is a stream that ends at once. */
 static void reply(struct link *link, const struct effect *effect)
 {
@@ -568,8 +476,9 @@ static void reply(struct link *link, const struct effect *effect)
     if (at_ms >= 0) {
         bool ends = link->is_stream && effect->response.status == 200;
         send_to_client(link, at_ms,
-                       answer_input(link, &effect->response,
-                                    ends ? bytes_of("", 0) : effect->bytes));
+                       message_answer(link->made, link->about,
+                                      &effect->response,
+                                      ends ? bytes_of("", 0) : effect->bytes));
         if (ends)
             break_client(link, at_ms, "stream ended");
     }
@@ -582,10 +491,8 @@ static void send_record(struct link *link, struct bytes record)
 
     if (at_ms < 0)
         return;
-    struct input *input =
-        input_new(INPUT_RECORD, link->made, link->about_event);
-    input->record = copy_bytes(&input->arena, record);
-    send_to_client(link, at_ms, input);
+    send_to_client(link, at_ms,
+                   message_record(link->made, link->about, record));
 }
 
 void network_serve(struct network *net, struct node *server,
@@ -604,9 +511,9 @@ void network_serve(struct network *net, struct node *server,
     case EFFECT_STREAM:
         at_ms = arrival_ms(link);
         if (at_ms >= 0)
-            send_to_client(
-                link, at_ms,
-                answer_input(link, &effect->response, bytes_of("", 0)));
+            send_to_client(link, at_ms,
+                           message_answer(link->made, link->about,
+                                          &effect->response, bytes_of("", 0)));
         break;
     case EFFECT_RECORD:
         send_record(link, effect->bytes);

@@ -1,4 +1,4 @@
-#include "tests/sim/plain.h"
+#include "tests/sim/plain_calls.h"
 
 #include "base/alloc.h"
 #include "base/resources.h"
@@ -17,24 +17,7 @@ enum {
     RETRY_MS = 2 * SECOND,    /* between two subscriptions */
     ASK_MS = 30 * SECOND,     /* between two kills or reconciliations */
     SILENCE_MS = 60 * SECOND, /* four heartbeats */
-    REFUSE_SECONDS = 5,
-    AT_ONCE_MAX = 8 /* tasks in one ACCEPT */
-};
-
-typedef Mesos__V1__Scheduler__Call Call;
-typedef Mesos__V1__Scheduler__Event Event;
-
-struct plain {
-    struct plain_options options;
-    char *url; /* owned */
-    struct arena arena;
-    struct rng rng;
-    char framework_id[128], stream_id[64];
-    struct plain_task *task;           /* owned */
-    exchange_id next_exchange, stream; /* stream 0: not subscribed */
-    bool is_subscribed, is_suppressed;
-    exchange_id revive; /* under way; 0: none */
-    int64_t retry_at_ms, heard_ms;
+    AT_ONCE_MAX = 8           /* tasks in one ACCEPT */
 };
 
 char *plain_task_id(const struct plain_task *task, char *out, size_t size)
@@ -145,158 +128,6 @@ static int on_stored(void *self, const char *table, struct bytes key,
     return 0;
 }
 
-/* --- calls --- */
-
-static void send_call(struct plain *p, Call *call, int type, struct effects *fx)
-{
-    enum media_type media =
-        p->options.speaks_json ? MEDIA_JSON : MEDIA_PROTOBUF;
-    Mesos__V1__FrameworkID id = MESOS__V1__FRAMEWORK_ID__INIT;
-    struct http_header header[3] = {{"Content-Type", media_type_name(media)},
-                                    {"Accept", media_type_name(media)},
-                                    {"Mesos-Stream-Id", p->stream_id}};
-    struct buf body = {0};
-
-    call->has_type = 1;
-    call->type = (Mesos__V1__Scheduler__Call__Type)type;
-    if (p->framework_id[0] != '\0') {
-        id.value = p->framework_id;
-        call->framework_id = &id;
-    }
-    codec_encode(&call->base, media, &body);
-    exchange_id exchange = ++p->next_exchange;
-    if (type == MESOS__V1__SCHEDULER__CALL__TYPE__SUBSCRIBE) {
-        p->stream = exchange;
-        effect_follow(fx, exchange, p->url, header, 2, buf_bytes(&body));
-    } else {
-        effect_call(fx, exchange, p->url, header, 3, buf_bytes(&body),
-                    20 * SECOND);
-    }
-    buf_release(&body);
-}
-
-static void subscribe(struct plain *p, int64_t now_ms, struct effects *fx)
-{
-    Call call = MESOS__V1__SCHEDULER__CALL__INIT;
-    Mesos__V1__Scheduler__Call__Subscribe subscribe =
-        MESOS__V1__SCHEDULER__CALL__SUBSCRIBE__INIT;
-    Mesos__V1__FrameworkInfo info = MESOS__V1__FRAMEWORK_INFO__INIT;
-    Mesos__V1__FrameworkInfo__Capability aware =
-        MESOS__V1__FRAMEWORK_INFO__CAPABILITY__INIT;
-    Mesos__V1__FrameworkInfo__Capability *capabilities[] = {&aware};
-    Mesos__V1__FrameworkID id = MESOS__V1__FRAMEWORK_ID__INIT;
-
-    aware.has_type = 1;
-    aware.type = MESOS__V1__FRAMEWORK_INFO__CAPABILITY__TYPE__PARTITION_AWARE;
-    info.user = (char *)"root";
-    info.name = (char *)"plain";
-    info.has_failover_timeout = 1;
-    info.failover_timeout = 7 * 24 * 3600.0;
-    info.has_checkpoint = 1;
-    info.checkpoint = 1;
-    if (p->options.is_partition_aware) {
-        info.n_capabilities = 1;
-        info.capabilities = capabilities;
-    }
-    if (p->framework_id[0] != '\0') {
-        id.value = p->framework_id;
-        info.id = &id;
-    }
-    subscribe.framework_info = &info;
-    call.subscribe = &subscribe;
-    p->stream_id[0] = '\0';
-    p->is_subscribed = false;
-    p->retry_at_ms = INT64_MAX;
-    p->heard_ms = now_ms;
-    send_call(p, &call, MESOS__V1__SCHEDULER__CALL__TYPE__SUBSCRIBE, fx);
-}
-
-static void acknowledge(struct plain *p, const Mesos__V1__TaskStatus *status,
-                        struct effects *fx)
-{
-    Call call = MESOS__V1__SCHEDULER__CALL__INIT;
-    Mesos__V1__Scheduler__Call__Acknowledge acknowledge =
-        MESOS__V1__SCHEDULER__CALL__ACKNOWLEDGE__INIT;
-
-    acknowledge.agent_id = status->agent_id;
-    acknowledge.task_id = status->task_id;
-    acknowledge.uuid = status->uuid;
-    call.acknowledge = &acknowledge;
-    send_call(p, &call, MESOS__V1__SCHEDULER__CALL__TYPE__ACKNOWLEDGE, fx);
-}
-
-static void kill_task(struct plain *p, const char *task_id,
-                      const char *agent_id, struct effects *fx)
-{
-    Call call = MESOS__V1__SCHEDULER__CALL__INIT;
-    Mesos__V1__Scheduler__Call__Kill kill =
-        MESOS__V1__SCHEDULER__CALL__KILL__INIT;
-    Mesos__V1__TaskID task = MESOS__V1__TASK_ID__INIT;
-    Mesos__V1__AgentID agent = MESOS__V1__AGENT_ID__INIT;
-
-    task.value = (char *)task_id;
-    agent.value = (char *)agent_id;
-    kill.task_id = &task;
-    if (agent_id[0] != '\0')
-        kill.agent_id = &agent;
-    call.kill = &kill;
-    send_call(p, &call, MESOS__V1__SCHEDULER__CALL__TYPE__KILL, fx);
-}
-
-static void reconcile(struct plain *p, const struct plain_task *task,
-                      struct effects *fx)
-{
-    Call call = MESOS__V1__SCHEDULER__CALL__INIT;
-    Mesos__V1__Scheduler__Call__Reconcile reconcile =
-        MESOS__V1__SCHEDULER__CALL__RECONCILE__INIT;
-    Mesos__V1__Scheduler__Call__Reconcile__Task one =
-        MESOS__V1__SCHEDULER__CALL__RECONCILE__TASK__INIT;
-    Mesos__V1__Scheduler__Call__Reconcile__Task *tasks[] = {&one};
-    Mesos__V1__TaskID id = MESOS__V1__TASK_ID__INIT;
-    Mesos__V1__AgentID agent = MESOS__V1__AGENT_ID__INIT;
-    char text[64];
-
-    id.value = plain_task_id(task, text, sizeof text);
-    agent.value = (char *)task->agent_id;
-    one.task_id = &id;
-    if (task->agent_id[0] != '\0')
-        one.agent_id = &agent;
-    reconcile.n_tasks = 1;
-    reconcile.tasks = tasks;
-    call.reconcile = &reconcile;
-    send_call(p, &call, MESOS__V1__SCHEDULER__CALL__TYPE__RECONCILE, fx);
-}
-
-static void bare_call(struct plain *p, int type, struct effects *fx)
-{
-    Call call = MESOS__V1__SCHEDULER__CALL__INIT;
-
-    send_call(p, &call, type, fx);
-}
-
-static void set_filters(struct plain *p, Mesos__V1__Filters *filters)
-{
-    *filters = (Mesos__V1__Filters)MESOS__V1__FILTERS__INIT;
-    filters->has_refuse_seconds = 1;
-    filters->refuse_seconds = (double)rng_below(&p->rng, REFUSE_SECONDS + 1);
-}
-
-static void decline(struct plain *p, Mesos__V1__Offer *offer,
-                    struct effects *fx)
-{
-    Call call = MESOS__V1__SCHEDULER__CALL__INIT;
-    Mesos__V1__Scheduler__Call__Decline decline =
-        MESOS__V1__SCHEDULER__CALL__DECLINE__INIT;
-    Mesos__V1__Filters filters;
-
-    set_filters(p, &filters);
-    decline.n_offer_ids = 1;
-    decline.offer_ids = &offer->id;
-    decline.filters = &filters;
-    call.decline = &decline;
-    send_call(p, &call, MESOS__V1__SCHEDULER__CALL__TYPE__DECLINE, fx);
-}
-
 /* --- offers --- */
 
 /* Take what the task needs out of what is left; `out` is unset before. */
@@ -367,7 +198,7 @@ static void accept_offer(struct plain *p, Mesos__V1__Offer *offer,
         MESOS__V1__OFFER__OPERATION__LAUNCH__INIT;
     Mesos__V1__Filters filters;
 
-    set_filters(p, &filters);
+    plain_set_filters(p, &filters);
     launch.n_task_infos = count;
     launch.task_infos = task;
     operation.has_type = 1;
@@ -379,7 +210,7 @@ static void accept_offer(struct plain *p, Mesos__V1__Offer *offer,
     accept.operations = operations;
     accept.filters = &filters;
     call.accept = &accept;
-    send_call(p, &call, MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT, fx);
+    plain_send(p, &call, MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT, fx);
 }
 
 static void launched(struct plain_task *task, const char *agent_id,
@@ -416,7 +247,7 @@ static void on_offer(struct plain *p, Mesos__V1__Offer *offer, int64_t now_ms,
     if (count > 0)
         accept_offer(p, offer, info, count, fx);
     else
-        decline(p, offer, fx);
+        plain_decline(p, offer, fx);
 }
 
 static bool has_waiting(const struct plain *p, int64_t now_ms)
@@ -498,12 +329,12 @@ static void on_update(struct plain *p, const Mesos__V1__TaskStatus *status,
         if (task->state == PLAIN_LAUNCHED && task->attempt == attempt)
             on_live_update(task, status, now_ms, fx);
         else if (ending_of(status->state) == GOES_ON)
-            kill_task(p, id,
-                      status->agent_id != NULL ? status->agent_id->value : "",
-                      fx); /* we had given it up */
+            plain_kill(p, id,
+                       status->agent_id != NULL ? status->agent_id->value : "",
+                       fx); /* we had given it up */
     }
     if (status->has_uuid && status->agent_id != NULL)
-        acknowledge(p, status, fx);
+        plain_acknowledge(p, status, fx);
 }
 
 /* --- the link --- */
@@ -531,7 +362,7 @@ static void on_subscribed(struct plain *p, const Event *event, int64_t now_ms,
     p->is_suppressed = false;
     for (uint32_t i = 0; i < p->options.tasks; i++)
         if (p->task[i].state == PLAIN_LAUNCHED) {
-            reconcile(p, &p->task[i], fx);
+            plain_reconcile(p, &p->task[i], fx);
             p->task[i].ask_at_ms = now_ms + ASK_MS;
         }
 }
@@ -549,7 +380,7 @@ static void on_event(struct plain *p, const Event *event, int64_t now_ms,
         if (!has_waiting(p, now_ms) && !p->is_suppressed &&
             rng_below(&p->rng, 3) == 0) {
             p->is_suppressed = true;
-            bare_call(p, MESOS__V1__SCHEDULER__CALL__TYPE__SUPPRESS, fx);
+            plain_bare_call(p, MESOS__V1__SCHEDULER__CALL__TYPE__SUPPRESS, fx);
         }
         break;
     case MESOS__V1__SCHEDULER__EVENT__TYPE__UPDATE:
@@ -622,7 +453,7 @@ static void on_broken(void *self, exchange_id exchange, const char *why,
 
 static void on_start(void *self, int64_t now_ms, struct effects *fx)
 {
-    subscribe(self, now_ms, fx);
+    plain_subscribe(self, now_ms, fx);
 }
 
 /* --- time --- */
@@ -664,9 +495,9 @@ static void ask_again(struct plain *p, struct plain_task *task, int64_t now_ms,
 
     task->ask_at_ms = now_ms + ASK_MS;
     if (wants_kill(task, now_ms))
-        kill_task(p, plain_task_id(task, id, sizeof id), task->agent_id, fx);
+        plain_kill(p, plain_task_id(task, id, sizeof id), task->agent_id, fx);
     else
-        reconcile(p, task, fx);
+        plain_reconcile(p, task, fx);
 }
 
 static void on_time(void *self, int64_t now_ms, struct effects *fx)
@@ -676,12 +507,12 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
     if (p->stream != 0 && now_ms >= p->heard_ms + SILENCE_MS)
         link_down(p, now_ms, fx);
     if (now_ms >= p->retry_at_ms)
-        subscribe(p, now_ms, fx);
+        plain_subscribe(p, now_ms, fx);
     if (!p->is_subscribed)
         return;
     if (p->is_suppressed && has_waiting(p, now_ms)) {
         p->is_suppressed = false;
-        bare_call(p, MESOS__V1__SCHEDULER__CALL__TYPE__REVIVE, fx);
+        plain_bare_call(p, MESOS__V1__SCHEDULER__CALL__TYPE__REVIVE, fx);
         p->revive = p->next_exchange;
     }
     for (uint32_t i = 0; i < p->options.tasks; i++)

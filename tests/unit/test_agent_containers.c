@@ -1,9 +1,9 @@
 /* Containers with real processes: started, watched, and ended without a trace,
  * by control groups (as root, where they are) and by process groups. */
 #include "agent_stage.h"
-#include <sys/wait.h>
-#include "agent/sandbox.h"
 #include "agent/procs.h"
+#include "agent/sandbox.h"
+#include <sys/wait.h>
 
 static void test_an_executor_runs_and_its_status_is_told(void **state)
 {

@@ -1,14 +1,14 @@
 /* Sandboxes: whose they are, how old ones go, and what of them can be read; and
  * groups of version 2 as the plain files they are. */
 #include "agent_stage.h"
-#include "sys/clock.h"
-#include <sys/statfs.h>
-#include <sys/ioctl.h>
-#include <linux/magic.h>
-#include <linux/fs.h>
-#include <errno.h>
-#include "agent/sandbox.h"
 #include "agent/files.h"
+#include "agent/sandbox.h"
+#include "sys/clock.h"
+#include <errno.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
 
 static void test_an_unknown_user_names_the_remedy(void **state)
 {
