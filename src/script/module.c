@@ -190,6 +190,39 @@ static bool load_builtin(lua_State *L, const char *name)
     return false;
 }
 
+static int l_stdlib_call(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/* Functions of the stdlib are called through C: a file that ends in
+ * `return template { ... }` would be gone from the stack by that tail call, and
+ * problems would have no line. */
+static void wrap_functions(lua_State *L)
+{
+    if (lua_type(L, -1) == LUA_TFUNCTION) {
+        lua_pushcclosure(L, l_stdlib_call, 1);
+        return;
+    }
+    if (!lua_istable(L, -1))
+        return;
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        bool is_function = lua_type(L, -1) == LUA_TFUNCTION;
+        lua_pushvalue(L, -2); /* table key value key */
+        lua_insert(L, -2);
+        if (is_function) {
+            lua_pushcclosure(L, l_stdlib_call, 1);
+            lua_rawset(L, -4);
+        } else {
+            lua_pop(L, 2);
+        }
+    }
+}
+
 bool module_push_stdlib(lua_State *L, const char *name)
 {
     char key[KEY_MAX];
@@ -207,6 +240,7 @@ bool module_push_stdlib(lua_State *L, const char *name)
     lua_pushvalue(L, -2);
     lua_setupvalue(L, -2, 1);
     run_chunk(L);
+    wrap_functions(L);
     if (lua_istable(L, -1))
         library_freeze(L, name);
     keep_loaded(L, key);

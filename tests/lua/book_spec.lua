@@ -2,6 +2,7 @@
 -- and checked field by field.
 local evaluate = require 'lua.evaluate'
 local cjson = require 'cjson'
+local has = require 'lua.subset'
 
 local MB, GB = 1 << 20, 1 << 30
 
@@ -15,18 +16,6 @@ local function jobs(name, flags)
     count = count + 1
   end
   return by_name, count
-end
-
--- Everything in `want` is in `got`, whatever else is there.
-local function has(want, got, path)
-  path = path or 'job'
-  if type(want) ~= 'table' then
-    assert.equal(want, got, path)
-    return
-  end
-  assert(type(got) == 'table', path .. ' is ' .. tostring(got))
-  if #want > 0 then assert.equal(#want, #got, path .. ': number of elements') end
-  for key, value in pairs(want) do has(value, got[key], path .. '.' .. key) end
 end
 
 local function amounts(cpu_milli, ram_bytes, disk_bytes)
