@@ -4,15 +4,28 @@
 #include "bench/kit.h"
 #include "script/evaluation.h"
 #include "script/evaluate.h"
+#include "script/worker.h"
 #include "sys/file.h"
 #include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { SMALL_TURNS = 200, BIG_TURNS = 5, BIG_JOBS = 100000 };
+enum {
+    SMALL_TURNS = 200,
+    BIG_TURNS = 5,
+    BIG_JOBS = 100000,
+    BEATS_MAX = 100000,
+    HOSTILE_BYTES = (4 << 20) - 4096 /* the largest there are */
+};
 
 static const char SMALL[] =
     "local hello = Process { name = 'hello', cmdline = 'echo hello' }\n"
@@ -148,6 +161,284 @@ static void measure_big(void)
     bench_figure("plain_tables", other, "ms", 0, NULL);
 }
 
+/* --- memory of the whole way: child, file, messages, packed answer --- */
+
+static void measure_peak(void)
+{
+    struct err err = {0};
+    Perigee__Evaluation *out = NULL;
+    struct rusage usage;
+    int jobs = bench_is_quick() ? BIG_JOBS / 10 : BIG_JOBS;
+    char path[4200], text[1024];
+    snprintf(path, sizeof path, "%s/peak.lua", bench_dir());
+    snprintf(text, sizeof text, BIG, jobs, "Job", "Task", "Process",
+             "Resources");
+    write_file(path, text);
+    int64_t began = bench_ns();
+    if (script_evaluate_file(path, NULL, NULL, 0, NULL, &out, &err) < 0)
+        bench_fail("%s", err.text);
+    int64_t took = bench_ns() - began;
+    if (out->n_jobs != (size_t)jobs)
+        bench_fail("the file gave %zu jobs: %s", out->n_jobs,
+                   out->n_problems > 0 ? out->problems[0]->message : "");
+    perigee__evaluation__free_unpacked(out, NULL);
+    getrusage(RUSAGE_CHILDREN, &usage);
+    bench_figure("child_100k_jobs", (double)took / 1e6, "ms", 0, NULL);
+    bench_figure("child_100k_peak", (double)usage.ru_maxrss / 1024, "MiB", 0,
+                 NULL);
+}
+
+/* --- clusterctl check, as people run it --- */
+
+static int64_t run_program(char *const *argv)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status = 0;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    int64_t began = bench_ns();
+    int rc = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
+    if (rc != 0)
+        bench_fail("cannot run %s: %s", argv[0], strerror(rc));
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    int64_t took = bench_ns() - began;
+    posix_spawn_file_actions_destroy(&actions);
+    if (status != 0)
+        bench_fail("%s ended with status %d", argv[0], status);
+    return took;
+}
+
+static void measure_check(void)
+{
+    int64_t check[SMALL_TURNS], bare[SMALL_TURNS];
+    int turns = bench_is_quick() ? SMALL_TURNS / 10 : SMALL_TURNS;
+    char path[4200], program[4200];
+    ssize_t size = readlink("/proc/self/exe", program, sizeof program - 16);
+    if (size < 0)
+        bench_fail("no /proc/self/exe");
+    program[size] = '\0';
+    snprintf(strrchr(program, '/'), 16, "/clusterctl");
+    snprintf(path, sizeof path, "%s/small.lua", bench_dir());
+    write_file(path, SMALL);
+    char *argv[] = {program, (char *)"check", path, NULL};
+    for (int i = 0; i < turns; i++) {
+        check[i] = run_program(argv);
+        bare[i] = run_true();
+    }
+    double one = (double)bench_percentile(check, (size_t)turns, 50) / 1e6;
+    double other = (double)bench_percentile(bare, (size_t)turns, 50) / 1e6;
+    bench_figure("clusterctl_check", one, "ms", one / other, "run /bin/true");
+}
+
+/* --- hostile files: CPU time beyond the budget --- */
+
+static const char *const HOSTILE[] = {
+    "while true do end",
+    "while true do pcall(function() while true do end end) end",
+    "return (('a'):rep(40)):find(('a*'):rep(20) .. 'b')",
+    "local t = {} for i = 1, math.huge do t[i] = { i } end",
+    "local s = 'x' while true do s = (s .. s):sub(1, 1 << 24) end",
+    "local function f() return f() end return f()",
+    "local t = {} for i = 1, 1 << 20 do t[i] = -i end\n"
+    "while true do table.sort(t, function() return true end) end",
+    "while true do string.rep('x', 1 << 26) end",
+    "local t = {} for i = 1, 1 << 22 do t[i] = i end\n"
+    "while true do table.concat(t) end",
+    "while true do ('%s'):rep(1000):format(table.unpack({}, 1, 1000)) end",
+};
+
+static int64_t children_cpu_ns(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    return (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) *
+               1000000000 +
+           (int64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+}
+
+static void measure_hostile(void)
+{
+    enum { BUDGET_MS = 100, COUNT = sizeof HOSTILE / sizeof *HOSTILE };
+    struct script_limits limits = SCRIPT_LIMITS;
+    int64_t beyond[COUNT];
+    char path[4200];
+    limits.cpu_ms = BUDGET_MS;
+    snprintf(path, sizeof path, "%s/hostile.lua", bench_dir());
+    for (size_t i = 0; i < COUNT; i++) {
+        struct err err = {0};
+        Perigee__Evaluation *out = NULL;
+        write_file(path, HOSTILE[i]);
+        int64_t began = children_cpu_ns();
+        if (script_evaluate_file(path, NULL, NULL, 0, &limits, &out, &err) < 0)
+            bench_fail("%s", err.text);
+        beyond[i] = children_cpu_ns() - began - (int64_t)BUDGET_MS * 1000000;
+        if (out->n_problems == 0)
+            bench_fail("hostile file %zu was fine", i);
+        perigee__evaluation__free_unpacked(out, NULL);
+    }
+    bench_figure("hostile_beyond_budget",
+                 (double)bench_percentile(beyond, COUNT, 100) / 1e6, "ms", 0,
+                 NULL);
+}
+
+/* --- a daemon's loop while 64 of them wait --- */
+
+struct beat {
+    struct event_base *base;
+    struct event *tick;
+    int64_t due_ns, late[BEATS_MAX];
+    int64_t cpu_ns, work[BEATS_MAX]; /* CPU time of the loop between ticks */
+    uint32_t count, open;
+};
+
+static int64_t thread_cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* A tick each millisecond: how late does the loop come to it? */
+static void on_tick(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct beat *beat = context;
+    const struct timeval step = {0, 1000};
+    int64_t now = bench_ns();
+    int64_t cpu_ns = thread_cpu_ns();
+    if (beat->count < BEATS_MAX) {
+        beat->late[beat->count] = now - beat->due_ns;
+        beat->work[beat->count++] = cpu_ns - beat->cpu_ns;
+    }
+    beat->cpu_ns = cpu_ns;
+    if (beat->open == 0) {
+        event_base_loopbreak(beat->base);
+        return;
+    }
+    beat->due_ns = bench_ns() + 1000000;
+    event_add(beat->tick, &step);
+}
+
+static void on_done(void *context, uint64_t ticket, struct bytes result)
+{
+    struct beat *beat = context;
+    (void)ticket;
+    (void)result;
+    beat->open--;
+}
+
+static void on_idle(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    ((struct beat *)context)->open = 0;
+}
+
+/* The canonical bundle of a text. */
+static struct buf make_bundle(const char *text)
+{
+    struct bundle_files files = {.limits = &SCRIPT_LIMITS};
+    struct buf out = {0};
+    struct err err = {0};
+    char path[4200];
+    snprintf(path, sizeof path, "%s/bundle.lua", bench_dir());
+    write_file(path, text);
+    files.root = strdup(bench_dir());
+    if (bundle_files_read(&files, "bundle.lua", false, &err) == NULL)
+        bench_fail("%s", err.text);
+    bundle_pack(&files, "bundle.lua", NULL, 0, &out);
+    bundle_files_release(&files);
+    return out;
+}
+
+static void beat_run(struct beat *beat)
+{
+    beat->tick = event_new(beat->base, -1, 0, on_tick, beat);
+    beat->due_ns = bench_ns();
+    beat->cpu_ns = thread_cpu_ns();
+    event_active(beat->tick, EV_TIMEOUT, 0);
+    event_base_dispatch(beat->base);
+    event_free(beat->tick);
+}
+
+/* The same loop with two other children at work: what the machine itself
+ * costs. */
+static void beat_bare(struct beat *beat, int64_t ns)
+{
+    const struct timeval end = {ns / 1000000000, ns % 1000000000 / 1000};
+    char *argv[] = {(char *)"/bin/sh", (char *)"-c",
+                    (char *)"while :; do :; done", NULL};
+    pid_t pid[WORKERS_MAX];
+    for (int i = 0; i < WORKERS_MAX; i++)
+        if (posix_spawn(&pid[i], argv[0], NULL, NULL, argv, environ) != 0)
+            bench_fail("cannot run a busy loop");
+    struct event *idle = event_new(beat->base, -1, 0, on_idle, beat);
+    beat->open = 1;
+    event_add(idle, &end);
+    beat_run(beat);
+    event_free(idle);
+    for (int i = 0; i < WORKERS_MAX; i++) {
+        kill(pid[i], SIGKILL);
+        (void)waitpid(pid[i], NULL, 0);
+    }
+}
+
+/* 64 files that take their whole budget, each of 4 MiB and another one. */
+static void measure_late(void)
+{
+    static struct beat with, without;
+    struct script_limits limits = SCRIPT_LIMITS;
+    struct worker_pool *pool = NULL;
+    struct err err = {0};
+    struct buf text = {0};
+    limits.cpu_ms = bench_is_quick() ? 20 : 100;
+    with.base = event_base_new();
+    if (worker_pool_open(&pool, with.base, &limits, on_done, &with, &err) < 0)
+        bench_fail("%s", err.text);
+    int64_t began, call_ns = 0;
+    for (int i = 0; i < WORKER_QUEUE_MAX; i++) {
+        buf_clear(&text);
+        buf_addf(&text, "-- %d\n", i);
+        while (text.size < HOSTILE_BYTES)
+            buf_add_text(&text, "-- sixty-four bytes that say nothing at all, "
+                                "again and again.\n");
+        buf_add_text(&text, HOSTILE[(size_t)i % 4]);
+        struct buf bundle = make_bundle(buf_text(&text));
+        int64_t from_ns = thread_cpu_ns();
+        if (worker_pool_evaluate(pool, (uint64_t)i, buf_bytes(&bundle), &err) <
+            0)
+            bench_fail("%s", err.text);
+        if (thread_cpu_ns() - from_ns > call_ns)
+            call_ns = thread_cpu_ns() - from_ns;
+        with.open++;
+        buf_release(&bundle);
+    }
+    began = bench_ns();
+    beat_run(&with);
+    int64_t took = bench_ns() - began;
+    worker_pool_close(pool);
+    without.base = event_base_new();
+    beat_bare(&without, took);
+    double one = (double)bench_percentile(with.late, with.count, 100) / 1e6;
+    double other =
+        (double)bench_percentile(without.late, without.count, 100) / 1e6;
+    bench_figure("loop_late_max", one, "ms", one / other,
+                 "two shells that loop");
+    bench_figure("loop_work_max",
+                 (double)bench_percentile(with.work, with.count, 100) / 1e6,
+                 "ms", 0, NULL);
+    bench_figure("queue_call_max", (double)call_ns / 1e6, "ms", 0, NULL);
+    bench_figure("loop_late_p99",
+                 (double)bench_percentile(with.late, with.count, 99) / 1e6,
+                 "ms", 0, NULL);
+    event_base_free(with.base);
+    event_base_free(without.base);
+    buf_release(&text);
+}
+
 int main(int argc, char **argv)
 {
     int status = script_worker_main(argc, argv);
@@ -155,7 +446,11 @@ int main(int argc, char **argv)
         return status;
     bench_open(argc, argv, "script");
     bench_leans_on(BENCH_MEMORY | BENCH_SPAWN);
+    measure_peak(); /* first: a child's peak counts its parent's memory */
     measure_small();
+    measure_check();
     measure_big();
+    measure_hostile();
+    measure_late();
     return bench_close();
 }

@@ -111,7 +111,7 @@ static void begin_evaluation(struct request *r, int64_t now_ms,
 {
     struct aurora_program *p = r->p;
     const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
-    struct buf canonical = {0};
+    struct bytes bundle = bytes_of(create->bundle.data, create->bundle.len);
     struct err err = {0};
 
     if (p->evaluating.count >= EVALUATIONS_MAX ||
@@ -119,21 +119,16 @@ static void begin_evaluation(struct request *r, int64_t now_ms,
         (void)err_set(&err, ERR_BUSY, "%u job files are being evaluated",
                       p->evaluating.count);
     else
-        (void)bundle_fill(p, bytes_of(create->bundle.data, create->bundle.len),
-                          &canonical, &err);
+        (void)bundle_check_here(p, bundle, now_ms, &err);
     if (err.code) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }
     struct aurora_evaluate act = {.ticket = ++p->next_ticket};
     r->ticket = act.ticket;
-    r->canonical =
-        bytes_of(arena_memdup(&r->arena, canonical.data, canonical.size),
-                 canonical.size);
-    act.bundle =
-        bytes_of(arena_memdup(&fx->arena, canonical.data, canonical.size),
-                 canonical.size);
-    buf_release(&canonical);
+    r->canonical = bundle; /* the request's own */
+    act.bundle = bytes_of(arena_memdup(&fx->arena, bundle.data, bundle.size),
+                          bundle.size);
     effect_act(fx, AURORA_ACT_EVALUATE, &act, sizeof act);
     *vec_add(&p->evaluating) = r;
 }
@@ -369,7 +364,8 @@ static void create_from(struct request *r,
         refuse_difference(r, job, evaluation->stdlib_hash, now_ms, fx);
         return;
     }
-    if (bundle_put(r->p, r->canonical, now_ms, fx, &err) < 0) {
+    if (bundle_put(r->p, r->canonical, evaluation->bundle_hash, now_ms, fx,
+                   &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

@@ -49,17 +49,13 @@ void asset_restore(struct aurora_program *p, const char *sha256,
     HASH_ADD_KEYPTR(hh, p->assets, asset->sha256, strlen(asset->sha256), asset);
 }
 
-int asset_put(struct aurora_program *p, struct bytes content,
-              const char *sha256, int64_t now_ms, struct effects *fx,
-              struct err *err)
+/* Content whose hash is known to be right. */
+static int keep_asset(struct aurora_program *p, struct bytes content,
+                      const char *sha256, int64_t now_ms, struct effects *fx,
+                      struct err *err)
 {
-    char text[SHA256_TEXT_MAX];
-    struct asset *asset = asset_find(p, sha256_text(content, text));
+    struct asset *asset = asset_find(p, sha256);
 
-    if (sha256 && *sha256 && strcmp(text, sha256) != 0)
-        return err_set(err, ERR_INVALID,
-                       "asset: its SHA-256 is %s, not %s as said", text,
-                       sha256);
     if (asset) {
         asset->at_ms = now_ms;
         return 0;
@@ -70,7 +66,7 @@ int asset_put(struct aurora_program *p, struct bytes content,
     if (p->asset_bytes + content.size > ASSETS_BYTES_MAX)
         return err_set(err, ERR_NO_SPACE, "assets: %d MB are kept already",
                        ASSETS_BYTES_MAX >> 20);
-    asset_restore(p, text, content, now_ms);
+    asset_restore(p, sha256, content, now_ms);
 
     Perigee__Aurora__AssetRecord r = PERIGEE__AURORA__ASSET_RECORD__INIT;
     r.has_content = r.has_at_ms = true;
@@ -80,8 +76,22 @@ int asset_put(struct aurora_program *p, struct bytes content,
     size_t size = perigee__aurora__asset_record__get_packed_size(&r);
     uint8_t *packed = arena_alloc(&fx->arena, size + 1);
     perigee__aurora__asset_record__pack(&r, packed);
-    effect_persist(fx, "asset", bytes_of_text(text), bytes_of(packed, size));
+    effect_persist(fx, "asset", bytes_of_text(sha256), bytes_of(packed, size));
     return 0;
+}
+
+int asset_put(struct aurora_program *p, struct bytes content,
+              const char *sha256, int64_t now_ms, struct effects *fx,
+              struct err *err)
+{
+    char text[SHA256_TEXT_MAX];
+
+    (void)sha256_text(content, text);
+    if (sha256 && *sha256 && strcmp(text, sha256) != 0)
+        return err_set(err, ERR_INVALID,
+                       "asset: its SHA-256 is %s, not %s as said", text,
+                       sha256);
+    return keep_asset(p, content, text, now_ms, fx, err);
 }
 
 static void pack_bundle(const Perigee__Bundle *bundle, struct buf *out)
@@ -110,14 +120,17 @@ void bundle_restore(struct aurora_program *p, const char *sha256,
 /* Stored under the hash of what is stored: that is the bundle_hash of its jobs,
  * which does not depend on whether assets travelled with it. */
 static void store_bundle(struct aurora_program *p,
-                         const Perigee__Bundle *bundle, int64_t now_ms,
-                         struct effects *fx)
+                         const Perigee__Bundle *bundle, const char *hash,
+                         int64_t now_ms, struct effects *fx)
 {
     char sha256[SHA256_TEXT_MAX];
     struct buf out = {0};
 
     pack_bundle(bundle, &out);
-    (void)sha256_text(buf_bytes(&out), sha256);
+    if (hash && strlen(hash) == SHA256_TEXT_MAX - 1)
+        memcpy(sha256, hash, sizeof sha256);
+    else
+        (void)sha256_text(buf_bytes(&out), sha256);
     if (!bundle_find(p, sha256)) {
         bundle_restore(p, sha256, buf_bytes(&out), now_ms);
         effect_persist(fx, "bundle", bytes_of_text(sha256), buf_bytes(&out));
@@ -125,8 +138,9 @@ static void store_bundle(struct aurora_program *p,
     buf_release(&out);
 }
 
-int bundle_put(struct aurora_program *p, struct bytes canonical, int64_t now_ms,
-               struct effects *fx, struct err *err)
+int bundle_put(struct aurora_program *p, struct bytes canonical,
+               const char *hash, int64_t now_ms, struct effects *fx,
+               struct err *err)
 {
     Perigee__Bundle *bundle =
         perigee__bundle__unpack(NULL, canonical.size, canonical.data);
@@ -138,14 +152,53 @@ int bundle_put(struct aurora_program *p, struct bytes canonical, int64_t now_ms,
         Perigee__BundleFile *file = bundle->files[i];
         if (!file->asset || !file->has_content)
             continue;
-        rc = asset_put(p, bytes_of(file->content.data, file->content.len),
-                       file->sha256, now_ms, fx, err);
+        rc = keep_asset(p, bytes_of(file->content.data, file->content.len),
+                        file->sha256, now_ms, fx, err);
         file->has_content = false; /* the memory stays the message's */
     }
     if (rc == 0)
-        store_bundle(p, bundle, now_ms, fx);
+        store_bundle(p, bundle, hash, now_ms, fx);
     for (size_t i = 0; i < bundle->n_files; i++)
         bundle->files[i]->has_content = true;
+    perigee__bundle__free_unpacked(bundle, NULL);
+    return rc;
+}
+
+static int missing_asset(const Perigee__BundleFile *file, struct err *err)
+{
+    (void)err_set(err, ERR_NOT_FOUND,
+                  "asset '%s': its content is neither here nor in the bundle",
+                  file->path ? file->path : "?");
+    err_hint(err, "send it first with PUT_ASSET");
+    return -ERR_NOT_FOUND;
+}
+
+int bundle_check_here(struct aurora_program *p, struct bytes bytes,
+                      int64_t now_ms, struct err *err)
+{
+    Perigee__Bundle *bundle =
+        perigee__bundle__unpack(NULL, bytes.size, bytes.data);
+    int rc = 0;
+
+    if (!bundle) {
+        (void)err_set(err, ERR_INVALID, "bundle: not a perigee.Bundle");
+        err_field(err, "create_job.bundle");
+        return -ERR_INVALID;
+    }
+    for (size_t i = 0; i < bundle->n_files && rc == 0; i++) {
+        const Perigee__BundleFile *file = bundle->files[i];
+        struct asset *asset = NULL;
+        if (!file->asset || file->has_content)
+            continue;
+        asset = asset_find(p, file->sha256);
+        if (!asset)
+            rc = missing_asset(file, err);
+        else if (asset->content->size != file->size_bytes)
+            rc = err_set(err, ERR_INVALID, "asset '%s': want size_bytes %u",
+                         file->path ? file->path : "?", asset->content->size);
+        else
+            asset->at_ms = now_ms;
+    }
     perigee__bundle__free_unpacked(bundle, NULL);
     return rc;
 }
@@ -159,14 +212,8 @@ static int fill_contents(struct aurora_program *p, Perigee__Bundle *bundle,
         if (!file->asset || file->has_content)
             continue;
         struct asset *asset = asset_find(p, file->sha256);
-        if (!asset) {
-            (void)err_set(err, ERR_NOT_FOUND,
-                          "asset '%s': its content is neither here nor in "
-                          "the bundle",
-                          file->path ? file->path : "?");
-            err_hint(err, "send it first with PUT_ASSET");
-            return -ERR_NOT_FOUND;
-        }
+        if (!asset)
+            return missing_asset(file, err);
         borrowed[i] = true;
         file->has_content = true;
         file->content.data = asset->content->data;

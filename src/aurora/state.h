@@ -291,9 +291,16 @@ void asset_restore(struct aurora_program *p, const char *sha256,
                    struct bytes content, int64_t at_ms);
 void bundle_restore(struct aurora_program *p, const char *sha256,
                     struct bytes bytes, int64_t now_ms);
-/* Keep the bundle that a job came from, its assets apart. */
-int bundle_put(struct aurora_program *p, struct bytes canonical, int64_t now_ms,
-               struct effects *fx, struct err *err);
+/* Keep the bundle that a job came from, its assets apart. A script worker has
+ * checked the hashes in it, and told its own (NULL: work it out): hashing
+ * megabytes would hold up the loop. */
+int bundle_put(struct aurora_program *p, struct bytes canonical,
+               const char *hash, int64_t now_ms, struct effects *fx,
+               struct err *err);
+/* Is the content of each asset here or in the bundle? ERR_NOT_FOUND names one
+ * that is not; the others stay for another while. */
+int bundle_check_here(struct aurora_program *p, struct bytes bytes,
+                      int64_t now_ms, struct err *err);
 /* Its canonical bytes without the contents of assets; empty when it is not
  * kept. */
 struct bytes bundle_bytes(struct aurora_program *p, const char *sha256);

@@ -92,7 +92,11 @@ static int run_worker(const Perigee__WorkRequest *request,
     struct buf answer = {0}, packed = {0};
     struct rusage usage = {0};
     int status = 0;
-    int rc = worker_process_start(request, &worker, err);
+    int fd = worker_request_fd(request, bytes_of("", 0), err);
+    if (fd < 0)
+        return fd;
+    int rc = worker_process_start(fd, &worker, err);
+    close(fd);
     if (rc < 0)
         return rc;
     read_answer(&worker, &answer);

@@ -26,7 +26,8 @@ enum { HAS_SHADOW = 0 };
 
 enum {
     FILES_MAX = 32,
-    AFTER_S = 8 /* for questions, which have budgets of their own */
+    GIVE_WAY = 10, /* nice */
+    AFTER_S = 8    /* for questions, which have budgets of their own */
 };
 
 /* --- the answer --- */
@@ -116,13 +117,17 @@ static void limit(__rlimit_resource_t which, int64_t value)
     (void)setrlimit(which, &both);
 }
 
-static void set_limits(const struct script_limits *limits, size_t request)
+/* A daemon's worker gives way to the daemon. */
+static void set_limits(const struct script_limits *limits, size_t request,
+                       bool is_daemons)
 {
     /* The sandbox counts Lua's memory; around it are this program, the files,
      * the jobs as messages and the packed answer. */
     static const int64_t AROUND = INT64_C(512) << 20;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (is_daemons)
+        (void)setpriority(PRIO_PROCESS, 0, GIVE_WAY);
     limit(RLIMIT_CPU, limits->cpu_ms / 1000 + 2 + AFTER_S);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
@@ -226,7 +231,7 @@ int script_worker_main(int argc, char **argv)
     e->limits = (struct script_limits){request->cpu_ms, request->memory_bytes,
                                        request->bundle_bytes, request->files,
                                        request->asset_bytes};
-    set_limits(&e->limits, size);
+    set_limits(&e->limits, size, request->has_bundle);
     start_clock(e);
     if (request->has_judgement)
         judge(e, request);

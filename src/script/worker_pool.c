@@ -1,8 +1,8 @@
 #include "script/worker.h"
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "script/worker_process.h"
 #include "sys/process.h"
-#include "sys/sha256.h"
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -13,16 +13,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Small results stay, so that a bundle sent again costs a hash. */
-enum { CACHE_ENTRIES = 32, CACHE_BYTES_MAX = 1 << 20, REAP_MS = 2 };
+/* Small results of small bundles stay. What decides is the bundle itself, byte
+ * for byte; a strong hash of it would hold up the loop. */
+enum {
+    CACHE_ENTRIES = 32,
+    CACHE_RESULT_MAX = 1 << 20,
+    CACHE_BUNDLE_MAX = 256 << 10,
+    REAP_MS = 2
+};
 
 struct job {
     struct job *next;
     uint64_t ticket;
-    uint8_t hash[SHA256_BYTES];
+    uint64_t hash;
     bool is_question;
-    struct buf bundle;
-    struct buf judgement;
+    int fd;            /* its request; -1: none */
+    struct buf bundle; /* kept when the cache may */
     struct buf result; /* when the cache knew it */
 };
 
@@ -42,8 +48,8 @@ struct worker {
 };
 
 struct cached {
-    uint8_t hash[SHA256_BYTES];
-    struct buf result;
+    uint64_t hash;
+    struct buf bundle, result;
 };
 
 struct worker_pool {
@@ -64,8 +70,9 @@ static void job_free(struct job *job)
 {
     if (job == NULL)
         return;
+    if (job->fd >= 0)
+        close(job->fd);
     buf_release(&job->bundle);
-    buf_release(&job->judgement);
     buf_release(&job->result);
     free(job);
 }
@@ -73,12 +80,14 @@ static void job_free(struct job *job)
 /* --- the cache --- */
 
 static const struct cached *cache_find(const struct worker_pool *pool,
-                                       const uint8_t hash[SHA256_BYTES])
+                                       uint64_t hash, struct bytes bundle)
 {
-    for (int i = 0; i < CACHE_ENTRIES; i++)
-        if (pool->cache[i].result.size > 0 &&
-            memcmp(pool->cache[i].hash, hash, SHA256_BYTES) == 0)
-            return &pool->cache[i];
+    for (int i = 0; i < CACHE_ENTRIES; i++) {
+        const struct cached *entry = &pool->cache[i];
+        if (entry->result.size > 0 && entry->hash == hash &&
+            bytes_equal(buf_bytes(&entry->bundle), bundle))
+            return entry;
+    }
     return NULL;
 }
 
@@ -87,10 +96,13 @@ static void cache_add(struct worker_pool *pool, const struct job *job,
                       struct bytes result)
 {
     struct cached *entry = &pool->cache[pool->cache_next % CACHE_ENTRIES];
-    if (result.size == 0 || result.size > CACHE_BYTES_MAX)
+    if (result.size == 0 || result.size > CACHE_RESULT_MAX ||
+        job->bundle.size == 0)
         return;
     pool->cache_next++;
-    memcpy(entry->hash, job->hash, SHA256_BYTES);
+    entry->hash = job->hash;
+    buf_clear(&entry->bundle);
+    buf_add_bytes(&entry->bundle, buf_bytes(&job->bundle));
     buf_clear(&entry->result);
     buf_add_bytes(&entry->result, result);
 }
@@ -196,21 +208,15 @@ static void worker_watch(struct worker *worker)
 
 static int worker_start(struct worker *worker, struct job *job)
 {
-    Perigee__WorkRequest request = PERIGEE__WORK_REQUEST__INIT;
     struct err err = {0};
-    request.has_bundle = job->bundle.size > 0;
-    request.bundle.data = job->bundle.data;
-    request.bundle.len = job->bundle.size;
-    request.has_judgement = job->is_question;
-    request.judgement.data = job->judgement.data;
-    request.judgement.len = job->judgement.size;
-    worker_request_limits(&request, &worker->pool->limits);
-    int rc = worker_process_start(&request, &worker->process, &err);
-    if (rc == 0) {
-        worker->job = job;
-        worker_watch(worker);
-    }
-    return rc;
+    int rc = worker_process_start(job->fd, &worker->process, &err);
+    if (rc < 0)
+        return rc;
+    close(job->fd);
+    job->fd = -1;
+    worker->job = job;
+    worker_watch(worker);
+    return 0;
 }
 
 /* --- the queue --- */
@@ -295,13 +301,17 @@ static void on_tell(evutil_socket_t fd, short what, void *context)
     }
 }
 
-static bool answer_known(struct worker_pool *pool, struct job *job)
+static bool answer_known(struct worker_pool *pool, uint64_t ticket,
+                         uint64_t hash, struct bytes bundle)
 {
     struct timeval now = {0, 0};
-    const struct cached *cached = cache_find(pool, job->hash);
+    const struct cached *cached = cache_find(pool, hash, bundle);
     struct job **end = &pool->known;
     if (cached == NULL)
         return false;
+    struct job *job = xcalloc(1, sizeof *job);
+    job->ticket = ticket;
+    job->fd = -1;
     buf_add_bytes(&job->result, buf_bytes(&cached->result));
     while (*end != NULL)
         end = &(*end)->next;
@@ -310,19 +320,46 @@ static bool answer_known(struct worker_pool *pool, struct job *job)
     return true;
 }
 
+/* A job with its request; takes nothing on failure. */
+static int job_new(const struct worker_pool *pool, uint64_t ticket,
+                   struct bytes bundle, const struct bytes *judgement,
+                   struct job **out, struct err *err)
+{
+    Perigee__WorkRequest request = PERIGEE__WORK_REQUEST__INIT;
+    worker_request_limits(&request, &pool->limits);
+    if (judgement != NULL) {
+        request.has_judgement = true;
+        request.judgement.data = (uint8_t *)(uintptr_t)judgement->data;
+        request.judgement.len = judgement->size;
+    }
+    int fd = worker_request_fd(&request, bundle, err);
+    if (fd < 0)
+        return fd;
+    *out = xcalloc(1, sizeof **out);
+    (*out)->ticket = ticket;
+    (*out)->is_question = judgement != NULL;
+    (*out)->fd = fd;
+    return 0;
+}
+
 int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
                          struct bytes bundle, struct err *err)
 {
+    bool is_small = bundle.size > 0 && bundle.size <= CACHE_BUNDLE_MAX;
+    uint64_t hash = is_small ? hash64(bundle, (uint64_t)(uintptr_t)pool) : 0;
+    struct job *job = NULL;
     if (pool->evaluations.count >= WORKER_QUEUE_MAX)
         return err_set(err, ERR_BUSY,
                        "%d evaluations are waiting already: try again later",
                        WORKER_QUEUE_MAX);
-    struct job *job = xcalloc(1, sizeof *job);
-    job->ticket = ticket;
-    sha256(bundle, job->hash);
-    if (answer_known(pool, job))
+    if (is_small && answer_known(pool, ticket, hash, bundle))
         return 0;
-    buf_add_bytes(&job->bundle, bundle);
+    int rc = job_new(pool, ticket, bundle, NULL, &job, err);
+    if (rc < 0)
+        return rc;
+    job->hash = hash;
+    if (is_small)
+        buf_add_bytes(&job->bundle, bundle);
     queue_add(&pool->evaluations, job);
     start_next(pool);
     return 0;
@@ -332,15 +369,14 @@ int worker_pool_judge(struct worker_pool *pool, uint64_t ticket,
                       struct bytes bundle, struct bytes judgement,
                       struct err *err)
 {
+    struct job *job = NULL;
     if (pool->judged == NULL || pool->questions.count >= QUESTIONS_MAX)
         return err_set(err, ERR_BUSY,
                        "%d questions are waiting already: try again later",
                        QUESTIONS_MAX);
-    struct job *job = xcalloc(1, sizeof *job);
-    job->ticket = ticket;
-    job->is_question = true;
-    buf_add_bytes(&job->bundle, bundle);
-    buf_add_bytes(&job->judgement, judgement);
+    int rc = job_new(pool, ticket, bundle, &judgement, &job, err);
+    if (rc < 0)
+        return rc;
     queue_add(&pool->questions, job);
     start_next(pool);
     return 0;
@@ -401,7 +437,9 @@ void worker_pool_close(struct worker_pool *pool)
     free_list(pool->evaluations.first);
     free_list(pool->questions.first);
     free_list(pool->known);
-    for (int i = 0; i < CACHE_ENTRIES; i++)
+    for (int i = 0; i < CACHE_ENTRIES; i++) {
+        buf_release(&pool->cache[i].bundle);
         buf_release(&pool->cache[i].result);
+    }
     free(pool);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void worker_request_limits(Perigee__WorkRequest *request,
@@ -22,48 +23,69 @@ void worker_request_limits(Perigee__WorkRequest *request,
     request->asset_bytes = limits->asset_bytes;
 }
 
-/* The request as a file in memory: whatever its size, nobody waits for it. */
-static int request_fd(const Perigee__WorkRequest *request, struct err *err)
+/* Write all of both; a memory file takes what fits into memory. */
+static int write_both(int fd, struct iovec *part)
 {
-    size_t size = perigee__work_request__get_packed_size(request);
-    int fd = memfd_create("request", MFD_CLOEXEC);
-    uint8_t *at = MAP_FAILED;
-    if (fd >= 0 && size > 0 && ftruncate(fd, (off_t)size) == 0)
-        at = mmap(NULL, size, PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED) {
-        int rc = err_set(err, ERR_IO, "script worker: no memory file: %s",
-                         strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return rc;
+    for (int i = 0; i < 2; i++) {
+        for (size_t at = 0; at < part[i].iov_len;) {
+            ssize_t done = write(fd, (const char *)part[i].iov_base + at,
+                                 part[i].iov_len - at);
+            if (done < 0 && errno != EINTR)
+                return -1;
+            at += done > 0 ? (size_t)done : 0;
+        }
     }
-    (void)perigee__work_request__pack(request, at);
-    munmap(at, size);
-    return fd;
+    return 0;
 }
 
-int worker_process_start(const Perigee__WorkRequest *request,
-                         struct worker_process *out, struct err *err)
+/* The head of WorkRequest.bundle, whose bytes follow it: fields of a message
+ * may stand in any order. */
+static void add_bundle_head(size_t size, struct buf *out)
+{
+    enum { FIELD_BUNDLE = 4, LENGTH_DELIMITED = 2, MORE = 0x80 };
+    if (size == 0)
+        return;
+    buf_add_char(out, FIELD_BUNDLE << 3 | LENGTH_DELIMITED);
+    for (; size >= MORE; size >>= 7)
+        buf_add_char(out, (char)(size | MORE));
+    buf_add_char(out, (char)size);
+}
+
+int worker_request_fd(const Perigee__WorkRequest *request, struct bytes bundle,
+                      struct err *err)
+{
+    struct buf head = {0};
+    int rc = 0, fd = memfd_create("request", MFD_CLOEXEC);
+    buf_reserve(&head, perigee__work_request__get_packed_size(request) + 16);
+    head.size = perigee__work_request__pack(request, head.data);
+    add_bundle_head(bundle.size, &head);
+    struct iovec part[] = {{head.data, head.size},
+                           {(void *)(uintptr_t)bundle.data, bundle.size}};
+    if (fd < 0 || write_both(fd, part) < 0)
+        rc = err_set(err, ERR_IO, "script worker: no memory file: %s",
+                     strerror(errno));
+    buf_release(&head);
+    if (rc < 0 && fd >= 0)
+        close(fd);
+    return rc < 0 ? rc : fd;
+}
+
+int worker_process_start(int request_fd, struct worker_process *out,
+                         struct err *err)
 {
     static const char *const argv[] = {"perigee-script", WORKER_ARGUMENT, NULL};
     int pipe_fd[2];
-    int in = request_fd(request, err);
-    if (in < 0)
-        return in;
-    if (pipe2(pipe_fd, O_CLOEXEC) < 0) {
-        close(in);
+    if (pipe2(pipe_fd, O_CLOEXEC) < 0)
         return err_set(err, ERR_IO, "script worker: no pipe: %s",
                        strerror(errno));
-    }
     struct process_spec spec = {.path = "/proc/self/exe",
                                 .argv = argv,
-                                .fd = {in, pipe_fd[1], STDERR_FILENO},
+                                .fd = {request_fd, pipe_fd[1], STDERR_FILENO},
                                 .fd_count = 3,
                                 .uid = -1,
                                 .gid = -1};
     pid_t pid = 0;
     int rc = process_spawn(&spec, &pid, err);
-    close(in);
     close(pipe_fd[1]);
     if (rc < 0) {
         close(pipe_fd[0]);

@@ -22,8 +22,14 @@ struct worker_process {
     int fd;    /* its answer; close-on-exec */
 };
 
-int worker_process_start(const Perigee__WorkRequest *request,
-                         struct worker_process *out, struct err *err);
+/* The request as a file in memory, which is what waits in a queue and what the
+ * child reads: the bundle (empty: none) is copied once, and nobody waits for a
+ * reader. A descriptor, close-on-exec. */
+int worker_request_fd(const Perigee__WorkRequest *request, struct bytes bundle,
+                      struct err *err);
+/* The descriptor stays the caller's. */
+int worker_process_start(int request_fd, struct worker_process *out,
+                         struct err *err);
 /* "runs longer than 2 s of CPU time" */
 char *worker_time_text(int64_t cpu_ms, char *out, size_t size);
 void worker_request_limits(Perigee__WorkRequest *request,
