@@ -164,6 +164,15 @@ static void mark_quoted(struct bundle_file *file, const char *text,
     locator_mark(bundle_file_locator(file), where->line, word, where);
 }
 
+/* Several lines, unlike keep(). */
+static const char *keep_lines(struct evaluation *e, const char *text)
+{
+    size_t size = strnlen(text, SANDBOX_TRACE_MAX);
+    return text_is_utf8((const uint8_t *)text, size)
+               ? arena_strndup(&e->arena, text, size)
+               : NULL;
+}
+
 void problem_add_failure(struct evaluation *e,
                          const struct sandbox_failure *failure)
 {
@@ -175,9 +184,8 @@ void problem_add_failure(struct evaluation *e,
                         .nearest = "",
                         .expected = ""};
     p.is_runtime = true;
+    p.traceback = keep_lines(e, failure->trace);
     p.message = keep(e, failure->text);
-    if (text_is_utf8((const uint8_t *)failure->trace, strlen(failure->trace)))
-        p.traceback = arena_strdup(&e->arena, failure->trace);
     p.where.line = (uint32_t)failure->line;
     for (uint32_t i = 0; i < e->files.list.count; i++) {
         struct bundle_file *file = e->files.list.item[i];
