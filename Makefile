@@ -43,7 +43,8 @@ SHELL := /bin/bash
 CPPFLAGS_ALL := -std=c11 -D_GNU_SOURCE -DPROTOBUF_C__NO_DEPRECATED -Isrc -I. -I$G
 ifeq ($(MAKECMDGOALS),$(filter-out deps deps-test demo help clean,$(MAKECMDGOALS)))
 CPPFLAGS_ALL += $(shell pkg-config --cflags $(PKGS) | sed 's/-I/-isystem /g')
-LDLIBS       := $(shell pkg-config --libs $(PKGS)) -lm -lpthread
+LDLIBS       := $(shell pkg-config --libs $(PKGS)) -Wl,--as-needed -lzookeeper_st \
+                -Wl,--no-as-needed -lm -lpthread
 endif
 CFLAGS_ALL := $(CPPFLAGS_ALL) $(WARN) $(CFLAGS.$V) $(CFLAGS)
 LDFLAGS_ALL := $(CFLAGS.$V) $(LDFLAGS.$V) $(LDFLAGS)
@@ -142,7 +143,7 @@ $(foreach l,$(FLOORS) $(PROGRAMS),$(eval $(call library,$l)))
 define program
 $B/bin/$1: $$(call obj,$$($1.main)) $$(call lib,$$($1.lib) $(FLOORS))
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS_ALL) $$($1.ldflags) -o $$@ $$^ $$(or $$($1.ldlibs),$(LDLIBS))
+	$(CC) $(LDFLAGS_ALL) $$($1.ldflags) -o $$@ $$^ $$(or $$($1.ldlibs),$$(LDLIBS))
 endef
 # thermos is static: it runs inside images that have no library of ours.
 # The C library warns that names need its shared self; we use addresses only.

@@ -1,11 +1,13 @@
 #include "executor/thermos/care.h"
 
 #include "base/alloc.h"
+#include "executor/thermos/announcer.h"
 #include "executor/thermos/checker.h"
 #include "executor/thermos/local_ask.h"
 #include "executor/thermos/program.h"
 #include "executor/thermos/usage.h"
 #include "sys/daemon.h"
+#include "sys/log.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -26,6 +28,7 @@ struct care {
     bool is_begun;
     struct task_care task;
     struct checker *checker;      /* owned */
+    struct announcer *announcer;  /* owned */
     struct local_ask *ask;        /* the POST of the teardown; owned */
     enum teardown_step asked;     /* which one */
     int measured;                 /* what the measuring child writes; -1 */
@@ -63,7 +66,10 @@ static void on_posted(void *context, const struct http_response *response,
 static void tear(struct care *c, enum teardown_step step)
 {
     if (step == TEARDOWN_LEAVING) {
-        tell_torn(c, step, true);
+        if (c->announcer != NULL)
+            announcer_leave(c->announcer);
+        else
+            tell_torn(c, step, true);
         return;
     }
     local_ask_end(c->ask);
@@ -73,6 +79,37 @@ static void tear(struct care *c, enum teardown_step step)
                              step == TEARDOWN_QUITTING ? c->task.quit_endpoint
                                                        : c->task.abort_endpoint,
                              TEARDOWN_POST_MS, on_posted, c);
+}
+
+/* --- announcement --- */
+
+static void on_joined(void *context)
+{
+    const struct care *c = context;
+    daemon_fact(c->daemon, EXECUTOR_FACT_ANNOUNCED, NULL, 0);
+}
+
+static void on_left(void *context)
+{
+    tell_torn(context, TEARDOWN_LEAVING, true);
+}
+
+/* What is wrong with the servers' addresses ends the task as servers that do
+ * not answer would; the log says which it is. */
+static void announce(struct care *c)
+{
+    struct announcer_config config = {.servers = c->task.zookeeper,
+                                      .path = c->task.announce_path,
+                                      .member = c->task.member,
+                                      .joined = on_joined,
+                                      .left = on_left,
+                                      .context = c};
+    struct err err = {0};
+    if (c->announcer == NULL &&
+        announcer_open(&c->announcer, daemon_base(c->daemon), &config, &err) !=
+            0)
+        log_line(LOG_LEVEL_ERROR, "announce_impossible reason=%s",
+                 log_value(err.text));
 }
 
 /* --- disk --- */
@@ -159,6 +196,7 @@ void care_free(struct care *c)
     if (c == NULL)
         return;
     checker_close(c->checker);
+    announcer_close(c->announcer);
     local_ask_end(c->ask);
     end_measure(c);
     if (c->is_begun)
@@ -198,6 +236,7 @@ bool care_act(struct care *c, uint32_t kind, const void *data)
         measure(c);
         return true;
     case EXECUTOR_ACT_ANNOUNCE:
+        announce(c);
         return true;
     default:
         return false;

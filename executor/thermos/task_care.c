@@ -1,6 +1,8 @@
 #include "executor/thermos/task_care.h"
 
 #include "mesos/v1/mesos.pb-c.h"
+#include "sys/address.h"
+#include "sys/zookeeper.h"
 #include "wire/codec.h"
 #include "wire/http.h"
 #include "wire/json.h"
@@ -260,9 +262,20 @@ static void put_endpoint(struct json_writer *w, const char *key,
     json_end_object(w);
 }
 
-/* Every port of the task, then every other name of one. */
+static bool is_port(const assigned_task *task, const char *name)
+{
+    for (size_t i = 0; i < task->n_ports; i++)
+        if (task->ports[i]->name != NULL &&
+            strcmp(task->ports[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Every port of the task, every other name of one, and the name by which
+ * Aurora's own users look for the primary one. */
 static int put_endpoints(const assigned_task *task, const char *host,
-                         struct json_writer *w, struct err *err)
+                         uint32_t primary, struct json_writer *w,
+                         struct err *err)
 {
     const Perigee__Announcer *announce = task->job->announce;
     for (size_t i = 0; i < task->n_ports; i++)
@@ -274,13 +287,11 @@ static int put_endpoints(const assigned_task *task, const char *host,
         int rc = want_port(task, "announce.portmap", name, &port, err);
         if (rc != 0)
             return rc;
-        bool is_port = false;
-        for (size_t k = 0; k < task->n_ports; k++)
-            is_port |= task->ports[k]->name != NULL &&
-                       strcmp(task->ports[k]->name, name) == 0;
-        if (!is_port)
+        if (!is_port(task, name))
             put_endpoint(w, name, host, port);
     }
+    if (!is_port(task, "aurora") && alias_of(task, "aurora") == NULL)
+        put_endpoint(w, "aurora", host, primary);
     return 0;
 }
 
@@ -299,6 +310,9 @@ static int open_announce(struct task_care *care, const struct task_host *host,
     if (task->zookeeper == NULL || task->announce_path == NULL)
         return err_set(err, ERR_INVALID,
                        "announce: the scheduler knows no ZooKeeper");
+    rc = address_check_list(task->zookeeper, ZK_SERVERS_MAX, err);
+    if (rc != 0)
+        return err_wrap(err, "announce: zookeeper");
     care->zookeeper = task->zookeeper;
     care->announce_path = task->announce_path;
     const char *port_name = task->job->announce->primary_port;
@@ -311,7 +325,7 @@ static int open_announce(struct task_care *care, const struct task_host *host,
     put_endpoint(&w, "serviceEndpoint", name, primary);
     json_key(&w, "additionalEndpoints");
     json_begin_object(&w);
-    rc = put_endpoints(task, name, &w, err);
+    rc = put_endpoints(task, name, primary, &w, err);
     if (rc == 0) {
         json_end_object(&w);
         json_put_int(&w, "shard", task->instance);

@@ -29,15 +29,20 @@ static const char *const *copy_list(struct arena *arena,
 }
 
 static const char *const *add_user(struct arena *arena, const char *const *envp,
-                                   const struct sandbox_user *user)
+                                   const struct sandbox_user *user,
+                                   int64_t disk_watch_ms)
 {
     size_t count = 0;
     while (envp[count] != NULL)
         count++;
-    const char **more = arena_zalloc(arena, (count + 3) * sizeof *more);
+    const char **more = arena_zalloc(arena, (count + 4) * sizeof *more);
     memcpy(more, envp, count * sizeof *more);
     more[count] = arena_printf(arena, "PERIGEE_USER=%s", user->name);
     more[count + 1] = arena_printf(arena, "PERIGEE_HOME=%s", user->home);
+    if (disk_watch_ms > 0)
+        more[count + 2] =
+            arena_printf(arena, "PERIGEE_DISK_WATCH_INTERVAL=%lldms",
+                         (long long)disk_watch_ms);
     return more;
 }
 
@@ -284,7 +289,8 @@ void container_launch(struct containers *all, const struct agent_launch *launch)
     container->state = CONTAINER_FETCHING;
     int rc = prepare(container, &err);
     container->launch.envp =
-        add_user(&container->arena, container->launch.envp, &container->user);
+        add_user(&container->arena, container->launch.envp, &container->user,
+                 all->config.disk_watch_ms);
     if (rc < 0) {
         container_fail(container, err.text);
         return;

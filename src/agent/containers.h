@@ -17,8 +17,10 @@ struct containers_config {
     const char *fetcher;           /* path of perigee-fetch */
     const char *self;              /* path of this program, for the sweep */
     const char *work_dir;
-    bool switch_user;              /* containers run as their user */
-    bool allow_root;               /* also when that is root */
+    bool switch_user;      /* containers run as their user */
+    bool allow_root;       /* also when that is root */
+    int64_t disk_watch_ms; /* how often thermos looks at its disk; 0: as it
+                              likes */
 };
 
 /* The daemon and the strings are borrowed. */

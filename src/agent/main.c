@@ -31,6 +31,7 @@ struct agent_config {
     int64_t executor_reregistration_timeout, executor_shutdown_grace_period;
     int64_t gc_delay;
     bool allow_root;
+    int64_t disk_watch_ms;
 };
 
 #define OPTION(field) offsetof(struct agent_config, field)
@@ -100,6 +101,11 @@ static const struct config_option OPTIONS[] = {
      .offset = OPTION(allow_root),
      .initial = "false",
      .help = "let tasks run as root, when their role is root"},
+    {.name = "container_disk_watch_interval",
+     .type = CONFIG_DURATION,
+     .offset = OPTION(disk_watch_ms),
+     .initial = "1mins",
+     .help = "how often thermos compares a sandbox with the task's disk"},
     {.name = "recovery_timeout",
      .type = CONFIG_DURATION,
      .offset = OPTION(recovery_timeout),
@@ -350,7 +356,9 @@ static int run(const struct agent_config *config, const struct cgroups *cgroups,
                                          .self = self,
                                          .work_dir = config->work_dir,
                                          .switch_user = geteuid() == 0,
-                                         .allow_root = config->allow_root};
+                                         .allow_root = config->allow_root,
+                                         .disk_watch_ms =
+                                             config->disk_watch_ms};
     int rc = daemon_open(&daemon, &listening, &AGENT_PROGRAM, program, err);
     if (rc == 0)
         rc = containers_open(&containers, daemon, &settings, err);

@@ -145,6 +145,23 @@ static Mesos__V1__ExecutorInfo *executor_of(struct aurora_program *p,
     return executor;
 }
 
+static void name_announcement(const struct aurora_program *p,
+                              const struct task *task,
+                              Perigee__AssignedTask *data, struct arena *arena)
+{
+    const Perigee__Announcer *announce = data->job->announce;
+    const struct job_key *key = &task->config->key;
+
+    if (!announce || !p->options.zookeeper)
+        return;
+    data->zookeeper = (char *)p->options.zookeeper;
+    data->announce_path =
+        announce->zk_path && *announce->zk_path
+            ? announce->zk_path
+            : arena_printf(arena, "%s/%s/%s/%s", p->options.announce_root,
+                           key->role, key->env, key->name);
+}
+
 static void pack_assigned(struct aurora_program *p, const struct task *task,
                           ProtobufCBinaryData *out, struct arena *arena)
 {
@@ -157,6 +174,7 @@ static void pack_assigned(struct aurora_program *p, const struct task *task,
     data.instance = task->instance;
     data.asset_url = p->asset_url;
     data.hostname = place->hostname;
+    name_announcement(p, task, &data, arena);
     data.n_ports = place->port_count;
     data.ports = arena_alloc(arena, (place->port_count + 1) * sizeof(void *));
     for (uint32_t i = 0; i < place->port_count; i++) {

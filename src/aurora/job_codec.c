@@ -184,6 +184,24 @@ static void on_refused(void *context, const char *field, const char *reason)
     err_hint(honour->err, "this cluster cannot do it: leave it out");
 }
 
+/* Whether it can be announced is a matter of this cluster. */
+static int check_announce(const struct aurora_program *p,
+                          const Perigee__Job *job, struct err *err)
+{
+    if (!job->announce)
+        return 0;
+    if (!p->options.zookeeper) {
+        (void)refuse(err, "announce", "this cluster has no ZooKeeper");
+        err_hint(err, "leave it out, or start the scheduler with "
+                      "--zookeeper=HOST:PORT,...");
+        return -ERR_INVALID;
+    }
+    if (or_empty(job->announce->zk_path)[0] && !p->options.allow_announce_path)
+        return refuse(err, "announce.zk_path",
+                      "this cluster has its own place for announcements");
+    return 0;
+}
+
 static int check_honour(const Perigee__Job *job, struct err *err)
 {
     struct honour honour = {.err = err};
@@ -231,7 +249,8 @@ static int check_policy(struct aurora_program *p, const Perigee__Job *job,
     if (job->has_max_task_failures &&
         (job->max_task_failures < -1 || job->max_task_failures == 0))
         return refuse(err, "max_task_failures", "want -1 or at least 1");
-    return check_honour(job, err);
+    int announced = check_announce(p, job, err);
+    return announced < 0 ? announced : check_honour(job, err);
 }
 
 /* --- decoding --- */

@@ -6,6 +6,7 @@
 #include "script/config.h"
 #include "script/evaluate.h"
 #include "script/worker.h"
+#include "sys/address.h"
 #include "sys/daemon.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -23,6 +24,8 @@ struct config {
     char *allowed_job_environments, *user, *log_level;
     int64_t port, max_tasks_per_job, executor_cpu_milli;
     int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
+    char *zookeeper, *announce_root;
+    bool allow_announce_path;
 };
 
 #define OPTION(member) offsetof(struct config, member)
@@ -66,6 +69,15 @@ static const struct config_option OPTIONS[] = {
     {"framework_user", CONFIG_STRING, OPTION(user), "root",
      "the user that the master knows us by; tasks run as their role", 0, 0,
      false},
+    {"zookeeper", CONFIG_STRING, OPTION(zookeeper), NULL,
+     "servers that tasks are announced in, \"10.0.0.1:2181,10.0.0.2:2181\"; "
+     "without it jobs that announce are refused",
+     0, 0, false},
+    {"serverset_path", CONFIG_STRING, OPTION(announce_root), "/aurora",
+     "where in ZooKeeper; below it come role, environment and job", 0, 0,
+     false},
+    {"allow_custom_serverset_path", CONFIG_BOOL, OPTION(allow_announce_path),
+     "false", "let jobs name another place in ZooKeeper", 0, 0, false},
     {"log_level", CONFIG_STRING, OPTION(log_level), "info",
      "error, warn, info or debug", 0, 0, false},
 };
@@ -178,6 +190,14 @@ static void default_thermos(struct shell *shell)
     memcpy(name, "thermos", sizeof "thermos");
 }
 
+/* "/aurora": from the root, no empty part, nothing at the end. */
+static bool path_is_plain(const char *path)
+{
+    size_t size = strlen(path);
+    return size > 1 && size < 512 && path[0] == '/' && path[size - 1] != '/' &&
+           strstr(path, "//") == NULL;
+}
+
 static int check_config(struct shell *shell, struct err *err)
 {
     struct config *c = &shell->config;
@@ -188,6 +208,12 @@ static int check_config(struct shell *shell, struct err *err)
                        "log_level '%s': want error, warn, info or debug",
                        c->log_level);
     log_open("aurora", level);
+    if (c->zookeeper && address_check_list(c->zookeeper, 32, err) < 0)
+        return err_wrap(err, "zookeeper");
+    if (!path_is_plain(c->announce_root))
+        return err_set(err, ERR_INVALID,
+                       "serverset_path '%s': want /NAME or /NAME/NAME...",
+                       c->announce_root);
     if (!strchr(c->master, ':'))
         return err_set(err, ERR_INVALID, "master '%s': want host:port",
                        c->master);
@@ -220,6 +246,9 @@ static struct aurora_options options_of(struct shell *shell)
     options.executor_mem_milli = c->executor_ram / (1024 * 1024) * 1000;
     options.failover_timeout_ms = c->failover_ms;
     options.heartbeat_ms = c->heartbeat_ms;
+    options.zookeeper = c->zookeeper;
+    options.announce_root = c->announce_root;
+    options.allow_announce_path = c->allow_announce_path;
     if (getrandom(&options.seed, sizeof options.seed, 0) < 0)
         options.seed = (uint64_t)getpid();
     return options;

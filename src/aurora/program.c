@@ -24,6 +24,7 @@ const struct aurora_options AURORA_OPTIONS = {
     .executor_mem_milli = 16 * 1000,
     .failover_timeout_ms = (int64_t)21 * 24 * 60 * 60 * 1000,
     .heartbeat_ms = 15 * 1000,
+    .announce_root = "/aurora",
     .seed = 1,
 };
 
@@ -63,6 +64,8 @@ static void copy_options(struct aurora_program *p,
     o->thermos_path = xstrdup(options->thermos_path);
     o->environments = xstrdup(options->environments);
     o->stdlib_hash = xstrdup(options->stdlib_hash);
+    o->zookeeper = options->zookeeper ? xstrdup(options->zookeeper) : NULL;
+    o->announce_root = xstrdup(options->announce_root);
     o->endpoint = NULL;
 }
 
@@ -106,6 +109,8 @@ void aurora_program_free(struct aurora_program *p)
     free((char *)p->options.thermos_path);
     free((char *)p->options.environments);
     free((char *)p->options.stdlib_hash);
+    free((char *)p->options.zookeeper);
+    free((char *)p->options.announce_root);
     free(p->asset_url);
     free(p);
 }

@@ -21,6 +21,9 @@ struct aurora_options {
     int64_t executor_cpus_milli, executor_mem_milli; /* cores, MiB */
     int64_t failover_timeout_ms;
     int64_t heartbeat_ms; /* of our event streams */
+    const char *zookeeper; /* that tasks are announced in; NULL: in none */
+    const char *announce_root; /* "/aurora": /role/env/job is below it */
+    bool allow_announce_path;  /* jobs may name another path */
     uint64_t seed;        /* never the same for two lives */
 };
 extern const struct aurora_options AURORA_OPTIONS; /* the defaults */

@@ -40,11 +40,6 @@ static bool asks_lua_check(const Perigee__Job *job)
     return job->health_check != NULL && job->health_check->lua != NULL;
 }
 
-static bool asks_announce(const Perigee__Job *job)
-{
-    return job->announce != NULL;
-}
-
 static bool asks_docker(const Perigee__Job *job)
 {
     return job->container != NULL && job->container->docker != NULL;
@@ -116,7 +111,6 @@ static const struct {
     const char *field, *reason;
     bool (*is_asked)(const Perigee__Job *job);
 } ROWS[] = {
-    {"announce", "instances are not announced yet", asks_announce},
     {"container.docker", "no agent runs Docker containers yet", asks_docker},
     {"container.image", "no agent runs file system images yet", asks_image},
     {"container.volumes", "no agent mounts volumes yet", asks_volumes},

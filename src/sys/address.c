@@ -1,4 +1,5 @@
 #include "sys/address.h"
+#include "base/text.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -77,4 +78,41 @@ int url_parse(const char *url, struct url *out, struct err *err)
     parsed.path = *end != 0 ? end : "/";
     *out = parsed;
     return 0;
+}
+
+static int check_one(const char *from, size_t size, struct err *err)
+{
+    char text[ADDRESS_HOST_MAX + 8], *colon;
+    struct sockaddr_storage address;
+    socklen_t length;
+    int64_t port;
+
+    if (size >= sizeof text)
+        return err_set(err, ERR_INVALID, "'%.80s': want host:port", from);
+    memcpy(text, from, size);
+    text[size] = '\0';
+    colon = strrchr(text, ':');
+    if (colon == NULL || colon == text)
+        return err_set(err, ERR_INVALID, "'%s': want host:port", text);
+    *colon = '\0';
+    int rc = text_int(colon + 1, 1, 65535, &port, err);
+    return rc == 0 ? address_parse(text, (int)port, &address, &length, err)
+                   : rc;
+}
+
+int address_check_list(const char *list, uint32_t max, struct err *err)
+{
+    uint32_t count = 0;
+
+    for (const char *at = list;; at++) {
+        size_t size = strcspn(at, ",");
+        int rc = check_one(at, size, err);
+        if (rc != 0)
+            return rc;
+        if (++count > max)
+            return err_set(err, ERR_LIMIT, "at most %u addresses", max);
+        at += size;
+        if (*at == '\0')
+            return 0;
+    }
 }

@@ -12,6 +12,9 @@ enum { ADDRESS_HOST_MAX = 64 };
 int address_parse(const char *host, int port, struct sockaddr_storage *out,
                   socklen_t *out_size, struct err *err);
 
+/* "host:port,host:port": at least one, at most `max`, each an address. */
+int address_check_list(const char *list, uint32_t max, struct err *err);
+
 /* "http://host:port/path?query" in parts; the path is borrowed from `url`. The
  * port is 80 when absent, the path "/" when absent. */
 struct url {

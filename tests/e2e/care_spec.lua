@@ -6,7 +6,8 @@ local run = require 'support.run'
 describe('an executor', function()
   local c
   setup(function()
-    c = cluster.start { agents = 1 }
+    c = cluster.start { agents = 1,
+      env = { PERIGEE_CONTAINER_DISK_WATCH_INTERVAL = '300ms' } }
     c:file('server.lua', run.read(run.root .. '/tests/support/server.lua'))
   end)
   teardown(function() c:stop() end)
@@ -169,6 +170,13 @@ describe('an executor', function()
       initial_interval_ms = 5000, interval_ms = 100 } })
     state_is(key, 'RUNNING')
     c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  it('ends a task whose sandbox holds more than it may', function()
+    local key = create('hoarder', 'head -c 12m /dev/zero >big; exec sleep 1000', {
+      max_task_failures = 1, service = false })
+    assert.matches('^disk limit exceeded: the sandbox holds 12%.%d MB, 8%.0 MB are allowed$',
+      message_of(key, 'FAILED'))
   end)
 
   it('does what a job file says', function()

@@ -7,7 +7,7 @@ local run = require 'support.run'
 local M = {}
 M.__index = M
 
---- options: agents (1). The cluster is ready when this returns.
+--- options: agents (1), env (more variables). The cluster is ready when this returns.
 function M.start(options)
   options = options or {}
   local self = setmetatable({ dir = run.temp(), agents = options.agents or 1 }, M)
@@ -15,6 +15,7 @@ function M.start(options)
   os.execute('chmod 755 ' .. self.dir)
   self.base = run.free_base(12 + self.agents)
   self.env = { HOME = self.dir, XDG_CONFIG_HOME = self.dir .. '/config' }
+  for name, value in pairs(options.env or {}) do self.env[name] = value end
   self:up()
   return self
 end
