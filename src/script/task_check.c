@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROCESSES_MAX = 256, FIELD_TEXT_MAX = 64, MESSAGE_TEXT_MAX = 400 };
+enum { PROCESSES_MAX = 1000, FIELD_TEXT_MAX = 64, MESSAGE_TEXT_MAX = 400 };
 
 struct graph {
     const Perigee__TaskConfig *task;

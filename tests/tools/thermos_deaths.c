@@ -133,8 +133,8 @@ static pid_t runner_of(pid_t executor)
         if (file != NULL)
             (void)fclose(file);
         title[n] = '\0';
-        if (n > 8 && strcmp(title, "thermos") == 0 &&
-            strncmp(title + 8, "runner", 6) == 0)
+        /* Just forked it still has the executor's title. */
+        if (n > 8 && strcmp(title, "thermos") == 0)
             return (pid_t)pid;
     }
     return 0;
@@ -240,14 +240,14 @@ static void hide_agent(struct fake_agent *agent)
 
 static void strike(enum kind kind, struct fake_agent *agent, struct rng *rng)
 {
+    /* At one instant: neither may see the other one's death. */
+    if (kind == KIND_BOTH)
+        (void)kill(agent->executor, SIGSTOP);
     pid_t runner = runner_of(agent->executor);
+    if (kind == KIND_BOTH && runner != 0)
+        (void)kill(runner, SIGSTOP);
     if (kind == KIND_ALONE)
         hide_agent(agent);
-    if (kind == KIND_BOTH && runner != 0) {
-        /* At one instant: the second must not see the first one's death. */
-        (void)kill(runner, SIGSTOP);
-        (void)kill(agent->executor, SIGSTOP);
-    }
     if (kind == KIND_BOTH || kind == KIND_EXECUTOR || kind == KIND_ALONE)
         (void)kill(agent->executor, SIGKILL);
     if (runner != 0 && (kind == KIND_BOTH || kind == KIND_RUNNER))

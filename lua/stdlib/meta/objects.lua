@@ -52,7 +52,7 @@
 --- Processes that run together in one sandbox.
 ---@class Task.Changes
 ---@field name? string # that of the first process, unless given (text; a name without '/' that does not begin with '.')
----@field processes? Process[] # what runs; all at once unless ordered (list of Process; at most 256 of them; required)
+---@field processes? Process[] # what runs; all at once unless ordered (list of Process; at most 1000 of them; required)
 ---@field constraints? Constraint|Constraint[] # order("a", "b"), or a list of them (list of Constraint; at most 10000 of them; or one alone)
 ---@field resources? Resources # what one instance may use (Resources; required)
 ---@field max_failures? integer # failed processes that make the task fail; 0: it never does (integer; 0 to 1000; default 1)
@@ -61,7 +61,7 @@
 ---@field fetch? (Fetch|string)[] # what is in the sandbox before the first process starts (list of Fetch; at most 256 of them)
 
 ---@class Task.Table: Task.Changes
----@field processes Process[] # what runs; all at once unless ordered (list of Process; at most 256 of them; required)
+---@field processes Process[] # what runs; all at once unless ordered (list of Process; at most 1000 of them; required)
 ---@field resources Resources # what one instance may use (Resources; required)
 
 ---@class Task: Task.Changes

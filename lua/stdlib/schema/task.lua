@@ -3,7 +3,7 @@ return {
   help = 'processes that run together in one sandbox',
   { 'name', 'string', rule = 'file_name', max = 128,
     help = 'that of the first process, unless given' },
-  { 'processes', 'list', of = 'Process', required = true, min = 1, max = 256,
+  { 'processes', 'list', of = 'Process', required = true, min = 1, max = 1000,
     help = 'what runs; all at once unless ordered' },
   { 'constraints', 'list', of = 'Constraint', one = true, max = 10000,
     help = 'order("a", "b"), or a list of them' },
