@@ -228,9 +228,9 @@ install: all ## copy to PREFIX (default /usr/local)
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/clusterctl
 	install -Dm644 src/cli/completion/_clusterctl \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_clusterctl
-	install -d $(DESTDIR)$(PREFIX)/share/perigee/lua/meta
-	install -m644 lua/stdlib/luacheck.lua $(DESTDIR)$(PREFIX)/share/perigee/lua
-	install -m644 lua/stdlib/meta/*.lua $(DESTDIR)$(PREFIX)/share/perigee/lua/meta
+	install -D -m644 lua/stdlib/luacheck.lua \
+	    $(DESTDIR)$(PREFIX)/share/perigee/lua/luacheck.lua
+	cp -r lua/stdlib/meta $(DESTDIR)$(PREFIX)/share/perigee/lua/
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t14
 clean: ## remove build/

@@ -37,6 +37,11 @@ local files = {
   { 'lua/stdlib/meta/types.lua', meta.types(model) },
 }
 
+for _, template in ipairs(model.templates) do
+  table.insert(files, { ('lua/stdlib/meta/templates/%s.lua'):format(template.name),
+    meta.template(template) })
+end
+
 local function check()
   local is_good = true
   for _, file in ipairs(files) do

@@ -162,7 +162,8 @@ end
 
 -- The example of an object as the lines of a comment.
 local function comment(text)
-  return '---\n--- ```lua\n--- ' .. text:gsub('\n', '\n--- ') .. '\n--- ```'
+  local lines = text:gsub('\n', '\n--- '):gsub(' +\n', '\n')
+  return '---\n--- ```lua\n--- ' .. lines .. '\n--- ```'
 end
 
 local function add_constructor(model, row, out)
@@ -205,6 +206,34 @@ function M.types(model)
         field[3])
     end
   end
+  return table.concat(lines, '\n') .. '\n'
+end
+
+local function option_type(option)
+  if option.type then return option.type end
+  local default = option.default
+  return default == nil and 'any' or math.type(default) or type(default)
+end
+
+--- The text of lua/stdlib/meta/templates/NAME.lua: what a template takes.
+function M.template(template)
+  local class = ('templates.%s.Options'):format(template.name)
+  local lines = {
+    (HEAD:gsub('^%-%-%-@meta _', '---@meta templates.' .. template.name)),
+    '',
+    ('---@class %s: Job.Changes'):format(class),
+  }
+  for _, option in ipairs(template) do
+    local default = words.default { option[1], default = option.default }
+    lines[#lines + 1] = ('---@field %s? %s # %s%s'):format(option[1],
+      option_type(option), option.help,
+      default and ' (default ' .. default .. ')' or '')
+  end
+  lines[#lines + 1] = '\n--- ' .. words.sentence(template.help)
+  lines[#lines + 1] = comment(template.example)
+  lines[#lines + 1] = ('---@param options %s'):format(class)
+  lines[#lines + 1] = '---@return ' .. (template.makes or 'Job')
+  lines[#lines + 1] = 'return function(options) end'
   return table.concat(lines, '\n') .. '\n'
 end
 

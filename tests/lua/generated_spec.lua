@@ -21,12 +21,62 @@ it('generated files are what the schema says', function()
   pipe:close()
 end)
 
+describe('the release of the language', function()
+  local folder
+
+  before_each(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute('cp -r lua/stdlib ' .. folder))
+  end)
+  after_each(function() os.execute('rm -rf ' .. folder) end)
+
+  local function hash()
+    local pipe = assert(io.popen('lua5.4 lua/embed.lua ' .. folder))
+    local text = pipe:read('a')
+    assert(pipe:close())
+    return assert(text:match('STDLIB_HASH%[%] = "(%x+)"'))
+  end
+
+  local function append(path)
+    local file = assert(io.open(folder .. '/' .. path, 'a'))
+    file:write('-- more\n')
+    file:close()
+  end
+
+  it('changes with a template, and with the schema', function()
+    local before = hash()
+    append 'templates/web_service.lua'
+    local after = hash()
+    assert.not_equal(before, after)
+    append 'schema/job.lua'
+    assert.not_equal(after, hash())
+  end)
+
+  it('does not change with what is for editors only', function()
+    local before = hash()
+    append 'meta/objects.lua'
+    append 'luacheck.lua'
+    assert.equal(before, hash())
+  end)
+end)
+
 describe('annotations', function()
   local objects, names = read 'lua/stdlib/meta/objects.lua', read 'lua/stdlib/meta/names.lua'
 
   it('are Lua', function()
     for _, name in ipairs { 'names', 'objects', 'types' } do
       assert(loadfile(('lua/stdlib/meta/%s.lua'):format(name)))
+    end
+  end)
+
+  it('of templates are Lua, and have every option', function()
+    for _, template in ipairs(model.templates) do
+      local path = ('lua/stdlib/meta/templates/%s.lua'):format(template.name)
+      assert(loadfile(path))
+      for _, option in ipairs(template) do
+        assert.matches(('@field %s? '):format(option[1]), read(path), 1, true)
+      end
     end
   end)
 

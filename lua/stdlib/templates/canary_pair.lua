@@ -17,6 +17,7 @@ end
 
 return template {
   name = "canary_pair",
+  makes = "Job[]",
   help = "two services, NAME and NAME-canary: the canary runs the new command on a share of the "
     .. "instances, until you are sure",
   example = [[
@@ -29,16 +30,16 @@ return canary_pair {
   canary = "exec ./search-1.5 --port {{thermos.ports[http]}}",
   instances = 20, percent = 10,
 }]],
-  { "name", help = "of the stable service" },
-  { "stable", help = "the command that is known to be good" },
-  { "canary", help = "the command to try" },
+  { "name", type = "string", help = "of the stable service" },
+  { "stable", type = "string|Raw", help = "the command that is known to be good" },
+  { "canary", type = "string|Raw", help = "the command to try" },
   { "instances", default = 10, help = "of both together, at least 2" },
   { "percent", default = 10, help = "of the instances, for the canary; at least one" },
   { "port", default = "http", help = "name of the port of both" },
-  { "cpu", default = 0.5, help = "cores of an instance" },
+  { "cpu", type = "number", default = 0.5, help = "cores of an instance" },
   { "ram", default = 256*MB, help = "bytes of an instance" },
   { "disk", default = 1*GB, help = "bytes of an instance" },
-  { "fetch", help = "what is in the sandbox, as Task.fetch" },
+  { "fetch", type = "(Fetch|string)[]", help = "what is in the sandbox, as Task.fetch" },
 
   make = function(o, job)
     if math.type(o.instances) ~= "integer" or o.instances < 2 then

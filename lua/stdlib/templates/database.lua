@@ -16,16 +16,16 @@ return {
     size = 20*GB, dedicated = "db/orders",
   },
 }]],
-  { "name", help = "of the service and its process" },
-  { "cmdline", help = "the server; {{thermos.ports[db]}} is its port" },
+  { "name", type = "string", help = "of the service and its process" },
+  { "cmdline", type = "string|Raw", help = "the server; {{thermos.ports[db]}} is its port" },
   { "port", default = "db", help = "name of its port; open when it is well" },
   { "path", default = "/data", help = "where the volume is seen" },
   { "size", default = 10*GB, help = "bytes of the volume" },
-  { "dedicated", help = "machines kept for it: role/name" },
-  { "cpu", default = 1, help = "cores" },
+  { "dedicated", type = "string", help = "machines kept for it: role/name" },
+  { "cpu", type = "number", default = 1, help = "cores" },
   { "ram", default = 2*GB, help = "bytes" },
   { "disk", default = 1*GB, help = "bytes besides the volume" },
-  { "fetch", help = "what is in the sandbox, as Task.fetch" },
+  { "fetch", type = "(Fetch|string)[]", help = "what is in the sandbox, as Task.fetch" },
 
   make = function(o, job)
     local server = Process { name = o.name, cmdline = o.cmdline, max_failures = 10, min_duration = 10 }

@@ -32,13 +32,14 @@ return {
     },
   },
 }]],
-  { "steps", help = 'a list of { "name", "command" } or processes, in order' },
+  { "steps", type = "(string[]|Process)[]",
+    help = 'a list of { "name", "command" } or processes, in order' },
   { "schedule", default = "0 3 * * *", help = "as Cron.schedule" },
-  { "timezone", help = "as in Europe/Paris; the cluster's, unless given" },
-  { "cpu", default = 1, help = "cores" },
+  { "timezone", type = "string", help = "as in Europe/Paris; the cluster's, unless given" },
+  { "cpu", type = "number", default = 1, help = "cores" },
   { "ram", default = 1*GB, help = "bytes" },
   { "disk", default = 10*GB, help = "bytes" },
-  { "fetch", help = "what is in the sandbox, as Task.fetch" },
+  { "fetch", type = "(Fetch|string)[]", help = "what is in the sandbox, as Task.fetch" },
 
   make = function(o, job)
     return Job(extend({

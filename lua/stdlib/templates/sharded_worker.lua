@@ -24,14 +24,14 @@ return {
     shards = 8, per_host = 2,
   },
 }]],
-  { "name", help = "of the job and its process" },
-  { "cmdline", help = "the worker; $SHARD and $SHARDS are its share" },
+  { "name", type = "string", help = "of the job and its process" },
+  { "cmdline", type = "string", help = "the worker; $SHARD and $SHARDS are its share" },
   { "shards", default = 4, help = "how many workers share the work" },
-  { "per_host", help = "at most so many on one machine" },
-  { "cpu", default = 1, help = "cores of a worker" },
+  { "per_host", type = "integer", help = "at most so many on one machine" },
+  { "cpu", type = "number", default = 1, help = "cores of a worker" },
   { "ram", default = 1*GB, help = "bytes of a worker" },
   { "disk", default = 1*GB, help = "bytes of a worker" },
-  { "fetch", help = "what is in the sandbox, as Task.fetch" },
+  { "fetch", type = "(Fetch|string)[]", help = "what is in the sandbox, as Task.fetch" },
 
   make = function(o, job)
     local worker = Process {

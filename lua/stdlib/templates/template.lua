@@ -1,5 +1,6 @@
 -- What the templates are made with: template { name =, help =, example =,
--- make =, { option, default =, help = }, ... } returns a function of one table.
+-- make =, { option, type =, default =, help = }, ... } returns a function of one
+-- table; types and `makes` are for editors.
 -- make(options, job) gets what is declared, defaults filled in, and the rest:
 -- fields of the job, which its constructor checks as it always does.
 return function(declared)

@@ -1,0 +1,32 @@
+---@meta templates.canary_pair
+-- Written by lua/generate.lua from lua/stdlib/schema. For editors only:
+-- docs/job-language.md says how an editor finds it.
+
+---@class templates.canary_pair.Options: Job.Changes
+---@field name? string # of the stable service
+---@field stable? string|Raw # the command that is known to be good
+---@field canary? string|Raw # the command to try
+---@field instances? integer # of both together, at least 2 (default 10)
+---@field percent? integer # of the instances, for the canary; at least one (default 10)
+---@field port? string # name of the port of both (default "http")
+---@field cpu? number # cores of an instance (default 0.5)
+---@field ram? integer # bytes of an instance (default 256*MB)
+---@field disk? integer # bytes of an instance (default 1*GB)
+---@field fetch? (Fetch|string)[] # what is in the sandbox, as Task.fetch
+
+--- Two services, NAME and NAME-canary: the canary runs the new command on a share of the instances, until you are sure.
+---
+--- ```lua
+--- local canary_pair = require "templates.canary_pair"
+---
+--- return canary_pair {
+---   cluster = "devcluster", role = "www-data", environment = "prod",
+---   name = "search",
+---   stable = "exec ./search-1.4 --port {{thermos.ports[http]}}",
+---   canary = "exec ./search-1.5 --port {{thermos.ports[http]}}",
+---   instances = 20, percent = 10,
+--- }
+--- ```
+---@param options templates.canary_pair.Options
+---@return Job[]
+return function(options) end

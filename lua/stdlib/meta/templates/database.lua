@@ -1,0 +1,33 @@
+---@meta templates.database
+-- Written by lua/generate.lua from lua/stdlib/schema. For editors only:
+-- docs/job-language.md says how an editor finds it.
+
+---@class templates.database.Options: Job.Changes
+---@field name? string # of the service and its process
+---@field cmdline? string|Raw # the server; {{thermos.ports[db]}} is its port
+---@field port? string # name of its port; open when it is well (default "db")
+---@field path? string # where the volume is seen (default "/data")
+---@field size? integer # bytes of the volume (default 10*GB)
+---@field dedicated? string # machines kept for it: role/name
+---@field cpu? number # cores (default 1)
+---@field ram? integer # bytes (default 2*GB)
+---@field disk? integer # bytes besides the volume (default 1*GB)
+---@field fetch? (Fetch|string)[] # what is in the sandbox, as Task.fetch
+
+--- One server with a persistent volume: it comes back where its data is, and waits for its machine rather than start without them.
+---
+--- ```lua
+--- local database = require "templates.database"
+---
+--- return {
+---   database {
+---     cluster = "devcluster", role = "db", environment = "prod",
+---     name = "orders",
+---     cmdline = "exec ./db --port {{thermos.ports[db]}} --data /data",
+---     size = 20*GB, dedicated = "db/orders",
+---   },
+--- }
+--- ```
+---@param options templates.database.Options
+---@return Job
+return function(options) end

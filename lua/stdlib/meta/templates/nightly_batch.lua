@@ -1,0 +1,33 @@
+---@meta templates.nightly_batch
+-- Written by lua/generate.lua from lua/stdlib/schema. For editors only:
+-- docs/job-language.md says how an editor finds it.
+
+---@class templates.nightly_batch.Options: Job.Changes
+---@field steps? (string[]|Process)[] # a list of { "name", "command" } or processes, in order
+---@field schedule? string # as Cron.schedule (default "0 3 * * *")
+---@field timezone? string # as in Europe/Paris; the cluster's, unless given
+---@field cpu? number # cores (default 1)
+---@field ram? integer # bytes (default 1*GB)
+---@field disk? integer # bytes (default 10*GB)
+---@field fetch? (Fetch|string)[] # what is in the sandbox, as Task.fetch
+
+--- Steps that run one after the other at a time of the night; a night is left out while the last one still runs.
+---
+--- ```lua
+--- local nightly_batch = require "templates.nightly_batch"
+---
+--- return {
+---   nightly_batch {
+---     cluster = "devcluster", role = "www-data", environment = "prod",
+---     name = "report",
+---     schedule = "15 3 * * *", timezone = "Europe/Paris",
+---     steps = {
+---       { "extract", "./extract.sh" },
+---       { "mail", "./mail.sh" },
+---     },
+---   },
+--- }
+--- ```
+---@param options templates.nightly_batch.Options
+---@return Job
+return function(options) end

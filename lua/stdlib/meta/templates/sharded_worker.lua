@@ -1,0 +1,31 @@
+---@meta templates.sharded_worker
+-- Written by lua/generate.lua from lua/stdlib/schema. For editors only:
+-- docs/job-language.md says how an editor finds it.
+
+---@class templates.sharded_worker.Options: Job.Changes
+---@field name? string # of the job and its process
+---@field cmdline? string # the worker; $SHARD and $SHARDS are its share
+---@field shards? integer # how many workers share the work (default 4)
+---@field per_host? integer # at most so many on one machine
+---@field cpu? number # cores of a worker (default 1)
+---@field ram? integer # bytes of a worker (default 1*GB)
+---@field disk? integer # bytes of a worker (default 1*GB)
+---@field fetch? (Fetch|string)[] # what is in the sandbox, as Task.fetch
+
+--- Workers that each take their share: the command sees SHARD, from 0, and SHARDS.
+---
+--- ```lua
+--- local sharded_worker = require "templates.sharded_worker"
+---
+--- return {
+---   sharded_worker {
+---     cluster = "devcluster", role = "www-data", environment = "prod",
+---     name = "indexer",
+---     cmdline = "exec ./indexer --part $SHARD --of $SHARDS",
+---     shards = 8, per_host = 2,
+---   },
+--- }
+--- ```
+---@param options templates.sharded_worker.Options
+---@return Job
+return function(options) end

@@ -1,0 +1,33 @@
+---@meta templates.web_service
+-- Written by lua/generate.lua from lua/stdlib/schema. For editors only:
+-- docs/job-language.md says how an editor finds it.
+
+---@class templates.web_service.Options: Job.Changes
+---@field name? string # of the service and its process
+---@field cmdline? string|Raw # the server; {{thermos.ports[http]}} is its port
+---@field port? string # name of its port (default "http")
+---@field endpoint? string # must answer with status 200 (default "/health")
+---@field cpu? number # cores of an instance (default 0.5)
+---@field ram? integer # bytes of an instance (default 256*MB)
+---@field disk? integer # bytes of an instance (default 1*GB)
+---@field fetch? (Fetch|string)[] # what is in the sandbox, as Task.fetch
+---@field batch_size? integer # instances that change at once (default 1)
+---@field watch_secs? integer # seconds a changed instance must be well (default 30)
+
+--- A service behind a port: announced, asked for its health, updated in batches, and put back when the new version is not well.
+---
+--- ```lua
+--- local web_service = require "templates.web_service"
+---
+--- return {
+---   web_service {
+---     cluster = "devcluster", role = "www-data", environment = "prod",
+---     name = "web",
+---     cmdline = "exec ./server --port {{thermos.ports[http]}}",
+---     instances = 3, ram = 512*MB,
+---   },
+--- }
+--- ```
+---@param options templates.web_service.Options
+---@return Job
+return function(options) end
