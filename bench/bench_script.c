@@ -408,8 +408,8 @@ static void measure_late(void)
         buf_add_text(&text, HOSTILE[(size_t)i % 4]);
         struct buf bundle = make_bundle(buf_text(&text));
         int64_t from_ns = thread_cpu_ns();
-        if (worker_pool_evaluate(pool, (uint64_t)i, buf_bytes(&bundle), &err) <
-            0)
+        if (worker_pool_evaluate(pool, (uint64_t)i, buf_bytes(&bundle), NULL,
+                                 &err) < 0)
             bench_fail("%s", err.text);
         if (thread_cpu_ns() - from_ns > call_ns)
             call_ns = thread_cpu_ns() - from_ns;

@@ -105,6 +105,19 @@ static size_t evaluating_bytes(const struct aurora_program *p)
     return bytes;
 }
 
+/* The job that is wanted of the file; NULL: all of them. */
+static const char *picked(const Perigee__Aurora__Call__CreateJob *create,
+                          struct arena *arena)
+{
+    const Perigee__Aurora__JobKey *key = create->key;
+
+    if (!key)
+        return NULL;
+    return arena_printf(arena, "%s/%s/%s/%s", or_empty(key->cluster),
+                        or_empty(key->role), or_empty(key->environment),
+                        or_empty(key->name));
+}
+
 /* Hand the bundle to a script worker; the request waits for the verdict. */
 static void begin_evaluation(struct request *r, int64_t now_ms,
                              struct effects *fx)
@@ -124,7 +137,8 @@ static void begin_evaluation(struct request *r, int64_t now_ms,
         api_refuse(r, &err, now_ms, fx);
         return;
     }
-    struct aurora_evaluate act = {.ticket = ++p->next_ticket};
+    struct aurora_evaluate act = {.ticket = ++p->next_ticket,
+                                  .pick = picked(create, &fx->arena)};
     r->ticket = act.ticket;
     r->canonical = bundle; /* the request's own */
     act.bundle = bytes_of(arena_memdup(&fx->arena, bundle.data, bundle.size),
@@ -328,7 +342,9 @@ static void refuse_no_job(struct request *r,
     (void)err_set(&err, ERR_NOT_FOUND,
                   "job '%s' is not in the file, which "
                   "has %zu",
-                  job_key_text(key, text), evaluation->n_jobs);
+                  job_key_text(key, text),
+                  evaluation->has_jobs_in_all ? evaluation->jobs_in_all
+                                              : evaluation->n_jobs);
     api_refuse_with(r, 0, &err, detail, count, now_ms, fx);
 }
 

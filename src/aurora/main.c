@@ -150,8 +150,8 @@ static void on_act(void *context, uint32_t kind, const void *data)
         judge(shell, data);
     if (kind != AURORA_ACT_EVALUATE)
         return;
-    if (worker_pool_evaluate(shell->workers, act->ticket, act->bundle, &err) <
-        0) {
+    if (worker_pool_evaluate(shell->workers, act->ticket, act->bundle,
+                             act->pick, &err) < 0) {
         log_line(LOG_LEVEL_WARN, "evaluate_refused why=%s",
                  log_value(err.text));
         tell(shell, act->ticket, true, bytes_of("", 0));

@@ -35,6 +35,7 @@ enum aurora_fact { AURORA_FACT_EVALUATED = 1, AURORA_FACT_JUDGED };
 struct aurora_evaluate { /* evaluate a bundle in a script worker */
     uint64_t ticket;
     struct bytes bundle; /* canonical perigee.Bundle */
+    const char *pick;    /* the key of the job wanted, or NULL */
 };
 struct aurora_evaluated { /* its verdict */
     uint64_t ticket;

@@ -1,5 +1,6 @@
 /* The child's side: limits, a clock that ends it, one evaluation, one answer,
  * and out by _exit. */
+#include "base/job_key.h"
 #include "script/cpu_budget.h"
 #include "script/evaluation.h"
 #include "script/judge.h"
@@ -197,6 +198,63 @@ static Perigee__Evaluation *run(struct evaluation *e,
     return out;
 }
 
+static bool is_picked(const Perigee__Job *job, const char *pick)
+{
+    char key[JOB_KEY_TEXT_MAX];
+    snprintf(key, sizeof key, "%s/%s/%s/%s", job->cluster, job->role,
+             job->environment, job->name);
+    return strcmp(key, pick) == 0;
+}
+
+/* Leave nothing of the job but its key. */
+static void strip(Perigee__Job *job)
+{
+    const Perigee__Job whole = *job;
+    perigee__job__init(job);
+    job->cluster = whole.cluster;
+    job->role = whole.role;
+    job->environment = whole.environment;
+    job->name = whole.name;
+}
+
+static void pick_job(Perigee__Evaluation *out, const char *pick)
+{
+    size_t at = 0;
+    out->has_jobs_in_all = true;
+    out->jobs_in_all = (uint32_t)out->n_jobs;
+    while (at < out->n_jobs && !is_picked(out->jobs[at], pick))
+        at++;
+    if (at < out->n_jobs) {
+        out->jobs[0] = out->jobs[at];
+        out->n_jobs = 1;
+        return;
+    }
+    if (out->n_jobs > WORKER_KEYS_MAX)
+        out->n_jobs = WORKER_KEYS_MAX;
+    for (size_t i = 0; i < out->n_jobs; i++)
+        strip(out->jobs[i]);
+}
+
+/* What a daemon gets of a result: its loop must have read it in a moment. */
+static Perigee__Evaluation *cut(struct evaluation *e,
+                                const Perigee__WorkRequest *request,
+                                Perigee__Evaluation *out)
+{
+    struct err err = {0};
+    if (!request->has_bundle)
+        return out;
+    if (request->pick != NULL)
+        pick_job(out, request->pick);
+    if (out->n_problems > WORKER_KEYS_MAX)
+        out->n_problems = WORKER_KEYS_MAX;
+    size_t size = perigee__evaluation__get_packed_size(out);
+    if (size <= WORKER_RESULT_MAX)
+        return out;
+    err_set(&err, ERR_LIMIT, "the jobs are %zu KiB: want at most %d KiB",
+            size >> 10, WORKER_RESULT_MAX >> 10);
+    return refuse(e, &err);
+}
+
 /* One question about hosts, answered once the bundle has been evaluated. */
 static _Noreturn void judge(struct evaluation *e,
                             const Perigee__WorkRequest *request)
@@ -235,6 +293,6 @@ int script_worker_main(int argc, char **argv)
     start_clock(e);
     if (request->has_judgement)
         judge(e, request);
-    answer(run(e, request));
+    answer(cut(e, request, run(e, request)));
     return 0;
 }

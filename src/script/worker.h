@@ -26,9 +26,13 @@ int worker_pool_open(struct worker_pool **out, struct event_base *base,
                      void *context, struct err *err);
 void worker_pool_close(struct worker_pool *pool);
 /* Evaluate canonical perigee.Bundle bytes; -ERR_BUSY when the queue is full.
- * Equal bundles are answered from a cache by hash. */
+ * `pick` "cluster/role/environment/name" wants this job alone, so that a file
+ * of many jobs costs its reader little; without such a job come the keys of the
+ * first ones. NULL wants all, and more than WORKER_RESULT_MAX is a problem.
+ * Equal small bundles are answered from a cache. */
 int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
-                         struct bytes bundle, struct err *err);
+                         struct bytes bundle, const char *pick,
+                         struct err *err);
 /* Whom questions are answered to; without, none may be asked. */
 void worker_pool_on_judged(struct worker_pool *pool, worker_judged *judged);
 /* A packed perigee.Judgement about functions of the bundle (empty for LIKE);

@@ -28,6 +28,7 @@ struct job {
     uint64_t hash;
     bool is_question;
     int fd;            /* its request; -1: none */
+    char *pick;        /* owned; NULL: all jobs */
     struct buf bundle; /* kept when the cache may */
     struct buf result; /* when the cache knew it */
 };
@@ -49,6 +50,7 @@ struct worker {
 
 struct cached {
     uint64_t hash;
+    char *pick; /* owned, or NULL */
     struct buf bundle, result;
 };
 
@@ -72,6 +74,7 @@ static void job_free(struct job *job)
         return;
     if (job->fd >= 0)
         close(job->fd);
+    free(job->pick);
     buf_release(&job->bundle);
     buf_release(&job->result);
     free(job);
@@ -79,12 +82,19 @@ static void job_free(struct job *job)
 
 /* --- the cache --- */
 
+static bool is_same_pick(const char *a, const char *b)
+{
+    return a != NULL && b != NULL ? strcmp(a, b) == 0 : a == b;
+}
+
 static const struct cached *cache_find(const struct worker_pool *pool,
-                                       uint64_t hash, struct bytes bundle)
+                                       uint64_t hash, struct bytes bundle,
+                                       const char *pick)
 {
     for (int i = 0; i < CACHE_ENTRIES; i++) {
         const struct cached *entry = &pool->cache[i];
         if (entry->result.size > 0 && entry->hash == hash &&
+            is_same_pick(entry->pick, pick) &&
             bytes_equal(buf_bytes(&entry->bundle), bundle))
             return entry;
     }
@@ -101,6 +111,8 @@ static void cache_add(struct worker_pool *pool, const struct job *job,
         return;
     pool->cache_next++;
     entry->hash = job->hash;
+    free(entry->pick);
+    entry->pick = job->pick != NULL ? xstrdup(job->pick) : NULL;
     buf_clear(&entry->bundle);
     buf_add_bytes(&entry->bundle, buf_bytes(&job->bundle));
     buf_clear(&entry->result);
@@ -302,10 +314,10 @@ static void on_tell(evutil_socket_t fd, short what, void *context)
 }
 
 static bool answer_known(struct worker_pool *pool, uint64_t ticket,
-                         uint64_t hash, struct bytes bundle)
+                         uint64_t hash, struct bytes bundle, const char *pick)
 {
     struct timeval now = {0, 0};
-    const struct cached *cached = cache_find(pool, hash, bundle);
+    const struct cached *cached = cache_find(pool, hash, bundle, pick);
     struct job **end = &pool->known;
     if (cached == NULL)
         return false;
@@ -322,11 +334,13 @@ static bool answer_known(struct worker_pool *pool, uint64_t ticket,
 
 /* A job with its request; takes nothing on failure. */
 static int job_new(const struct worker_pool *pool, uint64_t ticket,
-                   struct bytes bundle, const struct bytes *judgement,
-                   struct job **out, struct err *err)
+                   struct bytes bundle, const char *pick,
+                   const struct bytes *judgement, struct job **out,
+                   struct err *err)
 {
     Perigee__WorkRequest request = PERIGEE__WORK_REQUEST__INIT;
     worker_request_limits(&request, &pool->limits);
+    request.pick = (char *)(uintptr_t)pick;
     if (judgement != NULL) {
         request.has_judgement = true;
         request.judgement.data = (uint8_t *)(uintptr_t)judgement->data;
@@ -339,11 +353,12 @@ static int job_new(const struct worker_pool *pool, uint64_t ticket,
     (*out)->ticket = ticket;
     (*out)->is_question = judgement != NULL;
     (*out)->fd = fd;
+    (*out)->pick = pick != NULL ? xstrdup(pick) : NULL;
     return 0;
 }
 
 int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
-                         struct bytes bundle, struct err *err)
+                         struct bytes bundle, const char *pick, struct err *err)
 {
     bool is_small = bundle.size > 0 && bundle.size <= CACHE_BUNDLE_MAX;
     uint64_t hash = is_small ? hash64(bundle, (uint64_t)(uintptr_t)pool) : 0;
@@ -352,9 +367,9 @@ int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
         return err_set(err, ERR_BUSY,
                        "%d evaluations are waiting already: try again later",
                        WORKER_QUEUE_MAX);
-    if (is_small && answer_known(pool, ticket, hash, bundle))
+    if (is_small && answer_known(pool, ticket, hash, bundle, pick))
         return 0;
-    int rc = job_new(pool, ticket, bundle, NULL, &job, err);
+    int rc = job_new(pool, ticket, bundle, pick, NULL, &job, err);
     if (rc < 0)
         return rc;
     job->hash = hash;
@@ -374,7 +389,7 @@ int worker_pool_judge(struct worker_pool *pool, uint64_t ticket,
         return err_set(err, ERR_BUSY,
                        "%d questions are waiting already: try again later",
                        QUESTIONS_MAX);
-    int rc = job_new(pool, ticket, bundle, &judgement, &job, err);
+    int rc = job_new(pool, ticket, bundle, NULL, &judgement, &job, err);
     if (rc < 0)
         return rc;
     queue_add(&pool->questions, job);
@@ -438,6 +453,7 @@ void worker_pool_close(struct worker_pool *pool)
     free_list(pool->questions.first);
     free_list(pool->known);
     for (int i = 0; i < CACHE_ENTRIES; i++) {
+        free(pool->cache[i].pick);
         buf_release(&pool->cache[i].bundle);
         buf_release(&pool->cache[i].result);
     }

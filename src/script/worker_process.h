@@ -15,7 +15,12 @@
 
 #define WORKER_ARGUMENT "--script-worker"
 
-enum { WORKER_ANSWER_MAX = 256 << 20, WORKER_WALL_MS = 60000 };
+enum {
+    WORKER_ANSWER_MAX = 256 << 20, /* to a person's program */
+    WORKER_RESULT_MAX = 1 << 20,   /* to a daemon, whose loop reads it */
+    WORKER_KEYS_MAX = 50, /* of jobs instead of the picked one; problems */
+    WORKER_WALL_MS = 60000
+};
 
 struct worker_process {
     pid_t pid; /* 0: none */

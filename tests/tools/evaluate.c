@@ -96,7 +96,7 @@ static int run_again(const Perigee__Evaluation *first,
     struct buf one = {0}, two = {0};
     if (worker_pool_open(&pool, again.base, limits, on_done, &again, &err) <
             0 ||
-        worker_pool_evaluate(pool, 1, bundle, &err) < 0) {
+        worker_pool_evaluate(pool, 1, bundle, NULL, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 4;
     }

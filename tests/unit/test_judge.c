@@ -406,8 +406,8 @@ static void test_questions_leave_a_worker_to_evaluations(void **state)
         taken++;
     assert_int_equal(taken, 1 + QUESTIONS_MAX);
     assert_int_equal(err.code, ERR_BUSY);
-    assert_int_equal(worker_pool_evaluate(w->pool, 1, buf_bytes(&bundle), NULL),
-                     0);
+    assert_int_equal(
+        worker_pool_evaluate(w->pool, 1, buf_bytes(&bundle), NULL, NULL), 0);
     while (w->evaluated == 0)
         event_base_loop(w->base, EVLOOP_ONCE);
     buf_release(&bundle);

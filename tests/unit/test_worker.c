@@ -92,17 +92,41 @@ static void test_bundles_become_jobs_by_callback(void **unused)
     struct buf bundle = make_bundle(GOOD);
     for (uint64_t i = 0; i < 6; i++)
         assert_int_equal(
-            worker_pool_evaluate(pool, i, buf_bytes(&bundle), NULL), 0);
+            worker_pool_evaluate(pool, i, buf_bytes(&bundle), NULL, NULL), 0);
     assert_int_equal(r.got, 0); /* never from inside the call */
     wait_for(&r, 6);
     for (int i = 0; i < 6; i++)
         assert_int_equal(r.jobs[i], 1);
     /* now from the cache */
-    assert_int_equal(worker_pool_evaluate(pool, 7, buf_bytes(&bundle), NULL),
-                     0);
+    assert_int_equal(
+        worker_pool_evaluate(pool, 7, buf_bytes(&bundle), NULL, NULL), 0);
     assert_int_equal(r.got, 6);
     wait_for(&r, 7);
     assert_int_equal(r.jobs[7], 1);
+    buf_release(&bundle);
+    close_pool(&r, pool);
+}
+
+static void test_one_job_may_be_picked(void **unused)
+{
+    (void)unused;
+    struct results r;
+    struct worker_pool *pool = open_pool(&r, NULL);
+    struct buf bundle = make_bundle(
+        "local jobs = {} for i = 1, 5000 do\n"
+        "jobs[i] = Job { cluster = 'c', role = 'r', environment = 'test',\n"
+        " name = 'j' .. i, contact = ('x'):rep(250),\n"
+        " task = SimpleTask('a', 'b') } end return jobs");
+    static const char *const pick[] = {NULL, "c/r/test/j77", "c/r/test/none"};
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal(
+            worker_pool_evaluate(pool, i, buf_bytes(&bundle), pick[i], NULL),
+            0);
+    wait_for(&r, 3);
+    assert_int_equal(r.problems[0], 1);
+    assert_non_null(strstr(r.message, "want at most 1024 KiB"));
+    assert_int_equal(r.jobs[1], 1);
+    assert_int_equal(r.jobs[2], 50);
     buf_release(&bundle);
     close_pool(&r, pool);
 }
@@ -113,7 +137,8 @@ static void test_nonsense_is_a_problem(void **unused)
     struct results r;
     struct worker_pool *pool = open_pool(&r, NULL);
     assert_int_equal(
-        worker_pool_evaluate(pool, 1, bytes_of_text("nonsense"), NULL), 0);
+        worker_pool_evaluate(pool, 1, bytes_of_text("nonsense"), NULL, NULL),
+        0);
     wait_for(&r, 1);
     assert_int_equal(r.problems[1], 1);
     assert_string_equal(r.message, "bundle: not a perigee.Bundle");
@@ -129,7 +154,8 @@ static void test_a_full_queue_refuses(void **unused)
     struct buf bundle = make_bundle(GOOD);
     uint32_t taken = 0;
     while (taken < TICKETS_MAX &&
-           worker_pool_evaluate(pool, taken, buf_bytes(&bundle), &err) == 0)
+           worker_pool_evaluate(pool, taken, buf_bytes(&bundle), NULL, &err) ==
+               0)
         taken++;
     assert_int_equal(taken, WORKERS_MAX + WORKER_QUEUE_MAX);
     assert_int_equal(err.code, ERR_BUSY);
@@ -147,8 +173,10 @@ static void test_time_is_bounded_and_the_pool_goes_on(void **unused)
     struct worker_pool *pool = open_pool(&r, &limits);
     struct buf loop = make_bundle("local n = 0 while true do n = n + 1 end");
     struct buf good = make_bundle(GOOD);
-    assert_int_equal(worker_pool_evaluate(pool, 1, buf_bytes(&loop), NULL), 0);
-    assert_int_equal(worker_pool_evaluate(pool, 2, buf_bytes(&good), NULL), 0);
+    assert_int_equal(
+        worker_pool_evaluate(pool, 1, buf_bytes(&loop), NULL, NULL), 0);
+    assert_int_equal(
+        worker_pool_evaluate(pool, 2, buf_bytes(&good), NULL, NULL), 0);
     wait_for(&r, 2);
     assert_int_equal(r.problems[1], 1);
     assert_string_equal(r.message, "runs longer than 100 ms of CPU time");
@@ -165,8 +193,8 @@ static void test_closing_ends_what_runs(void **unused)
     struct worker_pool *pool = open_pool(&r, NULL);
     struct buf good = make_bundle(GOOD);
     for (uint64_t i = 0; i < 5; i++)
-        assert_int_equal(worker_pool_evaluate(pool, i, buf_bytes(&good), NULL),
-                         0);
+        assert_int_equal(
+            worker_pool_evaluate(pool, i, buf_bytes(&good), NULL, NULL), 0);
     buf_release(&good);
     close_pool(&r, pool);
     assert_int_equal(r.got, 0);
@@ -176,6 +204,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bundles_become_jobs_by_callback),
+        cmocka_unit_test(test_one_job_may_be_picked),
         cmocka_unit_test(test_nonsense_is_a_problem),
         cmocka_unit_test(test_a_full_queue_refuses),
         cmocka_unit_test(test_time_is_bounded_and_the_pool_goes_on),
