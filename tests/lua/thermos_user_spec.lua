@@ -66,6 +66,6 @@ return { Job { cluster = "c", role = "%s", environment = "test", name = "job",
     assert.equal('0022', umask)
     assert.equal('512', files)
     assert.equal(id, uid)
-    assert.equal('HOME LOGNAME MESOS_SANDBOX PATH PWD SHLVL USER _', names)
+    assert.equal('HOME LOGNAME MESOS_SANDBOX PATH PWD SHELL SHLVL USER _', names)
   end)
 end)
