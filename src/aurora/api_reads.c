@@ -61,6 +61,22 @@ static bool is_listed(const struct aurora_program *p, const struct job *job,
            matches(list->environment, job->key.env);
 }
 
+/* For who only completes a name. */
+static Perigee__Aurora__JobView *view_key(const struct job *job,
+                                          struct arena *arena)
+{
+    Perigee__Aurora__JobView *view = arena_alloc(arena, sizeof *view);
+
+    perigee__aurora__job_view__init(view);
+    view->job = arena_alloc(arena, sizeof *view->job);
+    perigee__job__init(view->job);
+    view->job->cluster = (char *)job->key.cluster;
+    view->job->role = (char *)job->key.role;
+    view->job->environment = (char *)job->key.env;
+    view->job->name = (char *)job->key.name;
+    return view;
+}
+
 void api_list(struct request *r, int64_t now_ms, struct effects *fx)
 {
     static const Perigee__Aurora__Call__List all =
@@ -88,7 +104,9 @@ void api_list(struct request *r, int64_t now_ms, struct effects *fx)
                 arena_strdup(&r->arena, job_store_key(&last->key, text));
             break;
         }
-        answer->jobs[answer->n_jobs++] = view_job(job, &r->arena);
+        answer->jobs[answer->n_jobs++] = list->keys_only
+                                             ? view_key(job, &r->arena)
+                                             : view_job(job, &r->arena);
         last = job;
     }
     api_answer(r, answer, now_ms, fx);

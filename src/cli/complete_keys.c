@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { CACHE_MAX = 1 << 20 };
+enum { CACHE_MAX = 1 << 20, PAGE = 2000 /* keys asked for */ };
 
 /* What is asked for: the parts of the word that are whole. */
 struct question {
@@ -96,6 +96,9 @@ static int ask(struct cli *cli, const struct question *q, struct buf *out)
     list.cluster = (char *)q->cluster;
     list.role = (char *)q->role;
     list.environment = (char *)q->environment;
+    list.has_keys_only = list.keys_only = true;
+    list.has_limit = true;
+    list.limit = PAGE;
     int rc = api_try(cli, q->cluster, &call, COMPLETE_WAIT_MS, &answer);
     for (size_t i = 0; rc == 0 && i < answer->n_jobs; i++) {
         const Perigee__Job *job = answer->jobs[i]->job;

@@ -42,6 +42,26 @@ static void test_events_follow_and_replay(void **unused)
     world_free(w);
 }
 
+static void test_jobs_are_listed_whole_or_by_key(void **unused)
+{
+    struct world *w = world_new();
+
+    (void)unused;
+    post(w, SERVICE("2"));
+    post(w, "{\"type\":\"LIST_JOBS\",\"list\":{\"role\":\"www\"}}");
+    expect_status(w, 200);
+    assert_int_equal(w->answer->n_jobs, 1);
+    assert_int_equal(w->answer->jobs[0]->pending, 2);
+    assert_non_null(w->answer->jobs[0]->job->task);
+    post(w, "{\"type\":\"LIST_JOBS\",\"list\":{\"keys_only\":true}}");
+    assert_int_equal(w->answer->n_jobs, 1);
+    assert_string_equal(w->answer->jobs[0]->job->name, "web");
+    assert_null(w->answer->jobs[0]->job->task);
+    post(w, "{\"type\":\"LIST_JOBS\",\"list\":{\"role\":\"db\"}}");
+    assert_int_equal(w->answer->n_jobs, 0);
+    world_free(w);
+}
+
 static void test_an_idempotency_key_makes_a_change_once(void **unused)
 {
     struct world *w = world_new();
@@ -205,6 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_follow_and_replay),
+        cmocka_unit_test(test_jobs_are_listed_whole_or_by_key),
         cmocka_unit_test(test_an_idempotency_key_makes_a_change_once),
         cmocka_unit_test(test_refusals_say_what_and_change_nothing),
         cmocka_unit_test(test_reads_over_get),
