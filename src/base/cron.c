@@ -461,9 +461,12 @@ static void print_interval(const struct cron_interval *interval, char *out)
     if (interval->months > 0)
         used +=
             (size_t)snprintf(out + used, size - used, "%dM", interval->months);
-    if (interval->seconds > 0)
-        snprintf(out + used, size - used, "T%lldS",
-                 (long long)interval->seconds);
+    long days = (long)(interval->seconds / DAY_SECS);
+    long rest = (long)(interval->seconds % DAY_SECS);
+    if (days > 0)
+        used += (size_t)snprintf(out + used, size - used, "%ldD", days);
+    if (rest > 0)
+        snprintf(out + used, size - used, "T%ldS", rest);
 }
 
 char *cron_text(const struct cron_schedule *schedule, char out[CRON_TEXT_MAX])
