@@ -172,7 +172,7 @@ int script_test_file(const char *path, const char *root,
 {
     struct script_limits limits = SCRIPT_LIMITS;
 
-    limits.cpu_ms *= 5;
+    limits.cpu_ms *= 2;
     return evaluate(path, root, true, parameter, parameter_count, &limits, out,
                     err);
 }
