@@ -1,7 +1,7 @@
 #include "executor/thermos/checker.h"
 
 #include "base/alloc.h"
-#include "executor/thermos/check_command.h"
+#include "executor/thermos/check_child.h"
 #include "executor/thermos/local_ask.h"
 
 #include <ctype.h>
@@ -24,11 +24,11 @@ struct checker {
     const char *sandbox;
     checker_done *done;
     void *context;
-    uint64_t number;               /* of the check under way; 0: none is */
-    struct local_ask *ask;         /* HTTP; NULL: none */
-    int socket;                    /* TCP; -1: none */
-    struct event *connected;       /* of socket */
-    struct check_command *command; /* shell; NULL: none */
+    uint64_t number;           /* of the check under way; 0: none is */
+    struct local_ask *ask;     /* HTTP; NULL: none */
+    int socket;                /* TCP; -1: none */
+    struct event *connected;   /* of socket */
+    struct check_child *child; /* shell, Lua; NULL: none */
 };
 
 /* --- ends --- */
@@ -39,10 +39,10 @@ static void clear(struct checker *c)
         event_free(c->connected);
     if (c->socket >= 0)
         (void)close(c->socket);
-    check_command_drop(c->command);
+    check_child_drop(c->child);
     c->connected = NULL;
     c->socket = -1;
-    c->command = NULL;
+    c->child = NULL;
     c->number = 0;
 }
 
@@ -171,26 +171,30 @@ static void begin_tcp(struct checker *c)
     (void)event_add(c->connected, &limit);
 }
 
-/* --- a command --- */
+/* --- a child --- */
 
-static void on_command(void *context, const char *reason)
+static void on_child(void *context, const char *reason)
 {
     struct checker *c = context;
-    c->command = NULL; /* it frees itself */
+    c->child = NULL; /* it frees itself */
     finish(c, reason);
 }
 
-static void begin_command(struct checker *c)
+static void begin_child(struct checker *c)
 {
-    char reason[CHECKER_REASON_MAX];
+    struct check_child_config config = {.base = c->base,
+                                        .watch = c->watch,
+                                        .care = c->care,
+                                        .sandbox = c->sandbox,
+                                        .done = on_child,
+                                        .context = c};
     struct err err = {0};
-
-    if (check_command_start(c->base, c->watch, &c->care->command, c->sandbox,
-                            c->care->timeout_ms, on_command, c, &c->command,
-                            &err) == 0)
-        return;
-    (void)snprintf(reason, sizeof reason, "%s", err.text);
-    finish(c, reason);
+    int rc = c->care->kind == CHECK_SHELL
+                 ? check_child_command(&config, &c->child, &err)
+                 : check_child_function(&config, (uint32_t)c->number, &c->child,
+                                        &err);
+    if (rc != 0)
+        finish(c, err.text);
 }
 
 /* --- the door --- */
@@ -249,7 +253,8 @@ void checker_begin(struct checker *c, uint64_t number)
         begin_tcp(c);
         break;
     case CHECK_SHELL:
-        begin_command(c);
+    case CHECK_LUA:
+        begin_child(c);
         break;
     default:
         finish(c, "this task has no health check");

@@ -206,6 +206,17 @@ static int open_http(struct task_care *care, const Perigee__HttpCheck *http,
                      &care->check_port, err);
 }
 
+/* The command is the shell of the function's sh(). */
+static int open_function(struct task_care *care, const struct task_host *host,
+                         struct err *err)
+{
+    if (care->task->health_bundle.len == 0)
+        return err_set(err, ERR_INVALID,
+                       "health_check.lua: the task came without its job file");
+    return task_config_command(&care->words, care->task, host, "",
+                               &care->command, err);
+}
+
 static int open_health(struct task_care *care, const struct task_host *host,
                        struct err *err)
 {
@@ -231,8 +242,7 @@ static int open_health(struct task_care *care, const struct task_host *host,
             return err_wrap(err, "health_check.shell.shell_command");
         return 0;
     default:
-        return err_set(err, ERR_INVALID,
-                       "health_check.lua: this executor runs no Lua checks");
+        return open_function(care, host, err);
     }
 }
 

@@ -20,7 +20,7 @@ struct task_care {
     uint32_t check_port;
     const char *endpoint, *expected; /* HTTP; expected "": any answer */
     uint32_t expected_code;          /* 0: any */
-    struct process_config command;   /* shell */
+    struct process_config command;   /* shell, and that of functions */
     /* teardown */
     uint32_t lifecycle_port;
     const char *quit_endpoint, *abort_endpoint;

@@ -162,6 +162,20 @@ static void name_announcement(const struct aurora_program *p,
                            key->role, key->env, key->name);
 }
 
+/* A health function travels with the file that it stands in. */
+static void add_health_bundle(struct aurora_program *p,
+                              Perigee__AssignedTask *data)
+{
+    const Perigee__HealthCheck *check = data->job->health_check;
+
+    if (!check || !check->lua || !data->job->bundle_hash)
+        return;
+    struct bytes bytes = bundle_bytes(p, data->job->bundle_hash);
+    data->has_health_bundle = bytes.size > 0;
+    data->health_bundle.data = (uint8_t *)(uintptr_t)bytes.data;
+    data->health_bundle.len = bytes.size;
+}
+
 static void pack_assigned(struct aurora_program *p, const struct task *task,
                           ProtobufCBinaryData *out, struct arena *arena)
 {
@@ -175,6 +189,7 @@ static void pack_assigned(struct aurora_program *p, const struct task *task,
     data.asset_url = p->asset_url;
     data.hostname = place->hostname;
     name_announcement(p, task, &data, arena);
+    add_health_bundle(p, &data);
     data.n_ports = place->port_count;
     data.ports = arena_alloc(arena, (place->port_count + 1) * sizeof(void *));
     for (uint32_t i = 0; i < place->port_count; i++) {

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "script/expression.h"
+#include "script/health_call.h"
 #include "script/honour.h"
 
 #include <limits.h>
@@ -202,6 +203,26 @@ static int check_announce(const struct aurora_program *p,
     return 0;
 }
 
+/* The file of a health function travels with every task. */
+static int check_function(struct aurora_program *p, const Perigee__Job *job,
+                          struct err *err)
+{
+    char text[160];
+    if (!job->health_check || !job->health_check->lua)
+        return 0;
+    struct bytes bytes = bundle_bytes(p, or_empty(job->bundle_hash));
+    if (bytes.size == 0)
+        return refuse(err, "health_check.lua",
+                      "a function needs the job file that it stands in");
+    if (bytes.size <= HEALTH_BUNDLE_MAX)
+        return 0;
+    (void)snprintf(text, sizeof text,
+                   "its file and what that reads have %zu bytes, at most %d "
+                   "travel with a task: give it a file of its own",
+                   bytes.size, HEALTH_BUNDLE_MAX);
+    return refuse(err, "health_check.lua", text);
+}
+
 static int check_honour(const Perigee__Job *job, struct err *err)
 {
     struct honour honour = {.err = err};
@@ -249,8 +270,10 @@ static int check_policy(struct aurora_program *p, const Perigee__Job *job,
     if (job->has_max_task_failures &&
         (job->max_task_failures < -1 || job->max_task_failures == 0))
         return refuse(err, "max_task_failures", "want -1 or at least 1");
-    int announced = check_announce(p, job, err);
-    return announced < 0 ? announced : check_honour(job, err);
+    rc = check_announce(p, job, err);
+    if (rc == 0)
+        rc = check_function(p, job, err);
+    return rc < 0 ? rc : check_honour(job, err);
 }
 
 /* --- decoding --- */

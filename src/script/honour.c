@@ -35,11 +35,6 @@ static bool asks_update(const Perigee__Job *job)
            differs(&job->update->base, "Update", "QueueUpdateStrategy");
 }
 
-static bool asks_lua_check(const Perigee__Job *job)
-{
-    return job->health_check != NULL && job->health_check->lua != NULL;
-}
-
 static bool asks_docker(const Perigee__Job *job)
 {
     return job->container != NULL && job->container->docker != NULL;
@@ -117,7 +112,6 @@ static const struct {
     {"cron", "the scheduler starts no job by the clock yet", asks_cron},
     {"env", "no agent resolves secrets yet", asks_secret},
     {"executor_config", "thermos is the only executor yet", asks_executor},
-    {"health_check.lua", "the executor calls no functions yet", asks_lua_check},
     {"notify", "nobody is notified yet", asks_notify},
     {"partition_policy", "instances out of reach are rescheduled at once yet",
      asks_partition},

@@ -172,6 +172,65 @@ describe('an executor', function()
     c:must { 'killall', key, '--timeout', 20 }
   end)
 
+  -- A service with a function of its own.
+  local function with_function(name, body, cmdline)
+    return c:file(name .. '.lua', ([[
+local word = "well"
+local function health(ctx)
+  %s
+end
+return { Service { cluster = "devcluster", role = "www-data", environment = "test",
+  name = "%s", health_check = HealthCheck { lua = health, initial_interval_secs = %d,
+    interval_secs = 0.1 },
+  task = Task { processes = { Process { name = "main", cmdline = [=[%s]=] } },
+    resources = Resources { cpu = 0.1, ram = 16*MB, disk = 8*MB } } } }
+]]):format(body, name, cmdline and 20 or 0, cmdline or 'exec sleep 1000'))
+  end
+
+  it('checks by a function of the job file', function()
+    local dir = folder('lua')
+    local key = 'devcluster/www-data/test/lua'
+    local file = with_function('lua', ([[
+  if not tcp.connect("localhost", ctx.ports.health) then return false, "nobody there" end
+  local answer = http.get("http://localhost:" .. ctx.ports.health .. "/x")
+  local status, said = sh("id -un; pwd")
+  return answer.body == word and status == 0 and said == "www-data\n" .. ctx.sandbox .. "\n"]]),
+      serve('lua'))
+    run.write(dir .. '/health', 'ill')
+    c:must { 'create', key, file }
+    state_is(key, 'STARTING')
+    run.write(dir .. '/health', 'well')
+    state_is(key, 'RUNNING')
+    assert.same({}, c:pids('thermos%-health'))
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
+  for name, case in pairs {
+    reason = { 'return false, "no " .. word', 'no well' },
+    mistake = { 'return ctx.nothing.here',
+      [[mistake.lua:3: ]] },
+    endless = { 'while true do end', 'endless.lua:3: ' },
+    hanging = { 'sh("sleep 888")', 'the health function timed out after 1000 ms' },
+  } do
+    it('tells why a function is not content: ' .. name, function()
+      local key = 'devcluster/www-data/test/' .. name
+      c:must { 'create', key, with_function(name, case[1]) }
+      local message = message_of(key, 'FAILED')
+      assert.equal('Failed health check! ' .. case[2],
+        message:sub(1, #'Failed health check! ' + #case[2]))
+      c:must { 'killall', key, '--timeout', 20 }
+      assert.same({}, c:pids('sleep 888'))
+    end)
+  end
+
+  it('refuses a function whose file is too long to travel', function()
+    local file = with_function('long', 'return true')
+    run.write(file, run.read(file) .. '-- ' .. ('x'):rep(70000) .. '\n')
+    local result = c:cli { 'create', 'devcluster/www-data/test/long', file }
+    assert.not_equal(0, result.status)
+    assert.matches('give it a file of its own', result.out .. result.err, 1, true)
+  end)
+
   it('ends a task whose sandbox holds more than it may', function()
     local key = create('hoarder', 'head -c 12m /dev/zero >big; exec sleep 1000', {
       max_task_failures = 1, service = false })
