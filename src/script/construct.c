@@ -161,6 +161,17 @@ static void set_into(lua_State *L, struct reading *r,
     lua_setiuservalue(L, r->index, value_slot(object, whole->name));
 }
 
+/* Is no field of the value on top set? */
+static bool is_bare(lua_State *L, const struct value *value)
+{
+    bool is_bare = true;
+    for (size_t i = 1; i <= value->object->stored_count && is_bare; i++) {
+        is_bare = lua_getiuservalue(L, -1, (int)i) == LUA_TNIL;
+        lua_pop(L, 1);
+    }
+    return is_bare;
+}
+
 /* Fields that say part of another one, in the schema's order, and then the
  * check of what they made. */
 static void set_parts(lua_State *L, struct reading *r, int given)
@@ -180,7 +191,10 @@ static void set_parts(lua_State *L, struct reading *r, int given)
         return;
     lua_getiuservalue(L, r->index, value_slot(object, whole->name));
     struct value *part = value_of(L, -1, whole->of);
-    if (part != NULL && !part->has_mark) {
+    if (part != NULL && !part->has_mark && is_bare(L, part)) {
+        lua_pushnil(L); /* all that was said of it was taken away */
+        lua_setiuservalue(L, r->index, value_slot(object, whole->name));
+    } else if (part != NULL && !part->has_mark) {
         part->outer = r->self;
         part->outer_path = whole->name;
         value_check(L, part, lua_gettop(L));

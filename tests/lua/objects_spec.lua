@@ -237,6 +237,7 @@ describe('a cron job', function()
     assert.equal('KILL_EXISTING', evaluate.value(J
       .. 'local k = j { cron_schedule = "* * * * *" } ', 'j.cron.collision_policy'))
     assert.equal('nil', evaluate.value(J, 'j { cron = unset }.cron_schedule'))
+    assert.equal('nil', evaluate.value(J, 'j { cron_schedule = unset }.cron'))
   end)
 
   it('repeats in intervals, in a zone, behind others', function()

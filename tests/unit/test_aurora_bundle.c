@@ -147,6 +147,37 @@ static void test_problems_of_a_job_file_are_listed(void **unused)
     world_free(w);
 }
 
+static void test_a_job_of_a_group_is_refused(void **unused)
+{
+    struct world *w = world_new();
+    Perigee__Evaluation evaluation = PERIGEE__EVALUATION__INIT;
+    Perigee__Group outer = PERIGEE__GROUP__INIT, inner = PERIGEE__GROUP__INIT;
+    Perigee__Group *outers[] = {&outer}, *inners[] = {&inner};
+    char *key = "devcluster/www/prod/web";
+    Perigee__Job *job = decode(w, &perigee__job__descriptor, MEDIA_JSON,
+                               bytes_of_text(JOB("\"service\":true")));
+
+    (void)unused;
+    post(w, bundle_body(w, false));
+    inner.name = "front";
+    inner.jobs = &key;
+    inner.n_jobs = 1;
+    outer.name = "shop";
+    outer.groups = inners;
+    outer.n_groups = 1;
+    evaluation.n_jobs = 1;
+    evaluation.jobs = &job;
+    evaluation.groups = outers;
+    evaluation.n_groups = 1;
+    verdict(w, &evaluation);
+    expect_status(w, 400);
+    assert_string_equal(w->answer->error->field, "group");
+    assert_non_null(strstr(w->answer->error->message, "the group 'shop'"));
+    get_job(w);
+    expect_status(w, 404);
+    world_free(w);
+}
+
 static void test_busy_workers_are_429(void **unused)
 {
     struct world *w = world_new();
@@ -169,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_a_bundle_is_evaluated_and_kept),
         cmocka_unit_test(test_a_different_result_is_refused),
         cmocka_unit_test(test_problems_of_a_job_file_are_listed),
+        cmocka_unit_test(test_a_job_of_a_group_is_refused),
         cmocka_unit_test(test_busy_workers_are_429),
     };
 
