@@ -369,6 +369,8 @@ int job_check(const Perigee__Job *job, struct err *err)
     if (!first.is_found)
         check_details(&c, job);
     if (!first.is_found)
+        job_choices(job, on_problem, &first);
+    if (!first.is_found)
         job_rules(job, on_problem, &first);
     first.prefix = "task.";
     if (!first.is_found)

@@ -30,6 +30,8 @@ bool job_resolve(Perigee__Job *job, struct arena *arena, job_problem *problem,
                  void *context);
 /* What must hold between the fields of a settled job. */
 void job_rules(const Perigee__Job *job, job_problem *problem, void *context);
+/* Of some fields one is wanted, and some go together: for jobs as JSON. */
+void job_choices(const Perigee__Job *job, job_problem *problem, void *context);
 
 /* Is it a complete job, as evaluation yields them? The first problem is told:
  * ERR_INVALID with the field. */

@@ -53,7 +53,10 @@ describe('what a cluster cannot do', function()
       for _, key in ipairs(keys) do
         local result = c:cli { 'create', key, file }
         local field = warned[key] or all[1]
-        if field then
+        if result.err:find('this cluster has no ZooKeeper', 1, true) then
+          -- A matter of this cluster, which check does not know.
+          assert.not_equal(0, result.status)
+        elseif field then
           assert.not_equal(0, result.status, key .. ': ' .. field .. ' is not refused')
           -- A group is refused before its jobs are looked at.
           assert.matches(#all > 0 and 'group' or field, result.err, 1, true)

@@ -249,6 +249,13 @@ local function texts(self, object, field)
   if field.min == 1 and not field.rule then self:refuses(object, field, '""', 'empty') end
 end
 
+--- Texts that the field's rule refuses.
+function M.bad_texts(field)
+  local bad = table.move(BAD[field.rule or ''] or {}, 1, #(BAD[field.rule or ''] or {}), 1, {})
+  if field.choices then bad[#bad + 1] = 'no such choice' end
+  return bad
+end
+
 -- n different elements, as an expression.
 local function many(self, field, count)
   return ('(function() local t = {} for i = 1, %d do t[i] = %s end return t end)()')

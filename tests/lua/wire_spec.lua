@@ -1,6 +1,7 @@
 -- Whatever a field is set to arrives in the job: for each field of each object
--- that a job can hold, a job with it is made and its JSON is looked at. Cases
--- come from the schema.
+-- that a job can hold, a job with it is made and its JSON is looked at. Then the
+-- JSON is spoilt, field by field, and must be refused as the language refuses
+-- it. Cases come from the schema.
 package.path = 'lua/?.lua;' .. package.path
 
 local cjson = require 'cjson'
@@ -126,16 +127,22 @@ local function text_of(case, i)
   return job_around(case.way, cases:call(case.object, case.field[1], case.expression), name) .. ','
 end
 
-it('fields arrive in the job as they were set', function()
+-- The jobs of all cases, decoded, in their order.
+local function make()
   local lines = { BASE .. 'return {' }
   for i, case in ipairs(list) do lines[#lines + 1] = text_of(case, i) end
   lines[#lines + 1] = '}'
   local output, status = evaluate.text(table.concat(lines, '\n'))
   assert(status == 0, output)
-  local jobs, wrong = {}, {}
-  for _, job in ipairs(cjson.decode(output).job) do jobs[job.name] = job end
+  local jobs = {}
+  for _, job in ipairs(cjson.decode(output).job) do jobs[tonumber(job.name:sub(2))] = job end
+  return jobs
+end
+
+it('fields arrive in the job as they were set', function()
+  local jobs, wrong = make(), {}
   for i, case in ipairs(list) do
-    local message = descend(jobs['j' .. i], case.way)
+    local message = descend(jobs[i], case.way)
     local got = message and message[case.field.wire or case.field[1]]
     if got ~= case.want then
       wrong[#wrong + 1] = ('%s.%s: want %s, got %s'):format(case.object.name, case.field[1],
@@ -144,4 +151,58 @@ it('fields arrive in the job as they were set', function()
   end
   assert.equal('', table.concat(wrong, '\n'))
   assert.is_true(#list > 80, #list)
+end)
+
+-- Values that the field must not have in JSON, and none at all.
+local function spoilt(field)
+  local out = {}
+  local function add(value) out[#out + 1] = value end
+  if field[2] == 'integer' or field[2] == 'mebibytes' then
+    if field.min and field.min > 0 then add(field.min - 1) end
+    if field.max and field.max < 1 << 31 then add(field.max + 1) end
+  elseif field[2] == 'milli' then
+    if field.max then add(math.floor(field.max * 1000) + 1) end
+  elseif field[2] == 'string' then
+    for _, bad in ipairs(schema_cases.bad_texts(field)) do add(bad) end
+  elseif field[2] == 'template' then
+    add '{{ mesos.instance }}'
+    add '{{nothing.like.it}}'
+  end
+  if field.required then add(cjson.null) end
+  return out
+end
+
+-- A job with one field set to what is wrong, as a line of JSON.
+local function with_wrong(text, case, value)
+  local job = cjson.decode(text)
+  local message = descend(job, case.way)
+  local wire = case.field.wire or case.field[1]
+  message[wire] = value ~= cjson.null and value or nil
+  return cjson.encode(job)
+end
+
+it('fields that break a rule are refused in JSON, too', function()
+  local lines, said = {}, {}
+  for i, job in ipairs(make()) do
+    local case, text = list[i], cjson.encode(job)
+    lines[#lines + 1], said[#said + 1] = text, { case = case, is_good = true }
+    for _, value in ipairs(spoilt(case.field)) do
+      lines[#lines + 1] = with_wrong(text, case, value)
+      said[#said + 1] = { case = case, value = value }
+    end
+  end
+  evaluate.with_files({ ['jobs.json'] = table.concat(lines, '\n') .. '\n' }, function(folder)
+    local output, at, wrong = evaluate.file(folder .. '/jobs.json', '--json'), 0, {}
+    for answer in output:gmatch('[^\n]+') do
+      at = at + 1
+      local one = said[at]
+      if (answer == 'ok') ~= (one.is_good == true) then
+        wrong[#wrong + 1] = ('%s.%s = %s: %s'):format(one.case.object.name, one.case.field[1],
+          tostring(one.value), answer)
+      end
+    end
+    assert.equal(#said, at, output:sub(-400))
+    assert.equal('', table.concat(wrong, '\n'))
+    assert.is_true(at > 250, at)
+  end)
 end)

@@ -3,8 +3,12 @@
  * problems as people read them. For the specs of the job language.
  * evaluate --again FILE: also evaluate the bundle that came out, and say
  * whether the jobs are the same. With --groups: print what the file gives
- * besides jobs, each as JSON. Exit: 0, 3 with problems, 4 on errors. */
+ * besides jobs, each as JSON. Exit: 0, 3 with problems, 4 on errors.
+ * evaluate --json FILE: each line is a job as the scheduler's API takes it; for
+ * each print "ok", or the field that is wrong and why. */
 #include "script/evaluate.h"
+#include "base/arena.h"
+#include "script/job_check.h"
 #include "script/worker.h"
 #include "wire/codec.h"
 #include <event2/event.h>
@@ -19,7 +23,7 @@ struct options {
     struct script_parameter parameter[PARAMETERS_MAX];
     size_t parameter_count;
     struct script_limits limits;
-    int is_again, is_groups;
+    int is_again, is_groups, is_json;
 };
 
 static void take(struct options *o, int argc, char **argv)
@@ -32,6 +36,8 @@ static void take(struct options *o, int argc, char **argv)
             o->is_again = 1;
         } else if (strcmp(argv[i], "--groups") == 0) {
             o->is_groups = 1;
+        } else if (strcmp(argv[i], "--json") == 0) {
+            o->is_json = 1;
         } else if (strcmp(argv[i], "--cpu-ms") == 0) {
             o->limits.cpu_ms = atoll(argv[++i]);
         } else if (strcmp(argv[i], "--memory-mb") == 0) {
@@ -120,6 +126,36 @@ static int run_again(const Perigee__Evaluation *first,
     return is_same ? 0 : 4;
 }
 
+/* One job, as CREATE_JOB takes it. */
+static void check_json(struct bytes line)
+{
+    struct arena arena;
+    struct err err = {0};
+    ProtobufCMessage *message = NULL;
+    arena_init(&arena);
+    if (codec_decode(&perigee__job__descriptor, "job", MEDIA_JSON, line, &arena,
+                     &message, &err) < 0 ||
+        job_complete((Perigee__Job *)message, &arena, &err) < 0)
+        printf("%s: %s\n", err.field, err.text);
+    else
+        puts("ok");
+    arena_release(&arena);
+}
+
+static int check_lines(const char *path)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return 4;
+    for (ssize_t size; (size = getline(&line, &capacity, file)) > 0;)
+        check_json(bytes_of(line, (size_t)size));
+    free(line);
+    fclose(file);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     int status = script_worker_main(argc, argv);
@@ -130,6 +166,8 @@ int main(int argc, char **argv)
     struct buf text = {0};
     Perigee__Evaluation *evaluation = NULL;
     take(&o, argc, argv);
+    if (o.is_json && o.file != NULL)
+        return check_lines(o.file);
     if (o.file == NULL ||
         script_evaluate_file(o.file, o.root, o.parameter, o.parameter_count,
                              &o.limits, &evaluation, &err) < 0) {
