@@ -147,8 +147,8 @@ void agent_link_call(struct agent_program *p, Perigee__Agent__Call *call,
     struct agent_link *link = &p->link;
     if (link->waiting.count >= CALLS_WAITING_MAX)
         link->is_overfull = true;
-    if (link->state != LINK_UP || link->is_overfull)
-        return;
+    if (link->state != LINK_UP || link->is_overfull || p->is_leaving)
+        return; /* what is said behind a goodbye is refused */
     call->agent_id = agent_agent_id(&p->arena, p->agent_id);
     call->has_epoch = true;
     call->epoch = link->epoch;

@@ -256,6 +256,49 @@ static void test_a_removed_agent_ends_everything_then_stops(void **state)
     assert_int_equal(f->stored_count, 0);
 }
 
+static void test_an_agent_that_leaves_says_so_first(void **state)
+{
+    struct fixture *f = *state;
+    char container[64];
+    exchange_id stream = link_up(f);
+    run_to_subscribed(f, stream, container);
+    next_turn(f);
+    AGENT_PROGRAM.on_fact(f->program, AGENT_FACT_LEAVE, "", NOW, &f->fx);
+    const struct effect *goodbye = first(f, EFFECT_CALL);
+    assert_int_equal(call_in(f, goodbye)->type,
+                     PERIGEE__AGENT__CALL__TYPE__UNSUBSCRIBE);
+    exchange_id call = goodbye->exchange;
+    has_text(first(f, EFFECT_RECORD)->bytes, "\"type\":\"SHUTDOWN\"");
+    next_turn(f);
+    AGENT_PROGRAM.on_fact(f->program, AGENT_FACT_LEAVE, "", NOW, &f->fx);
+    assert_int_equal(f->fx.count, 0); /* once is enough */
+    struct agent_exited exited = {.has_status = true};
+    snprintf(exited.container_id, sizeof exited.container_id, "%s", container);
+    AGENT_PROGRAM.on_fact(f->program, AGENT_FACT_EXITED, &exited, NOW, &f->fx);
+    assert_null(first(f, EFFECT_STOP)); /* the goodbye is not heard yet */
+    next_turn(f);
+    AGENT_PROGRAM.on_answer(
+        f->program, call, &(struct http_response){.status = 202}, NOW, &f->fx);
+    assert_int_equal(first(f, EFFECT_STOP)->status, 0);
+    next_turn(f);
+    assert_int_equal(f->stored_count, 0);
+}
+
+static void test_an_agent_leaves_without_a_master_too(void **state)
+{
+    struct fixture *f = *state;
+    exchange_id stream = link_up(f);
+    AGENT_PROGRAM.on_broken(f->program, stream, "reset", NOW, &f->fx);
+    next_turn(f);
+    AGENT_PROGRAM.on_fact(f->program, AGENT_FACT_LEAVE, "", NOW, &f->fx);
+    assert_null(first(f, EFFECT_CALL));
+    assert_int_equal(first(f, EFFECT_STOP)->status, 0);
+    next_turn(f);
+    /* It does not come back meanwhile. */
+    AGENT_PROGRAM.on_time(f->program, NOW + 3600000, &f->fx);
+    assert_null(first(f, EFFECT_FOLLOW));
+}
+
 static void test_another_id_ends_what_ran_under_the_old_one(void **state)
 {
     struct fixture *f = *state;
@@ -312,6 +355,8 @@ int main(void)
         TEST(test_after_a_crash_the_task_goes_on),
         TEST(test_damaged_records_are_refused),
         TEST(test_a_removed_agent_ends_everything_then_stops),
+        TEST(test_an_agent_that_leaves_says_so_first),
+        TEST(test_an_agent_leaves_without_a_master_too),
         TEST(test_another_id_ends_what_ran_under_the_old_one),
         TEST(test_malformed_orders_are_ignored),
     };
