@@ -10,6 +10,14 @@ for program in perigee-master perigee-agent perigee-aurora thermos clusterctl; d
 done
 man -l "$prefix/share/man/man1/clusterctl.1" >/dev/null
 mandoc -Tlint -W error "$prefix"/share/man/man1/*.1 "$prefix"/share/man/man5/*.5
+# Shells find how to complete, with the installed program.
+offered=$(PATH="$prefix/bin:$PATH" bash --norc -c '
+  source "$0/share/bash-completion/completions/clusterctl"
+  COMP_WORDS=(clusterctl insp) COMP_CWORD=1
+  _clusterctl
+  echo "${COMPREPLY[@]}"' "$prefix")
+test "$offered" = inspect
+grep -q '^#compdef clusterctl' "$prefix/share/zsh/site-functions/_clusterctl"
 # What editors and luacheck need of the job language is there, and fits.
 test -s "$prefix/share/perigee/lua/meta/objects.lua"
 cat >"$prefix/luacheckrc" <<END

@@ -80,7 +80,8 @@ static int check_create(const struct aurora *a, const struct job *job,
                       job->is_killed ? "is being killed" : "exists already");
         err_hint(err,
                  job->is_killed ? "wait with: clusterctl wait %s --for GONE"
-                                : "kill it first: clusterctl killall %s",
+                                : "change it with clusterctl apply, or kill it "
+                                  "first: clusterctl killall %s",
                  text);
         return -ERR_EXISTS;
     }
