@@ -171,16 +171,6 @@ function parts.templates(out, model)
   out 'Every other option is a field of the job.'
 end
 
-function parts.refused(out, model)
-  if #model.language.refused == 0 then
-    out 'None.'
-    return
-  end
-  for _, line in ipairs(words.wrap(quoted_names(model.language.refused), 160)) do
-    out(line)
-  end
-end
-
 --- @param template string the page with its @parts@
 function M.text(model, template)
   return (template:gsub('([^\n]*)\n', function(line)
