@@ -1,5 +1,6 @@
 #include "executor/thermos/observer/history.h"
 
+#include "executor/thermos/process_tree.h"
 #include "sys/process.h"
 #include "wire/codec.h"
 #include "wire/json.h"
@@ -161,6 +162,24 @@ const char *history_task_state_name(task_state_t state)
                : value->name;
 }
 
+/* --- use --- */
+
+bool history_run_lives(const struct history_run *run)
+{
+    return run->state == PERIGEE__THERMOS__PROCESS__STATE__RUNNING &&
+           run->pid > 0 && run->start_ticks != 0 &&
+           tree_start_ticks(run->pid) == run->start_ticks;
+}
+
+bool history_usage(const struct history_process *process, struct usage *out)
+{
+    uint32_t count = process->runs.count;
+    if (count == 0 || !history_run_lives(&process->runs.item[count - 1]))
+        return false;
+    usage_of_tree(process->runs.item[count - 1].pid, out);
+    return true;
+}
+
 /* --- JSON --- */
 
 static void put_ms(struct json_writer *w, const char *key, int64_t ms)
@@ -188,6 +207,20 @@ static void run_json(const struct history_run *run, uint32_t number,
     json_end_object(w);
 }
 
+static void usage_put(const struct history_process *process,
+                      struct json_writer *w)
+{
+    struct usage usage;
+    struct buf text = {0};
+
+    if (!history_usage(process, &usage))
+        return;
+    usage_json(&usage, &text);
+    json_key(w, "usage");
+    json_raw(w, buf_bytes(&text));
+    buf_release(&text);
+}
+
 void history_process_json(const struct history_process *process,
                           struct json_writer *w)
 {
@@ -197,6 +230,7 @@ void history_process_json(const struct history_process *process,
                     history_process_state_name(history_process_state(process)));
     json_put_string(w, "kind", process->kind);
     json_put_string(w, "cmdline", process->cmdline);
+    usage_put(process, w);
     json_key(w, "runs");
     json_begin_array(w);
     for (uint32_t i = 0; i < process->runs.count; i++)

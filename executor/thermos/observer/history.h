@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/vec.h"
 #include "executor/thermos/stream.h"
+#include "executor/thermos/usage.h"
 #include "perigee/thermos.pb-c.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,7 +54,14 @@ const struct history_process *history_process(const struct history *history,
 /* "RUNNING", "WAITING" for one that never ran, "ACTIVE", ... */
 const char *history_process_state_name(process_state state);
 const char *history_task_state_name(task_state_t state);
-/* The task as one JSON object: what inspect and /j/task print. */
+/* Does the process of that run still live? (Same pid, same start.) */
+bool history_run_lives(const struct history_run *run);
+/* What the live run of a process uses now, with all that descends from it;
+ * false when none lives. */
+bool history_usage(const struct history_process *process, struct usage *out);
+
+/* The task as one JSON object: what inspect and /j/task print. What live
+ * processes use is sampled for it. */
 struct json_writer;
 void history_json(const struct history *history, struct json_writer *w);
 void history_process_json(const struct history_process *process,

@@ -1,6 +1,5 @@
 #include "executor/thermos/observer/machine.h"
 
-#include "executor/thermos/process_tree.h"
 #include "sys/beneath.h"
 
 #include <errno.h>
@@ -290,13 +289,6 @@ int machine_open_sandbox(const struct machine_task *task)
     int fd =
         open(task->sandbox, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
-}
-
-bool machine_run_lives(const struct history_run *run)
-{
-    return run->state == PERIGEE__THERMOS__PROCESS__STATE__RUNNING &&
-           run->pid > 0 && run->start_ticks != 0 &&
-           tree_start_ticks(run->pid) == run->start_ticks;
 }
 
 /* A pid alone may be somebody else's by now; a runner stands in its sandbox. */

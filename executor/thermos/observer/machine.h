@@ -47,7 +47,5 @@ int machine_find(const struct machine *machine, const char *name,
                  const struct machine_task **out, struct err *err);
 /* Its sandbox as a folder to open things below: a descriptor, or -errno. */
 int machine_open_sandbox(const struct machine_task *task);
-/* Does the process of that run still live? (Same pid, same start.) */
-bool machine_run_lives(const struct history_run *run);
 /* A live runner of the task: a pidfd, or -1. */
 int machine_runner(const struct machine_task *task);

@@ -158,6 +158,20 @@ void pages_index(struct page *p)
 
 /* --- task --- */
 
+static void usage_cells(struct page *p, const struct history_process *process)
+{
+    struct usage usage;
+    if (history_usage(process, &usage))
+        buf_addf(&p->body,
+                 "<td class=\"number\">%lld.%02lld s</td>"
+                 "<td class=\"number\">%lld MB</td>",
+                 (long long)(usage.cpu_ms / 1000),
+                 (long long)(usage.cpu_ms % 1000 / 10),
+                 (long long)(usage.memory_bytes >> 20));
+    else
+        buf_add_text(&p->body, "<td></td><td></td>");
+}
+
 static void process_row(struct page *p, const struct machine_task *task,
                         const struct history_process *process)
 {
@@ -165,8 +179,10 @@ static void process_row(struct page *p, const struct machine_task *task,
     html_link(p, process->name, "process", task->id, process->name, NULL);
     buf_add_text(&p->body, "</td>");
     state_cell(p, history_process_state_name(history_process_state(process)));
-    buf_addf(&p->body, "<td>%s</td><td class=\"number\">%u</td><td><code>",
-             process->kind, process->runs.count);
+    buf_addf(&p->body, "<td>%s</td><td class=\"number\">%u</td>", process->kind,
+             process->runs.count);
+    usage_cells(p, process);
+    buf_add_text(&p->body, "<td><code>");
     html_text(p, process->cmdline);
     buf_add_text(&p->body, "</code></td></tr>\n");
 }
@@ -207,6 +223,7 @@ void pages_task(struct page *p)
     buf_add_text(&p->body,
                  "<h2>Processes</h2><table><thead><tr><th>name</th>"
                  "<th>state</th><th>kind</th><th class=\"number\">runs</th>"
+                 "<th class=\"number\">CPU</th><th class=\"number\">memory</th>"
                  "<th>command</th></tr></thead><tbody>\n");
     for (uint32_t i = 0; i < task->history.count; i++)
         process_row(p, task, &task->history.process[i]);
@@ -237,7 +254,7 @@ static void run_row(struct page *p, const struct machine_task *task,
                       age));
     if (run->wait_status >= 0)
         html_text(p, process_status_text(run->wait_status, text, sizeof text));
-    else if (machine_run_lives(run))
+    else if (history_run_lives(run))
         buf_addf(&p->body, "pid %d", run->pid);
     buf_add_text(&p->body, "</td><td>");
     html_link(p, "stdout", "logs", task->id, process->name, run_text, "stdout",

@@ -114,6 +114,7 @@ static void process_lines(struct request *r, const struct history_process *p)
     enum { RUNS_SHOWN = 5 };
     uint32_t count = p->runs.count;
     uint32_t first = count > RUNS_SHOWN ? count - RUNS_SHOWN : 0;
+    struct usage usage;
 
     buf_addf(&r->out, "\n  %s%s%s%s%s: %s\n", command_paint(r, "\033[1m"),
              p->name, command_paint(r, reset), *p->kind ? ", " : "", p->kind,
@@ -121,6 +122,12 @@ static void process_lines(struct request *r, const struct history_process *p)
     if (*p->cmdline != '\0')
         buf_addf(&r->out, "    %.*s%s\n", (int)strcspn(p->cmdline, "\n"),
                  p->cmdline, strchr(p->cmdline, '\n') ? " ..." : "");
+    if (history_usage(p, &usage))
+        buf_addf(
+            &r->out, "    uses %lld.%02lld s of CPU, %lld MB, %lld processes\n",
+            (long long)(usage.cpu_ms / 1000),
+            (long long)(usage.cpu_ms % 1000 / 10),
+            (long long)(usage.memory_bytes >> 20), (long long)usage.processes);
     if (first > 0)
         buf_addf(&r->out, "    %u earlier runs\n", first);
     for (uint32_t i = first; i < count; i++)
