@@ -61,6 +61,20 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
     c:must { 'killall', key, '--timeout', 20 }
   end)
 
+  it('returns from a restart when every batch is done', function()
+    local key = 'devcluster/www-data/test/batches'
+    c:must { 'create', key, c:file('batches.lua', cluster.sleeper('batches', 3)), '--wait-until',
+      'RUNNING', '--timeout', 20 }
+    local before = c:tasks(key)
+    c:must { 'restart', key, '--timeout', 30 }
+    local after = c:tasks(key)
+    for i = 0, 2 do
+      assert.equal('RUNNING', after[i].state)
+      assert.not_equal(before[i].task_id, after[i].task_id)
+    end
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
+
   it('checks and inspects files without a cluster', function()
     local file = c:file('good.lua', cluster.sleeper('good', 1))
     assert.matches('fine', c:must { 'check', file })
