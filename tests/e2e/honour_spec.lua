@@ -25,7 +25,7 @@ local function keys_of(file)
   local output, status = evaluate.file(file)
   assert.equal(0, status, output)
   local keys = {}
-  for i, job in ipairs(cjson.decode(output).job) do
+  for i, job in ipairs(cjson.decode(output).job or {}) do
     keys[i] = ('%s/%s/%s/%s'):format(job.cluster, job.role, job.environment, job.name)
   end
   return keys
@@ -47,6 +47,11 @@ describe('what a cluster cannot do', function()
         else
           all[#all + 1] = warning.field
         end
+      end
+      if #all > 0 then
+        local result = c:cli { 'apply', file }
+        assert.not_equal(0, result.status, all[1] .. ' is not refused by apply')
+        assert.matches(all[1]:lower(), (result.err .. result.out):lower(), 1, true)
       end
       local keys = keys_of(file)
       assert.equal(told.jobs, #keys)

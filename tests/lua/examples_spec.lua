@@ -35,6 +35,15 @@ describe('the example', function()
     assert.equal(0, status, output)
   end)
 
+  it('operators.lua gives two roles, two quotas and two users', function()
+    local output, status = evaluate.file('configs/examples/operators.lua', '--groups')
+    assert.equal(0, status, output)
+    assert.matches('"role": "www-data"', output, 1, true)
+    assert.matches('"cpu_milli": 100000', output, 1, true)
+    assert.matches('"weight_milli": 2000', output, 1, true)
+    assert.matches('"name": "grace"', output, 1, true)
+  end)
+
   it('archive holds the server as its source stands beside it', function()
     local pipe = assert(io.popen(
       'tar -xzOf configs/examples/outputenv.tar.gz outputenv/server.lua'))
