@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct history_run {
@@ -51,7 +52,7 @@ static inline void history_process(struct history *h,
         run->wait_status = record->has_wait_status ? record->wait_status : -1;
         return;
     }
-    assert(!"an end without a start");
+    abort(); /* an end without a start */
 }
 
 static inline void history_read(struct history *h, const char *path)

@@ -19,6 +19,23 @@ static void test_a_killed_process_runs_again(void **unused)
     rig_release(&r);
 }
 
+/* In all its runs together: a run that was never let go says nothing. */
+static void assert_said_out(const struct rig *r, const char *process)
+{
+    struct buf all = {0};
+    for (int run = 0; run < 8; run++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, ".logs/%s/%d/stdout", process, run);
+        if (!exists(r, name))
+            break;
+        char *text = content(r, name);
+        buf_add_text(&all, text);
+        free(text);
+    }
+    assert_string_equal(buf_text(&all), "out\n");
+    buf_release(&all);
+}
+
 /* Killed at any instant, as often as one likes: nothing is lost, nothing runs
  * twice, and all output is there. */
 static void test_a_killed_runner_is_followed_by_another(void **unused)
@@ -46,8 +63,8 @@ static void test_a_killed_runner_is_followed_by_another(void **unused)
         assert_content(&r, "one", "x\n");
         assert_content(&r, "two", "x\n");
         assert_content(&r, "three", "x\n");
-        assert_content(&r, ".logs/one/0/stdout", "out\n");
-        assert_content(&r, ".logs/two/0/stdout", "out\n");
+        assert_said_out(&r, "one");
+        assert_said_out(&r, "two");
         rig_release(&r);
     }
 }

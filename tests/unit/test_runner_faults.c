@@ -225,10 +225,9 @@ static void check_process(const struct rig *r, const struct history *h,
                           uint32_t at, char last)
 {
     static const char *const names[] = {"a", "b", "c"};
-    char runs[128], path[64], want[16];
+    char runs[128] = "", path[64], want[16];
     size_t size = strlen(history_letters(h, at, runs, sizeof runs));
-    assert_true(size > 0);
-    assert_int_equal(runs[size - 1], last);
+    assert_int_equal(size > 0 ? runs[size - 1] : 0, last);
     assert_int_equal(strspn(runs, "kl"), size - 1);
     assert_content(r, names[at], "x\n");
     if (plan->first.mode == FAIL || plan->first.mode == FAIL_HALF)
