@@ -159,26 +159,47 @@ static const char *base_name(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
+/* Bundles asked for already: many jobs come from one. */
+struct known_bundle {
+    const char *hash;
+    bool is_ours;
+};
+
+struct known_bundles {
+    struct known_bundle *item;
+    uint32_t count, capacity;
+};
+
 /* Was it created from a file of this name? */
 static int came_from(struct cli *cli, const Perigee__Job *runs,
-                     const char *file, bool *out)
+                     const char *file, struct known_bundles *known, bool *out)
 {
     const Perigee__Bundle *bundle;
 
     *out = false;
     if (runs->bundle_hash == NULL || runs->bundle_hash[0] == '\0')
         return 0;
+    for (uint32_t i = 0; i < known->count; i++)
+        if (strcmp(known->item[i].hash, runs->bundle_hash) == 0) {
+            *out = known->item[i].is_ours;
+            return 0;
+        }
     int rc = api_bundle(cli, runs->cluster, runs->bundle_hash, &bundle);
-    if (rc == 0)
-        *out = strcmp(base_name(bundle->entry), base_name(file)) == 0;
-    return rc;
+    if (rc != 0)
+        return rc;
+    *out = strcmp(base_name(bundle->entry), base_name(file)) == 0;
+    *vec_add(known) = (struct known_bundle){runs->bundle_hash, *out};
+    return 0;
 }
 
 static int plan_removals(struct cli *cli, const char *file,
                          const Perigee__Evaluation *evaluation,
                          const struct running *running, struct plan *plan)
 {
-    for (uint32_t i = 0; i < running->jobs.count; i++) {
+    struct known_bundles known = {0};
+    int rc = 0;
+
+    for (uint32_t i = 0; i < running->jobs.count && rc == 0; i++) {
         const Perigee__Job *runs = running->jobs.item[i]->job;
         struct job_key key = jobfile_key(runs);
         bool is_ours;
@@ -186,13 +207,12 @@ static int plan_removals(struct cli *cli, const char *file,
         if (running->jobs.item[i]->killed || !is_in_scope(evaluation, runs) ||
             is_in_file(evaluation, &key))
             continue;
-        int rc = came_from(cli, runs, file, &is_ours);
-        if (rc != 0)
-            return rc;
-        if (is_ours)
+        rc = came_from(cli, runs, file, &known, &is_ours);
+        if (rc == 0 && is_ours)
             add_step(plan, PLAN_REMOVE, &key)->runs = runs;
     }
-    return 0;
+    vec_free(&known);
+    return rc;
 }
 
 /* --- making it --- */
