@@ -17,6 +17,7 @@ struct typing {
     char **word;
     int count;        /* words before the one being typed */
     const char *last; /* which is this; "" when nothing of it is there */
+    const char *head; /* of the word, before `last`: "--for=", or "" */
 };
 
 void complete_offer(struct cli *cli, const char *word, const char *candidate,
@@ -33,7 +34,11 @@ void complete_offer(struct cli *cli, const char *word, const char *candidate,
 static void offer(const struct typing *t, const char *candidate,
                   const char *meaning)
 {
-    complete_offer(t->cli, t->last, candidate, meaning);
+    const char *head = t->head != NULL ? t->head : "";
+    struct arena *arena = &t->cli->arena;
+
+    complete_offer(t->cli, arena_printf(arena, "%s%s", head, t->last),
+                   arena_printf(arena, "%s%s", head, candidate), meaning);
 }
 
 /* --- verbs --- */
@@ -172,6 +177,25 @@ static void offer_argument(const struct typing *t,
         buf_add_text(&t->cli->out, ":files\n");
 }
 
+/* "--for=RU": the value in the same word. */
+static bool offer_joined(const struct typing *t, const struct command *command)
+{
+    const char *equals = strchr(t->last, '=');
+    struct typing inner = *t;
+    struct option_info o;
+
+    if (strncmp(t->last, "--", 2) != 0 || equals == NULL)
+        return false;
+    inner.head =
+        arena_strndup(&t->cli->arena, t->last, (size_t)(equals + 1 - t->last));
+    inner.last = equals + 1;
+    const char *name =
+        arena_strndup(&t->cli->arena, t->last, (size_t)(equals - t->last));
+    if (wants_value(command, name, &o))
+        offer_value(&inner, &o);
+    return true;
+}
+
 static void offer_rest(const struct typing *t, const struct command *command,
                        int words)
 {
@@ -189,6 +213,8 @@ static void offer_rest(const struct typing *t, const struct command *command,
             arguments++;
         }
     }
+    if (offer_joined(t, command))
+        return;
     if (t->last[0] == '-')
         offer_options(t, command);
     else

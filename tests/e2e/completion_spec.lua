@@ -77,6 +77,16 @@ describe('completion', function()
     assert.same({}, lines(bash('kill', ROLE .. 'te$(x)/').out))
   end)
 
+  it('completes behind an equals sign, where bash cuts words', function()
+    local file = c:file('choice.lua',
+      'local mode = param("mode", { type = "string", choices = { "fast", "slow" } })\nreturn {}')
+    assert.same({ 'RUNNING' }, lines(bash('wait', 'x', '--for', '=', 'R').out))
+    assert.same({ '--for=RUNNING' }, lines(run.run({ bin, 'complete', '--', '2', 'wait', 'x',
+      '--for=R' }, { env = c.env }).out:match('^[^\t]*')))
+    assert.same({ 'fast' }, lines(bash('check', file, '-p', 'mode', '=', 'f').out))
+    assert.same({ 'mode=' }, lines(bash('check', file, '-p', 'mo').out))
+  end)
+
   it('leaves files and folders to the shell', function()
     local asked = run.run({ bin, 'complete', '--', '2', 'create', 'x' }, { env = c.env })
     assert.equal(':files\n', asked.out)
@@ -92,8 +102,7 @@ describe('completion', function()
 local mode = param("mode", { type = "string", choices = { "fast", "slow" }, help = "how" })
 return {}]])
     assert.same({ 'mode=' }, lines(bash('check', file, '-p', '').out))
-    assert.same({ 'mode=', 'mode=fast', 'mode=slow' },
-      lines(bash('check', file, '-p', 'mode=').out))
+    assert.same({ 'fast', 'slow' }, lines(bash('check', file, '-p', 'mode', '=', '').out))
   end)
 
   it('speaks zsh', function()
