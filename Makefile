@@ -195,8 +195,8 @@ asan: ## unit tests and simulator under ASan and UBSan
 	$(MAKE) V=asan unit-bins build/asan/bin/perigee-sim
 	V=asan tests/run.sh unit sim
 fuzz-bins: $(FUZZ)
-fuzz: ## every fuzz target for FUZZ_SECONDS=20 (needs clang)
-	tests/fuzz/run.sh
+fuzz: ## every fuzz target for T=20 seconds each (needs clang)
+	FUZZ_SECONDS=$(or $T,$(FUZZ_SECONDS),20) tests/fuzz/run.sh
 purity: ## cores call nothing outside an allow-list
 	tests/tools/purity.sh
 floors: ## includes point downwards only

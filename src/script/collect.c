@@ -1,6 +1,7 @@
 /* What a file gave, checked as a whole and turned into messages. */
 #include "script/collect.h"
 #include "base/hash.h"
+#include "script/health_call.h"
 #include "script/job_build.h"
 #include "script/job_check.h"
 #include <ctype.h>
@@ -268,6 +269,36 @@ static void reserve(struct collector *c)
     c->capacity = capacity;
 }
 
+/* A health function takes its file along to every machine and evaluates it
+ * there for each check: it must be small and quick. */
+static void check_health(struct collector *c, const Perigee__Job *job,
+                         struct call_site site)
+{
+    struct problem_report report = {.site = site,
+                                    .object = "Job",
+                                    .field = "health_check",
+                                    .expected =
+                                        "give the job a file of its own"};
+    char message[MESSAGE_MAX];
+    if (job->health_check == NULL || job->health_check->lua == NULL)
+        return;
+    int64_t took_ms = evaluation_cpu_ms(c->e);
+    if (c->e->files.text_bytes > HEALTH_TEXT_MAX)
+        snprintf(message, sizeof message,
+                 "the health function comes with %zu KiB of Lua: want at most "
+                 "%d KiB",
+                 c->e->files.text_bytes >> 10, HEALTH_TEXT_MAX >> 10);
+    else if (took_ms > HEALTH_CHECKED_MS)
+        snprintf(message, sizeof message,
+                 "the health function's file takes %lld ms to evaluate: want "
+                 "at most %d ms",
+                 (long long)took_ms, HEALTH_CHECKED_MS);
+    else
+        return;
+    report.message = message;
+    (void)problem_add(c->e, &report);
+}
+
 void collect_job(struct collector *c, int index)
 {
     lua_State *L = c->L;
@@ -280,6 +311,7 @@ void collect_job(struct collector *c, int index)
     lua_pushvalue(L, index);
     Perigee__Job *job = build_job(L, c->e);
     check_job(L, c->e, job);
+    check_health(c, job, value_at(L, index)->site);
     c->site[c->count] = value_at(L, index)->site;
     c->job[c->count++] = job;
     snprintf(path, sizeof path, "%s", or_empty(job->name));

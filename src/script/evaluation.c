@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { KEY_TEXT_MAX = 300, MESSAGE_MAX = 400 };
 
@@ -184,11 +185,24 @@ static void stop_at(struct evaluation *e, struct sandbox_failure *failure)
     problem_add_failure(e, failure);
 }
 
+static int64_t cpu_ms_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t evaluation_cpu_ms(const struct evaluation *e)
+{
+    return cpu_ms_now() - e->began_cpu_ms;
+}
+
 Perigee__Evaluation *evaluation_run(struct evaluation *e)
 {
     struct err err = {0};
     struct sandbox_failure failure = {0};
     Perigee__Evaluation *out = new_result(e);
+    e->began_cpu_ms = cpu_ms_now();
     read_entry(e, &err);
     if (e->files.list.count == 0)
         return settle(e, out);

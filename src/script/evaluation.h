@@ -64,6 +64,8 @@ struct evaluation {
     bool is_over; /* the file has run: only its functions are called now */
     bool is_told; /* a syntax error is among the problems, and ends the run */
 
+    int64_t began_cpu_ms; /* of this process, when the run began */
+
     const char *where_source; /* chunk name seen last, and its file */
     uint32_t where_file;
 };
@@ -85,6 +87,8 @@ int evaluation_open_bundle(struct evaluation *e, struct bytes bytes,
 /* Parameters as messages, borrowed. */
 void evaluation_set_parameters(struct evaluation *e, size_t count,
                                Perigee__EnvVar *const *from);
+/* CPU time since the run began. */
+int64_t evaluation_cpu_ms(const struct evaluation *e);
 /* What is known when the time is up: called instead of going on. */
 Perigee__Evaluation *evaluation_stop(struct evaluation *e, const char *why);
 void evaluation_release(struct evaluation *e);

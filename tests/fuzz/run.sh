@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Every fuzz target for FUZZ_SECONDS (20), from its seeds in tests/fuzz/corpus.
+# Every fuzz target, or those named in FUZZ ("job_file bundle locator"), for
+# FUZZ_SECONDS (20) each, from its seeds in tests/fuzz/corpus; as many at a time
+# as there are processors. `make fuzz T=600` sets the seconds.
 # A finding is kept in build/fuzz/findings and makes the run fail.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
@@ -27,7 +29,10 @@ if [ "${1:-}" = --target ]; then # one of the parallel children below
   fuzz "$2"
   exit
 fi
-make -s -j"$(nproc)" CC=clang V=fuzz fuzz-bins || exit 1
-for source in tests/fuzz/fuzz_*.c; do basename "$source" .c; done |
+make -s -j"$(nproc)" CC="${FUZZ_CC:-clang}" V=fuzz fuzz-bins || exit 1
+for source in tests/fuzz/fuzz_*.c; do
+  name=$(basename "$source" .c)
+  [[ -z ${FUZZ:-} || " $FUZZ " == *" ${name#fuzz_} "* ]] && echo "$name"
+done |
   xargs -P "$(nproc)" -I{} "$0" --target {} | tee build/fuzz/verdicts
 ! grep -q '^not ok' build/fuzz/verdicts
