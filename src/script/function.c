@@ -1,4 +1,5 @@
 #include "script/function.h"
+#include <stdio.h>
 #include <string.h>
 
 /* Registry key of a table: ordinal to function, and function to ordinal. */
@@ -19,7 +20,8 @@ static void push_table(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &FUNCTIONS);
 }
 
-/* The ordinal of the function at `index`, a new one when it has none. */
+/* The ordinal of the function at `index`, a new one when it has none; 0 when
+ * there are enough. */
 static uint32_t ordinal_of(lua_State *L, int index)
 {
     index = lua_absindex(L, index);
@@ -31,11 +33,10 @@ static uint32_t ordinal_of(lua_State *L, int index)
         ordinal = lua_tointeger(L, -1);
     } else {
         ordinal = (lua_Integer)lua_rawlen(L, table) + 1;
-        if (ordinal > FUNCTIONS_MAX)
-            luaL_error(L,
-                       "the jobs have more than %d functions: want one that "
-                       "they share, made outside the loop",
-                       FUNCTIONS_MAX);
+        if (ordinal > FUNCTIONS_MAX) {
+            lua_settop(L, table - 1);
+            return 0;
+        }
         lua_pushvalue(L, index);
         lua_rawseti(L, table, ordinal);
         lua_pushvalue(L, index);
@@ -44,6 +45,21 @@ static uint32_t ordinal_of(lua_State *L, int index)
     }
     lua_settop(L, table - 1);
     return (uint32_t)ordinal;
+}
+
+static void tell_too_many(struct evaluation *e, const Perigee__Function *which)
+{
+    char message[100];
+    struct problem_report report = {
+        .site = {.line = which->line},
+        .message = message,
+        .expected = "want one that they share, made outside the loop"};
+    for (uint32_t i = 0; i < e->files.list.count; i++)
+        if (strcmp(e->files.list.item[i]->path, which->file) == 0)
+            report.site.file = i + 1;
+    snprintf(message, sizeof message, "the jobs have more than %d functions",
+             FUNCTIONS_MAX);
+    (void)problem_add(e, &report);
 }
 
 Perigee__Function *function_message(lua_State *L, int index,
@@ -59,6 +75,8 @@ Perigee__Function *function_message(lua_State *L, int index,
     bool has_mark = about.source[0] == '@' || about.source[0] == '=';
     out->file = arena_strdup(arena, about.source + has_mark);
     out->line = about.linedefined > 0 ? (uint32_t)about.linedefined : 0;
+    if (out->ordinal == 0)
+        tell_too_many(evaluation_of(L), out);
     return out;
 }
 

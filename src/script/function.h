@@ -19,7 +19,7 @@ enum { FUNCTIONS_MAX = 10000 };
  * constructor) have no line to tell when they fail, and are refused. */
 bool function_is_lua(lua_State *L, int index);
 /* Name the function at `index`: its ordinal, file and line, in the arena.
- * Raises a Lua error beyond FUNCTIONS_MAX. */
+ * Beyond FUNCTIONS_MAX it records a problem, and the ordinal is 0. */
 Perigee__Function *function_message(lua_State *L, int index,
                                     struct arena *arena);
 /* Push the function of that ordinal; false, and nothing, when there is none. */

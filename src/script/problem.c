@@ -252,9 +252,12 @@ static Perigee__Problem *pack_one(struct evaluation *e, const struct problem *p)
     out->object = object_text(e, p, file);
     out->field = field_text(e, p);
     out->source = (char *)(uintptr_t)p->where.source.data;
-    out->has_mark = out->has_mark_size = p->where.mark > 0;
-    out->mark = p->where.mark;
-    out->mark_size = p->where.mark_size;
+    /* A line with a NUL in it is shown up to there. */
+    out->has_mark = out->has_mark_size = p->where.mark > 0 &&
+                                         out->source != NULL &&
+                                         p->where.mark <= strlen(out->source);
+    out->mark = out->has_mark ? p->where.mark : 0;
+    out->mark_size = out->has_mark ? p->where.mark_size : 0;
     out->expected = *p->expected ? (char *)p->expected : NULL;
     out->nearest = *p->nearest ? (char *)p->nearest : NULL;
     out->has_count = true;

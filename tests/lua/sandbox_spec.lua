@@ -132,6 +132,116 @@ describe('a hostile file ends with its line:', function()
       'local function f() return pcall(f) end f() return {}', MEMORY)
     assert.equal(0, status, output)
   end)
+  it('a handler of errors that loops', function()
+    ends('xpcall(error,\n function() while true do end end)', 2, LONG)
+  end)
+  it('a loop of gotos', function()
+    ends('::a::\ngoto a', 2, LONG)
+  end)
+  it('captures that try for ever', function()
+    ends('for _ in ("a"):rep(40):gmatch(\n  ("(a*)"):rep(20) .. "b") do end', 1, LONG)
+  end)
+  it('a replacement that never ends', function()
+    ends('("x"):rep(1 << 20):gsub("x",\n function() while true do end end)', 2, LONG)
+  end)
+  it('a comparison that lies', function()
+    local jobs = evaluate.jobs([[
+      local t = {} for i = 1, 1000 do t[i] = i * 7919 % 1000 end
+      table.sort(t, function() return true end)
+      return {}]])
+    assert.same({}, jobs)
+  end)
+  it('a text of many texts', function()
+    ends('local s = ("x"):rep(1 << 20)\nlocal t = {} for i = 1, 1000 do t[i] = s end\n'
+      .. 'return table.concat(t)', 3, LARGE, MEMORY)
+  end)
+  it('a format of many texts', function()
+    ends('local s = ("x"):rep(1 << 24)\nlocal f = ("%s"):rep(100)\n'
+      .. 'return f:format(s, s, s, s, s, s, s, s, s, s)', 3, LARGE, MEMORY)
+  end)
+  it('a repeated text with a separator', function()
+    ends('return ("x"):rep(1 << 20,\n ("y"):rep(1 << 20))', 1, 'resulting string too large',
+      MEMORY)
+  end)
+  it('too many values at once', function()
+    ends('\nreturn table.unpack({}, 1, 1e8)', 2, 'too many results to unpack', MEMORY)
+  end)
+  it('a million arguments', function()
+    ends('local t = {} for i = 1, 1e6 do t[i] = i end\nreturn math.max(table.unpack(t))', 2,
+      'too many results to unpack', MEMORY)
+  end)
+  it('tables within tables without end', function()
+    ends('local t = {}\nwhile true do t = { t } end', 2, LARGE, MEMORY)
+  end)
+  it('a list of itself', function()
+    local _, output, status = evaluate.problems('local t = {} t[1] = t\nreturn t', TIME)
+    assert.equal(3, status)
+    assert.matches('element 1 of the list of jobs is a table', output, 1, true)
+  end)
+  it('a huge list of nothing', function()
+    local list, output, status = evaluate.problems(
+      'local t = {} for i = 1, 1e6 do t[i] = i end return t', '--cpu-ms 5000')
+    assert.equal(3, status, output)
+    assert.is_true(#list <= 1000)
+  end)
+  it('values within values without end', function()
+    ends('local p = Process { name = "a", cmdline = "b" }\nwhile true do p = p { daemon = true } '
+      .. 'end', 2, LONG)
+  end)
+  it('an error that is a table', function()
+    ends('\nerror({ "x" })', 2, 'error with a table instead of a text')
+  end)
+  it('an error within the telling of one', function()
+    ends('\nerror(setmetatable)', 2, "undefined name 'setmetatable'")
+  end)
+  it('its metatables', function()
+    for _, text in ipairs {
+      'getmetatable("").__index = nil', '("x").rep = nil', 'string.rep = nil',
+      'local p = Process { name = "a", cmdline = "b" } p.__gc = 1',
+      'local p = Process { name = "a", cmdline = "b" } p.name = 1',
+    } do
+      local _, output, status = evaluate.problems(text .. ' return {}', TIME)
+      assert.equal(3, status, output)
+    end
+  end)
+  it('__gc, __close and __tostring in tables that nobody reads', function()
+    local jobs = evaluate.jobs([[
+      local t = { __gc = error, __close = error, __tostring = error, __index = error,
+        __name = 1 }
+      assert(tostring(t) == "table" and t.x == nil)
+      return {}]])
+    assert.same({}, jobs)
+  end)
+  it('a thousand files', function()
+    local files = {}
+    for i = 1, 300 do files[('a%d.lua'):format(i)] = 'return 1' end
+    local list = evaluate.problems('for i = 1, 300 do\n import("a" .. i .. ".lua") end', TIME,
+      files)
+    assert.matches("import: 'a256.lua': want at most 256 files", list[1].message, 1, true)
+    assert.equal(2, list[1].line)
+  end)
+  it('a thousand assets', function()
+    local files = {}
+    for i = 1, 300 do files['a' .. i] = 'x' end
+    local list = evaluate.problems('local t = {} for i = 1, 300 do t[i] = "a" .. i end\n'
+      .. 'SimpleTask { name = "a", cmdline = "b", fetch = t } return {}', TIME, files)
+    assert.matches('want at most 256', list[1].message .. (list[1].expected or ''), 1, true)
+  end)
+  it('a file that needs itself', function()
+    local list = evaluate.problems('import "f.lua"', TIME)
+    assert.matches('f.lua', list[1].message, 1, true)
+  end)
+  it('functions without end', function()
+    local list = evaluate.problems([[
+      local jobs = {}
+      for i = 1, 10001 do
+        jobs[i] = Job { cluster = "c", role = "r", environment = "test", name = "j" .. i,
+          task = SimpleTask("t", "true"), place = function() return true end }
+      end
+      return jobs]], '--cpu-ms 5000')
+    assert.matches('the jobs have more than 10000 functions', list[1].message, 1, true)
+    assert.equal(4, list[1].line)
+  end)
   it('bytecode', function()
     ends(string.dump(function() return {} end), 1, 'is compiled Lua: want its source text')
   end)
