@@ -233,12 +233,10 @@ static int check_honour(const Perigee__Job *job, struct err *err)
 static int check_functions(struct aurora_program *p, const Perigee__Job *job,
                            struct err *err)
 {
-    const Perigee__Function *list[] = {
-        job->place, job->rank,
-        job->health_check ? job->health_check->lua : NULL};
-    static const char *const field[] = {"place", "rank", "health_check.lua"};
+    const Perigee__Function *list[] = {job->place, job->rank};
+    static const char *const field[] = {"place", "rank"};
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         if (!list[i])
             continue;
         if (list[i]->ordinal == 0)

@@ -21,7 +21,8 @@ enum {
     HEALTH_CALL_MS = 100,         /* CPU time of the call */
     HEALTH_EVALUATION_MS = 1000,  /* of the file before it; checked to be */
     HEALTH_CHECKED_MS = 50,       /* at most this when the job was made */
-    HEALTH_TEXT_MAX = 64 << 10, /* bytes of Lua in the file's bundle */
+    HEALTH_BUNDLE_MAX = 64 << 10, /* bytes, without assets */
+    HEALTH_TEXT_MAX = 60 << 10,   /* of Lua in it */
     HEALTH_MEMORY_MAX = 64 << 20,
     HEALTH_REASON_MAX = 512,
     HEALTH_BODY_MAX = 1 << 20 /* of http.get's body and sh's output */
