@@ -223,12 +223,7 @@ static void check_required(lua_State *L, struct value *self, int index)
         lua_pop(L, 1);
         if (is_set)
             continue;
-        struct buf expected = {0};
-        char message[MESSAGE_MAX];
-        snprintf(message, sizeof message, "missing field '%s'", field->name);
-        schema_describe(field, &expected);
-        value_problem(L, self, field->name, message, buf_text(&expected), NULL);
-        buf_release(&expected);
+        value_missing(L, self, field);
         value_push_mark(L);
         lua_setiuservalue(L, index, (int)i + 1);
     }

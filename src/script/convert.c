@@ -22,23 +22,18 @@ static struct value *outermost(struct value *self, const char *field,
     return self;
 }
 
-void value_problem(lua_State *L, struct value *self, const char *field,
-                   const char *message, const char *expected,
-                   const char *nearest)
+static void record(lua_State *L, struct value *self,
+                   struct problem_report report)
 {
     struct evaluation *e = evaluation_of(L);
     char path[CONVERT_PATH_MAX];
-    struct problem_report report = {.field = field,
-                                    .message = message,
-                                    .expected = expected,
-                                    .nearest = nearest};
     if (self == NULL) {
         report.site = evaluation_site(e, "");
         (void)problem_add(e, &report);
         return;
     }
     if (self->outer != NULL) {
-        self = outermost(self, field, path);
+        self = outermost(self, report.field, path);
         report.field = path;
     }
     report.site = self->site;
@@ -47,6 +42,32 @@ void value_problem(lua_State *L, struct value *self, const char *field,
     report.previous = self->problem;
     self->problem = problem_add(e, &report);
     self->has_mark = true;
+}
+
+void value_problem(lua_State *L, struct value *self, const char *field,
+                   const char *message, const char *expected,
+                   const char *nearest)
+{
+    record(L, self,
+           (struct problem_report){.field = field,
+                                   .message = message,
+                                   .expected = expected,
+                                   .nearest = nearest});
+}
+
+void value_missing(lua_State *L, struct value *self,
+                   const struct schema_field *field)
+{
+    struct buf expected = {0};
+    char message[CONVERT_PATH_MAX];
+    snprintf(message, sizeof message, "missing field '%s'", field->name);
+    schema_describe(field, &expected);
+    record(L, self,
+           (struct problem_report){.field = field->name,
+                                   .message = message,
+                                   .expected = buf_text(&expected),
+                                   .is_missing = self->outer == NULL});
+    buf_release(&expected);
 }
 
 const char *value_type_name(lua_State *L, int index)

@@ -44,6 +44,7 @@ struct problem_report {
     const char *object, *name, *field;
     const char *message, *expected, *nearest;
     uint32_t previous;
+    bool is_missing; /* the field is not there */
 };
 
 struct evaluation {

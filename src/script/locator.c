@@ -468,7 +468,27 @@ static size_t find_calls(const struct locator *locator, uint32_t line,
         if (*constructor == '\0' || bytes_equal_text(name, constructor))
             out[count++] = call;
     }
-    return count;
+    if (count > 0 || *constructor == '\0')
+        return count;
+    return find_calls(locator, line, "", out); /* it has another name here */
+}
+
+void locator_find_lack(const struct locator *locator, uint32_t line,
+                       const char *constructor, const char *field,
+                       struct location *out)
+{
+    struct candidate call[LOCATOR_CANDIDATES_MAX];
+    size_t found = 0, at = 0;
+    size_t count = find_calls(locator, line, constructor, call);
+    for (size_t i = 0; i < count; i++)
+        if (count == 1 || follow(locator, call[i].table, field) == 0) {
+            found++;
+            at = i;
+        }
+    if (found == 1)
+        mark_token(locator, &locator->tokens.item[call[at].name], out);
+    else
+        only_line(locator, line, out);
 }
 
 void locator_find(const struct locator *locator, uint32_t line,
@@ -479,8 +499,6 @@ void locator_find(const struct locator *locator, uint32_t line,
     size_t found = 0;
     uint32_t key = 0;
     size_t count = find_calls(locator, line, constructor, call);
-    if (count == 0) /* it has another name here */
-        count = find_calls(locator, line, "", call);
     for (size_t i = 0; *field != '\0' && i < count; i++) {
         uint32_t at = follow(locator, call[i].table, field);
         found += at != 0;

@@ -44,6 +44,11 @@ struct bytes locator_line(struct bytes text, uint32_t line);
 void locator_find(const struct locator *locator, uint32_t line,
                   const char *constructor, const char *field,
                   struct location *out);
+/* The call that lacks `field`: its name is marked. Others like it may stand on
+ * the same line. */
+void locator_find_lack(const struct locator *locator, uint32_t line,
+                       const char *constructor, const char *field,
+                       struct location *out);
 /* Mark `word` on a line, for errors that only quote a token. */
 void locator_mark(const struct locator *locator, uint32_t line,
                   const char *word, struct location *out);

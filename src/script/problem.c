@@ -118,9 +118,9 @@ uint32_t problem_add(struct evaluation *e, const struct problem_report *r)
     p.nearest = keep(e, r->nearest);
     struct bundle_file *file = file_at(e, r->site.file);
     if (file != NULL)
-        locator_find(bundle_file_locator(file), r->site.line,
-                     r->site.constructor ? r->site.constructor : "", p.field,
-                     &p.where);
+        (r->is_missing ? locator_find_lack : locator_find)(
+            bundle_file_locator(file), r->site.line,
+            r->site.constructor ? r->site.constructor : "", p.field, &p.where);
     p.where.source = bytes_of_text(keep_source(e, p.where.source));
     *vec_add(&e->problems) = p;
     *slot = e->problems.count;

@@ -83,3 +83,6 @@ bool value_convert(lua_State *L, struct value *self, int index,
 void value_problem(lua_State *L, struct value *self, const char *field,
                    const char *message, const char *expected,
                    const char *nearest);
+/* Record that a field of the schema is not there and has to be. */
+void value_missing(lua_State *L, struct value *self,
+                   const struct schema_field *field);

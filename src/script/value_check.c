@@ -186,16 +186,6 @@ static bool check_one_of(lua_State *L, struct value *self, int index,
     return false;
 }
 
-static void missing(lua_State *L, struct value *self, const char *name)
-{
-    struct buf expected = {0};
-    char message[MESSAGE_MAX];
-    snprintf(message, sizeof message, "missing field '%s'", name);
-    schema_describe(schema_field(self->object, name), &expected);
-    value_problem(L, self, name, message, buf_text(&expected), NULL);
-    buf_release(&expected);
-}
-
 /* Does the object in slot `slot` say any of `names`? */
 static const char *inner_field(lua_State *L, int index, int slot,
                                const char *const *names)
@@ -249,7 +239,7 @@ static void finish_cron(lua_State *L, struct value *self, int index)
     bool has_when =
         is_set(L, self, index, "schedule") || is_set(L, self, index, "after");
     if (!has_when && !self->has_mark)
-        missing(L, self, "schedule");
+        value_missing(L, self, schema_field(self->object, "schedule"));
     (void)check_one_of(L, self, index, when, false);
 }
 
@@ -282,7 +272,7 @@ static void finish_sla(lua_State *L, struct value *self, int index)
         return;
     bool is_asking = is_set(L, self, index, "coordinator_url");
     if (!is_asking && !is_set(L, self, index, "duration_secs"))
-        missing(L, self, "duration_secs");
+        value_missing(L, self, schema_field(self->object, "duration_secs"));
     if (is_asking && is_set(L, self, index, "duration_secs"))
         value_problem(L, self, "duration_secs",
                       "a coordinator decides by itself how long",
@@ -320,7 +310,7 @@ static void finish_volume(lua_State *L, struct value *self, int index)
     bool has_name = is_set(L, self, index, "name");
     bool has_size = is_set(L, self, index, "size");
     if (has_name && !has_size)
-        missing(L, self, "size");
+        value_missing(L, self, schema_field(self->object, "size"));
     if (!has_name && has_size)
         value_problem(L, self, "size", "a folder of the machine has no size",
                       "want name and size for a persistent volume", NULL);

@@ -22,6 +22,18 @@ static const char *find(const char *text, uint32_t line,
     return out;
 }
 
+static const char *find_lack(const char *text, const char *field)
+{
+    static char out[64];
+    struct locator locator;
+    struct location at;
+    locator_init(&locator, bytes_of_text(text));
+    locator_find_lack(&locator, 1, "P", field, &at);
+    snprintf(out, sizeof out, "%u:%u+%u", at.line, at.mark, at.mark_size);
+    locator_release(&locator);
+    return out;
+}
+
 static void test_a_field_is_found_on_its_own_line(void **unused)
 {
     (void)unused;
@@ -44,6 +56,18 @@ static void test_a_path_is_followed_through_tables(void **unused)
     assert_string_equal(find(text, 1, "Job", "e[1].g"), "2:23+1");
     assert_string_equal(find(text, 1, "Job", "a[0]"), "1:7+1");
     assert_string_equal(find(text, 1, "Job", "."), "1:1+3");
+}
+
+static void test_a_lack_is_found_beside_a_call_that_has_the_field(void **unused)
+{
+    (void)unused;
+    const char *text =
+        "{ P { a = 1 }, P { a = 1, b = 2 }, P { b = 3, c = 4 } }";
+    assert_string_equal(find_lack(text, "a"), "1:36+1");
+    assert_string_equal(find_lack(text, "b"), "1:3+1");
+    assert_string_equal(find_lack(text, "c"), "1:0+0");
+    assert_string_equal(find_lack("x = P {}", "a"), "1:5+1");
+    assert_string_equal(find_lack("x = P", "a"), "1:0+0");
 }
 
 static void test_a_call_of_what_a_call_gives_is_found(void **unused)
@@ -164,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_field_is_found_on_its_own_line),
         cmocka_unit_test(test_a_path_is_followed_through_tables),
+        cmocka_unit_test(test_a_lack_is_found_beside_a_call_that_has_the_field),
         cmocka_unit_test(test_a_call_of_what_a_call_gives_is_found),
         cmocka_unit_test(test_only_the_constructors_own_fields_count),
         cmocka_unit_test(test_keys_may_be_strings),
