@@ -64,9 +64,9 @@ static void failed(struct announcer *a, const char *what,
 
 /* --- joining --- */
 
-static void joined(struct announcer *a, const char *path)
+/* a->path is our node. */
+static void joined(struct announcer *a)
 {
-    (void)snprintf(a->path, sizeof a->path, "%s", path);
     a->state = IN;
     a->is_doubtful = false;
     log_line(LOG_LEVEL_INFO, "announced path=%s", log_value(a->path));
@@ -95,7 +95,8 @@ static void on_made(void *context, const struct zk_answer *answer)
     struct announcer *a = context;
     a->state = OUT;
     if (answer->result == ZK_OK) {
-        joined(a, answer->path);
+        (void)snprintf(a->path, sizeof a->path, "%s", answer->path);
+        joined(a);
         zk_watch(a->zk, a->path, on_seen, a);
     } else if (answer->result == ZK_NO_NODE) {
         a->made = 0; /* somebody removed a folder */
@@ -167,7 +168,7 @@ static void on_looked_at(void *context, const struct zk_answer *answer)
     }
     if (answer->result == ZK_OK && answer->is_ours) {
         forget_names(a);
-        joined(a, a->path); /* it is watched by now */
+        joined(a); /* it is watched by now */
         if (a->is_leaving)
             advance(a);
         return;

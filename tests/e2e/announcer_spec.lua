@@ -11,15 +11,26 @@ if missing then
 end
 
 describe('the announcer', function()
-  local c, zk
+  local c, zk, cutter
+  -- Its first connection is cut behind the making of a node.
+  local function start_cutter(dir)
+    local port = run.free_base(1)
+    local pipe = assert(io.popen(("exec lua5.4 '%s/tests/support/cutter.lua' %d %d %s/cut "
+      .. '>/dev/null 2>&1 & echo $!'):format(run.root, port, zk.port, dir)))
+    cutter = tonumber(pipe:read('l'))
+    pipe:close()
+    return '127.0.0.1:' .. port
+  end
+
   setup(function()
     zk = zookeeper.start()
-    c = cluster.start { agents = 1, env = { PERIGEE_ZOOKEEPER = zk.address } }
+    c = cluster.start { agents = 1, env = { PERIGEE_ZOOKEEPER = start_cutter(zk.dir) } }
     c:file('server.lua', run.read(run.root .. '/tests/support/server.lua'))
     os.execute('mkdir -m 777 ' .. c.dir .. '/calls')
   end)
   teardown(function()
     if c then c:stop() end
+    if cutter then os.execute('kill ' .. cutter) end
     if zk then zk:stop() end
   end)
 
@@ -46,6 +57,18 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "tes
       return #names == want and names
     end)
   end
+
+  it('finds the node whose making was cut off', function()
+    local key, path = create('cut', 1)
+    run.eventually(20, 'the cut', function() return run.read(zk.dir .. '/cut') end)
+    run.eventually(20, 'word of the announcement', function()
+      return os.execute(("grep -rqs 'announced path=%s/member_' --include=stderr %s/dev")
+        :format(path, c.dir))
+    end)
+    count(path, 1)
+    c:must { 'killall', key, '--timeout', 20 }
+    count(path, 0)
+  end)
 
   it('writes a member of a ServerSet for each instance', function()
     local key, path = create('set', 3)
@@ -94,6 +117,20 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "tes
     assert.equal(2, #c:pids('^sleep 1000'))
     c:must { 'killall', key, '--timeout', 20 }
     count(path, 0)
+  end)
+
+  it('ends a task that nobody takes the announcement of', function()
+    local key = 'devcluster/www-data/test/alone'
+    zk:kill()
+    c:must { 'create', key, c:file('alone.lua', text('alone', 1,
+      [[health_check = HealthCheck { shell = { shell_command = "true" },
+        initial_interval_secs = 1, interval_secs = 0.5 },]])) }
+    run.eventually(20, 'the reason', function()
+      return c:must { 'status', key }
+        :find('could not be announced within 1 s: ZooKeeper did not answer', 1, true)
+    end)
+    c:must { 'killall', key, '--timeout', 20 }
+    zk:up()
   end)
 
   it('leaves before the task is asked to end', function()
