@@ -22,6 +22,7 @@ struct told {
     struct uuid uuid[TOLD_MAX];
     uint32_t count;
     int terminal;     /* mesos.v1.TaskState; -1: none yet */
+    uint64_t teller;  /* the master's life that told it */
     bool has_ended;   /* told so, also by an answer to RECONCILE */
     bool is_given_up; /* told that it is lost: nothing more is owed */
     bool is_over;     /* told that it ended, is lost, or cannot be reached */
@@ -307,6 +308,17 @@ static void check_truth(struct cluster *c, const struct told *told, int state,
         world_fail(c->w, "%s: told state %d, but it lives", told->key, state);
 }
 
+/* What a framework that lost the news of an end in a crash may hear when it
+ * asks again: that the task is forgotten, or out of reach with the agent that
+ * still has the news, from a master that began since. */
+static bool may_follow_end(const struct cluster *c, const struct told *told,
+                           int state, bool is_news)
+{
+    return !is_news && (is_forgotten(state) ||
+                        (state == MESOS__V1__TASK_STATE__TASK_UNREACHABLE &&
+                         told->teller != c->master.life));
+}
+
 static void check_update(struct cluster *c, const struct node *node,
                          const Mesos__V1__TaskStatus *status)
 {
@@ -322,7 +334,7 @@ static void check_update(struct cluster *c, const struct node *node,
     told->is_over |= is_terminal(state) || is_forgotten(state) ||
                      state == MESOS__V1__TASK_STATE__TASK_UNREACHABLE;
     if (told->terminal >= 0 && state != told->terminal &&
-        !(is_forgotten(state) && !status->has_uuid))
+        !may_follow_end(c, told, state, status->has_uuid))
         world_fail(c->w, "%s: state %d after the terminal state %d", told->key,
                    state, told->terminal);
     if (!status->has_uuid || status->uuid.len != UUID_BYTES)
@@ -330,8 +342,10 @@ static void check_update(struct cluster *c, const struct node *node,
     memcpy(uuid.byte, status->uuid.data, UUID_BYTES);
     check_uuid(c, told, &uuid);
     owed_about(&c->checks, &uuid)->is_told = true;
-    if (is_terminal(state))
+    if (is_terminal(state)) {
         told->terminal = state;
+        told->teller = c->master.life;
+    }
 }
 
 static const void *decode(struct cluster *c, const struct node *node,
