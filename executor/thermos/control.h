@@ -14,6 +14,7 @@ enum control_kind {
     CONTROL_EXIT = 1, /* pid, status: an adopted child ended */
     CONTROL_READY,    /* every exit known so far was told */
     CONTROL_KILL,     /* number: grace in milliseconds */
+    CONTROL_DRAIN,    /* start nothing more: a kill will follow */
     CONTROL_LINK,     /* number: should the executor die, go on until then,
                          by the wall clock; 0: not at all */
     /* runner -> executor */

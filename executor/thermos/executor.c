@@ -277,6 +277,9 @@ static void on_act(void *context, uint32_t kind, const void *data)
                                          .number = kill_task->grace_ms});
         break;
     }
+    case EXECUTOR_ACT_DRAIN:
+        tell(x, (struct control_message){.kind = CONTROL_DRAIN});
+        break;
     case EXECUTOR_ACT_TELL_LINK: {
         const struct executor_tell_link *link = data;
         tell(x, (struct control_message){.kind = CONTROL_LINK,

@@ -54,6 +54,9 @@ static void act(struct executor_program *p, const struct thermos_effect *todo,
     case THERMOS_STOP_CHECKS:
         effect_act(fx, EXECUTOR_ACT_STOP_CHECKS, NULL, 0);
         break;
+    case THERMOS_DRAIN:
+        effect_act(fx, EXECUTOR_ACT_DRAIN, NULL, 0);
+        break;
     case THERMOS_ANNOUNCE:
         effect_act(fx, EXECUTOR_ACT_ANNOUNCE, NULL, 0);
         break;

@@ -28,6 +28,7 @@ enum executor_act {
     EXECUTOR_ACT_DESTROY,      /* SIGKILL to the runner and everything below */
     EXECUTOR_ACT_CHECK,        /* struct executor_check */
     EXECUTOR_ACT_STOP_CHECKS,  /* drop the one under way */
+    EXECUTOR_ACT_DRAIN,        /* to the runner: start nothing more */
     EXECUTOR_ACT_ANNOUNCE,     /* and keep it so; ANNOUNCED once it is */
     EXECUTOR_ACT_TEAR,         /* struct executor_tear; answered by TORN */
     EXECUTOR_ACT_MEASURE       /* the sandbox; answered by MEASURED */

@@ -229,6 +229,9 @@ static void on_message(struct runner *r, const struct control_message *message)
     case CONTROL_KILL:
         kill_task(r, message->number);
         break;
+    case CONTROL_DRAIN:
+        task_run_drain(&r->run);
+        break;
     case CONTROL_LINK:
         r->orphaned_ms = patience_ms(message->number);
         break;

@@ -121,6 +121,24 @@ describe('an executor', function()
     assert.equal('/quitquitquit\n', run.read(dir .. '/calls'))
   end)
 
+  it('does not start again who obeyed', function()
+    local dir = folder('daemon')
+    local key = 'devcluster/www-data/test/daemon'
+    local file = c:file('daemon.lua', ([[
+return { Service { cluster = "devcluster", role = "www-data", environment = "test",
+  name = "daemon", lifecycle = Lifecycle { http = { graceful_shutdown_wait_secs = 30 } },
+  health_check = HealthCheck { http = { port = "health" }, initial_interval_secs = 5,
+    interval_secs = 0.1 },
+  task = Task { processes = { Process { name = "main", daemon = true, min_duration = 0,
+      cmdline = [=[echo start >>%s/starts; %s]=] } },
+    resources = Resources { cpu = 0.1, ram = 16*MB, disk = 8*MB } } } }
+]]):format(dir, serve('daemon')))
+    c:must { 'create', key, file, '--wait-until', 'RUNNING', '--timeout', 20 }
+    c:must { 'killall', key, '--timeout', 20 }
+    assert.equal('/quitquitquit\n', run.read(dir .. '/calls'))
+    assert.equal('start\n', run.read(dir .. '/starts'))
+  end)
+
   it('asks once more, sharply, whoever is deaf to the first', function()
     local dir = folder('deaf')
     local key = create('deaf', serve('deaf', 'deaf'), { health_check = with {
@@ -228,7 +246,7 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "tes
     run.write(file, run.read(file) .. '-- ' .. ('x'):rep(70000) .. '\n')
     local result = c:cli { 'create', 'devcluster/www-data/test/long', file }
     assert.not_equal(0, result.status)
-    assert.matches('give it a file of its own', result.out .. result.err, 1, true)
+    assert.matches('file of its own', result.out .. result.err, 1, true)
   end)
 
   it('ends a task whose sandbox holds more than it may', function()

@@ -213,6 +213,25 @@ static void test_a_kill_waits_for_its_grace_only(void **unused)
     task_run_release(&w.run);
 }
 
+/* What would begin later does not, and the end of the last process is the end,
+ * but for what is final. */
+static void test_a_draining_task_starts_nothing_more(void **unused)
+{
+    (void)unused;
+    struct process_rule rule[3] = {{.max_failures = 1},
+                                   {.max_failures = 1},
+                                   {.max_failures = 1, .is_final = true}};
+    struct actor actor[3] = {good, good, good};
+    struct world w;
+    world_init(&w, &ordinary, rule, actor, 3);
+    assert_int_equal(task_run_order(&w.run, 0, 1, NULL), 0);
+    go(&w, 500);
+    task_run_drain(&w.run);
+    finish(&w, TASK_RUN_KILLED);
+    assert_string_equal(w.log, "02");
+    assert_int_equal(w.now_ms, 3000);
+}
+
 static void test_a_second_kill_only_shortens(void **unused)
 {
     (void)unused;
@@ -464,6 +483,7 @@ int main(void)
         cmocka_unit_test(test_an_ephemeral_process_is_killed_at_the_end),
         cmocka_unit_test(test_a_killed_process_runs_again),
         cmocka_unit_test(test_a_kill_waits_for_its_grace_only),
+        cmocka_unit_test(test_a_draining_task_starts_nothing_more),
         cmocka_unit_test(test_a_second_kill_only_shortens),
         cmocka_unit_test(test_a_kill_runs_final_processes_within_the_grace),
         cmocka_unit_test(test_past_the_deadline_nothing_final_starts),

@@ -220,8 +220,12 @@ static void test_52_quit_then_abort_each_with_its_wait(void **unused)
     assert_int_equal(find(&r, THERMOS_TEAR)->step, TEARDOWN_LEAVING);
     torn(&r, TEARDOWN_LEAVING, true);
     assert_int_equal(find(&r, THERMOS_TEAR)->step, TEARDOWN_QUITTING);
+    assert_non_null(find(&r, THERMOS_DRAIN));
     torn(&r, TEARDOWN_QUITTING, true);
     assert_null(find(&r, THERMOS_TEAR));
+    put(&r, (struct thermos_input){.kind = THERMOS_IN_RUNNER_DIED,
+                                   .text = "was terminated by signal 9"});
+    assert_non_null(find(&r, THERMOS_DRAIN)); /* the next one hears it too */
     at(&r, 5999);
     assert_null(find(&r, THERMOS_TEAR));
     at(&r, 6000);

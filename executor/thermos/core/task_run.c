@@ -97,6 +97,11 @@ void task_run_kill(struct task_run *run, int64_t grace_ms, int64_t now_ms)
         run->deadline_ms = now_ms + grace_ms;
 }
 
+void task_run_drain(struct task_run *run)
+{
+    run->is_draining = true;
+}
+
 void task_run_swept(struct task_run *run, uint32_t alive)
 {
     run->is_swept = alive == 0;
@@ -181,12 +186,17 @@ static void signal_all(struct task_run *run, int signal,
     run->is_swept = false;
 }
 
-static bool is_anything_alive(const struct task_run *run)
+static bool is_process_alive(const struct task_run *run)
 {
     for (uint32_t i = 0; i < run->count; i++)
         if (run->process[i].is_alive)
             return true;
-    return !run->is_swept;
+    return false;
+}
+
+static bool is_anything_alive(const struct task_run *run)
+{
+    return is_process_alive(run) || !run->is_swept;
 }
 
 static void step_active(struct task_run *run, int64_t now_ms,
@@ -195,8 +205,11 @@ static void step_active(struct task_run *run, int64_t now_ms,
     run->is_unhealthy = is_unhealthy(run);
     if (!run->is_killed && !run->is_unhealthy &&
         !task_planner_is_complete(&run->regular)) {
-        start_ready(run, &run->regular, now_ms, fx);
-        return;
+        if (!run->is_draining)
+            start_ready(run, &run->regular, now_ms, fx);
+        if (!run->is_draining || is_process_alive(run))
+            return;
+        task_run_kill(run, run->rule.finalization_ms, now_ms);
     }
     run->is_stuck = task_planner_is_stuck(&run->regular);
     if (!run->is_killed)
@@ -285,7 +298,7 @@ int64_t task_run_next_ms(const struct task_run *run)
 
     if (task_run_is_over(run))
         return INT64_MAX;
-    if (run->state == TASK_RUN_ACTIVE)
+    if (run->state == TASK_RUN_ACTIVE && !run->is_draining)
         ready_ms = start_ms(run, &run->regular);
     else if (run->state == TASK_RUN_FINALIZING)
         ready_ms = start_ms(run, &run->final);

@@ -73,6 +73,7 @@ struct task_run {
     uint32_t count;
     struct task_planner regular, final;
     bool is_killed;       /* somebody asked */
+    bool is_draining;     /* what ended stays so */
     bool is_unhealthy;    /* decided when ACTIVE was left */
     bool is_stuck;        /* unhealthy because nothing could go on */
     bool is_sweep_wanted; /* children may have changed */
@@ -96,6 +97,9 @@ void task_run_ended(struct task_run *run, uint32_t process,
                     enum run_outcome outcome, int64_t now_ms);
 /* End within grace_ms. A later kill can only shorten. */
 void task_run_kill(struct task_run *run, int64_t grace_ms, int64_t now_ms);
+/* It is being asked to end: start nothing more, and count the end of its last
+ * process as a kill that gives finalization_ms to what follows. */
+void task_run_drain(struct task_run *run);
 /* How many orphans a sweep found alive. */
 void task_run_swept(struct task_run *run, uint32_t alive);
 /* A child that is no process of ours went away. */

@@ -138,6 +138,7 @@ enum thermos_act {
     THERMOS_CHECK,        /* number: perform a health check */
     THERMOS_STOP_CHECKS,  /* drop the one under way */
     THERMOS_ANNOUNCE,     /* and keep it so */
+    THERMOS_DRAIN,        /* to the runner: start nothing more */
     THERMOS_TEAR,         /* step: LEAVING, QUITTING or ABORTING */
     THERMOS_MEASURE,      /* what the sandbox holds */
     THERMOS_STOP,         /* status */

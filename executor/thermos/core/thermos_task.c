@@ -111,6 +111,14 @@ static void send_kill(struct thermos *t, int64_t now_ms,
     thermos_add(fx, THERMOS_KILL_TASK)->grace_ms = grace_ms;
 }
 
+/* Who obeys must not be started again. */
+static void ask_to_end(enum teardown_step step, struct thermos_effects *fx)
+{
+    if (step == TEARDOWN_QUITTING || step == TEARDOWN_ABORTING)
+        thermos_add(fx, THERMOS_DRAIN);
+    thermos_add(fx, THERMOS_TEAR)->step = step;
+}
+
 /* Do what the present step of the teardown asks for, unless it was done. */
 static void tear(struct thermos *t, int64_t now_ms, struct thermos_effects *fx)
 {
@@ -122,7 +130,7 @@ static void tear(struct thermos *t, int64_t now_ms, struct thermos_effects *fx)
         if (step == TEARDOWN_DONE)
             send_kill(t, now_ms, fx);
         else if (step != TEARDOWN_QUIT && step != TEARDOWN_ABORTED)
-            thermos_add(fx, THERMOS_TEAR)->step = step;
+            ask_to_end(step, fx);
     } while (teardown_time(&t->teardown, now_ms));
 }
 
@@ -277,6 +285,8 @@ void thermos_runner_died(struct thermos *t, const char *why, int64_t now_ms,
         thermos_say(fx, 1, "runner_died reason=\"%.100s\" restarting", why);
         start_runner(t, fx);
         thermos_tell_link(t, fx);
+        if (t->torn >= TEARDOWN_QUITTING && t->torn < TEARDOWN_DONE)
+            thermos_add(fx, THERMOS_DRAIN);
         if (t->kill_ms != INT64_MAX)
             thermos_add(fx, THERMOS_KILL_TASK)->grace_ms =
                 t->kill_ms > now_ms ? t->kill_ms - now_ms : 0;
