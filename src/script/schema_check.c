@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/timezone.h"
 #include "script/schema.h"
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -215,6 +216,7 @@ static void describe_held(const struct schema_field *field, struct buf *out)
 
 static void describe_plain(const struct schema_field *field, struct buf *out)
 {
+    assert(field->of != NULL || field->type != FIELD_OBJECT);
     switch (field->type) {
     case FIELD_STRING:
         if (field->choices != NULL)
