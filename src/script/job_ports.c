@@ -137,9 +137,9 @@ static void check_portmap(struct ports *p)
     char field[160], message[MESSAGE_MAX];
     for (size_t i = 0; i < announce->n_portmap; i++) {
         const Perigee__PortAlias *alias = announce->portmap[i];
-        if (alias->target == NULL || resolve(p, alias->name) != NULL ||
-            is_static(p, alias->name))
-            continue;
+        if (alias->name == NULL || alias->target == NULL ||
+            resolve(p, alias->name) != NULL || is_static(p, alias->name))
+            continue; /* good, or without a name, which is told elsewhere */
         snprintf(field, sizeof field, "announce.portmap.%.60s", alias->name);
         snprintf(message, sizeof message,
                  "the port '%.60s' is another name of itself", alias->name);

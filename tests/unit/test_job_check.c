@@ -181,6 +181,9 @@ static const struct {
      "named by nothing"},
     {"\"announce\":{\"portmap\":[{\"name\":\"a\",\"target\":\"a\"}]}",
      "announce.portmap.a", "another name of itself"},
+    {"\"announce\":{\"primary_port\":\"http\",\"portmap\":[{\"target\":"
+     "\"a\"}]}",
+     "announce.portmap", "has a wrong name"},
     {"\"container\":{\"docker\":{}}", "container.docker.image", "is missing"},
     {"\"container\":{\"image\":{\"name\":\"a\"}}", "container.image.tag",
      "is missing"},
