@@ -27,6 +27,23 @@ static struct bundle *bundle_find(struct aurora_program *p, const char *sha256)
     return bundle;
 }
 
+const char *bundle_release(struct aurora_program *p, const char *sha256)
+{
+    const struct bundle *bundle = bundle_find(p, sha256);
+
+    return bundle ? bundle->release : NULL;
+}
+
+/* Records come by table: the bundle is here before its release is told. */
+void bundle_restore_release(struct aurora_program *p, const char *sha256,
+                            struct bytes release)
+{
+    struct bundle *bundle = bundle_find(p, sha256);
+
+    if (bundle && !bundle->release)
+        bundle->release = xstrndup((const char *)release.data, release.size);
+}
+
 struct bytes bundle_bytes(struct aurora_program *p, const char *sha256)
 {
     const struct bundle *bundle = bundle_find(p, sha256);
@@ -135,6 +152,7 @@ static void store_bundle(struct aurora_program *p,
         bundle_restore(p, sha256, buf_bytes(&out), now_ms);
         effect_persist(fx, "bundle", bytes_of_text(sha256), buf_bytes(&out));
     }
+    release_keep(p, bundle_find(p, sha256), fx);
     buf_release(&out);
 }
 
@@ -287,6 +305,7 @@ static void drop_bundle(struct aurora_program *p, struct bundle *bundle)
 {
     HASH_DEL(p->bundles, bundle);
     blob_unref(bundle->bytes);
+    free(bundle->release);
     free(bundle->sha256);
     free(bundle);
 }
@@ -310,6 +329,8 @@ void assets_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx)
         next = b->hh.next;
         if (!b->is_named && now_ms - b->at_ms >= ASSET_KEPT_MS) {
             effect_forget(fx, "bundle", bytes_of_text(b->sha256));
+            if (b->release)
+                effect_forget(fx, "bundle_release", bytes_of_text(b->sha256));
             drop_bundle(p, b);
             continue;
         }

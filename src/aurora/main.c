@@ -96,6 +96,7 @@ struct shell {
     struct config config;
     char thermos[PATH_MAX]; /* the default of thermos_path */
     char store[PATH_MAX];
+    struct buf release; /* of the job library */
     struct aurora_program *program;
     struct daemon *daemon;
     struct worker_pool *workers;
@@ -136,7 +137,7 @@ static void judge(struct shell *shell, const struct aurora_judge *act)
     struct err err = {0};
 
     if (worker_pool_judge(shell->workers, act->ticket, act->bundle,
-                          act->judgement, &err) < 0)
+                          act->judgement, act->stdlib, &err) < 0)
         tell_judged(shell, act->ticket, true, bytes_of("", 0));
 }
 
@@ -239,6 +240,7 @@ static struct aurora_options options_of(struct shell *shell)
     options.thermos_path = c->thermos_path ? c->thermos_path : shell->thermos;
     options.environments = c->allowed_job_environments;
     options.stdlib_hash = script_stdlib_hash();
+    options.stdlib_release = buf_bytes(&shell->release);
     options.tasks_per_job_max = (uint32_t)c->max_tasks_per_job;
     options.offer_hold_ms = c->hold_ms;
     options.offer_jitter_ms = c->jitter_ms;
@@ -259,13 +261,15 @@ static struct aurora_options options_of(struct shell *shell)
 static int open_daemon(struct shell *shell, struct err *err)
 {
     struct config *c = &shell->config;
-    struct aurora_options options = options_of(shell);
+    struct aurora_options options;
     struct daemon_config config = {.ip = c->ip,
                                    .port = (int)c->port,
                                    .store_dir = shell->store,
                                    .stream_bound = 4 << 20};
     char endpoint[300];
 
+    script_stdlib_release(&shell->release);
+    options = options_of(shell);
     snprintf(shell->store, sizeof shell->store, "%s/store", c->work_dir);
     if (dir_make(c->work_dir, 0755, err) < 0)
         return -(int)err->code;
@@ -291,6 +295,7 @@ static void close_all(struct shell *shell)
     if (shell->daemon)
         daemon_close(shell->daemon);
     aurora_program_free(shell->program);
+    buf_release(&shell->release);
     config_release(&SCHEMA, &shell->config);
 }
 

@@ -101,6 +101,7 @@ void aurora_program_free(struct aurora_program *p)
     link_release(p);
     aurora_release(&p->core);
     assets_release(p);
+    releases_release(p);
     regfree(&p->environments);
     free((char *)p->options.cluster);
     free((char *)p->options.master);
@@ -321,6 +322,7 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
     if (now_ms >= p->sweep_at_ms) {
         keys_sweep(p, now_ms, fx);
         assets_sweep(p, now_ms, fx);
+        releases_sweep(p, fx);
         p->sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
     }
     finish(p, fx);

@@ -15,16 +15,17 @@ struct aurora_options {
     const char *user;         /* FrameworkInfo.user */
     const char *thermos_path; /* the executor, on the agents */
     const char *stdlib_hash;  /* of the job library built in */
+    struct bytes stdlib_release; /* the library, kept with bundles; borrowed */
     const char *environments; /* extended regular expression; \d is a digit */
     uint32_t tasks_per_job_max;
     int64_t offer_hold_ms, offer_jitter_ms;
     int64_t executor_cpus_milli, executor_mem_milli; /* cores, MiB */
     int64_t failover_timeout_ms;
-    int64_t heartbeat_ms; /* of our event streams */
-    const char *zookeeper; /* that tasks are announced in; NULL: in none */
+    int64_t heartbeat_ms;      /* of our event streams */
+    const char *zookeeper;     /* that tasks are announced in; NULL: in none */
     const char *announce_root; /* "/aurora": /role/env/job is below it */
     bool allow_announce_path;  /* jobs may name another path */
-    uint64_t seed;        /* never the same for two lives */
+    uint64_t seed;             /* never the same for two lives */
 };
 extern const struct aurora_options AURORA_OPTIONS; /* the defaults */
 
@@ -46,6 +47,7 @@ struct aurora_judge { /* ask a script worker about hosts */
     uint64_t ticket;
     struct bytes bundle;    /* canonical, without assets; empty: none needed */
     struct bytes judgement; /* packed perigee.Judgement */
+    struct bytes stdlib;    /* packed perigee.Release; empty: our own */
 };
 struct aurora_judged_fact { /* what it says */
     uint64_t ticket;

@@ -95,6 +95,7 @@ static void ask(struct aurora_program *p, const struct asking *asking,
     act.judgement = bytes_of(packed, size);
     if (q->bundle) {
         struct bytes bundle = bundle_bytes(p, q->bundle);
+        act.stdlib = release_of(p, q->bundle);
         act.bundle = bytes_of(
             arena_memdup(&fx->arena, bundle.data, bundle.size), bundle.size);
     }

@@ -115,10 +115,18 @@ struct asset {
 
 /* A bundle without the contents of its assets, by the hash of these bytes. */
 struct bundle {
-    char *sha256; /* owned */
+    char *sha256;  /* owned */
+    char *release; /* owned; of the library it was evaluated with, or NULL */
     struct blob *bytes;
     int64_t at_ms;
     bool is_named; /* scratch of the sweep */
+    UT_hash_handle hh;
+};
+
+struct release {
+    char *hash;         /* owned */
+    struct blob *bytes; /* packed perigee.Release */
+    bool is_named;      /* scratch of the sweep */
     UT_hash_handle hh;
 };
 
@@ -135,6 +143,7 @@ struct aurora_program {
     struct remembered *remembered; /* oldest first */
     struct asset *assets;
     struct bundle *bundles;
+    struct release *releases;
     uint64_t asset_bytes;
     int64_t heartbeat_at_ms, sweep_at_ms;
     bool streams_late; /* a subscriber has more to get */
@@ -254,6 +263,18 @@ void request_free(struct request *r);
 struct request *request_of_get(struct aurora_program *p, exchange_id exchange,
                                const struct http_request *http);
 
+/* --- releases.c --- */
+void release_restore(struct aurora_program *p, const char *hash,
+                     struct bytes bytes);
+/* The bundle was evaluated here: with our own release, unless it was before. */
+void release_keep(struct aurora_program *p, struct bundle *bundle,
+                  struct effects *fx);
+/* What functions of the bundle are called with; empty: our own release. */
+struct bytes release_of(struct aurora_program *p, const char *bundle);
+/* After assets_sweep(): forget what no bundle names. */
+void releases_sweep(struct aurora_program *p, struct effects *fx);
+void releases_release(struct aurora_program *p);
+
 /* --- questions.c: what scripts are asked about hosts --- */
 void questions_ask(struct aurora_program *p, struct effects *fx);
 void questions_judged(struct aurora_program *p,
@@ -301,6 +322,10 @@ int bundle_put(struct aurora_program *p, struct bytes canonical,
  * that is not; the others stay for another while. */
 int bundle_check_here(struct aurora_program *p, struct bytes bytes,
                       int64_t now_ms, struct err *err);
+/* The release that the bundle was evaluated with; NULL unknown. */
+const char *bundle_release(struct aurora_program *p, const char *sha256);
+void bundle_restore_release(struct aurora_program *p, const char *sha256,
+                            struct bytes release);
 /* Its canonical bytes without the contents of assets; empty when it is not
  * kept. */
 struct bytes bundle_bytes(struct aurora_program *p, const char *sha256);

@@ -143,6 +143,15 @@ int store_take(struct aurora_program *p, const char *table, struct bytes key,
         free(name);
         return 0;
     }
+    if (strcmp(table, "bundle_release") == 0 || strcmp(table, "release") == 0) {
+        char *name = xstrndup((const char *)key.data, key.size);
+        if (strcmp(table, "release") == 0)
+            release_restore(p, name, value);
+        else
+            bundle_restore_release(p, name, value);
+        free(name);
+        return 0;
+    }
     if (strcmp(table, "job") == 0)
         *vec_add(&p->stored_jobs) = blob_new(value);
     else if (strcmp(table, "task") == 0)

@@ -1,5 +1,6 @@
 #include "script/evaluate.h"
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "script/stdlib.h"
 #include "script/worker_process.h"
 #include "sys/clock.h"
@@ -22,6 +23,31 @@ const struct script_limits SCRIPT_LIMITS = {.cpu_ms = 2000,
 const char *script_stdlib_hash(void)
 {
     return STDLIB_HASH;
+}
+
+void script_stdlib_release(struct buf *out)
+{
+    struct arena arena;
+    Perigee__Release release = PERIGEE__RELEASE__INIT;
+    size_t count = 0;
+    arena_init(&arena);
+    while (STDLIB[count].name != NULL)
+        count++;
+    release.hash = (char *)(uintptr_t)STDLIB_HASH;
+    release.modules = arena_alloc(&arena, (count + 1) * sizeof(void *));
+    for (; release.n_modules < count; release.n_modules++) {
+        const struct stdlib_module *from = &STDLIB[release.n_modules];
+        Perigee__ReleaseModule *module = arena_alloc(&arena, sizeof *module);
+        perigee__release_module__init(module);
+        module->name = (char *)(uintptr_t)from->name;
+        module->has_code = true;
+        module->code.data = (uint8_t *)(uintptr_t)from->code;
+        module->code.len = from->size;
+        release.modules[release.n_modules] = module;
+    }
+    buf_reserve(out, perigee__release__get_packed_size(&release));
+    out->size += perigee__release__pack(&release, out->data + out->size);
+    arena_release(&arena);
 }
 
 /* --- which file --- */

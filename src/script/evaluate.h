@@ -48,6 +48,8 @@ void script_print_problems(const Perigee__Evaluation *evaluation, bool colour,
                            struct buf *out);
 /* Hex SHA-256 of the stdlib release built into this program. */
 const char *script_stdlib_hash(void);
+/* All of it: append a packed perigee.Release. */
+void script_stdlib_release(struct buf *out);
 
 /* The child's side: every program that evaluates calls this first thing in
  * main(); it returns -1 unless argv says that this process is a script worker,

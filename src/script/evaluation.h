@@ -50,6 +50,7 @@ struct problem_report {
 struct evaluation {
     struct sandbox sandbox;
     struct bundle_files files;
+    const Perigee__Release *stdlib; /* borrowed; NULL: what is built in */
     Perigee__Bundle *bundle; /* owned, or NULL; files may borrow from it */
     struct script_limits limits;
     char entry[BUNDLE_PATH_MAX];

@@ -177,14 +177,36 @@ static bool load_override(lua_State *L, const char *name)
     return true;
 }
 
+static void load_code(lua_State *L, const char *name, const void *code,
+                      size_t size)
+{
+    if (luaL_loadbufferx(L, code, size, name, "b") != LUA_OK)
+        lua_error(L);
+}
+
+/* A release that a scheduler kept of a program like this one. */
+static bool load_kept(lua_State *L, const Perigee__Release *release,
+                      const char *name)
+{
+    for (size_t i = 0; i < release->n_modules; i++) {
+        const Perigee__ReleaseModule *module = release->modules[i];
+        if (module->name == NULL || strcmp(module->name, name) != 0)
+            continue;
+        load_code(L, name, module->code.data, module->code.len);
+        return true;
+    }
+    return false;
+}
+
 static bool load_builtin(lua_State *L, const char *name)
 {
+    const Perigee__Release *kept = evaluation_of(L)->stdlib;
+    if (kept != NULL)
+        return load_kept(L, kept, name);
     for (const struct stdlib_module *module = STDLIB; module->name; module++) {
         if (strcmp(module->name, name) != 0)
             continue;
-        if (luaL_loadbufferx(L, (const char *)module->code, module->size, name,
-                             "b") != LUA_OK)
-            lua_error(L);
+        load_code(L, name, module->code, module->size);
         return true;
     }
     return false;

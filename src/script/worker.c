@@ -264,6 +264,9 @@ static _Noreturn void judge(struct evaluation *e,
     const char *problem = NULL;
     if (judgement == NULL)
         _exit(1);
+    if (request->has_stdlib)
+        e->stdlib = perigee__release__unpack(NULL, request->stdlib.len,
+                                             request->stdlib.data);
     if (request->has_bundle) {
         const Perigee__Evaluation *result = run(e, request);
         if (result->n_problems > 0)

@@ -35,8 +35,9 @@ int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
                          struct err *err);
 /* Whom questions are answered to; without, none may be asked. */
 void worker_pool_on_judged(struct worker_pool *pool, worker_judged *judged);
-/* A packed perigee.Judgement about functions of the bundle (empty for LIKE);
- * -ERR_BUSY when QUESTIONS_MAX wait already. */
+/* A packed perigee.Judgement about functions of the bundle (empty for LIKE),
+ * evaluated with `stdlib`, a packed perigee.Release that one of our programs
+ * made (empty: our own). -ERR_BUSY when QUESTIONS_MAX wait already. */
 int worker_pool_judge(struct worker_pool *pool, uint64_t ticket,
                       struct bytes bundle, struct bytes judgement,
-                      struct err *err);
+                      struct bytes stdlib, struct err *err);

@@ -332,26 +332,37 @@ static bool answer_known(struct worker_pool *pool, uint64_t ticket,
     return true;
 }
 
+/* What makes a job a question. */
+struct question {
+    struct bytes judgement, stdlib;
+};
+
+static ProtobufCBinaryData data_of(struct bytes bytes)
+{
+    return (ProtobufCBinaryData){bytes.size, (uint8_t *)(uintptr_t)bytes.data};
+}
+
 /* A job with its request; takes nothing on failure. */
 static int job_new(const struct worker_pool *pool, uint64_t ticket,
                    struct bytes bundle, const char *pick,
-                   const struct bytes *judgement, struct job **out,
+                   const struct question *question, struct job **out,
                    struct err *err)
 {
     Perigee__WorkRequest request = PERIGEE__WORK_REQUEST__INIT;
     worker_request_limits(&request, &pool->limits);
     request.pick = (char *)(uintptr_t)pick;
-    if (judgement != NULL) {
+    if (question != NULL) {
         request.has_judgement = true;
-        request.judgement.data = (uint8_t *)(uintptr_t)judgement->data;
-        request.judgement.len = judgement->size;
+        request.judgement = data_of(question->judgement);
+        request.has_stdlib = question->stdlib.size > 0;
+        request.stdlib = data_of(question->stdlib);
     }
     int fd = worker_request_fd(&request, bundle, err);
     if (fd < 0)
         return fd;
     *out = xcalloc(1, sizeof **out);
     (*out)->ticket = ticket;
-    (*out)->is_question = judgement != NULL;
+    (*out)->is_question = question != NULL;
     (*out)->fd = fd;
     (*out)->pick = pick != NULL ? xstrdup(pick) : NULL;
     return 0;
@@ -382,14 +393,15 @@ int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
 
 int worker_pool_judge(struct worker_pool *pool, uint64_t ticket,
                       struct bytes bundle, struct bytes judgement,
-                      struct err *err)
+                      struct bytes stdlib, struct err *err)
 {
+    const struct question question = {judgement, stdlib};
     struct job *job = NULL;
     if (pool->judged == NULL || pool->questions.count >= QUESTIONS_MAX)
         return err_set(err, ERR_BUSY,
                        "%d questions are waiting already: try again later",
                        QUESTIONS_MAX);
-    int rc = job_new(pool, ticket, bundle, NULL, &judgement, &job, err);
+    int rc = job_new(pool, ticket, bundle, NULL, &question, &job, err);
     if (rc < 0)
         return rc;
     queue_add(&pool->questions, job);

@@ -57,7 +57,7 @@ struct world {
     int acts;
     struct { /* the newest question about hosts */
         uint64_t ticket;
-        struct bytes bundle;
+        struct bytes bundle, stdlib;
         Perigee__Judgement *judgement;
         int count;
     } question;
@@ -104,15 +104,18 @@ static inline void *decode(struct world *w,
     return message;
 }
 
-static inline void keep_question(struct world *w, const struct aurora_judge *act)
+static inline void keep_question(struct world *w,
+                                 const struct aurora_judge *act)
 {
     w->question.ticket = act->ticket;
-    w->question.bundle = bytes_of(
-        arena_memdup(&w->arena, act->bundle.data, act->bundle.size),
-        act->bundle.size);
-    w->question.judgement =
-        decode(w, &perigee__judgement__descriptor, MEDIA_PROTOBUF,
-               act->judgement);
+    w->question.bundle =
+        bytes_of(arena_memdup(&w->arena, act->bundle.data, act->bundle.size),
+                 act->bundle.size);
+    w->question.stdlib =
+        bytes_of(arena_memdup(&w->arena, act->stdlib.data, act->stdlib.size),
+                 act->stdlib.size);
+    w->question.judgement = decode(w, &perigee__judgement__descriptor,
+                                   MEDIA_PROTOBUF, act->judgement);
     w->question.count++;
 }
 
@@ -227,6 +230,8 @@ static inline struct aurora_program *new_program(uint64_t seed)
     options.seed = seed;
     options.offer_jitter_ms = 0;
     options.endpoint = "10.0.0.1:8081";
+    options.stdlib_hash = seed % 2 != 0 ? "release-1" : "release-2";
+    options.stdlib_release = bytes_of_text(options.stdlib_hash);
     return aurora_program_new(&options);
 }
 
@@ -249,9 +254,9 @@ static inline void reborn(struct world *w)
 {
     struct err err = {0};
     /* As a store lists them: by table, then key. */
-    static const char *const order[] = {"asset",     "bundle", "config",
-                                        "host",      "job",    "request",
-                                        "scheduler", "task"};
+    static const char *const order[] = {
+        "asset", "bundle",  "bundle_release", "config",    "host",
+        "job",   "release", "request",        "scheduler", "task"};
 
     aurora_program_free(w->p);
     w->p = new_program(++w->seed);

@@ -336,13 +336,15 @@ static void test_a_new_life_asks_again(void **unused)
     (void)unused;
     create(w, "\"place\":{\"ordinal\":1}");
     offer(w, "m-S0", 4);
-    reborn(w);
+    assert_int_equal(w->question.stdlib.size, 0); /* our own */
+    reborn(w);                                    /* as another release */
     judge(w, 1, NULL, false); /* the old life's answer means nothing */
     subscribed(w, "fw-1");
     assert_null(launched(w, 0));
     offer(w, "m-S0", 4);
     assert_int_equal(w->question.count, 2);
     assert_true(w->question.bundle.size > 0);
+    assert_true(bytes_equal_text(w->question.stdlib, "release-1"));
     judge(w, 1, NULL, false);
     assert_string_equal(launched_on(w, 0), "m-S0");
     world_free(w);

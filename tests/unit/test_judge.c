@@ -21,6 +21,7 @@ struct world {
     struct worker_pool *pool;
     Perigee__Verdicts *verdicts;
     uint32_t evaluated;
+    struct buf stdlib; /* another release */
 };
 
 static void on_done(void *context, uint64_t ticket, struct bytes result)
@@ -55,6 +56,7 @@ static int tear_down(void **state)
 {
     struct world *w = *state;
     perigee__verdicts__free_unpacked(w->verdicts, NULL);
+    buf_release(&w->stdlib);
     worker_pool_close(w->pool);
     event_base_free(w->base);
     return 0;
@@ -115,8 +117,10 @@ static void ask(struct world *w, struct bytes bundle, Perigee__Judgement *j)
     j->hosts = hosts;
     j->n_hosts = HOSTS;
     size_t size = perigee__judgement__pack(j, packed);
-    assert_int_equal(
-        worker_pool_judge(w->pool, 7, bundle, bytes_of(packed, size), NULL), 0);
+    assert_int_equal(worker_pool_judge(w->pool, 7, bundle,
+                                       bytes_of(packed, size),
+                                       buf_bytes(&w->stdlib), NULL),
+                     0);
     event_base_loopexit(w->base, &end);
     event_base_dispatch(w->base);
     assert_non_null(w->verdicts);
@@ -322,6 +326,51 @@ static void test_an_error_that_is_no_text(void **state)
                         "f.lua:4: error with a table instead of a text");
 }
 
+/* Bytecode of a text. */
+static int add_code(lua_State *L, const void *data, size_t size, void *out)
+{
+    (void)L;
+    buf_add(out, data, size);
+    return 0;
+}
+
+static void test_a_function_keeps_its_release(void **state)
+{
+    struct world *w = *state;
+    static const char text[] =
+        "return { KB = 1, MB = 77, GB = 3, TB = 4, secs = 1, mins = 2, hours "
+        "= 3, days = 4 }";
+    Perigee__Release release = PERIGEE__RELEASE__INIT;
+    Perigee__ReleaseModule units = PERIGEE__RELEASE_MODULE__INIT;
+    Perigee__ReleaseModule *modules[] = {&units};
+    struct buf code = {0};
+    lua_State *L = luaL_newstate();
+    assert_int_equal(luaL_loadstring(L, text), LUA_OK);
+    assert_int_equal(lua_dump(L, add_code, &code, 0), 0);
+    lua_close(L);
+    units.name = (char *)"units";
+    units.has_code = true;
+    units.code = (ProtobufCBinaryData){code.size, code.data};
+    release.n_modules = 1;
+    release.modules = modules;
+    buf_reserve(&w->stdlib, perigee__release__get_packed_size(&release));
+    w->stdlib.size = perigee__release__pack(&release, w->stdlib.data);
+    assert_string_equal(judge(w, PERIGEE__JUDGEMENT__KIND__RANK, "",
+                              "rank = function(h) return MB end"),
+                        "77 77 77");
+    buf_release(&code);
+}
+
+static void test_the_built_in_release_is_whole(void **state)
+{
+    struct world *w = *state;
+    script_stdlib_release(&w->stdlib);
+    assert_string_equal(judge(w, PERIGEE__JUDGEMENT__KIND__RANK,
+                              "local units = require 'units'",
+                              "rank = function(h) return units.KB end"),
+                        "1024 1024 1024");
+}
+
 static void test_an_expression_needs_no_bundle(void **state)
 {
     struct world *w = *state;
@@ -386,7 +435,8 @@ static void test_nonsense_is_a_failure(void **state)
     struct world *w = *state;
     struct timeval end = {20, 0};
     assert_int_equal(worker_pool_judge(w->pool, 7, bytes_of_text("nonsense"),
-                                       bytes_of_text("more"), NULL),
+                                       bytes_of_text("more"), bytes_of("", 0),
+                                       NULL),
                      0);
     event_base_loopexit(w->base, &end);
     event_base_dispatch(w->base);
@@ -402,7 +452,7 @@ static void test_questions_leave_a_worker_to_evaluations(void **state)
     struct buf bundle = make_bundle("return {}");
     uint32_t taken = 0;
     while (worker_pool_judge(w->pool, 7, buf_bytes(&bundle), bytes_of_text("x"),
-                             &err) == 0)
+                             bytes_of("", 0), &err) == 0)
         taken++;
     assert_int_equal(taken, 1 + QUESTIONS_MAX);
     assert_int_equal(err.code, ERR_BUSY);
@@ -432,6 +482,8 @@ int main(int argc, char **argv)
         TEST(test_memory_is_bounded),
         TEST(test_files_and_parameters_are_out_of_reach),
         TEST(test_an_error_that_is_no_text),
+        TEST(test_a_function_keeps_its_release),
+        TEST(test_the_built_in_release_is_whole),
         TEST(test_an_expression_needs_no_bundle),
         TEST(test_any_value_may_be_like_it),
         TEST(test_the_host_name_is_an_attribute),
