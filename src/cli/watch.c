@@ -29,6 +29,7 @@ struct watch {
     bool reached[WATCH_INSTANCES_MAX];  /* goal met by this instance */
     uint8_t state[WATCH_INSTANCES_MAX]; /* enum instance_state, as last heard */
     bool look_again;                    /* an event may have decided */
+    uint32_t patience; /* of a restart: RUNNING events to come before a look */
 };
 
 struct tally {
@@ -117,8 +118,9 @@ static void note_state(struct watch *w, uint32_t instance,
         struct tally t = tally(w);
         cli_progress(w->cli, "%u active, %u running, %u finished", t.active,
                      t.running, t.finished);
-        w->look_again =
-            t.active == 0 || (w->goal != WATCH_GONE && missing(w) == 0);
+        w->patience -= state == INSTANCE_RUNNING && w->patience > 0;
+        w->look_again = t.active == 0 || (w->goal != WATCH_GONE &&
+                                          missing(w) == 0 && w->patience == 0);
     }
 }
 
@@ -149,6 +151,15 @@ static int look(struct watch *w, Perigee__Aurora__Answer **out)
     return api_ask(w->cli, w->key->cluster, &call, out);
 }
 
+/* A job that was created again still shows how it ended the time before. */
+static bool is_history(const Perigee__Aurora__Answer *a,
+                       const Perigee__Aurora__TaskView *task)
+{
+    return a->n_jobs > 0 && task->n_events > 0 &&
+           api_state_is_terminal(task->state) &&
+           task->events[0]->at_ms < a->jobs[0]->created_ms;
+}
+
 /* What one look found: the states of the instances that concern us. Returns
  * one that ended otherwise and is not replaced, NULL when there is none. */
 static const Perigee__Aurora__TaskView *take_stock(
@@ -160,7 +171,7 @@ static const Perigee__Aurora__TaskView *take_stock(
     for (size_t i = 0; i < a->n_tasks; i++) {
         const Perigee__Aurora__TaskView *task = a->tasks[i];
         enum instance_state state = state_of(task->state);
-        if (!concerns(w, task->instance))
+        if (!concerns(w, task->instance) || is_history(a, task))
             continue;
         if (state > w->state[task->instance]) /* the liveliest of its tasks */
             w->state[task->instance] = (uint8_t)state;
@@ -173,6 +184,7 @@ static const Perigee__Aurora__TaskView *take_stock(
     for (size_t i = 0; i < a->n_tasks; i++) {
         uint32_t instance = a->tasks[i]->instance;
         if (concerns(w, instance) && !w->reached[instance] &&
+            !is_history(a, a->tasks[i]) &&
             w->state[instance] < INSTANCE_ACTIVE &&
             api_state_is_terminal(a->tasks[i]->state))
             culprit = a->tasks[i];
@@ -232,8 +244,12 @@ static int decide(struct watch *w, const Perigee__Aurora__Answer *a, bool first,
                  t.running, t.finished);
     if (w->goal == WATCH_GONE)
         return t.active == 0 ? 1 : 0;
-    if (missing(w) == 0) /* a rolling restart is over when none is left */
-        return a->n_jobs == 0 || a->jobs[0]->restarting == 0;
+    /* A rolling restart is over when none is left. Events do not say how many
+     * are, so half of them is waited for at a time. */
+    uint32_t restarting = a->n_jobs > 0 ? a->jobs[0]->restarting : 0;
+    w->patience = (restarting + 1) / 2;
+    if (missing(w) == 0)
+        return restarting == 0;
     return *culprit != NULL && t.active == 0 ? -1 : 0;
 }
 
