@@ -2,7 +2,8 @@
  * packets. Both ends are one binary, so a packet is a plain struct. A packet
  * may carry descriptors: the executor holds the reading ends of the logs'
  * pipes, so that what was written outlives both the writer and the runner. The
- * next runner is forked from the executor, and so has them from birth. */
+ * next runner is forked from the executor, and so has them from birth, as it
+ * has the ends of those that the executor adopted until then. */
 #pragma once
 #include "executor/thermos/core/thermos.h"
 #include <stdbool.h>
@@ -12,7 +13,6 @@
 enum control_kind {
     /* executor -> runner */
     CONTROL_EXIT = 1, /* pid, status: an adopted child ended */
-    CONTROL_READY,    /* every exit known so far was told */
     CONTROL_KILL,     /* number: grace in milliseconds */
     CONTROL_DRAIN,    /* start nothing more: a kill will follow */
     CONTROL_LINK,     /* number: should the executor die, go on until then,
@@ -39,6 +39,11 @@ struct control_message {
 struct control_held {
     int64_t key;
     int fd[CONTROL_FDS_MAX]; /* stdout, stderr; -1: none */
+};
+
+/* How a child of the executor ended that was not the runner. */
+struct control_exit {
+    int32_t pid, status;
 };
 
 /* In a runner just forked: close everything but the standard streams, its end

@@ -27,9 +27,10 @@
 
 enum { EXITS_MAX = 4096, BACKOFF_MAX_MS = 2000 };
 
-struct told_exit {
-    pid_t pid;
-    int status;
+struct word { /* of ours to the runner; a packet would be larger */
+    enum control_kind kind;
+    struct control_exit exit;
+    int64_t number;
 };
 
 struct executor {
@@ -38,12 +39,14 @@ struct executor {
     char *title;
     struct daemon *daemon;
     struct process_watch *watch;
-    struct care *care;             /* owned */
-    pid_t runner;                  /* 0: none */
-    int control;                   /* to the runner; -1 */
-    struct event *readable;        /* of control */
-    VEC(struct told_exit) exits;   /* of children that were not the runner */
-    VEC(struct control_held) held; /* pipes of logs */
+    struct care *care;              /* owned */
+    pid_t runner;                   /* 0: none */
+    int control;                    /* to the runner; -1 */
+    struct event *readable;         /* of control */
+    struct event *writable;         /* of control, while words wait */
+    VEC(struct word) words;         /* not yet taken by the line */
+    VEC(struct control_exit) exits; /* of children that were not the runner */
+    VEC(struct control_held) held;  /* pipes of logs */
     bool is_destroying;
 };
 
@@ -111,10 +114,44 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     read_control(context);
 }
 
-static void tell(struct executor *x, struct control_message message)
+/* --- what the runner is told --- */
+
+static bool say(const struct executor *x, const struct word *word)
 {
-    if (x->control >= 0)
-        (void)control_send(x->control, &message); /* gone: its exit follows */
+    struct control_message message = {.kind = word->kind,
+                                      .pid = word->exit.pid,
+                                      .status = word->exit.status,
+                                      .number = word->number};
+    return control_send(x->control, &message);
+}
+
+/* As many as the line takes; the others when it takes more. A runner that is
+ * gone takes none, and its exit follows. */
+static void say_waiting(struct executor *x)
+{
+    uint32_t said = 0;
+    while (said < x->words.count && say(x, &x->words.item[said]))
+        said++;
+    x->words.count -= said;
+    memmove(x->words.item, x->words.item + said,
+            x->words.count * sizeof *x->words.item);
+    if (x->words.count > 0)
+        (void)event_add(x->writable, NULL);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    say_waiting(context);
+}
+
+static void tell(struct executor *x, struct word word)
+{
+    if (x->control < 0)
+        return;
+    *vec_add(&x->words) = word;
+    say_waiting(x);
 }
 
 /* --- children --- */
@@ -123,9 +160,12 @@ static void close_control(struct executor *x)
 {
     if (x->readable != NULL)
         event_free(x->readable);
+    if (x->writable != NULL)
+        event_free(x->writable);
     if (x->control >= 0)
         (void)close(x->control);
-    x->readable = NULL;
+    x->readable = x->writable = NULL;
+    x->words.count = 0;
     x->control = -1;
 }
 
@@ -159,9 +199,8 @@ static void on_orphan_exit(void *context, pid_t pid, int wait_status)
     struct executor *x = context;
     if (x->exits.count == EXITS_MAX)
         vec_remove(&x->exits, 0);
-    *vec_add(&x->exits) = (struct told_exit){pid, wait_status};
-    tell(x, (struct control_message){
-                .kind = CONTROL_EXIT, .pid = pid, .status = wait_status});
+    *vec_add(&x->exits) = (struct control_exit){pid, wait_status};
+    tell(x, (struct word){.kind = CONTROL_EXIT, .exit = {pid, wait_status}});
     if (x->is_destroying)
         destroy(x);
 }
@@ -182,7 +221,9 @@ static void become_runner(const struct executor *x, int control,
                                      .executor_pid = getppid(),
                                      .take_over = start->take_over,
                                      .held = x->held.item,
-                                     .held_count = x->held.count};
+                                     .held_count = x->held.count,
+                                     .exits = x->exits.item,
+                                     .exit_count = x->exits.count};
 
     /* The loop's handlers write into its pipe. */
     for (size_t i = 0; i < sizeof handled / sizeof *handled; i++)
@@ -194,15 +235,6 @@ static void become_runner(const struct executor *x, int control,
      * the time to end the task. */
     (void)setsid();
     _exit(runner_main(&options));
-}
-
-static void tell_exits(struct executor *x)
-{
-    for (uint32_t i = 0; i < x->exits.count; i++)
-        tell(x, (struct control_message){.kind = CONTROL_EXIT,
-                                         .pid = x->exits.item[i].pid,
-                                         .status = x->exits.item[i].status});
-    tell(x, (struct control_message){.kind = CONTROL_READY});
 }
 
 static void start_failed(struct executor *x)
@@ -258,8 +290,9 @@ static void start_runner(struct executor *x, const struct executor_start *start)
     x->readable = event_new(daemon_base(x->daemon), x->control,
                             EV_READ | EV_PERSIST, on_readable, x);
     (void)event_add(x->readable, NULL);
+    x->writable =
+        event_new(daemon_base(x->daemon), x->control, EV_WRITE, on_writable, x);
     process_watch_add(x->watch, pid, on_runner_exit, x);
-    tell_exits(x);
 }
 
 static void on_act(void *context, uint32_t kind, const void *data)
@@ -273,17 +306,16 @@ static void on_act(void *context, uint32_t kind, const void *data)
         break;
     case EXECUTOR_ACT_KILL_TASK: {
         const struct executor_kill *kill_task = data;
-        tell(x, (struct control_message){.kind = CONTROL_KILL,
-                                         .number = kill_task->grace_ms});
+        tell(x, (struct word){.kind = CONTROL_KILL,
+                              .number = kill_task->grace_ms});
         break;
     }
     case EXECUTOR_ACT_DRAIN:
-        tell(x, (struct control_message){.kind = CONTROL_DRAIN});
+        tell(x, (struct word){.kind = CONTROL_DRAIN});
         break;
     case EXECUTOR_ACT_TELL_LINK: {
         const struct executor_tell_link *link = data;
-        tell(x, (struct control_message){.kind = CONTROL_LINK,
-                                         .number = link->until_ms});
+        tell(x, (struct word){.kind = CONTROL_LINK, .number = link->until_ms});
         break;
     }
     case EXECUTOR_ACT_DESTROY:
@@ -380,6 +412,7 @@ static int run(struct executor *x, struct err *err)
     }
     executor_program_free(program);
     vec_free(&x->exits);
+    vec_free(&x->words);
     for (uint32_t i = 0; i < x->held.count; i++)
         close_held(&x->held.item[i]);
     vec_free(&x->held);

@@ -23,7 +23,7 @@
 
 extern char **environ;
 
-enum { READY_WAIT_MS = 5000, ORPHAN_GRACE_MS = 3000, POLL_MS_MAX = 60 * 1000 };
+enum { ORPHAN_GRACE_MS = 3000, POLL_MS_MAX = 60 * 1000 };
 
 const char *runner_hostname(void)
 {
@@ -201,7 +201,6 @@ static void on_executor_gone(struct runner *r)
     int64_t now_ms = clock_boot_ms();
     (void)close(r->control);
     r->control = -1;
-    r->is_ready = true;
     runner_watch_adopted(r);
     log_line(LOG_LEVEL_WARN, "executor_gone");
     if (r->orphaned_ms <= now_ms)
@@ -218,13 +217,7 @@ static void on_message(struct runner *r, const struct control_message *message)
 {
     switch (message->kind) {
     case CONTROL_EXIT:
-        if (r->is_ready)
-            on_child_exit(r, message->pid, message->status);
-        else
-            *vec_add(&r->early) = *message;
-        break;
-    case CONTROL_READY:
-        r->is_ready = true;
+        on_child_exit(r, message->pid, message->status);
         break;
     case CONTROL_KILL:
         kill_task(r, message->number);
@@ -430,15 +423,10 @@ static int begin(struct runner *r, struct err *err)
     return rc == 0 ? runner_open_stream(r, err) : rc;
 }
 
-/* A runner that follows another hears first what the executor knows. */
 static void take_over(struct runner *r)
 {
-    int64_t until_ms = clock_boot_ms() + READY_WAIT_MS;
     if (r->is_replayed)
         runner_reopen_logs(r); /* before the first end can be told */
-    while (r->control >= 0 && !r->is_ready && clock_boot_ms() < until_ms)
-        wait_and_see(r, until_ms);
-    r->is_ready = true;
     runner_adopt(r, clock_boot_ms());
     if (r->is_prepared)
         runner_tell_running(r);

@@ -52,6 +52,8 @@ struct runner_options {
     bool take_over;          /* the executor knows of earlier children */
     const struct control_held *held; /* what it keeps of earlier runners */
     size_t held_count;
+    const struct control_exit *exits; /* and how their processes ended */
+    size_t exit_count;
     runner_listener *listener; /* NULL: none */
     void *context;
     struct task_log_reader reader; /* of what processes write into logs that

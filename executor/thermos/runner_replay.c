@@ -444,9 +444,10 @@ static void adopt_one(struct runner *r, uint32_t at)
 
 static bool is_told_gone(struct runner *r, uint32_t at, int64_t now_ms)
 {
-    for (uint32_t i = 0; i < r->early.count; i++)
-        if (r->early.item[i].pid == r->process[at].pid) {
-            runner_process_ended(r, at, r->early.item[i].status, false, now_ms);
+    const struct control_exit *exits = r->options->exits;
+    for (size_t i = r->options->exit_count; i-- > 0;) /* the newest of a pid */
+        if (exits[i].pid == r->process[at].pid) {
+            runner_process_ended(r, at, exits[i].status, false, now_ms);
             return true;
         }
     return false;
@@ -464,7 +465,6 @@ void runner_adopt(struct runner *r, int64_t now_ms)
             /* Without an executor nobody will ever tell. */
             process->suspect_ms = r->control >= 0 ? now_ms + DOUBT_MS : now_ms;
     }
-    vec_free(&r->early);
 }
 
 void runner_watch_adopted(struct runner *r)

@@ -45,7 +45,6 @@ struct runner {
     VEC(struct runner_log) logs;    /* open ones */
     VEC(struct runner_orphan) orphans;
     VEC(struct pollfd) polled; /* slot 0 stands for "not polled" */
-    VEC(struct control_message) early; /* exits told before the replay */
     const char *shell;
     int control;           /* -1: the executor is gone, or never was */
     int64_t orphaned_ms;   /* how long to go on without the executor; 0: end */
@@ -56,7 +55,6 @@ struct runner {
     pid_t fetch_pid;       /* 0: none */
     bool is_prepared;      /* the sandbox is filled */
     bool is_replayed;      /* the stream held the header */
-    bool is_ready;         /* the executor told all it knew */
     bool is_told;          /* RUNNER_RUNNING was told */
     bool is_recorded_over; /* the stream says that the task is over */
     bool is_this_boot;     /* while replaying: times are of this boot */

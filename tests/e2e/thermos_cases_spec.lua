@@ -31,6 +31,7 @@ describe('thermos executor', function()
     local task = framework.task(id, nil, { data = (mime.b64(payload or assigned)) })
     task.executor = { type = 'CUSTOM', executor_id = { value = id }, command = thermos,
       resources = framework.task('x').resources }
+    task.resources[2].scalar.value = #processes > 100 and 1024 or 32
     f:launch { task }
   end
 
@@ -119,6 +120,38 @@ describe('thermos executor', function()
       return not os.execute('kill -0 ' .. pid .. ' 2>/dev/null')
     end)
   end)
+
+  -- More ends than the line between executor and runner holds at a time.
+  for how, signal_name in pairs { ['that stands still'] = 'CONT', ['that dies'] = 'KILL' } do
+    it('case 37: four hundred ends at once are not lost on a runner ' .. how, function()
+      local id = 'case-37-' .. signal_name:lower()
+      local list = { { name = 'p0', cmdline = 'mkfifo go; touch made' } }
+      local order = {}
+      for i = 1, 400 do
+        list[i + 1] = { name = 'p' .. i, cmdline = 'echo $$ >>begun; : <go' }
+        order[i] = { order = { 'p0', 'p' .. i } }
+      end
+      launch(id, list, { constraints = order })
+      local begun = await_file(id, 'begun')
+      run.eventually(60, 'all have begun', function()
+        return select(2, run.read(begun):gsub('\n', '')) == 400
+      end)
+      local first = runner_of(id)
+      signal(first)
+      local second = run.eventually(20, 'another runner', function()
+        local other = runner_of(id)
+        return other ~= first and other
+      end)
+      os.execute('kill -STOP ' .. second)
+      os.execute(('exec 3<>%s; sleep 0.2; while pgrep -P %d -x bash >/dev/null; do sleep 0.1; done')
+        :format(begun:gsub('begun$', 'go'), Pair.parent(second)))
+      os.execute(('kill -%s %d'):format(signal_name, second))
+      local states_told, last = states(id)
+      assert.equal('STARTING RUNNING FINISHED', states_told, last.message)
+      -- Each ran once: nothing was taken for lost.
+      assert.equal(400, select(2, run.read(begun):gsub('\n', '')))
+    end)
+  end
 
   it('case 38: two kills give one final update, within the grace asked for', function()
     launch('case-38', { { name = 'p',

@@ -118,6 +118,10 @@ function Pair:stop()
   run.remove(self.dir)
 end
 
+function Pair.parent(pid)
+  return tonumber(run.read('/proc/' .. pid .. '/status'):match('PPid:%s*(%d+)'))
+end
+
 --- Path of a task's sandbox as the agent's API has it.
 function Pair:sandbox(id)
   return ('/frameworks/%s/executors/%s/runs/latest'):format(self.fw.id.value, id)

@@ -131,7 +131,7 @@ struct rig {
     bool is_assigned;
     pid_t runner;
     int control;
-    VEC(struct control_message) exits;
+    VEC(struct control_exit) exits;
     VEC(struct control_held) held;
     bool is_running, is_over;
     enum thermos_state state;
@@ -188,7 +188,9 @@ static inline void run_child(const struct rig *r, int control)
                                      .executor_pid = getppid(),
                                      .take_over = r->runners > 0,
                                      .held = r->held.item,
-                                     .held_count = r->held.count};
+                                     .held_count = r->held.count,
+                                     .exits = r->exits.item,
+                                     .exit_count = r->exits.count};
     const char *console = getenv("TEST_CONSOLE");
     int null = open("/dev/null", O_RDWR);
     int out =
@@ -217,9 +219,6 @@ static inline void start(struct rig *r)
     (void)close(pair[1]);
     r->control = pair[0];
     r->runners++;
-    for (uint32_t i = 0; i < r->exits.count; i++)
-        tell(r, r->exits.item[i]);
-    tell(r, (struct control_message){.kind = CONTROL_READY});
 }
 
 static inline void hear(struct rig *r)
@@ -254,10 +253,9 @@ static inline void reap(struct rig *r, bool restart)
                 start(r);
             continue;
         }
-        struct control_message gone = {
-            .kind = CONTROL_EXIT, .pid = pid, .status = status};
-        *vec_add(&r->exits) = gone;
-        tell(r, gone);
+        *vec_add(&r->exits) = (struct control_exit){pid, status};
+        tell(r, (struct control_message){
+                    .kind = CONTROL_EXIT, .pid = pid, .status = status});
     }
 }
 
