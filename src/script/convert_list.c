@@ -164,8 +164,8 @@ static bool convert_entry(lua_State *L, struct value *self,
         return true;
     }
     if (field->of->value != NULL)
-        return convert_string(L, self, given,
-                              schema_field(field->of, field->of->value), inner);
+        return value_convert(L, self, given,
+                             schema_field(field->of, field->of->value), inner);
     return value_convert(L, self, given, &element, inner);
 }
 

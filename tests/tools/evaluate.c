@@ -4,12 +4,15 @@
  * evaluate --again FILE: also evaluate the bundle that came out, and say
  * whether the jobs are the same. With --groups: print what the file gives
  * besides jobs, each as JSON. Exit: 0, 3 with problems, 4 on errors.
+ * evaluate --trip FILE: say whether each job is the same again once it has been
+ * protobuf, JSON, protobuf and JSON again, and the hash of all that came out.
  * evaluate --json FILE: each line is a job as the scheduler's API takes it; for
  * each print "ok", or the field that is wrong and why. */
 #include "script/evaluate.h"
 #include "base/arena.h"
 #include "script/job_check.h"
 #include "script/worker.h"
+#include "sys/sha256.h"
 #include "wire/codec.h"
 #include <event2/event.h>
 #include <stdio.h>
@@ -23,7 +26,7 @@ struct options {
     struct script_parameter parameter[PARAMETERS_MAX];
     size_t parameter_count;
     struct script_limits limits;
-    int is_again, is_groups, is_json;
+    int is_again, is_groups, is_json, is_trip;
 };
 
 static void take(struct options *o, int argc, char **argv)
@@ -34,6 +37,8 @@ static void take(struct options *o, int argc, char **argv)
             o->root = argv[++i];
         } else if (strcmp(argv[i], "--again") == 0) {
             o->is_again = 1;
+        } else if (strcmp(argv[i], "--trip") == 0) {
+            o->is_trip = 1;
         } else if (strcmp(argv[i], "--groups") == 0) {
             o->is_groups = 1;
         } else if (strcmp(argv[i], "--json") == 0) {
@@ -60,6 +65,52 @@ static void print_jobs(const Perigee__Evaluation *evaluation, struct buf *out)
     list.job = evaluation->jobs;
     codec_encode_pretty(&list.base, out);
     buf_add_char(out, '\n');
+}
+
+/* Encode, decode, encode again: equal, and in both forms. */
+static int trip(const ProtobufCMessage *from, enum media_type media)
+{
+    struct arena arena;
+    struct buf one = {0}, two = {0};
+    struct err err = {0};
+    ProtobufCMessage *back;
+    arena_init(&arena);
+    codec_encode(from, media, &one);
+    int rc = codec_decode(from->descriptor, "Job", media, buf_bytes(&one),
+                          &arena, &back, &err);
+    if (rc == 0)
+        codec_encode(back, media, &two);
+    int is_same = rc == 0 && bytes_equal(buf_bytes(&one), buf_bytes(&two));
+    if (is_same && media == MEDIA_JSON) {
+        buf_clear(&one);
+        buf_clear(&two);
+        codec_encode(from, MEDIA_PROTOBUF, &one);
+        codec_encode(back, MEDIA_PROTOBUF, &two);
+        is_same = bytes_equal(buf_bytes(&one), buf_bytes(&two));
+    }
+    if (rc < 0)
+        fprintf(stderr, "%s\n", err.text);
+    buf_release(&one);
+    buf_release(&two);
+    arena_release(&arena);
+    return is_same;
+}
+
+static int trip_all(const Perigee__Evaluation *e, struct buf *out)
+{
+    struct buf whole = {0};
+    char hash[SHA256_TEXT_MAX];
+    for (size_t i = 0; i < e->n_jobs; i++)
+        if (!trip(&e->jobs[i]->base, MEDIA_PROTOBUF) ||
+            !trip(&e->jobs[i]->base, MEDIA_JSON)) {
+            buf_addf(out, "job '%s' came back as another\n", e->jobs[i]->name);
+            return 4;
+        }
+    codec_encode(&e->base, MEDIA_PROTOBUF, &whole);
+    buf_addf(out, "same: %zu jobs, bundle %s, all %s\n", e->n_jobs,
+             e->bundle_hash, sha256_text(buf_bytes(&whole), hash));
+    buf_release(&whole);
+    return 0;
 }
 
 static void print_all(void *const *message, size_t count, struct buf *out)
@@ -179,6 +230,8 @@ int main(int argc, char **argv)
         script_print_problems(evaluation, false, &text);
     else if (o.is_again)
         status = run_again(evaluation, &o.limits);
+    else if (o.is_trip)
+        status = trip_all(evaluation, &text);
     else if (o.is_groups)
         print_groups(evaluation, &text);
     else
