@@ -88,6 +88,19 @@ static int choose(struct run_job *job, struct err *err)
     return no_such_job(job, err);
 }
 
+/* By hand a task runs on this machine as it is. */
+static void warn_container(const struct run_job *job)
+{
+    const Perigee__Container *container = job->job->container;
+    if (container != NULL &&
+        (container->docker != NULL || container->image != NULL ||
+         container->n_volumes > 0))
+        (void)fprintf(stderr,
+                      "warning: %s: container: left out, the processes run "
+                      "on this machine as it is\n",
+                      job->file);
+}
+
 static int read_lua(struct run_job *job, bool colour, struct err *err)
 {
     struct buf text = {0};
@@ -103,7 +116,10 @@ static int read_lua(struct run_job *job, bool colour, struct err *err)
         return err_set(err, ERR_INVALID, "'%s' cannot be used as it is",
                        job->file);
     }
-    return choose(job, err);
+    rc = choose(job, err);
+    if (rc == 0)
+        warn_container(job);
+    return rc;
 }
 
 int run_job_read(struct run_job *job, bool colour, struct err *err)

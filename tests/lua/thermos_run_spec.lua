@@ -82,6 +82,14 @@ return job(Task { resources = small, processes = {
     assert.equal(box, cwd)
   end)
 
+  it('says that no container is made', function()
+    local path = file [[return { job(SimpleTask("t", "true")) [1]
+      { container = Docker { image = "nginx" } } }]]
+    local result = thermos(path, '--directory', box)
+    assert.equal(0, result.status, result.err)
+    assert.matches('warning: .*job.lua: container: left out', result.err)
+  end)
+
   it('takes parameters', function()
     local path = file [[
 local word = param("word", { type = "string", default = "none" })
