@@ -21,7 +21,14 @@ static const struct route {
     api_call *call;
 } ROUTES[] = {
     {TYPE(CREATE_JOB), KEYED, api_create},
-    {TYPE(REPLACE_JOB), KEYED, api_create},
+    {TYPE(START_UPDATE), KEYED, api_create},
+    {TYPE(PAUSE_UPDATE), KEYED, api_update_act},
+    {TYPE(RESUME_UPDATE), KEYED, api_update_act},
+    {TYPE(ABORT_UPDATE), KEYED, api_update_act},
+    {TYPE(ROLLBACK_UPDATE), KEYED, api_update_act},
+    {TYPE(PULSE_UPDATE), 0, api_update_pulse},
+    {TYPE(LIST_UPDATES), 0, api_update_list},
+    {TYPE(GET_UPDATE), 0, api_update_get},
     {TYPE(KILL_JOB), KEYED, api_target},
     {TYPE(RESTART_JOB), KEYED, api_target},
     {TYPE(SCALE_JOB), KEYED, api_scale},
@@ -51,6 +58,7 @@ int api_status(enum err_code code)
         return 404;
     case ERR_EXISTS:
     case ERR_CONFLICT:
+    case ERR_JOB_UPDATING:
         return 409;
     case ERR_LIMIT:
         return 413;
@@ -237,7 +245,7 @@ static void serve_post(struct request *r, const struct http_request *http,
     if (!route) {
         (void)err_set(&err, ERR_INVALID,
                       "type: want one of CREATE_JOB, "
-                      "KILL_JOB, ..., GET_BUNDLE");
+                      "KILL_JOB, ..., GET_UPDATE");
         err_field(&err, "type");
         api_refuse(r, &err, now_ms, fx);
         return;

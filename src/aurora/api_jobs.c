@@ -53,45 +53,58 @@ static void answer_job(struct request *r, const struct job_key *key,
     api_answer(r, answer, now_ms, fx);
 }
 
-static int take_job(struct request *r, struct job_config *config,
-                    uint32_t instances, int64_t now_ms,
-                    struct instance_list *touched, uint64_t *sequence,
-                    struct err *err)
+static void start_update(struct request *r, struct job_config *config,
+                         uint32_t instances, int64_t now_ms, struct effects *fx)
 {
     const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
-    struct aurora *core = &r->p->core;
+    struct instances scope =
+        api_instances(create->instances, create->n_instances, &r->arena);
+    struct update_request request = {.instances = instances,
+                                     .scope = &scope,
+                                     .has_batch_size = create->has_batch_size,
+                                     .batch_size = create->batch_size,
+                                     .message = create->message};
+    struct update *update;
+    struct err err = {0};
+    uint64_t sequence = 0;
 
-    if (r->call->type != PERIGEE__AURORA__CALL__TYPE__REPLACE_JOB)
-        return aurora_create_take(core, config, instances, now_ms, sequence,
-                                  err);
-    struct replacement how = {.instances = instances,
-                              .batch_size = create->batch_size,
-                              .message = create->message};
-    return aurora_replace_take(core, config, &how, now_ms, touched, sequence,
-                               err);
+    if (aurora_update_start_take(&r->p->core, config, &request, now_ms, &update,
+                                 &sequence, &err) < 0)
+        api_refuse(r, &err, now_ms, fx);
+    else
+        api_update_answer(r, update, sequence, now_ms, fx);
+}
+
+static void create_job(struct request *r, struct job_config *config,
+                       uint32_t instances, int64_t now_ms, struct effects *fx)
+{
+    static const struct instance_list none = {0};
+    struct job_key key = config->key;
+    struct err err = {0};
+    uint64_t sequence = 0;
+
+    if (aurora_create_take(&r->p->core, config, instances, now_ms, &sequence,
+                           &err) < 0)
+        api_refuse(r, &err, now_ms, fx);
+    else
+        answer_job(r, &key, &none, sequence, now_ms, fx);
 }
 
 static void store_job(struct request *r, const Perigee__Job *job,
                       int64_t now_ms, struct effects *fx)
 {
     struct aurora_program *p = r->p;
-    struct instance_list touched = {0};
     struct job_config *config;
     struct err err = {0};
     uint32_t instances;
-    uint64_t sequence = 0;
 
     if (check_assets(p, job, &err) < 0 ||
-        job_decode(p, job, &config, &instances, &err) < 0) {
+        job_decode(p, job, &config, &instances, &err) < 0)
         api_refuse(r, &err, now_ms, fx);
-        return;
-    }
-    struct job_key key = config->key;
-    if (take_job(r, config, instances, now_ms, &touched, &sequence, &err) < 0)
-        api_refuse(r, &err, now_ms, fx);
+    else if (r->call->type == PERIGEE__AURORA__CALL__TYPE__START_UPDATE)
+        start_update(r, config, instances, now_ms, fx);
     else
-        answer_job(r, &key, &touched, sequence, now_ms, fx);
-    vec_free(&touched);
+        create_job(r, config, instances, now_ms, fx);
 }
 
 /* --- evaluating --- */
@@ -478,18 +491,16 @@ static void end_change(struct request *r, struct instance_list *touched,
     vec_free(touched);
 }
 
-static struct instances decode_instances(
-    const Perigee__Aurora__Call__Target *target, struct arena *arena)
+struct instances api_instances(Perigee__Aurora__InstanceRange *const *range,
+                               size_t count, struct arena *arena)
 {
-    struct instance_pair *pair =
-        arena_alloc(arena, (target->n_instances + 1) * sizeof *pair);
+    struct instance_pair *pair = arena_alloc(arena, (count + 1) * sizeof *pair);
 
-    for (size_t i = 0; i < target->n_instances; i++) {
-        const Perigee__Aurora__InstanceRange *range = target->instances[i];
-        pair[i].first = range->first;
-        pair[i].last = range->has_last ? range->last : range->first;
+    for (size_t i = 0; i < count; i++) {
+        pair[i].first = range[i]->first;
+        pair[i].last = range[i]->has_last ? range[i]->last : range[i]->first;
     }
-    return (struct instances){pair, (uint32_t)target->n_instances};
+    return (struct instances){pair, (uint32_t)count};
 }
 
 void api_target(struct request *r, int64_t now_ms, struct effects *fx)
@@ -504,7 +515,8 @@ void api_target(struct request *r, int64_t now_ms, struct effects *fx)
         (void)err_set(&err, ERR_INVALID, "target: missing");
         err_field(&err, "target");
     } else if (key_decode(r->p, target->key, &key, &err) == 0) {
-        struct instances instances = decode_instances(target, &r->arena);
+        struct instances instances =
+            api_instances(target->instances, target->n_instances, &r->arena);
         if (r->call->type == PERIGEE__AURORA__CALL__TYPE__KILL_JOB)
             (void)aurora_kill(&r->p->core, &key, &instances, target->message,
                               now_ms, &touched, &sequence, &err);

@@ -17,7 +17,7 @@ static bool matches(const char *wanted, const char *has)
     return !wanted || !*wanted || strcmp(wanted, has) == 0;
 }
 
-static uint32_t page_size(uint32_t limit)
+uint32_t api_page_size(uint32_t limit)
 {
     if (limit == 0)
         return PAGE_DEFAULT;
@@ -84,7 +84,7 @@ void api_list(struct request *r, int64_t now_ms, struct effects *fx)
     const Perigee__Aurora__Call__List *list =
         r->call->list ? r->call->list : &all;
     struct aurora_program *p = r->p;
-    uint32_t at, size = page_size(list->limit);
+    uint32_t at, size = api_page_size(list->limit);
     char text[JOB_KEY_TEXT_MAX];
     struct err err = {0};
 
@@ -237,7 +237,7 @@ static void show_tasks(struct request *r, bool with_job, int64_t now_ms,
         return;
     }
     uint32_t size =
-        with_job && !query->limit ? UINT32_MAX : page_size(query->limit);
+        with_job && !query->limit ? UINT32_MAX : api_page_size(query->limit);
     if (find_job(r, query->key, !with_job, &job, &err) < 0 ||
         add_tasks(r, job, query, size, answer, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);

@@ -147,6 +147,18 @@ static int check_constraint(const Perigee__Job *job,
     return 0;
 }
 
+static int check_update(const Perigee__UpdateConfig *u, struct err *err)
+{
+    if (!u)
+        return 0;
+    if (u->n_batch_sizes > UPDATE_SIZES_MAX)
+        return refuse(err, "update.batch_sizes", "want at most 256");
+    for (size_t i = 0; i < u->n_batch_sizes; i++)
+        if (u->batch_sizes[i] == 0)
+            return refuse(err, "update.batch_sizes", "want more than 0");
+    return 0;
+}
+
 /* What the core's arrays need, whoever wrote the job. */
 static int check_head(const Perigee__Job *job, struct job_key *key,
                       struct err *err)
@@ -166,6 +178,8 @@ static int check_head(const Perigee__Job *job, struct job_key *key,
         rc = refuse(err, "port_names", "want at most 256 ports");
     for (size_t i = 0; rc == 0 && i < job->n_constraints; i++)
         rc = check_constraint(job, job->constraints[i], err);
+    if (rc == 0)
+        rc = check_update(job->update, err);
     return rc;
 }
 
@@ -327,6 +341,34 @@ static void set_runs_id(const Perigee__Job *job, struct job_config *config)
     buf_release(&packed);
 }
 
+/* How it is updated. What is not said is as the job language has it. */
+static void set_update(const Perigee__UpdateConfig *u,
+                       struct job_config *config)
+{
+    struct update_settings settings = config->update;
+    uint32_t one = u->batch_size > 0 ? u->batch_size : 1;
+
+    settings.size = &one;
+    settings.size_count = 1;
+    if (u->strategy == PERIGEE__UPDATE_CONFIG__STRATEGY__BATCH)
+        settings.strategy = UPDATE_BATCH;
+    if (u->strategy == PERIGEE__UPDATE_CONFIG__STRATEGY__VARIABLE_BATCH &&
+        u->n_batch_sizes > 0) {
+        settings.strategy = UPDATE_VARIABLE_BATCH;
+        settings.size = u->batch_sizes;
+        settings.size_count = (uint32_t)u->n_batch_sizes;
+    }
+    settings.autopause = u->autopause_after_batch;
+    if (u->has_watch_secs)
+        settings.watch_ms = (int64_t)u->watch_secs * 1000;
+    settings.instance_failures_max = u->max_per_shard_failures;
+    settings.failures_max = u->max_total_failures;
+    if (u->has_rollback_on_failure)
+        settings.rolls_back = u->rollback_on_failure;
+    settings.pulse_ms = (int64_t)u->pulse_interval_secs * 1000;
+    job_config_set_update(config, &settings);
+}
+
 static struct job_config *build(struct aurora_program *p,
                                 const Perigee__Job *job,
                                 const struct job_key *key)
@@ -349,6 +391,8 @@ static struct job_config *build(struct aurora_program *p,
             config, c->attribute, (enum constraint_kind)c->kind,
             (const char *const *)c->values, (uint32_t)c->n_values, c->limit);
     }
+    if (job->update)
+        set_update(job->update, config);
     if (job->place)
         job_config_set_place_take(
             config,

@@ -149,9 +149,23 @@ static void log_event(const struct event *event, struct effects *fx)
         [EVENT_JOB_CREATED] = "job_created",
         [EVENT_JOB_CHANGED] = "job_changed",
         [EVENT_JOB_REMOVED] = "job_removed",
+        [EVENT_UPDATE_CHANGED] = "update_changed",
     };
     struct bytes key = blob_bytes(event->key_text);
 
+    if (event->kind == EVENT_UPDATE_CHANGED) {
+        if (event->slot_event == 0)
+            effect_log(fx, 2,
+                       "update_changed job=%.*s update=%.*s state=%s "
+                       "message=\"%s\"",
+                       (int)key.size, (const char *)key.data,
+                       (int)event->update_id->size,
+                       (const char *)event->update_id->data,
+                       update_state_name(event->update_state),
+                       event->message ? one_line(event->message, &fx->arena)
+                                      : "");
+        return;
+    }
     if (event->kind != EVENT_TASK_CHANGED) {
         effect_log(fx, 2, "%s job=%.*s instances=%u", what[event->kind],
                    (int)key.size, (const char *)key.data, event->instances);

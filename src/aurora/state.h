@@ -152,6 +152,8 @@ struct aurora_program {
     int64_t now_ms;    /* of the input being worked on */
     VEC(struct blob *) stored_jobs; /* records read before on_start */
     VEC(struct blob *) stored_tasks;
+    VEC(struct blob *) stored_updates;
+    VEC(struct blob *) stored_slots;
     uint64_t requests, refusals;
 };
 
@@ -164,6 +166,15 @@ int store_done(struct aurora_program *p, int64_t now_ms, struct err *err);
 void store_save(struct aurora_program *p, struct effects *fx);
 void store_save_scheduler(struct aurora_program *p, struct effects *fx);
 void store_release(struct aurora_program *p);
+/* For update_store.c: a record that cannot be read; a record to write. */
+int store_damaged(struct err *err, const char *table, struct bytes key);
+void store_persist(struct effects *fx, const char *table, struct bytes key,
+                   const ProtobufCMessage *message);
+
+/* --- update_store.c: the records of updates, for store.c --- */
+int updates_restore(struct aurora_program *p, struct err *err);
+void updates_save(struct aurora_program *p, struct effects *fx);
+void updates_store_release(struct aurora_program *p);
 
 /* --- job_codec.c --- */
 /* A new config from an evaluated job that was checked (ERR_INVALID names the
@@ -189,6 +200,11 @@ Perigee__Aurora__JobKey *key_encode(const struct job_key *key,
 Perigee__Aurora__TaskView *view_task(struct aurora_program *p,
                                      const struct task *task,
                                      struct arena *arena);
+/* With its history, instances and job, or the head alone. */
+Perigee__Aurora__UpdateView *view_update(const struct update *update,
+                                         bool is_whole, struct arena *arena);
+Perigee__Aurora__UpdateView *view_update_event(const struct event *event,
+                                               struct arena *arena);
 Perigee__Aurora__JobView *view_job(const struct job *job, struct arena *arena);
 Perigee__Aurora__Event *view_event(struct aurora_program *p,
                                    const struct event *event,
@@ -247,6 +263,17 @@ void api_create(struct request *r, int64_t now_ms, struct effects *fx);
 void api_evaluate(struct request *r, int64_t now_ms, struct effects *fx);
 void api_target(struct request *r, int64_t now_ms, struct effects *fx);
 void api_scale(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_updates.c: calls about updates that exist. */
+void api_update_act(struct request *r, int64_t now_ms, struct effects *fx);
+void api_update_pulse(struct request *r, int64_t now_ms, struct effects *fx);
+void api_update_list(struct request *r, int64_t now_ms, struct effects *fx);
+void api_update_get(struct request *r, int64_t now_ms, struct effects *fx);
+/* Answer a change of an update; NULL: no instance had to change. */
+void api_update_answer(struct request *r, const struct update *update,
+                       uint64_t sequence, int64_t now_ms, struct effects *fx);
+struct instances api_instances(Perigee__Aurora__InstanceRange *const *range,
+                               size_t count, struct arena *arena);
+uint32_t api_page_size(uint32_t limit);
 /* api_reads.c */
 void api_list(struct request *r, int64_t now_ms, struct effects *fx);
 void api_get_job(struct request *r, int64_t now_ms, struct effects *fx);

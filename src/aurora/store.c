@@ -11,17 +11,17 @@ typedef Perigee__Aurora__TaskRecord TaskRecord;
 typedef Perigee__Aurora__JobRecord JobRecord;
 typedef Perigee__Aurora__HostRecord HostRecord;
 
-static const char *const TABLE[] = {[RECORD_CONFIG] = "config",
-                                    [RECORD_JOB] = "job",
-                                    [RECORD_TASK] = "task",
-                                    [RECORD_HOST] = "host"};
+static const char *const TABLE[] = {
+    [RECORD_CONFIG] = "config", [RECORD_JOB] = "job",
+    [RECORD_TASK] = "task",     [RECORD_HOST] = "host",
+    [RECORD_UPDATE] = "update", [RECORD_SLOT] = "update_instance"};
 
 static char *or_empty(char *text)
 {
     return text ? text : "";
 }
 
-static int damaged(struct err *err, const char *table, struct bytes key)
+int store_damaged(struct err *err, const char *table, struct bytes key)
 {
     (void)err_set(err, ERR_DAMAGED, "%s '%.*s': the record cannot be read",
                   table, (int)key.size, (const char *)key.data);
@@ -38,7 +38,7 @@ static int take_scheduler(struct aurora_program *p, struct bytes key,
         perigee__aurora__scheduler_record__unpack(NULL, value.size, value.data);
 
     if (!r)
-        return damaged(err, "scheduler", key);
+        return store_damaged(err, "scheduler", key);
     free(p->link.framework_id);
     p->link.framework_id = r->framework_id ? xstrdup(r->framework_id) : NULL;
     p->ceiling = r->sequence_ceiling;
@@ -59,7 +59,7 @@ static int take_config(struct aurora_program *p, struct bytes key,
         job_config_unref(config);
         if (r)
             perigee__aurora__config_record__free_unpacked(r, NULL);
-        return damaged(err, "config", key);
+        return store_damaged(err, "config", key);
     }
     aurora_restore_config(&p->core, config);
     perigee__aurora__config_record__free_unpacked(r, NULL);
@@ -76,7 +76,7 @@ static int take_host(struct aurora_program *p, struct bytes key,
     if (!r || !r->agent_id) {
         if (r)
             perigee__aurora__host_record__free_unpacked(r, NULL);
-        return damaged(err, "host", key);
+        return store_damaged(err, "host", key);
     }
     for (size_t i = 0; i < r->n_attributes; i++)
         attributes_add_text(&attributes, or_empty(r->attributes[i]->name),
@@ -100,7 +100,7 @@ static int take_request(struct aurora_program *p, struct bytes key,
     if (!r || !r->key) {
         if (r)
             perigee__aurora__request_record__free_unpacked(r, NULL);
-        return damaged(err, "request", key);
+        return store_damaged(err, "request", key);
     }
     keys_restore(p, r);
     perigee__aurora__request_record__free_unpacked(r, NULL);
@@ -119,7 +119,7 @@ static int take_asset(struct aurora_program *p, struct bytes key,
                       (int64_t)r->at_ms);
     free(name);
     if (!r)
-        return damaged(err, "asset", key);
+        return store_damaged(err, "asset", key);
     perigee__aurora__asset_record__free_unpacked(r, NULL);
     return 0;
 }
@@ -156,6 +156,10 @@ int store_take(struct aurora_program *p, const char *table, struct bytes key,
         *vec_add(&p->stored_jobs) = blob_new(value);
     else if (strcmp(table, "task") == 0)
         *vec_add(&p->stored_tasks) = blob_new(value);
+    else if (strcmp(table, "update") == 0)
+        *vec_add(&p->stored_updates) = blob_new(value);
+    else if (strcmp(table, "update_instance") == 0)
+        *vec_add(&p->stored_slots) = blob_new(value);
     /* A table of a newer version is left alone. */
     return 0;
 }
@@ -166,7 +170,6 @@ static void restore_restart(const Perigee__Aurora__JobRecord__Restart *r,
     if (!r)
         return;
     out->batch_size = r->batch_size;
-    out->is_replacement = r->replacement;
     out->message = r->message ? xstrdup(r->message) : NULL;
     for (size_t i = 0; i < r->n_left; i++)
         *vec_add(&out->left) = r->left[i];
@@ -183,7 +186,7 @@ static int restore_job(struct aurora_program *p, struct bytes value,
     int rc = -ERR_DAMAGED;
 
     if (!r || key_decode(p, r->key, &key, err) < 0 || !r->config_id) {
-        rc = damaged(err, "job", bytes_of_text(""));
+        rc = store_damaged(err, "job", bytes_of_text(""));
     } else {
         struct job *job = job_new(&key);
         job->instances = r->instances;
@@ -223,10 +226,10 @@ static int restore_task(struct aurora_program *p, const TaskRecord *r,
     struct job_config *config = aurora_config(&p->core, or_empty(r->config_id));
 
     if (key_decode(p, r->key, &key, err) < 0 || !config)
-        return damaged(err, "task", id);
+        return store_damaged(err, "task", id);
     struct job *job = aurora_job(&p->core, &key);
     if (!job)
-        return damaged(err, "task", id);
+        return store_damaged(err, "task", id);
     struct task *task = job_task_new(id, job, config, r->instance);
     task->state = (enum task_state)r->state;
     task->failures = r->failures;
@@ -262,7 +265,7 @@ static int restore_tasks(struct aurora_program *p, struct err *err)
         record[i] =
             perigee__aurora__task_record__unpack(NULL, value.size, value.data);
         if (!record[i])
-            rc = damaged(err, "task", bytes_of_text(""));
+            rc = store_damaged(err, "task", bytes_of_text(""));
     }
     if (rc == 0)
         qsort(record, count, sizeof *record, by_number);
@@ -281,6 +284,7 @@ void store_release(struct aurora_program *p)
         blob_unref(p->stored_jobs.item[i]);
     for (uint32_t i = 0; i < p->stored_tasks.count; i++)
         blob_unref(p->stored_tasks.item[i]);
+    updates_store_release(p);
     vec_free(&p->stored_jobs);
     vec_free(&p->stored_tasks);
 }
@@ -294,6 +298,8 @@ int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
     if (rc == 0)
         rc = restore_tasks(p, err);
     if (rc == 0)
+        rc = updates_restore(p, err);
+    if (rc == 0)
         aurora_restored(&p->core, p->ceiling, now_ms);
     store_release(p);
     return rc;
@@ -301,8 +307,8 @@ int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
 
 /* --- writing --- */
 
-static void persist(struct effects *fx, const char *table, struct bytes key,
-                    const ProtobufCMessage *message)
+void store_persist(struct effects *fx, const char *table, struct bytes key,
+                   const ProtobufCMessage *message)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
     uint8_t *packed = arena_alloc(&fx->arena, size + 1);
@@ -319,7 +325,7 @@ void store_save_scheduler(struct aurora_program *p, struct effects *fx)
     r.framework_id = p->link.framework_id;
     r.has_sequence_ceiling = true;
     r.sequence_ceiling = p->core.sequence_ceiling;
-    persist(fx, "scheduler", bytes_of_text("self"), &r.base);
+    store_persist(fx, "scheduler", bytes_of_text("self"), &r.base);
 }
 
 static void save_config(struct job_config *config, struct effects *fx)
@@ -327,7 +333,7 @@ static void save_config(struct job_config *config, struct effects *fx)
     Perigee__Aurora__ConfigRecord r = PERIGEE__AURORA__CONFIG_RECORD__INIT;
 
     r.job = (Perigee__Job *)job_of(config);
-    persist(fx, "config", bytes_of_text(config->id), &r.base);
+    store_persist(fx, "config", bytes_of_text(config->id), &r.base);
 }
 
 static void save_job(const struct job *job, struct effects *fx)
@@ -352,11 +358,10 @@ static void save_job(const struct job *job, struct effects *fx)
         restart.n_under_way = job->restart.under_way.count;
         restart.under_way = job->restart.under_way.item;
         restart.message = job->restart.message;
-        restart.has_replacement = job->restart.is_replacement;
-        restart.replacement = job->restart.is_replacement;
         r.restart = &restart;
     }
-    persist(fx, "job", bytes_of_text(job_store_key(&job->key, key)), &r.base);
+    store_persist(fx, "job", bytes_of_text(job_store_key(&job->key, key)),
+                  &r.base);
 }
 
 static void fill_history(const struct task *task, TaskRecord *r,
@@ -404,7 +409,7 @@ static void save_task(const struct task *task, struct effects *fx)
         r.place = &place;
     }
     fill_history(task, &r, &fx->arena);
-    persist(fx, "task", blob_bytes(task->id), &r.base);
+    store_persist(fx, "task", blob_bytes(task->id), &r.base);
 }
 
 static void save_host(const struct host *host, struct effects *fx)
@@ -431,7 +436,7 @@ static void save_host(const struct host *host, struct effects *fx)
     r.disk = (uint64_t)host->total.disk;
     r.gpus = (uint64_t)host->total.gpus;
     r.seen_ms = (uint64_t)host->seen_ms;
-    persist(fx, "host", blob_bytes(host->agent_id), &r.base);
+    store_persist(fx, "host", blob_bytes(host->agent_id), &r.base);
 }
 
 void store_save(struct aurora_program *p, struct effects *fx)
@@ -450,6 +455,7 @@ void store_save(struct aurora_program *p, struct effects *fx)
             save_task(w->tasks.item[i], fx);
     for (uint32_t i = 0; i < w->hosts.count; i++)
         save_host(w->hosts.item[i], fx);
+    updates_save(p, fx);
     if (w->save_sequence)
         store_save_scheduler(p, fx);
 }

@@ -98,11 +98,14 @@ JobView *view_job(const struct job *job, struct arena *arena)
     out->job = job_with_instances(job->config, job->instances, arena);
     out->has_pending = out->has_active = out->has_finished = true;
     out->has_failed = out->has_created_ms = true;
-    for (const struct task *t = job->active.first; t; t = t->next)
+    out->has_mixed = true;
+    for (const struct task *t = job->active.first; t; t = t->next) {
+        out->mixed |= strcmp(t->config->runs_id, job->config->runs_id) != 0;
         if (task_machine_is_assigned(t->state))
             out->active++;
         else
             out->pending++;
+    }
     for (const struct task *t = job->ended.first; t; t = t->next) {
         out->finished += t->state == TASK_FINISHED;
         out->failed += t->state == TASK_FAILED || t->state == TASK_LOST;
@@ -112,6 +115,12 @@ JobView *view_job(const struct job *job, struct arena *arena)
     out->has_killed = out->killed = job->is_killed;
     out->has_restarting = job->restart.batch_size > 0;
     out->restarting = job->restart.left.count + job->restart.under_way.count;
+    if (job->update) {
+        out->has_restarting = true;
+        out->restarting =
+            job->update->count[SLOT_WAITING] + job->update->count[SLOT_WORKING];
+        out->update = view_update(job->update, false, arena);
+    }
     return out;
 }
 
@@ -126,6 +135,10 @@ Event *view_event(struct aurora_program *p, const struct event *event,
     out->sequence = event->sequence;
     out->at_ms = (uint64_t)event->at_ms;
     out->key = key_encode(&event->config->key, arena);
+    if (event->kind == EVENT_UPDATE_CHANGED) {
+        out->update = view_update_event(event, arena);
+        return out;
+    }
     if (event->kind != EVENT_TASK_CHANGED) {
         out->job = job_with_instances(event->config, event->instances, arena);
         return out;

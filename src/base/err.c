@@ -131,6 +131,7 @@ const char *err_code_name(enum err_code code)
         [ERR_NO_SPACE] = "NO_SPACE",
         [ERR_DAMAGED] = "DAMAGED",
         [ERR_INTERNAL] = "INTERNAL",
+        [ERR_JOB_UPDATING] = "JOB_UPDATING",
     };
 
     assert((unsigned)code < ERR_CODE_COUNT);

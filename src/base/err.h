@@ -28,6 +28,7 @@ enum err_code {
     ERR_NO_SPACE,
     ERR_DAMAGED, /* stored bytes fail their checksum */
     ERR_INTERNAL,
+    ERR_JOB_UPDATING, /* an update of the job is under way */
     ERR_CODE_COUNT
 };
 

@@ -20,9 +20,9 @@ struct apply {
 
 /* --- the calls --- */
 
-/* CREATE_JOB and REPLACE_JOB say the same about the job. */
+/* CREATE_JOB and START_UPDATE say the same about the job. */
 static int send_job(const struct apply *a, const struct plan_step *step,
-                    Perigee__Aurora__Call__Type type, uint32_t batch_size,
+                    Perigee__Aurora__Call__Type type,
                     Perigee__Aurora__Answer **answer)
 {
     Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
@@ -40,8 +40,8 @@ static int send_job(const struct apply *a, const struct plan_step *step,
     create.expected = (Perigee__Job *)step->job;
     create.has_accept_server = true;
     create.accept_server = a->cli->accept_server;
-    create.has_batch_size = type == PERIGEE__AURORA__CALL__TYPE__REPLACE_JOB;
-    create.batch_size = batch_size;
+    create.has_batch_size = a->batch_size >= 0;
+    create.batch_size = (uint32_t)(a->batch_size >= 0 ? a->batch_size : 0);
     create.message = (char *)a->cli->message;
     return api_call(a->cli, step->key.cluster, &call, answer);
 }
@@ -80,18 +80,6 @@ static int send_kill(const struct apply *a, const struct plan_step *step,
     return api_call(a->cli, step->key.cluster, &call, answer);
 }
 
-/* --batch-size, else the job's own, else one at a time. */
-static uint32_t batch_size(const struct apply *a, const Perigee__Job *job)
-{
-    const Perigee__UpdateConfig *update = job->update;
-
-    if (a->batch_size >= 0)
-        return (uint32_t)a->batch_size;
-    if (update != NULL && update->n_batch_sizes > 0)
-        return update->batch_sizes[0];
-    return update != NULL && update->batch_size > 0 ? update->batch_size : 1;
-}
-
 /* --- steps --- */
 
 static int perform(const struct apply *a, const struct plan_step *step,
@@ -99,11 +87,11 @@ static int perform(const struct apply *a, const struct plan_step *step,
 {
     switch (step->kind) {
     case PLAN_CREATE:
-        return send_job(a, step, PERIGEE__AURORA__CALL__TYPE__CREATE_JOB, 0,
+        return send_job(a, step, PERIGEE__AURORA__CALL__TYPE__CREATE_JOB,
                         answer);
     case PLAN_UPDATE:
-        return send_job(a, step, PERIGEE__AURORA__CALL__TYPE__REPLACE_JOB,
-                        batch_size(a, step->job), answer);
+        return send_job(a, step, PERIGEE__AURORA__CALL__TYPE__START_UPDATE,
+                        answer);
     case PLAN_SCALE:
         return send_scale(a, step, answer);
     case PLAN_REMOVE:

@@ -26,6 +26,7 @@ static const struct {
     {ERR_IO, EXIT_FAILED},
     {ERR_NO_SPACE, EXIT_FAILED},
     {ERR_DAMAGED, EXIT_FAILED},
+    {ERR_JOB_UPDATING, EXIT_FAILED},
 };
 
 enum exit_code cli_exit_code(const struct err *err)

@@ -29,10 +29,16 @@ static bool differs(const ProtobufCMessage *message, const char *object,
     return !is_same;
 }
 
+static bool asks_canary(const Perigee__Job *job)
+{
+    return job->update != NULL && job->update->canary != NULL;
+}
+
 static bool asks_update(const Perigee__Job *job)
 {
     return job->update != NULL &&
-           differs(&job->update->base, "Update", "QueueUpdateStrategy");
+           (job->update->strategy == PERIGEE__UPDATE_CONFIG__STRATEGY__SURGE ||
+            job->update->sla_aware);
 }
 
 static bool asks_docker(const Perigee__Job *job)
@@ -118,7 +124,11 @@ static const struct {
     {"sla_policy", "maintenance asks no policy yet", asks_sla},
     {"task.processes.resources", "resources are the whole task's yet",
      asks_process_resources},
-    {"update", "changes are not rolled out in steps yet", asks_update},
+    {"update",
+     "new instances never start before old ones end yet, and kills "
+     "ask no policy",
+     asks_update},
+    {"update.canary", "no first batch is judged by itself yet", asks_canary},
 };
 
 size_t honour_check(const Perigee__Job *job, honour_refused *tell,

@@ -429,7 +429,8 @@ static uint32_t count_alive(const struct cluster *c, const struct user_job *job,
     return alive;
 }
 
-/* A replacement that was acknowledged has come to every instance. */
+/* An update that was rolled forward has come to every instance, and one that
+ * was rolled back has left none. */
 static void final_version(struct cluster *c, const struct user_job *job)
 {
     uint32_t machine = 0, at = 0;

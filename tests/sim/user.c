@@ -48,7 +48,7 @@ static void make_service_steps(struct user_job *job, struct rng *rng,
                                const struct user_options *o)
 {
     static const enum user_verb verbs[] = {USER_SCALE, USER_ADD, USER_RESTART,
-                                           USER_REPLACE, USER_KILL_ONE};
+                                           USER_UPDATE, USER_KILL_ONE};
     uint32_t more = (uint32_t)rng_below(rng, USER_STEPS_MAX - 1);
     int64_t from_ms = job->step[0].at_ms;
     bool ends = rng_below(rng, 3) == 0;
@@ -57,8 +57,10 @@ static void make_service_steps(struct user_job *job, struct rng *rng,
         struct user_step *step = &job->step[job->steps++];
         step->verb = verbs[rng_below(rng, 5)];
         step->argument =
-            (uint32_t)rng_below(rng, step->verb == USER_ADD ? 2 : 5) +
-            (step->verb != USER_RESTART && step->verb != USER_REPLACE);
+            (uint32_t)rng_below(rng, step->verb == USER_ADD      ? 2
+                                     : step->verb == USER_UPDATE ? 60
+                                                                 : 5) +
+            (step->verb != USER_RESTART && step->verb != USER_UPDATE);
         step->at_ms = from_ms + (int64_t)rng_below(
                                     rng, (uint64_t)(o->last_ms - from_ms) + 1);
     }
@@ -403,27 +405,75 @@ static void set_create(const struct user *u, const struct user_job *job,
     call->type = PERIGEE__AURORA__CALL__TYPE__CREATE_JOB;
 }
 
-/* As many instances as there are, by the next version; every other time
+/* A quarter of the updates are judged strictly, so that faults turn them back;
+ * others bear everything, as does what follows an update that left the job half
+ * way. */
+static void add_update(const struct user_job *job, const struct user_step *step,
+                       Perigee__Job *message, struct arena *arena)
+{
+    NEW(arena, Perigee__UpdateConfig, update, PERIGEE__UPDATE_CONFIG__INIT);
+    bool is_strict = !job->insists && step->argument % 4 == 3;
+
+    update->has_strategy = update->has_batch_size = 1;
+    update->strategy = step->argument % 2 == 0
+                           ? PERIGEE__UPDATE_CONFIG__STRATEGY__QUEUE
+                           : PERIGEE__UPDATE_CONFIG__STRATEGY__BATCH;
+    update->batch_size = 1 + step->argument % 3;
+    update->has_autopause_after_batch = 1;
+    update->autopause_after_batch = step->argument % 3 == 1;
+    update->has_watch_secs = update->has_max_per_shard_failures = 1;
+    update->watch_secs = job->flaps ? 0 : 3 * (step->argument % 3);
+    update->max_per_shard_failures = is_strict ? 0 : 1000;
+    update->has_rollback_on_failure = 1;
+    update->rollback_on_failure = job->number % 3 != 0;
+    message->update = update;
+}
+
+/* By the next version, with now and then one instance more; every other time
  * evaluated by a script worker. */
-static void set_replace(const struct user *u, const struct user_job *job,
-                        const struct user_step *step, struct arena *arena,
-                        Call *call)
+static void set_start(const struct user *u, struct user_job *job,
+                      const struct user_step *step, struct arena *arena,
+                      Call *call)
 {
     NEW(arena, Perigee__Aurora__Call__CreateJob, create,
         PERIGEE__AURORA__CALL__CREATE_JOB__INIT);
-    uint32_t instances = (uint32_t)__builtin_popcount(job->wanted);
 
-    create->job = job_message(u, job, instances, job->version + 1, arena);
+    job->updated = (uint32_t)__builtin_popcount(job->wanted);
+    if (step->argument % 5 == 4 && job->updated < USER_INSTANCES_MAX)
+        job->updated++;
+    create->job = job_message(u, job, job->updated, job->version + 1, arena);
+    add_update(job, step, create->job, arena);
     if (job->version % 2 != 0) {
         if (job->is_picky)
             add_functions(create->job, arena);
         create->key = key_message(u, job, arena);
         set_bundle(arena, create);
     }
-    create->has_batch_size = 1;
-    create->batch_size = step->argument;
     call->create_job = create;
-    call->type = PERIGEE__AURORA__CALL__TYPE__REPLACE_JOB;
+    call->type = PERIGEE__AURORA__CALL__TYPE__START_UPDATE;
+}
+
+/* Look after the update that was started, or interfere. */
+static void set_care(const struct user *u, struct user_job *job,
+                     struct arena *arena, Call *call)
+{
+    NEW(arena, Perigee__Aurora__Call__Update, update,
+        PERIGEE__AURORA__CALL__UPDATE__INIT);
+
+    update->key = key_message(u, job, arena);
+    update->update_id = job->update_id;
+    call->update = update;
+    call->type = (Perigee__Aurora__Call__Type)job->next_call;
+}
+
+static void set_update(const struct user *u, struct user_job *job,
+                       const struct user_step *step, struct arena *arena,
+                       Call *call)
+{
+    if (job->update_id[0] != '\0')
+        set_care(u, job, arena, call);
+    else
+        set_start(u, job, step, arena, call);
 }
 
 static void set_scale(const struct user *u, const struct user_job *job,
@@ -490,11 +540,12 @@ static void begin_step(struct user *u, struct user_job *job, struct effects *fx)
         set_create(u, job, step, &arena, &call);
     else if (step->verb == USER_SCALE || step->verb == USER_ADD)
         set_scale(u, job, step, &arena, &call);
-    else if (step->verb == USER_REPLACE)
-        set_replace(u, job, step, &arena, &call);
+    else if (step->verb == USER_UPDATE)
+        set_update(u, job, step, &arena, &call);
     else
         set_target(u, job, step, &arena, &call);
-    (void)snprintf(key, sizeof key, "%s-%u", job->name, job->done);
+    (void)snprintf(key, sizeof key, "%s-%u-%u", job->name, job->done,
+                   job->calls);
     job->exchange = post(u, &call, key, fx);
     job->retry_ms = INT64_MAX;
     u->read_is_clear &= u->read_job != job->number;
@@ -529,9 +580,8 @@ static void apply(struct user *u, struct user_job *job, const Answer *answer)
         break;
     case USER_RESTART:
         break;
-    case USER_REPLACE:
-        job->version++;
-        break;
+    case USER_UPDATE:
+        break; /* not before it has ended */
     case USER_KILL:
         job->is_killed = true;
         job->wanted = 0;
@@ -553,6 +603,86 @@ static void apply(struct user *u, struct user_job *job, const Answer *answer)
     }
 }
 
+/* --- updates --- */
+
+static bool has_ended(Perigee__Aurora__UpdateState state)
+{
+    return state >= PERIGEE__AURORA__UPDATE_STATE__ROLLED_FORWARD;
+}
+
+static bool is_paused(Perigee__Aurora__UpdateState state)
+{
+    return state == PERIGEE__AURORA__UPDATE_STATE__ROLL_FORWARD_PAUSED ||
+           state == PERIGEE__AURORA__UPDATE_STATE__ROLL_BACK_PAUSED;
+}
+
+/* What to do about it next: mostly look. What insists is never stopped. */
+static void choose_call(struct user *u, struct user_job *job,
+                        Perigee__Aurora__UpdateState state)
+{
+    uint64_t die = rng_below(&u->rng, job->insists ? 40 : 60);
+
+    job->next_call = PERIGEE__AURORA__CALL__TYPE__GET_UPDATE;
+    if (is_paused(state) && die < 20)
+        job->next_call = PERIGEE__AURORA__CALL__TYPE__RESUME_UPDATE;
+    else if (die < 3)
+        job->next_call = PERIGEE__AURORA__CALL__TYPE__PAUSE_UPDATE;
+    else if (die == 58)
+        job->next_call = PERIGEE__AURORA__CALL__TYPE__ROLLBACK_UPDATE;
+    else if (die == 59)
+        job->next_call = PERIGEE__AURORA__CALL__TYPE__ABORT_UPDATE;
+}
+
+/* Forward or back, the job is whole; otherwise another update must make it
+ * so. */
+static void update_ended(struct user_job *job,
+                         Perigee__Aurora__UpdateState state, int64_t now_ms)
+{
+    job->update_id[0] = '\0';
+    job->insists = false;
+    if (state == PERIGEE__AURORA__UPDATE_STATE__ROLLED_FORWARD) {
+        job->version++;
+        job->wanted = (uint32_t)((UINT64_C(1) << job->updated) - 1);
+    } else if (state != PERIGEE__AURORA__UPDATE_STATE__ROLLED_BACK) {
+        job->insists = true;
+        job->retry_ms = now_ms;
+        job->exchange = 0;
+        return;
+    }
+    step_done(job);
+}
+
+static void on_update_answer(struct user *u, struct user_job *job, int status,
+                             const Answer *answer, int64_t now_ms)
+{
+    const Perigee__Aurora__UpdateView *view =
+        answer != NULL && answer->n_updates == 1 ? answer->updates[0] : NULL;
+    bool was_care = job->update_id[0] != '\0';
+
+    job->calls++;
+    job->exchange = 0;
+    job->retry_ms = now_ms + SECOND + (int64_t)rng_below(&u->rng, 5 * SECOND);
+    if (was_care && status == 409) { /* it went on meanwhile */
+        job->next_call = PERIGEE__AURORA__CALL__TYPE__GET_UPDATE;
+        return;
+    }
+    if (status == 200 && job->insists && !was_care && answer != NULL &&
+        answer->n_updates == 0) { /* all had come, and not all well */
+        update_ended(job, PERIGEE__AURORA__UPDATE_STATE__ROLLED_FORWARD,
+                     now_ms);
+        return;
+    }
+    if (status != 200 || view == NULL || view->update_id == NULL) {
+        complain(u, job, status, "an update is not as it was told");
+        return;
+    }
+    (void)snprintf(job->update_id, sizeof job->update_id, "%s",
+                   view->update_id);
+    choose_call(u, job, view->state);
+    if (has_ended(view->state))
+        update_ended(job, view->state, now_ms);
+}
+
 static bool is_later(int status)
 {
     return status == 429 || status == 503;
@@ -567,6 +697,10 @@ static void on_step_answer(struct user *u, struct user_job *job,
 
     if (is_later(response->status)) {
         again(u, job, now_ms);
+        return;
+    }
+    if (job->step[job->done].verb == USER_UPDATE) {
+        on_update_answer(u, job, response->status, answer, now_ms);
         return;
     }
     if (response->status == 200 && answer != NULL) {

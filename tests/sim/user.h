@@ -15,7 +15,7 @@ enum user_verb {
     USER_SCALE,         /* argument: wanted */
     USER_ADD,           /* argument: more */
     USER_RESTART,       /* argument: batch size */
-    USER_REPLACE,       /* the same; by the next version */
+    USER_UPDATE,        /* to the next version; argument: how */
     USER_KILL_ONE,      /* the lowest instance, when there are two */
     USER_KILL
 };
@@ -45,6 +45,12 @@ struct user_job {
     uint32_t wanted;  /* instances, as a set of bits */
     uint32_t created; /* instances of the creation */
     uint32_t version; /* what its tasks run in the end */
+    /* The update of the step under way: */
+    char update_id[40]; /* "": none, or not started yet */
+    uint32_t updated;   /* instances that it is to bring */
+    uint32_t calls;     /* of this job about updates, so far */
+    int next_call;      /* Perigee__Aurora__Call__Type */
+    bool insists;       /* the last one left the job half way */
 };
 
 struct user_options {

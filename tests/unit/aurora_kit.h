@@ -34,7 +34,7 @@ struct world {
     exchange_id stream, next_exchange;
     uint64_t next_offer, seed;
     struct {
-        char table[16], key[300];
+        char table[24], key[300];
         struct buf value;
         bool is_used;
     } record[RECORDS_MAX];
@@ -83,7 +83,7 @@ static inline void keep_record(struct world *w, const struct effect *e)
     if (!e->bytes.data)
         return;
     assert_true(free_at >= 0);
-    snprintf(w->record[free_at].table, 16, "%s", e->persist.table);
+    snprintf(w->record[free_at].table, 24, "%s", e->persist.table);
     snprintf(w->record[free_at].key, 300, "%.*s", (int)e->persist.key.size,
              (const char *)e->persist.key.data);
     w->record[free_at].value = (struct buf){0};
@@ -255,8 +255,9 @@ static inline void reborn(struct world *w)
     struct err err = {0};
     /* As a store lists them: by table, then key. */
     static const char *const order[] = {
-        "asset", "bundle",  "bundle_release", "config",    "host",
-        "job",   "release", "request",        "scheduler", "task"};
+        "asset",     "bundle", "bundle_release", "config",
+        "host",      "job",    "release",        "request",
+        "scheduler", "task",   "update",         "update_instance"};
 
     aurora_program_free(w->p);
     w->p = new_program(++w->seed);

@@ -42,6 +42,8 @@ struct world {
     bool is_quiet; /* no more noise */
     bool is_service[KEYS];
     int64_t largest[KEYS];
+    uint32_t ended_update; /* the newest that was looked at */
+    uint32_t ends[UPDATE_STATE_COUNT];
 };
 
 static struct job_key key_of(int n)
@@ -137,6 +139,46 @@ static void do_decline(struct world *w, struct blob *offer)
             w->agent[i].offer[0] = '\0';
 }
 
+/* An update that ended leaves the job as it said. */
+static void check_ended(const struct update *u)
+{
+    const struct job *job = u->job;
+
+    if (job->is_killed || u->is_partial)
+        return;
+    if (u->state == UPDATE_ROLLED_FORWARD) {
+        assert_int_equal(job->active.count, u->instances);
+        for (const struct task *t = job->active.first; t; t = t->next)
+            assert_ptr_equal(t->config, u->config);
+    }
+    if (u->state == UPDATE_ROLLED_BACK)
+        for (uint32_t i = 0; i < u->slot_count; i++) {
+            const struct task *t = job_active(job, u->slot[i].instance);
+            if (u->slot[i].before)
+                assert_true(t && t->state != TASK_KILLING &&
+                            strcmp(t->config->runs_id,
+                                   u->slot[i].before->runs_id) == 0);
+            else
+                assert_true(!t || t->state == TASK_KILLING);
+        }
+}
+
+/* In the moment of its end: later requests change the job again. */
+static void check_ends(struct world *w)
+{
+    for (uint32_t i = 0; i < w->a.jobs.count; i++) {
+        const struct job *job = w->a.jobs.item[i];
+        uint32_t n = job->updates.count;
+        if (n > 0 && !job->update &&
+            job->updates.item[n - 1]->number > w->ended_update) {
+            w->ended_update = job->updates.item[n - 1]->number;
+            if (update_changed_ms(job->updates.item[n - 1]) == w->now_ms)
+                check_ended(job->updates.item[n - 1]);
+            w->ends[job->updates.item[n - 1]->state]++;
+        }
+    }
+}
+
 static void perform(struct world *w)
 {
     struct task_ref reconcile[512];
@@ -155,6 +197,7 @@ static void perform(struct world *w)
             (struct task_ref){blob_ref(w->a.work.reconcile.item[i].task_id),
                               blob_ref(w->a.work.reconcile.item[i].agent_id)};
     aurora_work_clear(&w->a);
+    check_ends(w);
     for (uint32_t i = 0; i < count; i++) {
         do_reconcile(w, &reconcile[i]);
         blob_unref(reconcile[i].task_id);
@@ -266,6 +309,23 @@ static void agent_lost(struct world *w, int agent)
 
 /* --- what users do --- */
 
+static void set_update(struct job_config *config, int kind)
+{
+    const uint32_t size[] = {1, 2};
+    struct update_settings settings = {
+        .strategy = (enum update_strategy)(1 + kind % 3),
+        .size = kind % 3 == 2 ? size : size + kind % 2,
+        .size_count = kind % 3 == 2 ? 2 : 1,
+        .autopause = kind % 4 == 1,
+        .rolls_back = kind % 5 != 0,
+        .instance_failures_max = kind % 2 == 0 ? 3 : 0,
+        .failures_max = kind % 7 == 0 ? 1 : 0,
+        .watch_ms = kind % 3 * 5000,
+        .pulse_ms = kind % 6 == 5 ? 60000 : 0};
+
+    job_config_set_update(config, &settings);
+}
+
 /* `version` makes another config; even and odd ones run the same. */
 static struct job_config *config_of(int n, unsigned version)
 {
@@ -277,6 +337,7 @@ static struct job_config *config_of(int n, unsigned version)
     snprintf(bytes, sizeof bytes, "%s v%u", key.name, version / 2);
     job_config_id(text(bytes), config->runs_id);
     config->is_service = n >= 2;
+    set_update(config, n + (int)version);
     config->priority = n % 3 + (int)(version % 2);
     config->failures_max = n == 1 ? 3 : 1;
     config->task = config->need =
@@ -298,18 +359,56 @@ static void create(struct world *w, int n)
                              &sequence, NULL);
 }
 
-static void replace(struct world *w, int n)
+static void start_update(struct world *w, int n)
 {
-    struct replacement how = {.instances = 1 + (uint32_t)rng_below(&w->rng, 6),
-                              .batch_size = (uint32_t)rng_below(&w->rng, 3),
-                              .message = "test"};
-    struct instance_list touched = {0};
+    struct instance_pair pair = {(uint32_t)rng_below(&w->rng, 3), 4};
+    struct instances scope = {&pair, rng_below(&w->rng, 6) == 0};
+    struct update_request request = {
+        .instances = 1 + (uint32_t)rng_below(&w->rng, 6),
+        .scope = &scope,
+        .has_batch_size = rng_below(&w->rng, 4) == 0,
+        .batch_size = (uint32_t)rng_below(&w->rng, 3),
+        .message = "test"};
+    struct update *update;
     uint64_t sequence;
 
-    (void)aurora_replace_take(&w->a,
-                              config_of(n, (unsigned)rng_below(&w->rng, 6)),
-                              &how, w->now_ms, &touched, &sequence, NULL);
-    vec_free(&touched);
+    (void)aurora_update_start_take(
+        &w->a, config_of(n, (unsigned)rng_below(&w->rng, 6)), &request,
+        w->now_ms, &update, &sequence, NULL);
+}
+
+static void act_on_update(struct world *w, const struct job_key *key)
+{
+    struct update *update;
+    uint64_t sequence;
+    bool is_over;
+
+    if (rng_below(&w->rng, 4) == 0)
+        (void)aurora_update_pulse(&w->a, key, NULL, w->now_ms, &is_over, NULL);
+    else
+        (void)aurora_update_act(&w->a, key, NULL,
+                                (enum update_verb)rng_below(&w->rng, 4), "test",
+                                w->now_ms, &update, &sequence, NULL);
+}
+
+/* Whoever began an update sees it through. */
+static void see_updates_through(struct world *w)
+{
+    struct update *update;
+    uint64_t sequence;
+    bool is_over;
+
+    for (uint32_t i = 0; i < w->a.jobs.count; i++) {
+        const struct job *job = w->a.jobs.item[i];
+        if (!job->update)
+            continue;
+        if (update_is_paused(job->update->state))
+            (void)aurora_update_act(&w->a, &job->key, NULL, UPDATE_RESUME, NULL,
+                                    w->now_ms, &update, &sequence, NULL);
+        if (job->update)
+            (void)aurora_update_pulse(&w->a, &job->key, NULL, w->now_ms,
+                                      &is_over, NULL);
+    }
 }
 
 static void user(struct world *w)
@@ -322,7 +421,7 @@ static void user(struct world *w)
     uint32_t n = (uint32_t)rng_below(&w->rng, 7);
 
     pair.last = pair.first + 1;
-    switch (rng_below(&w->rng, 8)) {
+    switch (rng_below(&w->rng, 9)) {
     case 0:
     case 1:
         create(w, key.name[3] - '0');
@@ -337,9 +436,12 @@ static void user(struct world *w)
         break;
     case 4:
     case 5:
-        replace(w, key.name[3] - '0');
+        start_update(w, key.name[3] - '0');
         break;
     case 6:
+        act_on_update(w, &key);
+        break;
+    case 7:
         (void)aurora_scale(&w->a, &key, n, w->now_ms, &touched, &sequence,
                            NULL);
         break;
@@ -365,6 +467,8 @@ static void step(struct world *w)
     uint64_t noise = w->is_quiet ? 30 : rng_below(&w->rng, 40);
 
     w->now_ms += (int64_t)rng_below(&w->rng, 4000);
+    if (w->is_quiet)
+        see_updates_through(w);
     if (noise < 3)
         user(w);
     else if (noise == 3 || (w->is_quiet && !w->is_connected))
@@ -402,7 +506,7 @@ static bool is_settled(struct world *w)
         uint32_t running = 0;
         for (const struct task *t = job->active.first; t; t = t->next)
             running += t->state == TASK_RUNNING;
-        if (job->is_killed && job->active.count > 0)
+        if (job->update || (job->is_killed && job->active.count > 0))
             return false;
         if (!job->config->is_service && job->active.count > 0)
             return false;
@@ -435,7 +539,7 @@ static void say_what_is_open(struct world *w, uint64_t seed)
     fail_msg("seed %d does not settle", (int)seed);
 }
 
-static void one_seed(uint64_t seed)
+static void one_seed(uint64_t seed, uint32_t ends[UPDATE_STATE_COUNT])
 {
     struct world *w = xcalloc(1, sizeof *w);
     struct aurora_limits_config limits = {
@@ -458,15 +562,24 @@ static void one_seed(uint64_t seed)
         step(w);
     if (!is_settled(w))
         say_what_is_open(w, seed);
+    for (int i = 0; i < UPDATE_STATE_COUNT; i++)
+        ends[i] += w->ends[i];
     aurora_release(&w->a);
     free(w);
 }
 
 static void test_random_orders_keep_every_invariant(void **unused)
 {
+    uint32_t ends[UPDATE_STATE_COUNT] = {0};
+
     (void)unused;
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        one_seed(seed);
+        one_seed(seed, ends);
+    for (int i = UPDATE_ROLLED_FORWARD; i <= UPDATE_FAILED; i++) {
+        print_message("%u updates ended %s\n", ends[i],
+                      update_state_name((enum update_state)i));
+        assert_true(ends[i] > 0);
+    }
 }
 
 int main(void)

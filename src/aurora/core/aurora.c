@@ -29,6 +29,7 @@ void aurora_release(struct aurora *a)
     event_log_release(&a->events);
     while (a->jobs.count > 0) {
         struct job *job = a->jobs.item[a->jobs.count - 1];
+        job->update = NULL;
         release_list(a, &job->active);
         release_list(a, &job->ended);
         records_delete_job(a, job);
@@ -47,6 +48,9 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.jobs);
     vec_free(&a->work.tasks);
     vec_free(&a->work.hosts);
+    vec_free(&a->work.updates);
+    vec_free(&a->work.slots);
+    vec_free(&a->due_updates);
     vec_free(&a->work.forgotten);
     vec_free(&a->work.launches);
     vec_free(&a->work.kills);
@@ -141,6 +145,47 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
     return 0;
 }
 
+static int check_restored(const struct update *u, struct err *err)
+{
+    bool is_sound = u->config && u->events.count > 0 && u->slot_count > 0 &&
+                    u->state > UPDATE_NONE && u->state < UPDATE_STATE_COUNT &&
+                    !(update_is_active(u->state) && u->job->update);
+
+    for (uint32_t i = 0; is_sound && i < u->slot_count; i++) {
+        const struct slot *slot = &u->slot[i];
+        is_sound = slot->kind >= SLOT_CREATE && slot->kind <= SLOT_KILL &&
+                   (slot->before == NULL) == (slot->kind == SLOT_CREATE) &&
+                   slot->phase >= SLOT_WAITING &&
+                   slot->phase < SLOT_PHASE_COUNT;
+    }
+    if (is_sound)
+        return 0;
+    return err_set(err, ERR_DAMAGED, "update '%.*s' contradicts other records",
+                   (int)u->id->size, (const char *)u->id->data);
+}
+
+int aurora_restore_update_take(struct aurora *a, struct update *u,
+                               struct err *err)
+{
+    int rc = check_restored(u, err);
+
+    if (rc < 0) {
+        update_free(u);
+        return rc;
+    }
+    restored_use(a, u->config);
+    for (uint32_t i = 0; i < u->slot_count; i++)
+        if (u->slot[i].before)
+            restored_use(a, u->slot[i].before);
+    update_index(u);
+    u->number = ++a->next_update;
+    HASH_ADD(hh, a->update_by_number, number, sizeof u->number, u);
+    *vec_add(&u->job->updates) = u;
+    if (update_is_active(u->state))
+        u->job->update = u;
+    return 0;
+}
+
 static void drop_unused_configs(struct aurora *a)
 {
     for (struct job_config *c = a->configs, *next; c; c = next) {
@@ -181,6 +226,10 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
         arm(a, t, now_ms);
     for (uint32_t i = 0; i < a->jobs.count; i++)
         job_settle(a, a->jobs.item[i], now_ms);
+    for (uint32_t i = 0; i < a->jobs.count; i++)
+        if (a->jobs.item[i]->update)
+            updater_restored(a, a->jobs.item[i]->update, now_ms);
+    updater_go_on(a, now_ms);
     heap_push(&a->timers, now_ms + PRUNE_INTERVAL_MS, TIMER_PRUNE, 0);
     aurora_reserve_sequence(a);
 }
@@ -199,6 +248,23 @@ static int by_instance(const void *x, const void *y)
 {
     uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
     return a < b ? -1 : a > b;
+}
+
+/* The slots of an update under way know the tasks of their instances. */
+static void check_slots(const struct job *job)
+{
+    uint32_t tasks = 0;
+
+    if (!job->update)
+        return;
+    for (const struct task *t = job->active.first; t; t = t->next) {
+        const struct slot *slot = update_slot(job->update, t->instance);
+        assert(!slot || slot->task == t);
+        tasks += slot != NULL;
+    }
+    for (uint32_t i = 0; i < job->update->slot_count; i++)
+        tasks -= job->update->slot[i].task != NULL;
+    assert(tasks == 0);
 }
 
 static void check_job(const struct aurora *a, const struct job *job,
@@ -226,6 +292,13 @@ static void check_job(const struct aurora *a, const struct job *job,
         by_state[t->state]++;
     }
     assert(!job->is_removed || job->active.count == 0);
+    for (uint32_t i = 0; i < job->updates.count; i++) {
+        const struct update *u = job->updates.item[i];
+        update_check(u);
+        assert(u->job == job &&
+               update_is_active(u->state) == (u == job->update));
+    }
+    check_slots(job);
 }
 
 static void check_groups(const struct aurora *a)

@@ -15,6 +15,7 @@
 #include "aurora/core/hosts.h"
 #include "aurora/core/placer.h"
 #include "aurora/core/task.h"
+#include "aurora/core/update.h"
 #include "base/err.h"
 #include "base/heap.h"
 #include "base/rng.h"
@@ -48,6 +49,8 @@ enum aurora_times { /* ms */
                     QUESTION_AGAIN_MS = 60 * 1000,
                     QUESTION_BUSY_MS = 1000
 };
+
+#define UPDATE_KEPT_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
 
 struct aurora_limits_config {
     uint32_t tasks_per_job_max;
@@ -87,11 +90,24 @@ struct judged {
     bool is_passing;
 };
 
-enum record_table { RECORD_CONFIG, RECORD_JOB, RECORD_TASK, RECORD_HOST };
+enum record_table {
+    RECORD_CONFIG,
+    RECORD_JOB,
+    RECORD_TASK,
+    RECORD_HOST,
+    RECORD_UPDATE,
+    RECORD_SLOT
+};
 
 struct forgotten {
     enum record_table table;
     char *key; /* owned */
+};
+
+/* An instance of an update whose record changed. */
+struct slot_ref {
+    struct update *update;
+    uint32_t at; /* in its `slot` */
 };
 
 /* What the inputs since the last aurora_work_clear ask of the world. */
@@ -100,6 +116,8 @@ struct work {
     VEC(struct job *) jobs;
     VEC(struct task *) tasks; /* NULL entries were deleted since */
     VEC(struct host *) hosts;
+    VEC(struct update *) updates;
+    VEC(struct slot_ref) slots;
     VEC(struct forgotten) forgotten;
     VEC(struct launch) launches;
     VEC(struct task_ref) kills;
@@ -114,8 +132,9 @@ struct aurora_counters {
     uint64_t illegal_changes, timeouts, kill_retries, launches, rescheduled;
     uint64_t questions, verdicts, verdicts_failed;
     uint64_t offers_received, offers_declined, offers_rescinded, pruned;
-    uint64_t tasks_ended[TASK_STATE_COUNT]; /* by terminal state */
-    uint32_t tasks[TASK_STATE_COUNT];       /* now, by state */
+    uint64_t tasks_ended[TASK_STATE_COUNT];     /* by terminal state */
+    uint32_t tasks[TASK_STATE_COUNT];           /* now, by state */
+    uint64_t updates_ended[UPDATE_STATE_COUNT]; /* by final state */
 };
 
 struct aurora {
@@ -125,6 +144,9 @@ struct aurora {
     struct job_config *configs;
     struct task *task_by_id, *task_by_number;
     uint64_t next_number;
+    struct update *update_by_number; /* all that there are */
+    uint32_t next_update;
+    VEC(uint32_t) due_updates; /* numbers of those with something to do */
     struct hosts hosts;
     struct questions questions;
     VEC(struct asking) askings; /* under way */
@@ -157,6 +179,10 @@ int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
                        struct err *err);
 /* *job is the task's; its list, timers and counts are set from its state. */
 int aurora_restore_task(struct aurora *a, struct task *task, struct err *err);
+/* Its slots are all here; its configs and the job are restored already. In the
+ * order of their age. Takes the update, also on failure. */
+int aurora_restore_update_take(struct aurora *a, struct update *update,
+                               struct err *err);
 /* That was all: arm timers, begin events behind `ceiling`. */
 void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms);
 
@@ -181,6 +207,7 @@ struct instances {
     } * range;
     uint32_t count;
 };
+bool instances_have(const struct instances *instances, uint32_t instance);
 /* Zero-initialised is empty; free with vec_free. */
 struct instance_list {
     uint32_t *item;
@@ -205,26 +232,45 @@ int aurora_restart(struct aurora *a, const struct job_key *key,
 int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
                  int64_t now_ms, struct instance_list *touched,
                  uint64_t *sequence, struct err *err);
-struct replacement {
-    uint32_t instances;
-    uint32_t batch_size; /* 0: all at once */
-    const char *message; /* may be NULL */
-};
-/* A service runs `config` from now on: instances are added or killed as in
- * aurora_scale, and those that run something else are restarted batch by batch
- * as in aurora_restart. Tasks that wait, and those for which only what the
- * scheduler reads has changed (see job_config.runs_id), take the new one
- * without a restart. A restart or replacement under way goes on into this one,
- * so a bad version is cured by replacing it again. Takes the caller's reference
- * of `config`, also on failure. ERR_CONFLICT: not a service. */
-int aurora_replace_take(struct aurora *a, struct job_config *config,
-                        const struct replacement *how, int64_t now_ms,
-                        struct instance_list *touched, uint64_t *sequence,
-                        struct err *err);
 /* `more` instances behind the highest one. */
 int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
                int64_t now_ms, struct instance_list *touched,
                uint64_t *sequence, struct err *err);
+
+/* --- updates --- */
+
+struct update_request {
+    uint32_t instances;            /* the job is to have */
+    const struct instances *scope; /* only these of them; NULL or empty: all */
+    bool has_batch_size;           /* a queue of this many, whatever */
+    uint32_t batch_size;           /* the job says; 0: all at once */
+    const char *message;           /* may be NULL */
+};
+enum update_verb { UPDATE_PAUSE, UPDATE_RESUME, UPDATE_ABORT, UPDATE_ROLLBACK };
+
+/* Bring a service to `config`, instance by instance; a job that does not exist
+ * is created. *out is the update, or NULL when no instance has to change (the
+ * job then has the new configuration at once). A restart under way is given
+ * up. Takes the caller's reference of `config`, also on failure.
+ * ERR_JOB_UPDATING: one is under way; ERR_CONFLICT: not a service. */
+int aurora_update_start_take(struct aurora *a, struct job_config *config,
+                             const struct update_request *request,
+                             int64_t now_ms, struct update **out,
+                             uint64_t *sequence, struct err *err);
+/* `id` NULL: the newest. ERR_NOT_FOUND, or ERR_CONFLICT in a state that does
+ * not allow it. */
+int aurora_update_act(struct aurora *a, const struct job_key *key,
+                      const char *id, enum update_verb verb,
+                      const char *message, int64_t now_ms, struct update **out,
+                      uint64_t *sequence, struct err *err);
+/* Let a coordinated update go on for one more interval; *is_over when there is
+ * none (any more). */
+int aurora_update_pulse(struct aurora *a, const struct job_key *key,
+                        const char *id, int64_t now_ms, bool *is_over,
+                        struct err *err);
+/* NULL when there is none; `id` NULL or empty: the job's newest. */
+struct update *aurora_update(const struct aurora *a, const struct job_key *key,
+                             const char *id);
 
 /* --- what the master says --- */
 void aurora_offer(struct aurora *a, struct bytes offer_id,

@@ -18,6 +18,7 @@ static void event_release(struct event *event)
     blob_unref(event->ancestor);
     placement_unref(event->placement);
     blob_unref(event->message);
+    blob_unref(event->update_id);
 }
 
 void event_log_release(struct event_log *log)
@@ -88,6 +89,32 @@ uint64_t event_log_task(struct event_log *log, const struct task *task,
                             .state = task->state,
                             .instance = task->instance,
                             .failures = task->failures};
+    return event->sequence;
+}
+
+uint64_t event_log_update(struct event_log *log, const struct update *update,
+                          const struct slot *slot, int64_t now_ms)
+{
+    struct event *event = add(log);
+    struct blob *message = NULL;
+
+    if (!slot && update->events.count > 0)
+        message = update->events.item[update->events.count - 1].message;
+    *event = (struct event){.sequence = log->next++,
+                            .at_ms = now_ms,
+                            .kind = EVENT_UPDATE_CHANGED,
+                            .key_text = blob_ref(update->job->key_text),
+                            .config = job_config_ref(update->config),
+                            .instances = update->instances,
+                            .message = blob_ref(message),
+                            .update_id = blob_ref(update->id),
+                            .update_state = update->state};
+    if (slot) {
+        event->instance = slot->instance;
+        event->failures = slot->failures;
+        event->slot_event = slot->event[slot->event_count - 1].kind;
+    }
+    memcpy(event->slots, update->count, sizeof event->slots);
     return event->sequence;
 }
 

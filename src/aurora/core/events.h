@@ -6,6 +6,7 @@
  * of use, and a new life begins at the ceiling of the last one. */
 #pragma once
 #include "aurora/core/task.h"
+#include "aurora/core/update.h"
 #include <stdint.h>
 
 enum {
@@ -19,7 +20,8 @@ enum event_kind {
     EVENT_JOB_CREATED = 3,
     EVENT_JOB_CHANGED = 4,
     EVENT_JOB_REMOVED = 5,
-    EVENT_TASK_CHANGED = 6
+    EVENT_TASK_CHANGED = 6,
+    EVENT_UPDATE_CHANGED = 8
 };
 
 struct event {
@@ -36,6 +38,11 @@ struct event {
     struct blob *message;
     enum task_state state;
     uint32_t instance, failures;
+    /* EVENT_UPDATE_CHANGED; `message` is of the state */
+    struct blob *update_id;
+    enum update_state update_state;
+    enum slot_event_kind slot_event; /* of `instance`; 0: of the whole */
+    uint32_t slots[SLOT_PHASE_COUNT];
 };
 
 struct event_log {
@@ -52,6 +59,9 @@ uint64_t event_log_job(struct event_log *log, enum event_kind kind,
 /* The task's newest history entry. */
 uint64_t event_log_task(struct event_log *log, const struct task *task,
                         int64_t now_ms);
+/* The newest history entry of the update, or of one of its slots. */
+uint64_t event_log_update(struct event_log *log, const struct update *update,
+                          const struct slot *slot, int64_t now_ms);
 /* The first number still here (== next when there is none). */
 uint64_t event_log_first(const struct event_log *log);
 /* NULL when it is gone or has not happened. */

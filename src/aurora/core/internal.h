@@ -7,7 +7,8 @@ enum timer_kind {
     TIMER_KILL,  /* a task's kill_at_ms; id is its number */
     TIMER_OFFER, /* an offer was held long enough; id is its number */
     TIMER_PRUNE,
-    TIMER_QUESTION /* ask again; id is its number */
+    TIMER_QUESTION, /* ask again; id is its number */
+    TIMER_UPDATE    /* id is its number << 32 | the slot, or behind them */
 };
 
 /* Tasks by number: they may go while a list of them is worked off. */
@@ -21,6 +22,8 @@ void mark_config(struct aurora *a, struct job_config *config);
 void mark_job(struct aurora *a, struct job *job);
 void mark_task(struct aurora *a, struct task *task);
 void mark_host(struct aurora *a, struct host *host);
+void mark_update(struct aurora *a, struct update *update);
+void mark_slot(struct aurora *a, struct update *update, struct slot *slot);
 void mark_forgotten(struct aurora *a, enum record_table table,
                     struct bytes key);
 
@@ -37,6 +40,9 @@ void records_delete_job(struct aurora *a, struct job *job);
  * the record. */
 void records_use_config(struct aurora *a, struct job_config *config);
 void records_unuse_config(struct aurora *a, struct job_config *config);
+/* A number for it, and a place at the end of its job. */
+void records_put_update(struct aurora *a, struct update *update);
+void records_delete_update(struct aurora *a, struct update *update);
 void records_tell_job(struct aurora *a, enum event_kind kind, struct job *job,
                       int64_t now_ms);
 
@@ -48,10 +54,13 @@ void send_kill(struct aurora *a, struct task *task, int64_t now_ms);
 /* Is it in a state from which RESTARTING makes sense? */
 bool task_can_restart(const struct task *task);
 /* A new task for an instance of the job, PENDING or THROTTLED. */
-struct task *task_start(struct aurora *a, struct job *job, uint32_t instance,
+struct task *task_start(struct aurora *a, struct job *job,
+                        struct job_config *config, uint32_t instance,
                         const struct task *ancestor, int64_t now_ms);
 /* After a task of the job ended: has the job gone, may a restart go on? */
 void job_settle(struct aurora *a, struct job *job, int64_t now_ms);
+/* A restart under way is given up. */
+void restart_forget(struct aurora *a, struct job *job);
 /* Let the next batch of a rolling restart begin when it may. */
 void restart_go_on(struct aurora *a, struct job *job, int64_t now_ms);
 
@@ -71,13 +80,40 @@ void group_rotate(struct aurora *a, struct job_config *config);
 /* Hosts that did not fit the job's groups may fit now. */
 void group_retry(struct aurora *a, const struct job *job);
 
-/* requests.c: what replace.c shares with it. */
-/* Alive, not being killed, with active tasks; else ERR_NOT_FOUND or
- * ERR_CONFLICT. */
-int request_find_running(const struct aurora *a, const struct job_key *key,
-                         struct job **out, struct err *err);
+/* requests.c and update_requests.c share these. */
 int request_check_count(const struct aurora *a, uint32_t wanted,
                         struct err *err);
-/* Tell of the change, then start or kill what it takes. */
-void request_set_count(struct aurora *a, struct job *job, uint32_t wanted,
-                       int64_t now_ms, struct instance_list *touched);
+/* ERR_JOB_UPDATING while an update of the job is under way; `job` may be NULL.
+ */
+int request_check_idle(const struct job *job, struct err *err);
+
+/* updater.c: updates under way. */
+struct update *aurora_update_by_number(const struct aurora *a, uint32_t number);
+/* A task came, ended (before it leaves its list), or took another state. */
+void updater_note_started(struct aurora *a, struct task *task);
+void updater_note_ended(struct aurora *a, struct task *task);
+void updater_note_changed(struct aurora *a, const struct task *task);
+/* What the task that follows this one runs. */
+struct job_config *updater_config_after(const struct task *ended);
+/* The task runs the same, by another configuration. */
+void updater_take_config(struct aurora *a, struct task *task,
+                         struct job_config *config);
+/* New tasks of the job run `config`; so do those for which it is the same. */
+void updater_adopt(struct aurora *a, struct job *job,
+                   struct job_config *config);
+void updater_begin(struct aurora *a, struct update *u, const char *message,
+                   int64_t now_ms);
+void updater_pause(struct aurora *a, struct update *u, const char *message,
+                   int64_t now_ms);
+void updater_resume(struct aurora *a, struct update *u, const char *message,
+                    int64_t now_ms);
+void updater_abort(struct aurora *a, struct update *u, const char *message,
+                   int64_t now_ms);
+void updater_turn_back(struct aurora *a, struct update *u, const char *message,
+                       int64_t now_ms);
+void updater_pulse(struct aurora *a, struct update *u, int64_t now_ms);
+void updater_timer(struct aurora *a, uint64_t id);
+void updater_restored(struct aurora *a, struct update *u, int64_t now_ms);
+/* Work off what the changes of this input have made possible; every input that
+ * changes tasks ends with it. */
+void updater_go_on(struct aurora *a, int64_t now_ms);

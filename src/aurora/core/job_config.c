@@ -17,12 +17,20 @@ char *job_config_id(struct bytes bytes, char out[CONFIG_ID_MAX])
 
 struct job_config *job_config_new(const struct job_key *key, struct bytes bytes)
 {
+    /* What a job says that says nothing. */
+    static const uint32_t one = 1;
+    static const struct update_settings plain = {.strategy = UPDATE_QUEUE,
+                                                 .size = &one,
+                                                 .size_count = 1,
+                                                 .rolls_back = true,
+                                                 .watch_ms = 45000};
     struct job_config *config = xcalloc(1, sizeof *config);
 
     config->refs = 1;
     config->key = *key;
     config->bytes = blob_new(bytes);
     job_config_id(bytes, config->id);
+    job_config_set_update(config, &plain);
     return config;
 }
 
@@ -49,12 +57,26 @@ void job_config_unref(struct job_config *config)
         question_unref(c->question);
     }
     free(config->constraint);
+    free((void *)config->update.size);
     question_unref(config->place);
     question_unref(config->rank);
     if (config->decoded)
         config->decoded_free(config->decoded);
     blob_unref(config->bytes);
     free(config);
+}
+
+void job_config_set_update(struct job_config *config,
+                           const struct update_settings *settings)
+{
+    size_t bytes = settings->size_count * sizeof *settings->size;
+    uint32_t *size = xcalloc(settings->size_count, sizeof *size);
+
+    assert(settings->size_count > 0);
+    memcpy(size, settings->size, bytes);
+    free((void *)config->update.size);
+    config->update = *settings;
+    config->update.size = size;
 }
 
 void job_config_add_port(struct job_config *config, const char *name)

@@ -7,6 +7,7 @@
  * together: the group is part of the config. */
 #pragma once
 #include "aurora/core/question.h"
+#include "aurora/core/update_rule.h"
 #include "base/bytes.h"
 #include "base/job_key.h"
 #include "base/table.h"
@@ -66,6 +67,7 @@ struct job_config {
     struct constraint *constraint; /* owned */
     uint32_t port_count, constraint_count;
     struct question *place, *rank; /* owned; NULL without */
+    struct update_settings update; /* its sizes are owned */
 
     /* The codec's decoded form of `bytes`, made when first wanted. */
     void *decoded; /* owned through decoded_free */
@@ -104,6 +106,9 @@ void job_config_add_constraint(struct job_config *config, const char *attribute,
                                enum constraint_kind kind,
                                const char *const *value, uint32_t value_count,
                                uint32_t limit);
+/* Sizes are copied; one at least. */
+void job_config_set_update(struct job_config *config,
+                           const struct update_settings *settings);
 /* The functions of the file; each takes the caller's reference. */
 void job_config_set_place_take(struct job_config *config,
                                struct question *place);

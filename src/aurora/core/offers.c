@@ -61,6 +61,7 @@ void aurora_report(struct aurora *a, struct bytes task_id,
 
     if (task) {
         (void)task_go(a, task, state, message, now_ms);
+        updater_go_on(a, now_ms);
         return;
     }
     struct task_facts nobody = {0};
@@ -157,6 +158,18 @@ static void prune_job(struct aurora *a, struct job *job, int64_t now_ms)
     }
 }
 
+/* Updates that ended go after a month. */
+static void prune_updates(struct aurora *a, struct job *job, int64_t now_ms)
+{
+    while (job->updates.count > 0) {
+        struct update *update = job->updates.item[0];
+        if (update == job->update ||
+            now_ms - update_changed_ms(update) < UPDATE_KEPT_MS)
+            break;
+        records_delete_update(a, update);
+    }
+}
+
 static void prune_hosts(struct aurora *a, int64_t now_ms)
 {
     struct host *host, *next;
@@ -176,7 +189,8 @@ static void prune(struct aurora *a, int64_t now_ms)
     for (uint32_t i = a->jobs.count; i-- > 0;) {
         struct job *job = a->jobs.item[i];
         prune_job(a, job, now_ms);
-        if (job->active.count > 0 || job->ended.count > 0)
+        prune_updates(a, job, now_ms);
+        if (job->active.count > 0 || job->ended.count > 0 || job->update)
             continue;
         if (!job->is_removed) {
             job->is_removed = true;
@@ -214,6 +228,10 @@ void aurora_time(struct aurora *a, int64_t now_ms)
         case TIMER_QUESTION:
             judging_again(a, entry.id, now_ms);
             break;
+        case TIMER_UPDATE:
+            updater_timer(a, entry.id);
+            break;
         }
     }
+    updater_go_on(a, now_ms);
 }

@@ -41,6 +41,23 @@ void mark_host(struct aurora *a, struct host *host)
     *vec_add(&a->work.hosts) = host;
 }
 
+void mark_update(struct aurora *a, struct update *update)
+{
+    if (update->is_dirty)
+        return;
+    update->is_dirty = true;
+    *vec_add(&a->work.updates) = update;
+}
+
+void mark_slot(struct aurora *a, struct update *update, struct slot *slot)
+{
+    if (slot->is_dirty)
+        return;
+    slot->is_dirty = true;
+    *vec_add(&a->work.slots) =
+        (struct slot_ref){update, (uint32_t)(slot - update->slot)};
+}
+
 void mark_forgotten(struct aurora *a, enum record_table table, struct bytes key)
 {
     *vec_add(&a->work.forgotten) =
@@ -76,6 +93,10 @@ void aurora_work_clear(struct aurora *a)
             w->tasks.item[i]->dirty_at = 0;
     for (uint32_t i = 0; i < w->hosts.count; i++)
         w->hosts.item[i]->is_dirty = false;
+    for (uint32_t i = 0; i < w->updates.count; i++)
+        w->updates.item[i]->is_dirty = false;
+    for (uint32_t i = 0; i < w->slots.count; i++)
+        w->slots.item[i].update->slot[w->slots.item[i].at].is_dirty = false;
     for (uint32_t i = 0; i < w->forgotten.count; i++)
         free(w->forgotten.item[i].key);
     for (uint32_t i = 0; i < w->launches.count; i++)
@@ -85,6 +106,7 @@ void aurora_work_clear(struct aurora *a)
     refs_clear(w->kills.item, w->kills.count);
     refs_clear(w->reconcile.item, w->reconcile.count);
     w->configs.count = w->jobs.count = w->tasks.count = w->hosts.count = 0;
+    w->updates.count = w->slots.count = 0;
     w->forgotten.count = w->launches.count = w->declines.count = 0;
     w->kills.count = w->reconcile.count = w->askings.count = 0;
     w->revive = w->save_sequence = false;
@@ -185,6 +207,7 @@ struct task *records_add_task(struct aurora *a, struct job *job,
 
     records_put_task(a, task);
     task_list_add(&job->active, task);
+    updater_note_started(a, task);
     return task;
 }
 
@@ -193,6 +216,8 @@ void records_delete_task(struct aurora *a, struct task *task)
     struct job *job = task->job;
     struct job_config *config = task->config;
 
+    if (!task_machine_is_terminal(task->state))
+        updater_note_ended(a, task);
     if (task->dirty_at) {
         a->work.tasks.item[task->dirty_at - 1] = NULL;
         task->dirty_at = 0;
@@ -247,6 +272,7 @@ struct job *job_new(const struct job_key *key)
 void job_free(struct job *job)
 {
     blob_unref(job->key_text);
+    vec_free(&job->updates);
     free(job->restart.message);
     vec_free(&job->restart.left);
     vec_free(&job->restart.under_way);
@@ -268,7 +294,9 @@ void records_delete_job(struct aurora *a, struct job *job)
     char key[JOB_KEY_TEXT_MAX];
     uint32_t at = aurora_job_at(a, &job->key);
 
-    assert(job->active.count == 0 && job->ended.count == 0);
+    assert(job->active.count == 0 && job->ended.count == 0 && !job->update);
+    while (job->updates.count > 0)
+        records_delete_update(a, job->updates.item[0]);
     assert(a->jobs.item[at] == job);
     vec_remove(&a->jobs, at);
     for (uint32_t i = 0; job->is_dirty && i < a->work.jobs.count; i++)
@@ -279,6 +307,66 @@ void records_delete_job(struct aurora *a, struct job *job)
     mark_forgotten(a, RECORD_JOB, bytes_of_text(job_store_key(&job->key, key)));
     records_unuse_config(a, job->config);
     job_free(job);
+}
+
+/* --- updates --- */
+
+struct update *aurora_update_by_number(const struct aurora *a, uint32_t number)
+{
+    struct update *update;
+
+    HASH_FIND(hh, a->update_by_number, &number, sizeof number, update);
+    return update;
+}
+
+void records_put_update(struct aurora *a, struct update *update)
+{
+    struct job *job = update->job;
+
+    update->number = ++a->next_update;
+    HASH_ADD(hh, a->update_by_number, number, sizeof update->number, update);
+    while (job->updates.count >= UPDATES_PER_JOB)
+        records_delete_update(a, job->updates.item[0]);
+    *vec_add(&job->updates) = update;
+    mark_update(a, update);
+}
+
+static void forget_slots(struct aurora *a, struct update *update)
+{
+    char key[UPDATE_KEY_MAX];
+
+    for (uint32_t i = 0; i < update->slot_count; i++) {
+        struct slot *slot = &update->slot[i];
+        update_slot_key(update, slot, key);
+        mark_forgotten(a, RECORD_SLOT, bytes_of_text(key));
+        if (slot->before)
+            records_unuse_config(a, slot->before);
+    }
+    for (uint32_t i = a->work.slots.count; i-- > 0;)
+        if (a->work.slots.item[i].update == update)
+            vec_remove(&a->work.slots, i);
+}
+
+void records_delete_update(struct aurora *a, struct update *update)
+{
+    struct job *job = update->job;
+
+    assert(job->update != update);
+    for (uint32_t i = 0; i < job->updates.count; i++)
+        if (job->updates.item[i] == update) {
+            vec_remove(&job->updates, i);
+            break;
+        }
+    for (uint32_t i = 0; update->is_dirty && i < a->work.updates.count; i++)
+        if (a->work.updates.item[i] == update) {
+            vec_remove(&a->work.updates, i);
+            break;
+        }
+    mark_forgotten(a, RECORD_UPDATE, blob_bytes(update->id));
+    forget_slots(a, update);
+    records_unuse_config(a, update->config);
+    HASH_DELETE(hh, a->update_by_number, update);
+    update_free(update);
 }
 
 void records_tell_job(struct aurora *a, enum event_kind kind, struct job *job,

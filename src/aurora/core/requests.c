@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-static bool is_wanted(const struct instances *instances, uint32_t instance)
+bool instances_have(const struct instances *instances, uint32_t instance)
 {
     if (!instances || instances->count == 0)
         return true;
@@ -39,12 +39,14 @@ static int find_job(const struct aurora *a, const struct job_key *key,
 }
 
 /* Jobs that may take more work: alive and not being killed. */
-int request_find_running(const struct aurora *a, const struct job_key *key,
-                         struct job **out, struct err *err)
+static int find_running(const struct aurora *a, const struct job_key *key,
+                        struct job **out, struct err *err)
 {
     char text[JOB_KEY_TEXT_MAX];
     int rc = find_job(a, key, out, err);
 
+    if (rc == 0)
+        rc = request_check_idle(*out, err);
     if (rc < 0)
         return rc;
     if ((*out)->is_killed)
@@ -73,7 +75,10 @@ static int check_create(const struct aurora *a, const struct job *job,
                         struct err *err)
 {
     char text[JOB_KEY_TEXT_MAX];
+    int rc = request_check_idle(job, err);
 
+    if (rc < 0)
+        return rc;
     (void)job_key_text(&config->key, text);
     if (job && job->active.count > 0) {
         (void)err_set(err, ERR_EXISTS, "job '%s' %s", text,
@@ -119,7 +124,7 @@ int aurora_create_take(struct aurora *a, struct job_config *config,
     records_tell_job(a, EVENT_JOB_CREATED, job, now_ms);
     *sequence = a->events.next - 1;
     for (uint32_t i = 0; i < instances; i++)
-        (void)task_start(a, job, i, NULL, now_ms);
+        (void)task_start(a, job, job->config, i, NULL, now_ms);
     return 0;
 }
 
@@ -128,7 +133,7 @@ static void collect(const struct job *job, const struct instances *instances,
                     bool only_restartable, struct task_numbers *out)
 {
     for (const struct task *t = job->active.first; t; t = t->next)
-        if (is_wanted(instances, t->instance) &&
+        if (instances_have(instances, t->instance) &&
             (!only_restartable || task_can_restart(t)))
             *vec_add(out) = t->number;
 }
@@ -204,6 +209,8 @@ int aurora_kill(struct aurora *a, const struct job_key *key,
     struct task_numbers numbers = {0};
     int rc = find_job(a, key, &job, err);
 
+    if (rc == 0)
+        rc = request_check_idle(job, err);
     if (rc < 0)
         return rc;
     collect(job, instances, false, &numbers);
@@ -229,7 +236,7 @@ int aurora_restart(struct aurora *a, const struct job_key *key,
 {
     struct job *job;
     struct task_numbers numbers = {0};
-    int rc = request_find_running(a, key, &job, err);
+    int rc = find_running(a, key, &job, err);
 
     if (rc < 0)
         return rc;
@@ -275,7 +282,7 @@ static void start_more(struct aurora *a, struct job *job, uint32_t first,
     for (uint32_t instance = first; more > 0; instance++) {
         if (job_active(job, instance))
             continue;
-        (void)task_start(a, job, instance, NULL, now_ms);
+        (void)task_start(a, job, job->config, instance, NULL, now_ms);
         *vec_add(touched) = instance;
         more--;
     }
@@ -304,8 +311,8 @@ static uint32_t instances_now(const struct job *job)
 }
 
 /* The event comes first: its number is that of the change. */
-void request_set_count(struct aurora *a, struct job *job, uint32_t wanted,
-                       int64_t now_ms, struct instance_list *touched)
+static void set_count(struct aurora *a, struct job *job, uint32_t wanted,
+                      int64_t now_ms, struct instance_list *touched)
 {
     uint32_t have = instances_now(job);
     uint32_t first = job->config->is_service ? 0 : behind_highest(job);
@@ -323,14 +330,14 @@ int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
                  uint64_t *sequence, struct err *err)
 {
     struct job *job;
-    int rc = request_find_running(a, key, &job, err);
+    int rc = find_running(a, key, &job, err);
 
     if (rc == 0)
         rc = request_check_count(a, wanted, err);
     if (rc < 0)
         return rc;
     *sequence = a->events.next;
-    request_set_count(a, job, wanted, now_ms, touched);
+    set_count(a, job, wanted, now_ms, touched);
     return 0;
 }
 
@@ -339,7 +346,7 @@ int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
                uint64_t *sequence, struct err *err)
 {
     struct job *job;
-    int rc = request_find_running(a, key, &job, err);
+    int rc = find_running(a, key, &job, err);
 
     if (rc < 0)
         return rc;

@@ -74,11 +74,12 @@ void task_list_remove(struct task_list *list, struct task *task);
 struct restart {
     uint32_t batch_size; /* 0: no restart under way */
     bool is_busy;        /* being moved on just now */
-    bool is_replacement; /* what runs the job's config already is done */
     VEC(uint32_t) left;
     VEC(uint32_t) under_way;
     char *message; /* owned; NULL without */
 };
+
+struct update;
 
 struct job {
     struct job_key key;
@@ -89,8 +90,10 @@ struct job {
     bool is_killed;  /* goes away when its last task has ended */
     bool is_removed; /* gone; only its history is kept */
     struct restart restart;
-    struct task_list active; /* oldest first */
-    struct task_list ended;  /* in the order of their end */
+    struct update *update;        /* the one under way, or NULL */
+    VEC(struct update *) updates; /* owned, oldest first; it is the last */
+    struct task_list active;      /* oldest first */
+    struct task_list ended;       /* in the order of their end */
     bool is_dirty;
 };
 

@@ -58,6 +58,7 @@ static void end_task(struct aurora *a, struct task *task)
         task->host = NULL;
     }
     task->kill_at_ms = 0;
+    updater_note_ended(a, task);
     task_list_remove(&job->active, task);
     task_list_add(&job->ended, task);
     a->counters.tasks_ended[task->state]++;
@@ -96,8 +97,11 @@ static void apply(struct aurora *a, struct task *task, enum task_state to,
         task->failures++;
     if (effects & TASK_SAVE)
         enter(a, task, to, message, now_ms);
+    if (effects & TASK_SAVE)
+        updater_note_changed(a, task);
     if (effects & TASK_RESCHEDULE && !job->is_killed) {
-        (void)task_start(a, job, task->instance, task, now_ms);
+        (void)task_start(a, job, updater_config_after(task), task->instance,
+                         task, now_ms);
         a->counters.rescheduled++;
     }
     if (effects & TASK_TO_LOST) {
@@ -157,10 +161,11 @@ static int64_t flapping_delay_ms(const struct task *ended)
                       ended->flaps);
 }
 
-struct task *task_start(struct aurora *a, struct job *job, uint32_t instance,
+struct task *task_start(struct aurora *a, struct job *job,
+                        struct job_config *config, uint32_t instance,
                         const struct task *ancestor, int64_t now_ms)
 {
-    struct task *task = records_add_task(a, job, job->config, instance);
+    struct task *task = records_add_task(a, job, config, instance);
     int64_t delay_ms = 0;
     char message[64];
 
@@ -183,7 +188,7 @@ struct task *task_start(struct aurora *a, struct job *job, uint32_t instance,
 
 /* --- rolling restarts --- */
 
-static void restart_forget(struct aurora *a, struct job *job)
+void restart_forget(struct aurora *a, struct job *job)
 {
     struct restart *r = &job->restart;
 
@@ -227,8 +232,6 @@ static void restart_next_batch(struct aurora *a, struct job *job,
         vec_remove(&r->left, 0);
         if (!task_can_restart(task))
             continue; /* it starts afresh, or is on its way out */
-        if (r->is_replacement && task->config == job->config)
-            continue; /* it ended meanwhile, and came back as the new one */
         *vec_add(&r->under_way) = instance;
         (void)task_go(a, task, TASK_RESTARTING, message, now_ms);
     }

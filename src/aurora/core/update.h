@@ -1,0 +1,131 @@
+/* The record of one update of a job: which instances it changes from what to
+ * what, how far each has come, and what happened. What is done about it is
+ * decided in updater.c.
+ *
+ * An instance of an update is a slot. Slots are sorted by instance; `order`
+ * lists them as they are worked off: creations, changes, kills, each by
+ * instance; backwards on the way back. Instances that need no change have no
+ * slot.
+ *
+ * Invariants: as many slots stand in each phase as `count` says; all slots of
+ * the order before `next` have begun (forward), all at or behind it (back). */
+#pragma once
+#include "aurora/core/job_config.h"
+#include "aurora/core/update_machine.h"
+#include "base/bytes.h"
+#include "base/table.h"
+#include "base/vec.h"
+
+enum {
+    UPDATES_PER_JOB = 10,   /* kept after their end */
+    UPDATE_EVENTS_MAX = 64, /* kept per update; the oldest but the first go */
+    UPDATE_KEY_MAX = 64,
+    SLOT_EVENTS_MAX = 4 /* begun and ended, forward and back */
+};
+
+/* The numbers are those of perigee.aurora.UpdateInstanceView.Change. */
+enum slot_kind { SLOT_CREATE = 1, SLOT_CHANGE, SLOT_KILL };
+
+/* The numbers are those of perigee.aurora.UpdateInstanceView.Phase. */
+enum slot_phase {
+    SLOT_WAITING = 1,
+    SLOT_WORKING,
+    SLOT_DONE,
+    SLOT_FAILED,
+    SLOT_LEFT_OUT, /* rolling back: it never was changed */
+    SLOT_PHASE_COUNT
+};
+
+/* The numbers are those of perigee.aurora.UpdateInstanceEvent.Type. */
+enum slot_event_kind {
+    SLOT_UPDATING = 1,
+    SLOT_UPDATED,
+    SLOT_ROLLING_BACK,
+    SLOT_ROLLED_BACK,
+    SLOT_UPDATE_FAILED,
+    SLOT_ROLLBACK_FAILED
+};
+
+struct slot_event {
+    int64_t at_ms;
+    enum slot_event_kind kind;
+};
+
+struct slot {
+    uint32_t instance;
+    enum slot_kind kind;
+    enum slot_phase phase;
+    uint32_t group;            /* the batch it went forward in, from 1 */
+    uint32_t failures;         /* ends since it began, this direction */
+    struct job_config *before; /* one use; NULL: there was none */
+    struct task *task;         /* borrowed; its active task, or NULL */
+    int64_t watch_ms;          /* when to look again; 0: never */
+    struct slot_event event[SLOT_EVENTS_MAX];
+    uint32_t event_count;
+    bool is_dirty;
+    bool is_changed; /* stands in the update's list */
+};
+
+struct update_event {
+    int64_t at_ms;
+    enum update_state state;
+    struct blob *message; /* owned; NULL without */
+};
+
+struct job;
+
+struct update {
+    uint32_t number; /* of this process's life */
+    struct blob *id; /* owned; a UUID */
+    struct job *job;
+    struct job_config *config; /* one use; what it brings */
+    uint32_t instances, instances_before;
+    uint32_t batch_size; /* instead of the config's strategy; see has_ */
+    bool has_batch_size;
+    bool is_partial; /* only some instances: the job keeps its config */
+    bool is_new_job; /* there was none before */
+    enum update_state state;
+    VEC(struct update_event) events;
+    struct slot *slot; /* owned */
+    uint32_t slot_count;
+    uint32_t *order; /* owned; places in `slot` */
+    uint32_t next;
+    uint32_t count[SLOT_PHASE_COUNT];
+    uint32_t groups;      /* batches begun on the way forward */
+    uint32_t pause_group; /* the last one that was paused after */
+    int64_t pulse_until_ms;
+    VEC(uint32_t) changed; /* slots to look at */
+    bool is_due;           /* stands in aurora's list */
+    bool is_dirty;
+    UT_hash_handle hh;
+};
+
+struct update *update_new(struct bytes id, struct job *job);
+/* Its configs are not in use any more. */
+void update_free(struct update *update);
+/* The key of a slot's record: "ID/instance". */
+char *update_slot_key(const struct update *update, const struct slot *slot,
+                      char out[UPDATE_KEY_MAX]);
+/* Append a slot; instances ascend. */
+struct slot *update_add_slot(struct update *update, uint32_t instance,
+                             enum slot_kind kind);
+/* All slots are here: make the order, the counts and `next`. */
+void update_index(struct update *update);
+/* NULL when the update does not change that instance. */
+struct slot *update_slot(struct update *update, uint32_t instance);
+void update_set_phase(struct update *update, struct slot *slot,
+                      enum slot_phase phase);
+/* The configuration that the slot is to run in this direction, or NULL. */
+struct job_config *update_wanted(const struct update *update,
+                                 const struct slot *slot);
+/* Has it begun, in this direction? */
+bool slot_has_begun(const struct slot *slot);
+void slot_add_event(struct slot *slot, enum slot_event_kind kind,
+                    int64_t now_ms);
+void update_add_event(struct update *update, enum update_state state,
+                      const char *message, int64_t now_ms);
+int64_t update_created_ms(const struct update *update);
+int64_t update_changed_ms(const struct update *update);
+/* Its strategy and limits; `size` is borrowed. */
+struct update_settings update_settings_of(const struct update *update);
+void update_check(const struct update *update);
