@@ -22,17 +22,8 @@ static int by_age(const void *x, const void *y)
 {
     const UpdateRecord *a = *(UpdateRecord *const *)x;
     const UpdateRecord *b = *(UpdateRecord *const *)y;
-    uint64_t a_ms = a->n_events > 0 ? a->events[0]->at_ms : 0;
-    uint64_t b_ms = b->n_events > 0 ? b->events[0]->at_ms : 0;
 
-    /* The one under way is the newest. */
-    bool a_is_active = update_is_active((enum update_state)a->state);
-    bool b_is_active = update_is_active((enum update_state)b->state);
-    if (a_is_active != b_is_active)
-        return a_is_active ? 1 : -1;
-    if (a_ms != b_ms)
-        return a_ms < b_ms ? -1 : 1;
-    return strcmp(or_empty(a->update_id), or_empty(b->update_id));
+    return a->number < b->number ? -1 : a->number > b->number;
 }
 
 static int by_place(const void *x, const void *y)
@@ -85,6 +76,7 @@ static int restore_slot(struct aurora_program *p, const SlotRecord *r,
 
 static void restore_head(const UpdateRecord *r, struct update *u)
 {
+    u->number = r->number;
     u->instances = r->instances;
     u->instances_before = r->instances_before;
     u->has_batch_size = r->has_batch_size;
@@ -218,7 +210,9 @@ static void save_update(const struct update *u, struct effects *fx)
     r.update_id = view_text(u->id, &fx->arena);
     r.key = key_encode(&u->job->key, &fx->arena);
     r.config_id = u->config->id;
-    r.has_instances = r.has_instances_before = r.has_state = true;
+    r.has_number = r.has_instances = true;
+    r.has_instances_before = r.has_state = true;
+    r.number = u->number;
     r.instances = u->instances;
     r.instances_before = u->instances_before;
     r.state = (Perigee__Aurora__UpdateState)u->state;

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/jobfile.h"
 #include "cli/plan.h"
+#include "cli/update.h"
 #include "cli/watch.h"
 
 #include <string.h>
@@ -102,12 +103,19 @@ static int perform(const struct apply *a, const struct plan_step *step,
 }
 
 static int wait_for(const struct apply *a, const struct plan_step *step,
-                    uint64_t since)
+                    const Perigee__Aurora__Answer *answer)
 {
     static const struct instance_set all = {0};
+    uint64_t since = answer ? answer->sequence : 0;
 
     if (!a->waits && step->kind != PLAN_REMOVE)
         return 0;
+    if (answer != NULL && answer->n_updates == 1) {
+        int rc = update_follow(a->cli, &step->key,
+                               answer->updates[0]->update_id, a->timeout_ms);
+        if (rc != 0)
+            return rc;
+    }
     return watch_job(a->cli, &step->key, &all,
                      step->kind == PLAN_REMOVE ? WATCH_GONE : a->goal, since,
                      a->timeout_ms);
@@ -130,7 +138,7 @@ static int apply_step(struct apply *a, const struct plan_step *step)
         return rc;
     cli_progress(a->cli, "%s %s", plan_verb(step->kind), text);
     if ((rc = perform(a, step, &answer)) != 0 ||
-        (rc = wait_for(a, step, answer ? answer->sequence : 0)) != 0)
+        (rc = wait_for(a, step, answer)) != 0)
         return rc;
     a->done++;
     if (!a->cli->json)

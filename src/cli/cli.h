@@ -44,7 +44,7 @@ struct cli {
     /* Options of single commands; NULL or 0 when not given. */
     const char *wait_for, *timeout, *message, *directory, *agents, *port,
         *batch_size, *wait_until, *root, *host;
-    bool no_wait, follow, accept_server, stderr_log, source, prune;
+    bool wait, active, no_wait, follow, accept_server, stderr_log, source, prune;
 };
 
 /* Report a failure in the form asked for (--json: one document on stdout,

@@ -89,6 +89,9 @@ static enum plan_kind kind_of(const Perigee__Aurora__JobView *view,
 
     if (view->killed)
         return PLAN_CREATE;
+    /* Neither is over: an update left some behind, or is not done yet. */
+    if (view->mixed || view->update != NULL)
+        return PLAN_UPDATE;
     if (is_equal)
         return PLAN_KEEP;
     if (view->active + view->pending == 0)
@@ -120,6 +123,13 @@ static void plan_job(struct cli *cli, struct plan *plan,
     }
     step->runs = view->job;
     step->changes = changes;
+    if (step->kind == PLAN_UPDATE && view->update != NULL)
+        step->why = arena_printf(
+            &cli->arena,
+            "another update is under way: `clusterctl update info %s`",
+            job_key_text(&key, text));
+    else if (step->kind == PLAN_UPDATE && view->mixed)
+        step->why = "some instances run another version";
     if (step->kind == PLAN_STUCK)
         step->why = arena_printf(
             &cli->arena,

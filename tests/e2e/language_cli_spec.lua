@@ -12,7 +12,7 @@ local function service(name, lines)
 Service { cluster = "devcluster", role = "www-data", environment = "test", name = "%s",
   task = Task { processes = { Process { name = "sleep", cmdline = "exec sleep 1000" } },
     resources = Resources { cpu = 0.1, ram = 16*MB, disk = 1*MB } },
-  %s }
+  update = Update { watch_secs = 0 }, %s }
 ]]):format(name, lines or '')
 end
 
@@ -323,7 +323,7 @@ describe('beside a cluster, clusterctl', function()
     c:must { 'killall', key, '--timeout', 20 }
   end)
 
-  it('stops a bad version at its first batch; a good one takes over', function()
+  it('stops a bad version at its first batch; aborted, a good one takes over', function()
     local key = KEY .. 'bad'
     local file = c:file('bad.lua', file_of(service('bad', 'instances = 2')))
     c:must { 'apply', file, '--wait-until', 'RUNNING', '--timeout', 20 }
@@ -337,6 +337,10 @@ describe('beside a cluster, clusterctl', function()
     local diff = c:cli { 'diff', key, c:file('good.lua', file_of(service('bad', 'instances = 2'))) }
     assert.matches('instance [01] would be changed', diff.out)
     assert.matches('instance [01] would stay as', diff.out)
+    local refused = c:cli { 'apply', c.dir .. '/good.lua' }
+    assert.equal(4, refused.status)
+    assert.matches('clusterctl update abort ' .. key, refused.err, 1, true)
+    c:must { 'update', 'abort', key }
     c:must { 'apply', c.dir .. '/good.lua', '--wait-until', 'RUNNING', '--timeout', 20 }
     assert.equal(0, c:cli({ 'diff', key, c.dir .. '/good.lua' }).status)
     c:must { 'killall', key, '--timeout', 20 }

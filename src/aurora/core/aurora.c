@@ -145,11 +145,13 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
     return 0;
 }
 
-static int check_restored(const struct update *u, struct err *err)
+static int check_restored(const struct aurora *a, const struct update *u,
+                          struct err *err)
 {
     bool is_sound = u->config && u->events.count > 0 && u->slot_count > 0 &&
                     u->state > UPDATE_NONE && u->state < UPDATE_STATE_COUNT &&
-                    !(update_is_active(u->state) && u->job->update);
+                    !(update_is_active(u->state) && u->job->update) &&
+                    !aurora_update_by_number(a, u->number);
 
     for (uint32_t i = 0; is_sound && i < u->slot_count; i++) {
         const struct slot *slot = &u->slot[i];
@@ -167,7 +169,7 @@ static int check_restored(const struct update *u, struct err *err)
 int aurora_restore_update_take(struct aurora *a, struct update *u,
                                struct err *err)
 {
-    int rc = check_restored(u, err);
+    int rc = check_restored(a, u, err);
 
     if (rc < 0) {
         update_free(u);
@@ -178,7 +180,8 @@ int aurora_restore_update_take(struct aurora *a, struct update *u,
         if (u->slot[i].before)
             restored_use(a, u->slot[i].before);
     update_index(u);
-    u->number = ++a->next_update;
+    if (u->number > a->next_update)
+        a->next_update = u->number;
     HASH_ADD(hh, a->update_by_number, number, sizeof u->number, u);
     *vec_add(&u->job->updates) = u;
     if (update_is_active(u->state))

@@ -75,7 +75,7 @@ struct update_event {
 struct job;
 
 struct update {
-    uint32_t number; /* of this process's life */
+    uint32_t number; /* orders updates by age */
     struct blob *id; /* owned; a UUID */
     struct job *job;
     struct job_config *config; /* one use; what it brings */
