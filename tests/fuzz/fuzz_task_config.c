@@ -1,5 +1,6 @@
 /* Any bytes as a task: a configuration whose every process can be started, or
  * a refusal that says why. */
+#include "executor/thermos/task_care.h"
 #include "executor/thermos/task_config.h"
 
 #include <assert.h>
@@ -26,6 +27,26 @@ static void look(struct task_config *config)
     task_config_release(config);
 }
 
+/* What is done for the task besides: all of it, or a reason. */
+static void look_after(struct bytes bytes, const struct task_host *host)
+{
+    struct thermos_care rules;
+    struct task_care care;
+    struct health health;
+    struct err err = {0};
+
+    task_care_rules(bytes, &rules);
+    health_init(&health, &rules.health);
+    health_check(&health);
+    if (task_care_open(bytes, host, &care, &err) == 0) {
+        assert(care.kind != CHECK_HTTP || care.endpoint[0] == '/');
+        assert((care.member == NULL) == (care.zookeeper == NULL));
+        task_care_release(&care);
+    } else {
+        assert(*err.text != '\0');
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const environ_of[] = {"PATH=/bin", "A", "=b", NULL};
@@ -45,5 +66,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(*err.text != '\0');
     if (task_config_from_assigned(bytes, &host, &config, &err) == 0)
         look(&config);
+    look_after(bytes, &host);
     return 0;
 }
