@@ -241,11 +241,11 @@ static const char *const HOSTILE[] = {
     "local t = {} for i = 1, math.huge do t[i] = { i } end",
     "local s = 'x' while true do s = (s .. s):sub(1, 1 << 24) end",
     "local function f() return f() end return f()",
-    "local t = {} for i = 1, 1 << 20 do t[i] = -i end\n"
-    "while true do table.sort(t, function() return true end) end",
+    ("local t = {} for i = 1, 1 << 20 do t[i] = -i end\n"
+     "while true do table.sort(t, function() return true end) end"),
     "while true do string.rep('x', 1 << 26) end",
-    "local t = {} for i = 1, 1 << 22 do t[i] = i end\n"
-    "while true do table.concat(t) end",
+    ("local t = {} for i = 1, 1 << 22 do t[i] = i end\n"
+     "while true do table.concat(t) end"),
     "while true do ('%s'):rep(1000):format(table.unpack({}, 1, 1000)) end",
 };
 

@@ -213,7 +213,8 @@ static void settle(struct machine *machine)
     qsort(task, count, sizeof *task, newest_first);
     for (uint32_t i = 0; i < count; i++)
         if (kept < MACHINE_TASKS_MAX &&
-            (kept == 0 || strcmp(task[kept - 1]->sandbox, task[i]->sandbox)))
+            (kept == 0 ||
+             strcmp(task[kept - 1]->sandbox, task[i]->sandbox) != 0))
             task[kept++] = task[i];
         else
             task_free(task[i]);

@@ -117,8 +117,8 @@ static void index_choices(struct page *p, const struct index_view *view,
         buf_add_char(&p->body, ' ');
     }
     if (view->offset + view->count < total) {
-        (void)snprintf(number, sizeof number, "%lld",
-                       (long long)(view->offset + view->count));
+        int64_t behind = view->offset + view->count;
+        (void)snprintf(number, sizeof number, "%lld", (long long)behind);
         html_link(p, "older", "main", index_names[view->type], number, count,
                   NULL);
     }

@@ -138,6 +138,7 @@ static void show_end(struct page *p, int fd, const struct stat *st,
     ssize_t n = pread(fd, data, PAGE_BYTES, offset);
     size_t size = n > 0 ? (size_t)n : 0, from = 0;
     const uint8_t *line = offset > 0 ? memchr(data, '\n', size) : NULL;
+    int64_t end = offset + (int64_t)size;
 
     if (line != NULL)
         from = (size_t)(line - data) + 1;
@@ -146,8 +147,7 @@ static void show_end(struct page *p, int fd, const struct stat *st,
                  (long long)st->st_size);
     buf_add_text(&p->body, "<p id=\"status\"></p><pre id=\"log\" data-url=\"");
     html_path(p, route, p->part[1], path, NULL);
-    buf_addf(&p->body, "\" data-offset=\"%lld\">",
-             (long long)(offset + (int64_t)size));
+    buf_addf(&p->body, "\" data-offset=\"%lld\">", (long long)end);
     html_bytes(p, bytes_of(data + from, size - from));
     buf_add_text(&p->body, "</pre><script src=\"/static/follow.js\"></script>");
 }
