@@ -36,6 +36,7 @@ static void on_judged(void *context, uint64_t ticket, struct bytes result)
 {
     struct world *w = context;
     assert_int_equal(ticket, 7);
+    perigee__verdicts__free_unpacked(w->verdicts, NULL);
     w->verdicts = perigee__verdicts__unpack(NULL, result.size, result.data);
     assert_non_null(w->verdicts);
     event_base_loopbreak(w->base);
@@ -155,7 +156,7 @@ static const char *judge(struct world *w, int kind, const char *before,
              "'test',\n task = SimpleTask('a', 'b'),\n%s } }",
              before, fields);
     struct buf bundle = make_bundle(text);
-    j.kind = kind;
+    j.kind = (Perigee__Judgement__Kind)kind;
     j.has_ordinal = true;
     j.ordinal = 1;
     ask(w, buf_bytes(&bundle), &j);
