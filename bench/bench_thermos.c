@@ -184,11 +184,84 @@ static double median(int64_t *sample, size_t count)
     return (double)bench_percentile(sample, count, 50);
 }
 
+/* --- who is who --- */
+
+static long number_after(const char *path, const char *key)
+{
+    char line[256];
+    long sum = 0;
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, key, strlen(key)) == 0)
+            sum += strtol(strchr(line, ':') + 1, NULL, 10);
+    if (file != NULL)
+        (void)fclose(file);
+    return sum;
+}
+
+static bool title_is(const char *pid, const char *first, const char *second)
+{
+    char path[300], text[64] = "";
+    (void)snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+    FILE *file = fopen(path, "re");
+    size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file != NULL)
+        (void)fclose(file);
+    return n > strlen(first) && strcmp(text, first) == 0 &&
+           (second == NULL || strcmp(text + strlen(first) + 1, second) == 0);
+}
+
+static pid_t parent_of(const char *pid)
+{
+    char path[300];
+    (void)snprintf(path, sizeof path, "/proc/%s/status", pid);
+    return (pid_t)number_after(path, "PPid");
+}
+
+/* The child of a process whose title begins with these words. */
+static pid_t child_titled(pid_t parent, const char *first, const char *second)
+{
+    pid_t found = 0;
+    const struct dirent *entry;
+    DIR *dir = opendir("/proc");
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+            title_is(entry->d_name, first, second) &&
+            parent_of(entry->d_name) == parent)
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
+    if (dir != NULL)
+        (void)closedir(dir);
+    return found;
+}
+
+static pid_t runner_of(const struct fake_agent *agent)
+{
+    pid_t runner = child_titled(agent->executor, "thermos", "runner");
+    if (runner == 0)
+        bench_fail("the runner is not to be found");
+    return runner;
+}
+
+/* Time on a processor so far; what a busy machine does to others is not in
+ * it. */
+static int64_t cpu_ns(pid_t pid)
+{
+    char path[64];
+    long long ns = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file != NULL && fscanf(file, "%lld", &ns) != 1)
+        ns = 0;
+    if (file != NULL)
+        (void)fclose(file);
+    return ns;
+}
+
 /* --- start --- */
 
 static void measure_start(void)
 {
-    int64_t sample[STARTS];
+    int64_t sample[STARTS], cpu[STARTS];
     for (int i = 0; i < STARTS; i++) {
         struct fake_agent agent;
         struct history h;
@@ -197,6 +270,7 @@ static void measure_start(void)
         int64_t began_ns = bench_ns(), began_ms = clock_boot_ms();
         start_task(&agent, 1);
         wait_said(1, &pid, &agent);
+        cpu[i] = cpu_ns(agent.executor) + cpu_ns(runner_of(&agent));
         (void)snprintf(path, sizeof path, "%s/.thermos/stream", sandbox);
         history_read(&h, path);
         /* The record has milliseconds; where they round to the same, what we
@@ -210,6 +284,8 @@ static void measure_start(void)
     }
     bench_figure("executor start to first fork, p50",
                  median(sample, STARTS) / 1e6, "ms", 0, NULL);
+    bench_figure("the same, CPU time of executor and runner",
+                 median(cpu, STARTS) / 1e6, "ms", 0, NULL);
 }
 
 /* --- up --- */
@@ -356,19 +432,6 @@ static void measure_peer_restart(enum peer_kind kind)
 
 /* --- memory and idleness --- */
 
-static long number_after(const char *path, const char *key)
-{
-    char line[256];
-    long sum = 0;
-    FILE *file = fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, key, strlen(key)) == 0)
-            sum += strtol(strchr(line, ':') + 1, NULL, 10);
-    if (file != NULL)
-        (void)fclose(file);
-    return sum;
-}
-
 static long private_kib(pid_t pid)
 {
     char path[64];
@@ -382,49 +445,6 @@ static long switches(pid_t pid)
     (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     return number_after(path, "voluntary_ctxt") +
            number_after(path, "nonvoluntary_ctxt");
-}
-
-static bool title_is(const char *pid, const char *first, const char *second)
-{
-    char path[300], text[64] = "";
-    (void)snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
-    FILE *file = fopen(path, "re");
-    size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
-    if (file != NULL)
-        (void)fclose(file);
-    return n > strlen(first) && strcmp(text, first) == 0 &&
-           (second == NULL || strcmp(text + strlen(first) + 1, second) == 0);
-}
-
-static pid_t parent_of(const char *pid)
-{
-    char path[300];
-    (void)snprintf(path, sizeof path, "/proc/%s/status", pid);
-    return (pid_t)number_after(path, "PPid");
-}
-
-/* The child of a process whose title begins with these words. */
-static pid_t child_titled(pid_t parent, const char *first, const char *second)
-{
-    pid_t found = 0;
-    const struct dirent *entry;
-    DIR *dir = opendir("/proc");
-    while (dir != NULL && (entry = readdir(dir)) != NULL)
-        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-            title_is(entry->d_name, first, second) &&
-            parent_of(entry->d_name) == parent)
-            found = (pid_t)strtol(entry->d_name, NULL, 10);
-    if (dir != NULL)
-        (void)closedir(dir);
-    return found;
-}
-
-static pid_t runner_of(const struct fake_agent *agent)
-{
-    pid_t runner = child_titled(agent->executor, "thermos", "runner");
-    if (runner == 0)
-        bench_fail("the runner is not to be found");
-    return runner;
 }
 
 /* Let what was begun be finished: answers, acknowledgements, and once in its
@@ -482,11 +502,12 @@ static void measure_peer_memory(enum peer_kind kind)
 
 static void measure_memory(void)
 {
-    long one = memory_of(1, true), many = memory_of(FURTHER, false);
+    long one = memory_of(1, true);
+    long few = memory_of(1, false), many = memory_of(FURTHER, false);
     bench_figure("private memory, executor and runner", (double)one / 1024,
                  "MiB", 0, NULL);
     bench_figure("private memory, a further process",
-                 (double)(many - one) / (FURTHER - 1), "KiB", 0, NULL);
+                 (double)(many - few) / (FURTHER - 1), "KiB", 0, NULL);
 }
 
 int main(int argc, char **argv)
