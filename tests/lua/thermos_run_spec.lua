@@ -153,6 +153,34 @@ return job(Task { resources = small, finalization_wait = 5, processes = {
     assert.is_string(run.read(box .. '/finalized'))
   end)
 
+  it('is seen and ended by the other verbs, and seen by those who may', function()
+    local function verb(...)
+      return run.run({ THERMOS, ... }, { timeout = 25 })
+    end
+    background(file [[return job(Task { resources = small, processes = {
+      Process { name = "main", cmdline = "echo began; exec sleep 1000" } } })]])
+    until_said('began')
+    local id = verb('status', '--root', box).out:match 'www%-data%-test%-job%-0%-%d+'
+    local killed = verb('kill', id, '--root', box)
+    assert.equal(id .. ': KILLED\n', killed.out, killed.err)
+    assert.equal(0, killed.status)
+    assert.truthy(verb('status', '--root', box).out:find('--all', 1, true))
+    assert.truthy(verb('status', '--all', '--root', box).out:find('KILLED', 1, true))
+    assert.equal('began\n', verb('tail', box, 'main').out)
+    local nobody = verb('inspect', 'nobody', '--root', box)
+    assert.equal(6, nobody.status)
+    assert.truthy(nobody.err:find('see: thermos status --all', 1, true), nobody.err)
+
+    os.execute(('chmod 755 %s; chmod 700 %s'):format(dir, box))
+    if run.run({ 'id', '-u' }).out ~= '0\n' then
+      pending 'who may not see needs root to become somebody else'
+      return
+    end
+    local other = run.run({ 'setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', THERMOS,
+      'status', '--root', box }, { timeout = 25 })
+    assert.truthy(other.err:find('sandboxes that you may not see: 1', 1, true), other.err)
+  end)
+
   it('takes up an unfinished task after kill -9', function()
     local path = file [[
 return job(SequentialTask { resources = small, processes = {

@@ -1,5 +1,7 @@
 #include "executor/thermos/observer/history.h"
 
+#include "executor/thermos/core/planner.h"
+#include "executor/thermos/core/task_planner.h"
 #include "executor/thermos/process_tree.h"
 #include "sys/process.h"
 #include "wire/codec.h"
@@ -7,18 +9,54 @@
 
 #include <string.h>
 
-enum { RUNS_MAX = 100000 }; /* of one process; a stream holds fewer */
-
 /* --- reading --- */
+
+/* Whoever owns a sandbox wrote its checkpoint, and people look at it in their
+ * terminals: a control character, also one of C1 in UTF-8, becomes '?'. Only
+ * where lines are welcome do their ends stay. */
+static void make_visible(char *text, bool keep_lines)
+{
+    for (uint8_t *c = (uint8_t *)text; c != NULL && *c != 0; c++) {
+        bool is_line = *c == '\n' || *c == '\t';
+        if (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+            c[0] = c[1] = '?';
+        else if ((*c < ' ' && !(keep_lines && is_line)) || *c == 0x7f)
+            *c = '?';
+    }
+}
+
+static void make_all_visible(char **list, size_t count, bool keep_lines)
+{
+    for (size_t i = 0; i < count; i++)
+        make_visible(list[i], keep_lines);
+}
+
+static void make_header_visible(const Perigee__Thermos__Header *header)
+{
+    make_visible(header->task_id, false);
+    make_visible(header->user, false);
+    make_visible(header->hostname, false);
+    make_visible(header->job_key, false);
+    make_all_visible(header->processes, header->n_processes, false);
+    make_all_visible(header->kinds, header->n_kinds, false);
+    make_all_visible(header->cmdlines, header->n_cmdlines, true);
+    for (size_t i = 0; i < header->n_ports; i++)
+        make_visible(header->ports[i]->name, false);
+}
 
 static const char *text_at(char *const *list, size_t count, size_t at)
 {
     return at < count && list[at] != NULL ? list[at] : "";
 }
 
-static void take_header(struct history *h,
-                        const Perigee__Thermos__Header *header)
+static int take_header(struct history *h,
+                       const Perigee__Thermos__Header *header, struct err *err)
 {
+    if (header->n_processes > PLAN_PROCESSES_MAX)
+        return err_set(err, ERR_DAMAGED,
+                       "checkpoint: %zu processes, more than a task has",
+                       header->n_processes);
+    make_header_visible(header);
     h->header = header;
     h->count = (uint32_t)header->n_processes;
     h->process = arena_zalloc(&h->arena, (h->count + 1) * sizeof *h->process);
@@ -28,6 +66,7 @@ static void take_header(struct history *h,
         p->cmdline = text_at(header->cmdlines, header->n_cmdlines, i);
         p->kind = text_at(header->kinds, header->n_kinds, i);
     }
+    return 0;
 }
 
 static int contradiction(uint64_t sequence, struct err *err)
@@ -41,7 +80,7 @@ static int take_process(struct history *h,
                         const Perigee__Thermos__Process *record,
                         struct err *err)
 {
-    if (record->process >= h->count || record->run >= RUNS_MAX)
+    if (record->process >= h->count || record->run >= PLAN_RUNS_MAX)
         return contradiction(record->sequence, err);
     struct history_process *p = &h->process[record->process];
     while (p->runs.count <= record->run)
@@ -69,6 +108,7 @@ static void take_task(struct history *h, const Perigee__Thermos__Task *record)
         h->is_killed |= record->killed;
     if (history_is_over(h)) {
         h->ended_ms = (int64_t)record->at_ms;
+        make_visible(record->message, true);
         h->message = record->message != NULL ? record->message : "";
     }
 }
@@ -82,12 +122,12 @@ static int take_record(struct history *h, struct bytes bytes, struct err *err)
         return rc;
     const Perigee__Thermos__Record *record = (const void *)message;
     if (record->header != NULL && h->header == NULL)
-        take_header(h, record->header);
-    else if (h->header == NULL)
+        return take_header(h, record->header, err);
+    if (h->header == NULL)
         return err_set(err, ERR_DAMAGED, "checkpoint: it has no header");
-    else if (record->process != NULL)
+    if (record->process != NULL)
         return take_process(h, record->process, err);
-    else if (record->task != NULL)
+    if (record->task != NULL)
         take_task(h, record->task);
     return 0;
 }

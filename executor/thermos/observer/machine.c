@@ -12,7 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define STREAM_PATH ".thermos/stream"
+/* The second is what `thermos run` leaves of a task that has ended. */
+static const char *const streams[] = {".thermos/stream", ".thermos/stream.old"};
 
 /* Where sandboxes lie below a root; each text is one folder deeper. */
 enum { STEPS_MAX = 9 };
@@ -108,25 +109,31 @@ static struct machine_task *known_task(const struct look *look,
     return NULL;
 }
 
-/* The checkpoint's file below an open sandbox: false when it has none. */
-static bool stat_stream(int sandbox, struct stat *out)
+/* The checkpoint's path below an open sandbox; NULL when it has none. */
+static const char *find_stream(struct machine *machine, int sandbox,
+                               struct stat *out)
 {
-    int fd = beneath_open(sandbox, STREAM_PATH);
+    int fd = beneath_open(sandbox, streams[0]);
+    const char *path = streams[0];
+    if (fd == -ENOENT)
+        fd = beneath_open(sandbox, path = streams[1]);
+    machine->denied += fd == -EACCES;
     if (fd < 0)
-        return false;
+        return NULL;
     bool is_file = fstat(fd, out) == 0 && S_ISREG(out->st_mode);
     (void)close(fd);
-    return is_file;
+    return is_file ? path : NULL;
 }
 
 static struct machine_task *read_task(struct machine *machine, int sandbox,
-                                      const char *path, const struct stat *st)
+                                      const char *path, const char *stream,
+                                      const struct stat *st)
 {
     struct buf file = {0};
     struct history history;
     struct machine_task *task = NULL;
     struct err err = {0};
-    int rc = beneath_read(sandbox, STREAM_PATH, STREAM_FILE_MAX, &file, &err);
+    int rc = beneath_read(sandbox, stream, STREAM_FILE_MAX, &file, &err);
 
     if (rc == 0)
         rc = history_read(buf_bytes(&file), &history, &err);
@@ -134,6 +141,7 @@ static struct machine_task *read_task(struct machine *machine, int sandbox,
     if (rc == 0) {
         task = xcalloc(1, sizeof *task);
         task->sandbox = xstrdup(path);
+        task->stream = stream;
         task->history = history;
         task->id =
             history.header->task_id != NULL ? history.header->task_id : "";
@@ -148,16 +156,17 @@ static struct machine_task *read_task(struct machine *machine, int sandbox,
 static void look_at(struct look *look, int sandbox, const char *path)
 {
     struct stat st;
-    if (!stat_stream(sandbox, &st))
+    const char *stream = find_stream(look->machine, sandbox, &st);
+    if (stream == NULL)
         return;
     struct machine_task *task = known_task(look, path);
     if (task != NULL && task->is_kept)
         return; /* by another root */
-    if (task != NULL && task->size == st.st_size &&
+    if (task != NULL && task->stream == stream && task->size == st.st_size &&
         task->changed_ns == nanoseconds(st.st_mtim))
         task->is_kept = true;
     else
-        task = read_task(look->machine, sandbox, path, &st);
+        task = read_task(look->machine, sandbox, path, stream, &st);
     if (task != NULL)
         *vec_add(&look->machine->tasks) = task;
 }
@@ -189,6 +198,8 @@ static void walk(struct look *look, int folder, const char *path,
         if (fd >= 0) {
             walk(look, fd, inner, step + 1, left - 1);
             (void)close(fd);
+        } else if (fd == -EACCES && (left == 1 || step[1] == NULL)) {
+            look->machine->denied++;
         }
     }
     folder_release(&list);
@@ -231,10 +242,11 @@ void machine_look(struct machine *machine)
     if (look.known_count > 0)
         qsort(old, look.known_count, sizeof *old, by_sandbox);
     memset(&machine->tasks, 0, sizeof machine->tasks);
-    machine->unreadable = 0;
+    machine->unreadable = machine->denied = 0;
     for (uint32_t i = 0; i < machine->roots.count; i++) {
         const char *root = machine->roots.item[i];
         int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        machine->denied += fd < 0 && errno == EACCES;
         for (int p = 0; fd >= 0 && p < PATH_COUNT; p++)
             walk(&look, fd, root, paths[p], STEPS_MAX);
         if (fd >= 0)
@@ -280,9 +292,13 @@ int machine_find(const struct machine *machine, const char *name,
     if (found > 1)
         return err_set(err, ERR_INVALID, "'%s' is the beginning of %u task ids",
                        name, found);
-    err_hint(err, "see: thermos status");
-    return err_set(err, ERR_NOT_FOUND, "there is no task '%s' on this machine",
-                   name);
+    err_set(err, ERR_NOT_FOUND, "there is no task '%s' on this machine", name);
+    if (machine->denied > 0)
+        err_hint(err, "sandboxes that you may not see: %u; root sees all",
+                 machine->denied);
+    else
+        err_hint(err, "see: thermos status --all");
+    return -ERR_NOT_FOUND;
 }
 
 int machine_open_sandbox(const struct machine_task *task)

@@ -2,6 +2,8 @@
  * folders. A root may be an agent's work_dir, a folder of such (clusterctl
  * dev), a folder of `thermos run` sandboxes, or one sandbox.
  *
+ * Where `thermos run` has ended a task, its checkpoint is .thermos/stream.old.
+ *
  * Nothing is watched: looking is a walk along known paths, done when somebody
  * asks. A checkpoint is read again only when it has grown. */
 #pragma once
@@ -17,6 +19,7 @@ enum {
 
 struct machine_task {
     char *sandbox;          /* owned; as found below its root */
+    const char *stream;     /* its checkpoint's path in the sandbox */
     const char *id;         /* in the history */
     int64_t changed_ns;     /* the checkpoint, last written */
     int64_t size;           /* of it */
@@ -28,6 +31,7 @@ struct machine {
     VEC(char *) roots;                /* owned */
     VEC(struct machine_task *) tasks; /* owned; newest first */
     uint32_t unreadable;              /* checkpoints that are damaged */
+    uint32_t denied;                  /* sandboxes and roots we may not see */
 };
 
 /* Takes a copy. ERR_LIMIT. A root that does not exist has no tasks. */

@@ -71,11 +71,17 @@ int command_status(struct request *r)
         status_line(r, h);
     }
     if (shown == 0)
-        buf_addf(&r->out, "no task runs on this machine%s\n",
+        buf_addf(&r->out, "no task %s on this machine%s\n",
+                 r->machine.denied > 0 ? "that you may see runs" : "runs",
                  hidden > 0 ? "; --all shows those that have ended" : "");
     if (r->machine.unreadable > 0)
         (void)fprintf(stderr, "thermos: %u checkpoints are damaged\n",
                       r->machine.unreadable);
+    if (r->machine.denied > 0)
+        (void)fprintf(stderr,
+                      "thermos: sandboxes that you may not see: %u; root "
+                      "sees all\n",
+                      r->machine.denied);
     return COMMAND_OK;
 }
 
