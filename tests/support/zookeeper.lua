@@ -81,12 +81,9 @@ end
 --- Names below a path, sorted.
 function M:list(path)
   local answer, at = ask(self, 8, string.pack('>s4B', path, 0))
-  local count, names, name = nil, {}, nil
-  count, at = string.unpack('>i4', answer, at)
-  for i = 1, count do
-    name, at = string.unpack('>s4', answer, at)
-    names[i] = name
-  end
+  local names, count = {}, string.unpack('>i4', answer, at)
+  at = at + 4
+  for i = 1, count do names[i], at = string.unpack('>s4', answer, at) end
   table.sort(names)
   return names
 end
