@@ -380,12 +380,28 @@ static void task_metrics(const struct aurora *a, struct metrics *m)
             (double)a->counters.tasks_ended[state]);
 }
 
+static void update_metrics(const struct aurora *a, struct metrics *m)
+{
+    uint32_t active = 0;
+
+    for (uint32_t i = 0; i < a->jobs.count; i++)
+        active += a->jobs.item[i]->update != NULL;
+    gauge(m, "aurora_updates", "Updates under way", active);
+    for (int state = UPDATE_ROLLED_FORWARD; state <= UPDATE_ERROR; state++)
+        metrics_add(m, METRIC_COUNTER, "aurora_updates_ended_total", NULL,
+                    "Updates that ended, by final state",
+                    metric_label(m, "state",
+                                 update_state_name((enum update_state)state)),
+                    (double)a->counters.updates_ended[state]);
+}
+
 static void metrics(const void *self, struct metrics *m)
 {
     const struct aurora_program *p = self;
     const struct aurora *a = &p->core;
 
     task_metrics(a, m);
+    update_metrics(a, m);
     gauge(m, "aurora_jobs", "Jobs with a record", a->jobs.count);
     gauge(m, "aurora_hosts", "Hosts known", HASH_COUNT(a->hosts.by_agent));
     gauge(m, "aurora_offers", "Offers held",

@@ -78,11 +78,9 @@ static void restore_head(const UpdateRecord *r, struct update *u)
 {
     u->number = r->number;
     u->instances = r->instances;
-    u->instances_before = r->instances_before;
     u->has_batch_size = r->has_batch_size;
     u->batch_size = r->batch_size > 0 ? r->batch_size : 1;
     u->is_partial = r->partial;
-    u->is_new_job = r->new_job;
     u->state = (enum update_state)r->state;
     u->groups = r->groups;
     u->pause_group = r->pause_group;
@@ -211,15 +209,13 @@ static void save_update(const struct update *u, struct effects *fx)
     r.key = key_encode(&u->job->key, &fx->arena);
     r.config_id = u->config->id;
     r.has_number = r.has_instances = true;
-    r.has_instances_before = r.has_state = true;
+    r.has_state = true;
     r.number = u->number;
     r.instances = u->instances;
-    r.instances_before = u->instances_before;
     r.state = (Perigee__Aurora__UpdateState)u->state;
     r.has_batch_size = u->has_batch_size;
     r.batch_size = u->batch_size;
     r.has_partial = r.partial = u->is_partial;
-    r.has_new_job = r.new_job = u->is_new_job;
     r.has_groups = r.has_pause_group = r.has_changes = true;
     r.groups = u->groups;
     r.pause_group = u->pause_group;

@@ -79,11 +79,10 @@ struct update {
     struct blob *id; /* owned; a UUID */
     struct job *job;
     struct job_config *config; /* one use; what it brings */
-    uint32_t instances, instances_before;
-    uint32_t batch_size; /* instead of the config's strategy; see has_ */
+    uint32_t instances;        /* wanted */
+    uint32_t batch_size;       /* instead of the config's strategy; see has_ */
     bool has_batch_size;
     bool is_partial; /* only some instances: the job keeps its config */
-    bool is_new_job; /* there was none before */
     enum update_state state;
     VEC(struct update_event) events;
     struct slot *slot; /* owned */

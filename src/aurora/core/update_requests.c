@@ -183,7 +183,6 @@ static struct update *make(struct aurora *a, struct job *job,
     u->config = config;
     records_use_config(a, config);
     u->instances = request->instances;
-    u->instances_before = job->instances;
     u->is_partial = request->scope && request->scope->count > 0;
     add_slots(a, u, request->scope);
     u->has_batch_size = request->has_batch_size;
@@ -221,12 +220,9 @@ int aurora_update_start_take(struct aurora *a, struct job_config *config,
     struct job_config *held = job_config_ref(known ? known : config);
     job_config_unref(config);
     *sequence = a->events.next;
-    uint64_t jobs_before = a->events.next;
     struct job *job = job_for(a, held, request, now_ms);
-    bool is_new_job = a->events.next != jobs_before;
     struct update *u = make(a, job, held, request);
     job_config_unref(held);
-    u->is_new_job = is_new_job;
     *out = NULL;
     if (u->slot_count == 0) {
         take_quietly(a, u, now_ms);

@@ -162,6 +162,7 @@ static void finish(struct aurora *a, struct update *u, enum update_state to,
     uint32_t living = count_living(job);
 
     enter(a, u, to, message, now_ms);
+    a->counters.updates_ended[to]++;
     for (uint32_t i = 0; i < u->slot_count; i++)
         u->slot[i].task = NULL;
     job->update = NULL;
