@@ -133,6 +133,58 @@ static void test_much_output_is_whole(void **unused)
     rig_release(&r);
 }
 
+/* What a process said to the console of the runner, and to its files. */
+static void say_to(const char *destination, const char *console,
+                   const char *file)
+{
+    struct script script = {.name = "a",
+                            .destination = destination,
+                            .cmdline = "echo out; echo err >&2"};
+    struct rig r;
+    char path[100];
+    rig_init(&r);
+    (void)snprintf(path, sizeof path, "%s/console", r.dir);
+    assert_int_equal(setenv("TEST_CONSOLE", path, 1), 0);
+    give(&r, write_task(&script, 1, false));
+    start(&r);
+    finish(&r);
+    assert_int_equal(unsetenv("TEST_CONSOLE"), 0);
+    char *said = content(&r, "console");
+    assert_int_equal(strlen(said), strlen(console));
+    free(said);
+    if (file == NULL) {
+        assert_false(exists(&r, ".logs/a"));
+    } else {
+        assert_content(&r, ".logs/a/0/stdout", "out\n");
+        assert_content(&r, ".logs/a/0/stderr", "err\n");
+    }
+    rig_release(&r);
+}
+
+static void test_case_24_where_output_goes(void **unused)
+{
+    (void)unused;
+    say_to("none", "", NULL);
+    say_to("console", "out\nerr\n", NULL);
+    say_to("both", "out\nerr\n", "out\n");
+    say_to("file", "", "out\n");
+}
+
+static void test_case_25_a_wrong_logger_runs_nothing(void **unused)
+{
+    (void)unused;
+    struct script script = {
+        .name = "a", .destination = "wrong", .cmdline = "touch ran"};
+    struct rig r;
+    run_scripts(&r, &script, 1, false);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_FAILED);
+    assert_false(r.is_running);
+    assert_false(exists(&r, "ran"));
+    assert_non_null(strstr(r.text, "logger.destination 'wrong'"));
+    rig_release(&r);
+}
+
 static long status_kib(pid_t pid, const char *key)
 {
     char path[64], line[128];
@@ -345,6 +397,8 @@ int main(void)
         cmocka_unit_test(test_final_processes_run_when_killed),
         cmocka_unit_test(test_much_output_is_whole),
         cmocka_unit_test(test_a_fast_writer_costs_no_memory),
+        cmocka_unit_test(test_case_24_where_output_goes),
+        cmocka_unit_test(test_case_25_a_wrong_logger_runs_nothing),
         cmocka_unit_test(test_an_asset_lands_in_the_sandbox),
         cmocka_unit_test(test_a_wrong_hash_fails_before_anything_runs),
         cmocka_unit_test(test_a_kill_while_fetching_runs_nothing),
