@@ -98,7 +98,11 @@ static int run_entry(lua_State *L)
 {
     struct evaluation *e = evaluation_of(L);
     module_load(L, e->files.list.item[0]); /* environment chunk */
-    lua_call(L, 0, 1);                     /* environment result */
+    lua_call(L, 0, 2);                     /* environment result more */
+    if (!lua_isnil(L, -1))
+        evaluation_problem(e, "the file returns more than one value",
+                           "want one list of jobs: return { job, ... }");
+    lua_pop(L, 1);
     lua_pushstring(L, "jobs");
     lua_rawget(L, -3); /* environment result jobs */
     bool has_result = !lua_isnil(L, -2), has_jobs = !lua_isnil(L, -1);

@@ -203,13 +203,47 @@ static const char *split_place(const char *message, const char *file, int *line)
     return end + 2;
 }
 
+/* Text on its way to the parser, a line at a time: of "C stack overflow" and of
+ * memory the parser tells no line, but it is the last it was given. */
+struct lines {
+    const char *text;
+    size_t left;
+    int line;
+};
+
+static const char *next_line(lua_State *L, void *data, size_t *size)
+{
+    struct lines *lines = data;
+    const char *text = lines->text;
+    (void)L;
+    if (lines->left == 0)
+        return NULL;
+    const char *end = memchr(text, '\n', lines->left);
+    *size = end != NULL ? (size_t)(end - text) + 1 : lines->left;
+    lines->text += *size;
+    lines->left -= *size;
+    lines->line++;
+    return text;
+}
+
+/* Some editors begin a file with a byte order mark; it is no text. */
+static struct lines lines_of(const char *text, size_t size)
+{
+    static const char MARK[] = "\xef\xbb\xbf";
+    size_t skip = sizeof MARK - 1;
+    if (size < skip || memcmp(text, MARK, skip) != 0)
+        skip = 0;
+    return (struct lines){text + skip, size - skip, 0};
+}
+
 int sandbox_load(struct sandbox *s, const char *file, const char *text,
                  size_t size, struct sandbox_failure *failure)
 {
     lua_State *L = s->L;
     char chunk[SANDBOX_FILE_MAX + 1];
+    struct lines lines = lines_of(text, size);
     snprintf(chunk, sizeof chunk, "@%s", file);
-    int status = luaL_loadbufferx(L, text, size, chunk, "t");
+    int status = lua_load(L, next_line, &lines, chunk, "t");
     if (status == LUA_OK) {
         lua_pushvalue(L, -2);
         lua_setupvalue(L, -2, 1); /* the first upvalue of a chunk is _ENV */
@@ -222,7 +256,10 @@ int sandbox_load(struct sandbox *s, const char *file, const char *text,
         message = "is compiled Lua: want its source text";
         failure->line = 1;
     } else {
+        failure->line = lines.line;
         message = split_place(message, file, &failure->line);
+        if (strcmp(message, "C stack overflow") == 0)
+            message = "too many levels of nesting: want fewer than 200";
     }
     snprintf(failure->text, sizeof failure->text, "%s", message);
     lua_pop(L, 1);

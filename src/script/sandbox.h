@@ -52,7 +52,8 @@ void sandbox_push_language(lua_State *L);
 void sandbox_push_environment(lua_State *L);
 
 /* Load text (never bytecode) named `file` with the environment on top of the
- * stack; the environment stays, the function is pushed. */
+ * stack; the environment stays, the function is pushed. A byte order mark at
+ * the start is passed over. */
 int sandbox_load(struct sandbox *s, const char *file, const char *text,
                  size_t size, struct sandbox_failure *failure);
 /* The one protected call: function and arguments are popped, `results` are

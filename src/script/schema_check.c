@@ -188,11 +188,10 @@ static void describe_integer(const struct schema_field *field, struct buf *out)
 
 static void describe_milli(const struct schema_field *field, struct buf *out)
 {
-    enum { SHOWN_MAX = 1000000 }; /* nobody asks for what lies above */
     char min[32], max[32];
     text_from_milli(field->min, min, sizeof min);
     text_from_milli(field->max, max, sizeof max);
-    if (field->max < (int64_t)SHOWN_MAX * 1000)
+    if (field->max != INT64_MAX)
         buf_addf(out, "a number from %s to %s", min, max);
     else
         buf_addf(out, "a number of at least %s", min);
@@ -237,7 +236,8 @@ static void describe_plain(const struct schema_field *field, struct buf *out)
         describe_milli(field, out);
         break;
     case FIELD_MEBIBYTES:
-        buf_add_text(out, "bytes, at least 1*MB");
+        buf_addf(out, "bytes, from 1*MB to %lld*TB",
+                 (long long)(field->max >> 40));
         break;
     case FIELD_OBJECT:
         buf_addf(out, "%s ", strchr("AEIOU", *field->of->name) ? "an" : "a");

@@ -125,6 +125,15 @@ static void put_back(struct evaluation *e, const struct aside *aside)
     e->is_told = aside->is_told;
 }
 
+static void add_problem(struct buf *text, const Perigee__Problem *p)
+{
+    buf_add_text(text, p->message);
+    if (p->expected != NULL)
+        buf_addf(text, ": %s", p->expected);
+    if (p->nearest != NULL)
+        buf_addf(text, ", did you mean '%s'?", p->nearest);
+}
+
 /* Push the problems recorded since put_aside() as one text, or nil. */
 static void push_recorded(lua_State *L, struct evaluation *e)
 {
@@ -134,12 +143,9 @@ static void push_recorded(lua_State *L, struct evaluation *e)
     problems_pack(e, &found);
     for (size_t i = 0; i < found.n_problems; i++) {
         const Perigee__Problem *p = found.problems[i];
-        buf_addf(&text, "%s%s:%u: %s", i ? "\n" : "", p->file ? p->file : "?",
-                 p->line, p->message);
-        if (p->expected != NULL)
-            buf_addf(&text, ": %s", p->expected);
-        if (p->nearest != NULL)
-            buf_addf(&text, ", did you mean '%s'?", p->nearest);
+        buf_addf(&text, "%s%s:%u: ", i ? "\n" : "", p->file ? p->file : "?",
+                 p->line);
+        add_problem(&text, p);
     }
     if (found.n_problems > 0)
         lua_pushlstring(L, buf_text(&text), text.size);
@@ -431,6 +437,27 @@ static int run_file(lua_State *L)
     return 0;
 }
 
+/* A constructor that the test file calls wrongly records it and goes on; what
+ * is expected of such a value says nothing. */
+static void add_mistakes(struct tests *t)
+{
+    Perigee__Evaluation found = PERIGEE__EVALUATION__INIT;
+
+    problems_pack(t->e, &found);
+    for (size_t i = 0; i < found.n_problems; i++) {
+        const Perigee__Problem *p = found.problems[i];
+        struct buf text = {0};
+        add_problem(&text, p);
+        t->report->expectations++;
+        add_failure(t,
+                    p->file != NULL
+                        ? bundle_files_find(&t->e->files, p->file, false)
+                        : NULL,
+                    p->line, buf_text(&text));
+        buf_release(&text);
+    }
+}
+
 Perigee__TestReport *tests_run(struct evaluation *e, const char *path)
 {
     struct tests t = {
@@ -455,5 +482,6 @@ Perigee__TestReport *tests_run(struct evaluation *e, const char *path)
     lua_pushlightuserdata(L, file);
     if (sandbox_call(&e->sandbox, 1, 0, &failure) < 0)
         add_error(&t, &failure);
+    add_mistakes(&t);
     return t.report;
 }

@@ -96,6 +96,8 @@ end)
     ['writing to jobs'] = { 'jobs.web = 1', 'cannot be changed' },
     ['mistakes that are used'] = { 'expect(evaluate({ count = 0 }).web):is_nil()',
       'the file has mistakes' },
+    ['a mistake of its own'] = { 'local p = Process { name = "p", cmdline = "x", bogus = 1 }',
+      "unknown field 'bogus'" },
     ['reaching outside'] = { 'os.exit(0)', "undefined name 'os'" },
   } do
     it('tells of ' .. name, function()

@@ -19,9 +19,9 @@ local hidden = Process { cmdline = "true",
   name = ".hidden", -- expect: 'name' is '.hidden'
 }
 local small = Resources {
-  cpu = 0, -- expect: 'cpu' is 0: want a number of at least 0.001
-  ram = 1*MB - 1, -- expect: 'ram' is 1048575: want bytes, at least 1*MB
-  disk = -1, -- expect: 'disk' is -1: want bytes, at least 1*MB
+  cpu = 0, -- expect: 'cpu' is 0: want a number from 0.001 to 1000000
+  ram = 1*MB - 1, -- expect: 'ram' is 1048575: want bytes, from 1*MB to 1024*TB
+  disk = -1, -- expect: 'disk' is -1: want bytes, from 1*MB to 1024*TB
   gpu = 0.5, -- expect: 'gpu' is 0.5: want an integer from 0 to 1024
 }
 local logger = Logger {

@@ -35,7 +35,7 @@ local secrets = {
 }
 local operators = {
   Quota { role = "r" }, -- expect: missing field 'resources': want a Resources
-  Role { name = "r", weight = 0 }, -- expect: 'weight' is 0: want a number of at least 0.001
+  Role { name = "r", weight = 0 }, -- expect: 'weight' is 0: want a number from 0.001 to 1000000
   User { name = "a b" }, -- expect: 'name' is 'a b': want letters
 }
 return {}
