@@ -87,6 +87,7 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "tes
     run.eventually(30, 'some instances changed', function() return #c:pids('^sleep 1002') < 3 end)
     for _ = 1, 4 do
       for _, pid in ipairs(c:pids('perigee%-aurora')) do c.kill(pid) end
+      run.eventually(10, 'its death', function() return #c:pids('perigee%-aurora') == 0 end)
       c:up()
     end
     local result = c:cli { 'update', 'wait', KEY, '--timeout', 90, timeout = 100 }
