@@ -112,6 +112,21 @@ describe('an executor', function()
     for _, event in ipairs(answer.tasks[1].events) do assert.not_equal('RUNNING', event.state) end
   end)
 
+  for answer, reason in pairs {
+    drip = 'no answer: timed out',
+    flood = 'answer: longer than 1048576 bytes',
+    ['302'] = 'want "ok", got 302 "302"',
+  } do
+    it('is not kept waiting by an endpoint that answers with ' .. answer, function()
+      local name = 'strange-' .. answer
+      run.write(folder(name) .. '/health', answer)
+      local key = create(name, serve(name), { max_task_failures = 1, service = false,
+        health_check = with { max_consecutive_failures = 1, initial_interval_ms = 300 } })
+      local message = message_of(key, 'FAILED')
+      assert.truthy(message:find(reason, 1, true), message)
+    end)
+  end
+
   it('asks a service to quit before it is killed', function()
     local dir = folder('polite')
     local key = create('polite', serve('polite'), { health_check = with {
