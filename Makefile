@@ -94,7 +94,7 @@ BIN  := $(foreach p,perigee-master perigee-agent perigee-aurora thermos \
 SIM  := $(if $(wildcard tests/sim/main.c),$B/bin/perigee-sim)
 TOOLS := $B/bin/evaluate $B/bin/plan-outcomes
 UNIT := $(patsubst tests/unit/%.c,$B/bin/%,$(wildcard tests/unit/test_*.c))
-FUZZ := $(patsubst tests/fuzz/%.c,$B/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$B/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst bench/bench_%.c,$B/bin/bench-%,$(wildcard bench/bench_*.c))
 MAN  := $(patsubst docs/man/%.scd,build/man/%,$(wildcard docs/man/*.scd))
 
@@ -194,7 +194,7 @@ sim-mutants: ## plant bugs; the simulator must find each
 asan: ## unit tests and simulator under ASan and UBSan
 	$(MAKE) V=asan unit-bins build/asan/bin/perigee-sim
 	V=asan tests/run.sh unit sim
-fuzz-bins: $(FUZZ)
+fuzz-bins: $(FUZZERS)
 fuzz: ## every fuzz target for T=20 seconds each (needs clang)
 	FUZZ_SECONDS=$(or $T,$(FUZZ_SECONDS),20) tests/fuzz/run.sh
 purity: ## cores call nothing outside an allow-list
