@@ -472,6 +472,7 @@ Perigee__TestReport *tests_run(struct evaluation *e, const char *path)
     t.report->has_tests = t.report->has_expectations = true;
     struct bundle_file *file = bundle_files_read(&e->files, path, false, &err);
     if (file == NULL) {
+        t.report->expectations++;
         add_failure(&t, NULL, 0, err.text);
         return t.report;
     }

@@ -249,6 +249,17 @@ static int on_tostring(lua_State *L)
     return 1;
 }
 
+static int on_concat(lua_State *L)
+{
+    const struct value *value = value_at(L, 1);
+    if (value == NULL)
+        value = value_at(L, 2);
+    return luaL_error(L, "a %s cannot be joined to text%s", kind_name(value),
+                      value->kind == VALUE_RAW
+                          ? ": want one raw [[...]] around all of it"
+                          : "");
+}
+
 /* What is set, as a plain table for an iterator. */
 static int on_pairs(lua_State *L)
 {
@@ -299,10 +310,10 @@ static void push_names(lua_State *L, const struct schema_object *object)
 void value_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"__index", on_index}, {"__newindex", on_write},
-        {"__len", on_length},  {"__call", value_copy},
-        {"__pairs", on_pairs}, {"__tostring", on_tostring},
-        {NULL, NULL}};
+        {"__index", on_index},   {"__newindex", on_write},
+        {"__len", on_length},    {"__call", value_copy},
+        {"__pairs", on_pairs},   {"__tostring", on_tostring},
+        {"__concat", on_concat}, {NULL, NULL}};
     lua_newtable(L);
     luaL_setfuncs(L, methods, 0);
     lua_pushstring(L, "value");
