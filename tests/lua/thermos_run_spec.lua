@@ -181,6 +181,26 @@ return job(Task { resources = small, finalization_wait = 5, processes = {
     assert.truthy(other.err:find('sandboxes that you may not see: 1', 1, true), other.err)
   end)
 
+  it('is followed over new runs, though another process writes without a pause', function()
+    background(file [[return job(Task { resources = small, processes = {
+      Process { name = "chatty", ephemeral = true,
+        cmdline = "while :; do echo word; sleep 0.02; done" },
+      Process { name = "again", max_failures = 4, min_duration = 0,
+        cmdline = "echo try >> tries; echo run $(wc -l < tries); sleep 2; " ..
+          "test $(wc -l < tries) -gt 2" } } })]])
+    until_said('again | run 1')
+    local follow = io.popen(('timeout 20 %s tail -f %s'):format(THERMOS, box))
+    local seen = {}
+    for line in follow:lines() do
+      if line:find('again | run', 1, true) then seen[#seen + 1] = line:match '%d+' end
+      if #seen == 2 then break end
+    end
+    signal 'INT' -- while it still talks: what is seen was seen in between
+    follow:close()
+    assert.same({ '1', '2' }, seen)
+    until_said('task killed')
+  end)
+
   it('takes up an unfinished task after kill -9', function()
     local path = file [[
 return job(SequentialTask { resources = small, processes = {

@@ -3,6 +3,7 @@
 #include "executor/thermos/observer/command.h"
 
 #include "sys/beneath.h"
+#include "sys/clock.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -168,23 +169,50 @@ static bool look_again(struct tail *t)
     return !history_is_over(&task->history);
 }
 
+/* What inotify tells; true when a file was moved away: a log was rotated. */
+static bool take_events(const struct tail *t)
+{
+    char events[4096]
+        __attribute__((aligned(__alignof__(struct inotify_event))));
+    bool is_moved = false;
+    ssize_t n = read(t->watch, events, sizeof events);
+
+    for (ssize_t at = 0; at < n;) {
+        const struct inotify_event *event = (const void *)(events + at);
+        is_moved |= (event->mask & IN_MOVE_SELF) != 0;
+        at += (ssize_t)(sizeof *event + event->len);
+    }
+    return is_moved;
+}
+
+static void pump_all(struct tail *t, bool is_moved)
+{
+    for (uint32_t i = 0; i < t->processes.count; i++) {
+        if (is_moved)
+            reopen(t, &t->processes.item[i], -1);
+        pump(t, &t->processes.item[i]);
+    }
+}
+
+/* A process that writes without a pause must not keep us from seeing the next
+ * run of another one: we look again by the clock, not when all is quiet. */
 static void follow(struct tail *t)
 {
-    char events[4096];
+    int64_t look_ms = clock_monotonic_ms() + LOOK_AGAIN_MS;
     bool goes_on = true;
 
     while (goes_on) {
         struct pollfd polled = {.fd = t->watch, .events = POLLIN};
-        int n = poll(&polled, 1, LOOK_AGAIN_MS);
+        int64_t left_ms = look_ms - clock_monotonic_ms();
+        int n = poll(&polled, 1, left_ms > 0 ? (int)left_ms : 0);
         if (n > 0)
-            (void)!read(t->watch, events, sizeof events);
-        for (uint32_t i = 0; n > 0 && i < t->processes.count; i++)
-            pump(t, &t->processes.item[i]);
-        if (n <= 0)
+            pump_all(t, take_events(t));
+        if (clock_monotonic_ms() >= look_ms) {
             goes_on = look_again(t);
+            look_ms = clock_monotonic_ms() + LOOK_AGAIN_MS;
+        }
     }
-    for (uint32_t i = 0; i < t->processes.count; i++)
-        pump(t, &t->processes.item[i]);
+    pump_all(t, false);
 }
 
 static int add_process(struct tail *t, const char *name)
