@@ -201,6 +201,24 @@ return job(Task { resources = small, finalization_wait = 5, processes = {
     until_said('task killed')
   end)
 
+  it('is followed over rotated logs, line by line', function()
+    background(file [[return job(Task { resources = small, processes = {
+      Process { name = "main", logger = Logger { mode = "rotate",
+          rotate = RotatePolicy { log_size = 40960, backups = 2 } },
+        cmdline = "i=0; until test -e go; do sleep 0.05; done; while [ $i -lt 8000 ]; do " ..
+          "i=$((i+1)); echo line $i; [ $((i%400)) -gt 0 ] || sleep 0.05; done" } } })]])
+    until_said('main: started')
+    local follow = io.popen(('touch %s/go; timeout 20 %s tail -f %s'):format(box, THERMOS, box))
+    local last, gaps = nil, 0
+    for line in follow:lines() do
+      local number = tonumber(line:match '%d+')
+      if last and number ~= last + 1 then gaps = gaps + 1 end
+      last = number
+    end
+    follow:close()
+    assert.same({ 8000, 0 }, { last, gaps })
+  end)
+
   it('takes up an unfinished task after kill -9', function()
     local path = file [[
 return job(SequentialTask { resources = small, processes = {

@@ -17,7 +17,8 @@
 enum {
     PIECE = 64 << 10,
     TAIL_BYTES_MAX = 16 << 20, /* looked through for --lines */
-    LOOK_AGAIN_MS = 1000       /* runs and ends are seen this late at most */
+    LOOK_AGAIN_MS = 1000,      /* runs and ends are seen this late at most */
+    ROTATION_MS = 5            /* between a file's move and the next one */
 };
 
 /* One process that is followed. */
@@ -205,8 +206,11 @@ static void follow(struct tail *t)
         struct pollfd polled = {.fd = t->watch, .events = POLLIN};
         int64_t left_ms = look_ms - clock_monotonic_ms();
         int n = poll(&polled, 1, left_ms > 0 ? (int)left_ms : 0);
+        bool is_moved = n > 0 && take_events(t);
         if (n > 0)
-            pump_all(t, take_events(t));
+            pump_all(t, is_moved);
+        if (is_moved) /* the new file may not be there yet */
+            look_ms = clock_monotonic_ms() + ROTATION_MS;
         if (clock_monotonic_ms() >= look_ms) {
             goes_on = look_again(t);
             look_ms = clock_monotonic_ms() + LOOK_AGAIN_MS;
