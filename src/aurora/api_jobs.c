@@ -288,25 +288,38 @@ static const char *bundle_stdlib(struct request *r)
     return hash;
 }
 
-/* The client evaluated the same bundle and got something else. */
-static void refuse_difference(struct request *r, const Perigee__Job *job,
+/* The client evaluated the same bundle, and got something else, or with another
+ * release of the job library: then even an equal job may mean something else.
+ */
+static bool refuse_difference(struct request *r, const Perigee__Job *job,
                               const char *stdlib_hash, int64_t now_ms,
                               struct effects *fx)
 {
+    const Perigee__Job *expected = r->call->create_job->expected;
+    const char *theirs = bundle_stdlib(r);
+    bool is_other_release =
+        stdlib_hash && *theirs && strcmp(theirs, stdlib_hash) != 0;
+    bool differs = expected && !jobs_equal(job, expected, &r->arena);
     struct buf here = {0}, there = {0};
     char *detail[DETAILS_MAX];
-    const char *theirs = bundle_stdlib(r);
     struct err err = {0};
+    size_t count = 0;
 
-    codec_encode_pretty(&job->base, &here);
-    codec_encode_pretty(&r->call->create_job->expected->base, &there);
-    size_t count =
-        diff_lines(here.text, there.text, detail, DETAILS_MAX, &r->arena);
-    if (stdlib_hash && *theirs && strcmp(theirs, stdlib_hash) != 0) {
+    if (!is_other_release && !differs)
+        return false;
+    if (differs) {
+        codec_encode_pretty(&job->base, &here);
+        codec_encode_pretty(&expected->base, &there);
+        count =
+            diff_lines(here.text, there.text, detail, DETAILS_MAX, &r->arena);
+    }
+    if (is_other_release) {
         (void)err_set(&err, ERR_CONFLICT,
-                      "the job library here is %.12s, yours is %.12s, and "
-                      "the job differs",
-                      stdlib_hash, theirs);
+                      "the job library here is %.12s, yours is %.12s%s",
+                      stdlib_hash, theirs,
+                      differs    ? ", and the job differs"
+                      : expected ? "; the job is the same"
+                                 : "");
         err_hint(&err, "take this scheduler's result with --accept-server, "
                        "or use the client of its release");
     } else {
@@ -318,6 +331,7 @@ static void refuse_difference(struct request *r, const Perigee__Job *job,
     api_refuse_with(r, 0, &err, detail, count, now_ms, fx);
     buf_release(&here);
     buf_release(&there);
+    return true;
 }
 
 static const Perigee__Job *find_job(const Perigee__Evaluation *evaluation,
@@ -388,11 +402,9 @@ static void create_from(struct request *r,
         api_refuse(r, &err, now_ms, fx);
         return;
     }
-    if (create->expected && !create->accept_server &&
-        !jobs_equal(job, create->expected, &r->arena)) {
-        refuse_difference(r, job, evaluation->stdlib_hash, now_ms, fx);
+    if (!create->accept_server &&
+        refuse_difference(r, job, evaluation->stdlib_hash, now_ms, fx))
         return;
-    }
     if (bundle_put(r->p, r->canonical, evaluation->bundle_hash, now_ms, fx,
                    &err) < 0) {
         api_refuse(r, &err, now_ms, fx);

@@ -121,6 +121,28 @@ static void test_a_different_result_is_refused(void **unused)
     world_free(w);
 }
 
+static void test_another_job_library_is_refused(void **unused)
+{
+    struct world *w = world_new();
+    Perigee__Evaluation evaluation = PERIGEE__EVALUATION__INIT;
+    Perigee__Job *job = decode(w, &perigee__job__descriptor, MEDIA_JSON,
+                               bytes_of_text(JOB("\"service\":true")));
+
+    (void)unused;
+    post(w, bundle_body(w, true));
+    evaluation.n_jobs = 1;
+    evaluation.jobs = &job;
+    evaluation.stdlib_hash = "2222222222222222";
+    verdict(w, &evaluation);
+    expect_status(w, 409);
+    assert_non_null(strstr(w->answer->error->message, "111111111111"));
+    assert_non_null(strstr(w->answer->error->message, "the job is the same"));
+    assert_int_equal(w->answer->error->n_details, 0);
+    get_job(w);
+    expect_status(w, 404);
+    world_free(w);
+}
+
 static void test_problems_of_a_job_file_are_listed(void **unused)
 {
     struct world *w = world_new();
@@ -199,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_bundle_is_evaluated_and_kept),
         cmocka_unit_test(test_a_different_result_is_refused),
+        cmocka_unit_test(test_another_job_library_is_refused),
         cmocka_unit_test(test_problems_of_a_job_file_are_listed),
         cmocka_unit_test(test_a_job_of_a_group_is_refused),
         cmocka_unit_test(test_busy_workers_are_429),
