@@ -2,6 +2,7 @@ std = "lua54"
 max_line_length = 100
 exclude_files = {
   "tests/lua/cases", -- full of mistakes, on purpose
+  "tests/fuzz/corpus", -- likewise
   "lua/stdlib/meta", -- generated, and no code
 }
 files["tests/**/*_spec.lua"] = { std = "lua54+busted" }
