@@ -148,7 +148,7 @@ static int follow(struct picture *p, const struct job_key *key,
     api_key(key, &wire_key);
     for (;;) {
         int rc = look(p, key, &view, &sequence);
-        if (rc != 0)
+        if (rc != 0 || view == NULL)
             return rc;
         if (is_over(view))
             return verdict(p->cli, key, view);

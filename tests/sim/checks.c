@@ -26,6 +26,7 @@ struct told {
     bool has_ended;   /* told so, also by an answer to RECONCILE */
     bool is_given_up; /* told that it is lost: nothing more is owed */
     bool is_over;     /* told that it ended, is lost, or cannot be reached */
+    int64_t over_ms;  /* since when */
     UT_hash_handle hh;
 };
 
@@ -331,8 +332,11 @@ static void check_update(struct cluster *c, const struct node *node,
                 node == &c->aurora || c->plain_is_aware);
     told->is_given_up |= is_forgotten(state);
     told->has_ended |= is_terminal(state);
-    told->is_over |= is_terminal(state) || is_forgotten(state) ||
-                     state == MESOS__V1__TASK_STATE__TASK_UNREACHABLE;
+    if (!told->is_over && (is_terminal(state) || is_forgotten(state) ||
+                           state == MESOS__V1__TASK_STATE__TASK_UNREACHABLE)) {
+        told->is_over = true;
+        told->over_ms = c->w->now_ms;
+    }
     if (told->terminal >= 0 && state != told->terminal &&
         !may_follow_end(c, told, state, status->has_uuid))
         world_fail(c->w, "%s: state %d after the terminal state %d", told->key,
@@ -446,9 +450,13 @@ static void final_version(struct cluster *c, const struct user_job *job)
                        run->version, job->version);
 }
 
-/* Was aurora told of an end of this instance, whatever end it was? */
-static bool has_ended(const struct cluster *c, const struct user_job *job,
-                      uint32_t instance)
+/* The longest that aurora lets a service wait that flapped. */
+enum { FLAPPING_MS = 5 * 60 * 1000 };
+
+/* Was aurora told of an end of this instance, whatever end it was? `lately`:
+ * of one, or a loss, whose successor may still have to wait. */
+static bool was_told(const struct cluster *c, const struct user_job *job,
+                     uint32_t instance, bool lately)
 {
     char prefix[96];
     int size =
@@ -456,9 +464,21 @@ static bool has_ended(const struct cluster *c, const struct user_job *job,
                  job->role, job->env, job->name, instance);
 
     for (const struct told *t = c->checks.told; t != NULL; t = t->hh.next)
-        if (t->has_ended && strncmp(t->key, prefix, (size_t)size) == 0)
+        if ((lately ? t->is_over && t->over_ms + FLAPPING_MS > c->w->now_ms
+                    : t->has_ended) &&
+            strncmp(t->key, prefix, (size_t)size) == 0)
             return true;
     return false;
+}
+
+/* A service that flapped waits before it runs again. One that ended with its
+ * machine while the master was restarted again and again is known to be lost
+ * only when the last master has waited for the agent, shortly before the end.
+ */
+static bool may_wait(const struct cluster *c, const struct user_job *job,
+                     uint32_t instance)
+{
+    return job->flaps || was_told(c, job, instance, true);
 }
 
 static void final_instance(struct cluster *c, const struct user_job *job,
@@ -467,11 +487,11 @@ static void final_instance(struct cluster *c, const struct user_job *job,
     bool is_wanted = job->is_service && (job->wanted >> instance & 1) != 0;
     uint32_t alive = count_alive(c, job, instance);
 
-    if (job->flaps ? alive > is_wanted : alive != is_wanted)
+    if (alive > is_wanted || (alive < is_wanted && !may_wait(c, job, instance)))
         world_fail(c->w, "the end: %u of %s/%s/%s/%u live", alive, job->role,
                    job->env, job->name, instance);
     if (!job->is_service && instance < job->created &&
-        !has_ended(c, job, instance))
+        !was_told(c, job, instance, false))
         world_fail(c->w, "the end: %s/%s/%s/%u has not ended", job->role,
                    job->env, job->name, instance);
 }
