@@ -189,7 +189,7 @@ static void fill_verdict(const Perigee__Judgement *judgement,
     }
     out->value = 1;
     if (judgement->kind == PERIGEE__JUDGEMENT__KIND__RANK && *name)
-        out->value = name[strlen(name) - 1];
+        out->value = (uint8_t)name[strlen(name) - 1];
     if (fails) {
         out->failure = (char *)"runs longer than 1 ms of CPU time";
         out->has_passing = out->passing = 1;
