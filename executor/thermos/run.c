@@ -5,6 +5,7 @@
 #include "base/job_key.h"
 #include "base/text.h"
 #include "executor/thermos/child.h"
+#include "executor/thermos/observer/command.h"
 #include "executor/thermos/run_job.h"
 #include "executor/thermos/run_show.h"
 #include "executor/thermos/runner.h"
@@ -40,15 +41,6 @@ struct run_command {
     struct user user;
     struct run_show show;
 };
-
-static int complain(const struct err *err, int status)
-{
-    (void)fprintf(stderr, "thermos: %s%s%s\n", err->place,
-                  *err->place ? ": " : "", err->text);
-    if (*err->hint)
-        (void)fprintf(stderr, "%s\n", err->hint);
-    return status;
-}
 
 /* --- the sandbox --- */
 
@@ -138,7 +130,7 @@ static int run(struct run_command *c)
     if (prepare(c, &err) != 0) {
         if (c->is_temporary && c->directory != NULL)
             (void)dir_remove(c->directory, NULL);
-        return complain(&err, EXIT_BAD_CONFIG);
+        return command_fail(&err, EXIT_BAD_CONFIG);
     }
     (void)printf("%s %s/%u in %s\n",
                  c->job.is_taken_up ? "taking up" : "running", c->job.key,
@@ -252,9 +244,9 @@ int run_main(int argc, char **argv)
     c->job.parameter = c->parameter;
     if (parse(c, argc, argv, &err) != 0) {
         err_hint(&err, "see: thermos --help");
-        status = complain(&err, EXIT_BAD_COMMAND);
+        status = command_fail(&err, EXIT_BAD_COMMAND);
     } else if (run_job_read(&c->job, c->show.colour, &err) != 0) {
-        status = complain(&err, EXIT_BAD_CONFIG);
+        status = command_fail(&err, EXIT_BAD_CONFIG);
     } else {
         status = run(c);
     }

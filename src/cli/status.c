@@ -2,6 +2,7 @@
 #include "cli/api.h"
 #include "cli/command.h"
 
+#include "base/text.h"
 #include "sys/clock.h"
 
 #include <stdio.h>
@@ -23,32 +24,14 @@ static enum cli_colour state_colour(Perigee__Aurora__TaskState state)
     }
 }
 
-/* "12s", "5m", "3h", "2d": how long ago. */
-static const char *ago(uint64_t at_ms, char out[16])
-{
-    int64_t secs = (clock_wall_ms() - (int64_t)at_ms) / 1000;
-
-    if (secs < 0)
-        secs = 0;
-    if (secs < 120)
-        (void)snprintf(out, 16, "%llds", (long long)secs);
-    else if (secs < 7200)
-        (void)snprintf(out, 16, "%lldm", (long long)(secs / 60));
-    else if (secs < 48 * 3600)
-        (void)snprintf(out, 16, "%lldh", (long long)(secs / 3600));
-    else
-        (void)snprintf(out, 16, "%lldd", (long long)(secs / 86400));
-    return out;
-}
-
 static void print_task(struct cli *cli, const Perigee__Aurora__TaskView *task)
 {
     const Perigee__Aurora__TaskEvent *last =
         task->n_events ? task->events[task->n_events - 1] : NULL;
-    char since[16] = "-";
+    char since[TEXT_AGE_MAX] = "-";
 
     if (last != NULL)
-        (void)ago(last->at_ms, since);
+        (void)text_age(clock_wall_ms() - (int64_t)last->at_ms, since);
     buf_addf(&cli->out, "  %4u  %s%-11s%s  %6s  %-15s", task->instance,
              cli_colour(cli, state_colour(task->state)),
              api_state_name(task->state), cli_colour(cli, CLI_PLAIN), since,
