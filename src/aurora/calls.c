@@ -125,8 +125,7 @@ static Mesos__V1__ExecutorInfo *executor_of(struct aurora_program *p,
     mesos__v1__executor_id__init(id);
     mesos__v1__framework_id__init(framework);
     mesos__v1__command_info__init(command);
-    id->value = arena_printf(arena, "thermos-%.*s", (int)task->id->size,
-                             (const char *)task->id->data);
+    id->value = view_executor_id(task->id, arena);
     framework->value = p->link.framework_id;
     command->has_shell = true;
     command->shell = false;

@@ -210,6 +210,9 @@ Perigee__Aurora__Event *view_event(struct aurora_program *p,
                                    const struct event *event,
                                    struct arena *arena);
 char *view_text(struct blob *blob, struct arena *arena);
+/* "thermos-" and the task's id: all of it, or as much of its end, which has the
+ * part that is unique, as Mesos lets an id have. */
+char *view_executor_id(const struct blob *task_id, struct arena *arena);
 
 /* --- link.c, calls.c --- */
 void link_init(struct aurora_program *p);

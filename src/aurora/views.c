@@ -2,6 +2,8 @@
  * arena and may borrow from the objects. */
 #include "aurora/state.h"
 
+#include "base/id.h"
+
 #include <string.h>
 
 typedef Perigee__Aurora__TaskView TaskView;
@@ -15,6 +17,17 @@ char *view_text(struct blob *blob, struct arena *arena)
     return arena_strndup(arena, (const char *)blob->data, blob->size);
 }
 
+char *view_executor_id(const struct blob *task_id, struct arena *arena)
+{
+    static const char prefix[] = "thermos-";
+    size_t room = ID_MAX - sizeof prefix, skip = 0;
+
+    if (task_id->size > room)
+        skip = task_id->size - room;
+    return arena_printf(arena, "%s%.*s", prefix, (int)(task_id->size - skip),
+                        (const char *)task_id->data + skip);
+}
+
 static void view_place(struct aurora_program *p, struct job_config *config,
                        const struct placement *place, struct blob *task_id,
                        TaskView *out, struct arena *arena)
@@ -24,9 +37,8 @@ static void view_place(struct aurora_program *p, struct job_config *config,
     out->agent_endpoint = place->endpoint;
     if (p->link.framework_id)
         out->sandbox = arena_printf(
-            arena, "/frameworks/%s/executors/thermos-%.*s/runs/latest",
-            p->link.framework_id, (int)task_id->size,
-            (const char *)task_id->data);
+            arena, "/frameworks/%s/executors/%s/runs/latest",
+            p->link.framework_id, view_executor_id(task_id, arena));
     out->n_ports = place->port_count;
     out->ports = arena_alloc(arena, (place->port_count + 1) * sizeof(void *));
     for (uint32_t i = 0; i < place->port_count; i++) {

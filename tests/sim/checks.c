@@ -453,20 +453,32 @@ static void final_version(struct cluster *c, const struct user_job *job)
 /* The longest that aurora lets a service wait that flapped. */
 enum { FLAPPING_MS = 5 * 60 * 1000 };
 
+/* The part of a task's id behind the time it was made at. */
+static bool is_task_of(const char *key, const char *node, const char *prefix)
+{
+    size_t size = strlen(node);
+
+    if (strncmp(key, node, size) != 0 || key[size] != ' ')
+        return false;
+    key += size + 1;
+    key += strspn(key, "0123456789");
+    return strncmp(key, prefix, strlen(prefix)) == 0;
+}
+
 /* Was aurora told of an end of this instance, whatever end it was? `lately`:
  * of one, or a loss, whose successor may still have to wait. */
 static bool was_told(const struct cluster *c, const struct user_job *job,
                      uint32_t instance, bool lately)
 {
     char prefix[96];
-    int size =
-        snprintf(prefix, sizeof prefix, "%s %s-%s-%s-%u-", c->aurora.name,
-                 job->role, job->env, job->name, instance);
+
+    (void)snprintf(prefix, sizeof prefix, "-%s-%s-%s-%u-", job->role, job->env,
+                   job->name, instance);
 
     for (const struct told *t = c->checks.told; t != NULL; t = t->hh.next)
         if ((lately ? t->is_over && t->over_ms + FLAPPING_MS > c->w->now_ms
                     : t->has_ended) &&
-            strncmp(t->key, prefix, (size_t)size) == 0)
+            is_task_of(t->key, c->aurora.name, prefix))
             return true;
     return false;
 }

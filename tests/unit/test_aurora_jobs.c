@@ -1,6 +1,9 @@
 /* What a job goes through, from its request to the end of its tasks. */
 #include "aurora_kit.h"
 
+#include "aurora/state.h"
+#include "base/id.h"
+
 static void test_a_job_becomes_tasks_on_an_offer(void **unused)
 {
     struct world *w = world_new();
@@ -19,7 +22,10 @@ static void test_a_job_becomes_tasks_on_an_offer(void **unused)
     assert_non_null(launched(w, 2));
     assert_null(launched(w, 3));
     Mesos__V1__TaskInfo *info = launched(w, 0);
-    assert_memory_equal(info->task_id->value, "www-prod-web-0-", 15);
+    /* The time, the key, the instance, and a part that nobody has twice. */
+    assert_memory_equal(info->task_id->value, "1700000000000-www-prod-web-0-",
+                        29);
+    assert_int_equal(strlen(info->task_id->value), 29 + 36);
     assert_string_equal(info->executor->command->user, "www");
     assert_false(info->executor->command->shell);
     char id[300];
@@ -32,6 +38,25 @@ static void test_a_job_becomes_tasks_on_an_offer(void **unused)
     assert_string_equal(data->asset_url, "http://10.0.0.1:8081/assets/");
     assert_string_equal(data->hostname, "m-S0.host");
     world_free(w);
+}
+
+static void test_an_executor_id_is_never_too_long(void **unused)
+{
+    char text[ID_MAX];
+    struct arena arena;
+
+    (void)unused;
+    arena_init(&arena);
+    memset(text, 'x', sizeof text);
+    text[0] = 'a';
+    text[ID_MAX - 2] = 'z';
+    struct blob *id = blob_new(bytes_of(text, ID_MAX - 1));
+    char *executor = view_executor_id(id, &arena);
+    assert_int_equal(strlen(executor), ID_MAX - 1);
+    assert_memory_equal(executor, "thermos-x", 9);
+    assert_int_equal(executor[ID_MAX - 2], 'z');
+    blob_unref(id);
+    arena_release(&arena);
 }
 
 static void test_a_held_offer_is_used_at_once(void **unused)
@@ -361,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_job_becomes_tasks_on_an_offer),
+        cmocka_unit_test(test_an_executor_id_is_never_too_long),
         cmocka_unit_test(test_a_held_offer_is_used_at_once),
         cmocka_unit_test(test_an_unused_offer_goes_back_after_a_while),
         cmocka_unit_test(test_updates_are_shown_and_acknowledged),

@@ -29,7 +29,8 @@ void mark_forgotten(struct aurora *a, enum record_table table,
 
 /* records.c: objects come and go. */
 struct task *records_add_task(struct aurora *a, struct job *job,
-                              struct job_config *config, uint32_t instance);
+                              struct job_config *config, uint32_t instance,
+                              int64_t now_ms);
 void records_put_task(struct aurora *a, struct task *task);
 /* Take a task out of everything and forget it. */
 void records_delete_task(struct aurora *a, struct task *task);

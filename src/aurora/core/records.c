@@ -186,24 +186,28 @@ void records_put_task(struct aurora *a, struct task *task)
     job_config_unref(task->config); /* the use holds it from here on */
 }
 
+/* Ids of one job sort by the time at which their tasks were made. */
 static struct bytes new_task_id(struct aurora *a, const struct job_key *key,
-                                uint32_t instance, char out[ID_MAX])
+                                uint32_t instance, int64_t now_ms,
+                                char out[ID_MAX])
 {
     do {
         struct uuid uuid = uuid_random(&a->rng);
         char text[UUID_TEXT_MAX];
-        snprintf(out, ID_MAX, "%s-%s-%s-%u-%s", key->role, key->env, key->name,
-                 instance, uuid_text(&uuid, text));
+        snprintf(out, ID_MAX, "%lld-%s-%s-%s-%u-%s", (long long)now_ms,
+                 key->role, key->env, key->name, instance,
+                 uuid_text(&uuid, text));
     } while (aurora_task(a, bytes_of_text(out)));
     return bytes_of_text(out);
 }
 
 struct task *records_add_task(struct aurora *a, struct job *job,
-                              struct job_config *config, uint32_t instance)
+                              struct job_config *config, uint32_t instance,
+                              int64_t now_ms)
 {
     char id[ID_MAX];
-    struct task *task = job_task_new(new_task_id(a, &job->key, instance, id),
-                                     job, config, instance);
+    struct task *task = job_task_new(
+        new_task_id(a, &job->key, instance, now_ms, id), job, config, instance);
 
     records_put_task(a, task);
     task_list_add(&job->active, task);

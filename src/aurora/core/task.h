@@ -42,7 +42,8 @@ struct job;
 
 struct task {
     uint64_t number; /* of this process's life; orders tasks by age */
-    struct blob *id; /* owned; "<role>-<env>-<name>-<instance>-<uuid>" */
+    /* owned; <epoch-ms>-<role>-<env>-<name>-<instance>-<uuid> */
+    struct blob *id;
     struct job *job;
     struct job_config *config; /* one reference */
     uint32_t instance;

@@ -165,7 +165,7 @@ struct task *task_start(struct aurora *a, struct job *job,
                         struct job_config *config, uint32_t instance,
                         const struct task *ancestor, int64_t now_ms)
 {
-    struct task *task = records_add_task(a, job, config, instance);
+    struct task *task = records_add_task(a, job, config, instance, now_ms);
     int64_t delay_ms = 0;
     char message[64];
 
