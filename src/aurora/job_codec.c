@@ -369,6 +369,16 @@ static void set_update(const Perigee__UpdateConfig *u,
     job_config_set_update(config, &settings);
 }
 
+/* How long tasks whose agent is out of reach are waited for. */
+static int64_t partition_ms(const Perigee__PartitionPolicy *policy)
+{
+    if (!policy)
+        return 0;
+    if (policy->has_reschedule && !policy->reschedule)
+        return -1;
+    return (int64_t)policy->delay_secs * 1000;
+}
+
 static struct job_config *build(struct aurora_program *p,
                                 const Perigee__Job *job,
                                 const struct job_key *key)
@@ -382,6 +392,7 @@ static struct job_config *build(struct aurora_program *p,
     config->priority = job->priority;
     config->failures_max =
         job->has_max_task_failures ? job->max_task_failures : 1;
+    config->partition_ms = partition_ms(job->partition_policy);
     fill_amounts(p, job->task->resources, config);
     for (size_t i = 0; i < job->n_port_names; i++)
         job_config_add_port(config, job->port_names[i]);

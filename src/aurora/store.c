@@ -233,7 +233,6 @@ static int restore_task(struct aurora_program *p, const TaskRecord *r,
     struct task *task = job_task_new(id, job, config, r->instance);
     task->state = (enum task_state)r->state;
     task->failures = r->failures;
-    task->flaps = r->flaps;
     task->deadline_ms = (int64_t)r->deadline_ms;
     if (r->ancestor_id)
         task->ancestor = blob_new(bytes_of_text(r->ancestor_id));
@@ -390,11 +389,10 @@ static void save_task(const struct task *task, struct effects *fx)
     r.task_id = view_text(task->id, &fx->arena);
     r.key = key_encode(&task->job->key, &fx->arena);
     r.config_id = task->config->id;
-    r.has_instance = r.has_state = r.has_failures = r.has_flaps = true;
+    r.has_instance = r.has_state = r.has_failures = true;
     r.instance = task->instance;
     r.state = (Perigee__Aurora__TaskState)task->state;
     r.failures = task->failures;
-    r.flaps = task->flaps;
     r.ancestor_id = view_text(task->ancestor, &fx->arena);
     r.has_deadline_ms = task->state == TASK_THROTTLED;
     r.deadline_ms = (uint64_t)task->deadline_ms;

@@ -56,12 +56,6 @@ static bool asks_volumes(const Perigee__Job *job)
     return job->container != NULL && job->container->n_volumes > 0;
 }
 
-static bool asks_partition(const Perigee__Job *job)
-{
-    return job->partition_policy != NULL &&
-           differs(&job->partition_policy->base, "Partition", NULL);
-}
-
 static bool asks_sla(const Perigee__Job *job)
 {
     return job->sla_policy != NULL;
@@ -119,8 +113,6 @@ static const struct {
     {"env", "no agent resolves secrets yet", asks_secret},
     {"executor_config", "thermos is the only executor yet", asks_executor},
     {"notify", "nobody is notified yet", asks_notify},
-    {"partition_policy", "instances out of reach are rescheduled at once yet",
-     asks_partition},
     {"sla_policy", "maintenance asks no policy yet", asks_sla},
     {"task.processes.resources", "resources are the whole task's yet",
      asks_process_resources},

@@ -361,6 +361,29 @@ static void test_an_unreachable_task_is_replaced(void **unused)
     world_free(w);
 }
 
+/* Partitioned for 5 of 10 seconds when the scheduler dies: 5 are left. */
+static void test_111_a_delay_goes_on_after_failover(void **unused)
+{
+    struct world *w = world_new();
+
+    (void)unused;
+    post(w, CREATE("\"service\":true,\"instances\":1,\"partition_policy\":"
+                   "{\"reschedule\":true,\"delay_secs\":10}"));
+    offer(w, "m-S0", 4);
+    char *id = launched(w, 0)->task_id->value;
+    run_all(w, "m-S0");
+    update(w, id, "m-S0", STATE(UNREACHABLE), "health check timed out");
+    pass(w, 5000);
+    assert_int_equal(count_state(get_job(w), SHOWN(PARTITIONED)), 1);
+    reborn(w);
+    pass(w, 4999);
+    assert_int_equal(count_state(get_job(w), SHOWN(PARTITIONED)), 1);
+    pass(w, 1);
+    assert_int_equal(count_state(get_job(w), SHOWN(LOST)), 1);
+    assert_int_equal(count_state(get_job(w), SHOWN(PENDING)), 1);
+    world_free(w);
+}
+
 static void test_a_task_that_says_nothing_is_lost(void **unused)
 {
     struct world *w = world_new();
@@ -399,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_a_broken_accept_is_asked_after),
         cmocka_unit_test(test_strangers_are_killed),
         cmocka_unit_test(test_an_unreachable_task_is_replaced),
+        cmocka_unit_test(test_111_a_delay_goes_on_after_failover),
         cmocka_unit_test(test_a_task_that_says_nothing_is_lost),
     };
 

@@ -138,7 +138,10 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
     records_count(a, TASK_NONE, task->state);
     task->config->users++;
     judging_share(a, task->config);
-    task_list_add(is_ended ? &job->ended : &job->active, task);
+    if (is_ended)
+        task_list_add(&job->ended, task);
+    else
+        job_add_active(job, task);
     restore_place(a, task);
     if (task->state == TASK_PENDING)
         group_add(a, task);
@@ -205,14 +208,7 @@ static void drop_unused_configs(struct aurora *a)
 
 static void arm(struct aurora *a, struct task *task, int64_t now_ms)
 {
-    int64_t since_ms = task->events.item[task->events.count - 1].at_ms;
-
-    if (task_machine_is_transient(task->state))
-        task->deadline_ms = since_ms + TRANSIENT_TIMEOUT_MS;
-    if (task->state == TASK_PARTITIONED)
-        task->deadline_ms = since_ms;
-    if (task->deadline_ms > 0)
-        heap_push(&a->timers, task->deadline_ms, TIMER_TASK, task->number);
+    task_arm(a, task);
     if (task->state >= TASK_PREEMPTING && task->state <= TASK_KILLING) {
         task->kill_at_ms = now_ms + KILL_RETRY_FIRST_MS;
         heap_push(&a->timers, task->kill_at_ms, TIMER_KILL, task->number);
@@ -227,8 +223,10 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
     drop_unused_configs(a);
     for (struct task *t = a->task_by_number; t; t = t->hh_number.next)
         arm(a, t, now_ms);
-    for (uint32_t i = 0; i < a->jobs.count; i++)
+    for (uint32_t i = 0; i < a->jobs.count; i++) {
+        job_sort_ended(a->jobs.item[i]);
         job_settle(a, a->jobs.item[i], now_ms);
+    }
     for (uint32_t i = 0; i < a->jobs.count; i++)
         if (a->jobs.item[i]->update)
             updater_restored(a, a->jobs.item[i]->update, now_ms);

@@ -52,6 +52,8 @@ void records_tell_job(struct aurora *a, enum event_kind kind, struct job *job,
 bool task_go(struct aurora *a, struct task *task, enum task_state to,
              const char *message, int64_t now_ms);
 void send_kill(struct aurora *a, struct task *task, int64_t now_ms);
+/* Set its deadline by its state, and since when it is in it. */
+void task_arm(struct aurora *a, struct task *task);
 /* Is it in a state from which RESTARTING makes sense? */
 bool task_can_restart(const struct task *task);
 /* A new task for an instance of the job, PENDING or THROTTLED. */

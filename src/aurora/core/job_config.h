@@ -60,10 +60,11 @@ struct job_config {
     struct blob *bytes; /* owned; the packed job */
 
     int32_t priority;
-    int32_t failures_max;          /* -1: no limit */
-    struct amounts task;           /* what the task itself asks for */
-    struct amounts need;           /* with the executor's share */
-    char **port_name;              /* owned, in the order of the job */
+    int32_t failures_max; /* -1: no limit */
+    int64_t partition_ms; /* out of reach this long is LOST; -1: never */
+    struct amounts task;  /* what the task itself asks for */
+    struct amounts need;  /* with the executor's share */
+    char **port_name;     /* owned, in the order of the job */
     struct constraint *constraint; /* owned */
     uint32_t port_count, constraint_count;
     struct question *place, *rank; /* owned; NULL without */

@@ -210,7 +210,7 @@ struct task *records_add_task(struct aurora *a, struct job *job,
         new_task_id(a, &job->key, instance, now_ms, id), job, config, instance);
 
     records_put_task(a, task);
-    task_list_add(&job->active, task);
+    job_add_active(job, task);
     updater_note_started(a, task);
     return task;
 }
@@ -227,9 +227,10 @@ void records_delete_task(struct aurora *a, struct task *task)
         task->dirty_at = 0;
     }
     mark_forgotten(a, RECORD_TASK, blob_bytes(task->id));
-    task_list_remove(task_machine_is_terminal(task->state) ? &job->ended
-                                                           : &job->active,
-                     task);
+    if (task_machine_is_terminal(task->state))
+        task_list_remove(&job->ended, task);
+    else
+        job_remove_active(job, task);
     HASH_DELETE(hh_id, a->task_by_id, task);
     HASH_DELETE(hh_number, a->task_by_number, task);
     records_count(a, task->state, TASK_NONE);

@@ -139,10 +139,55 @@ bool task_was(const struct task *task, enum task_state state)
     return false;
 }
 
+int64_t task_since_ms(const struct task *task)
+{
+    assert(task->events.count > 0);
+    return task->events.item[task->events.count - 1].at_ms;
+}
+
+void job_add_active(struct job *job, struct task *task)
+{
+    task_list_add(&job->active, task);
+    HASH_ADD(hh_instance, job->by_instance, instance, sizeof task->instance,
+             task);
+}
+
+void job_remove_active(struct job *job, struct task *task)
+{
+    task_list_remove(&job->active, task);
+    HASH_DELETE(hh_instance, job->by_instance, task);
+}
+
 struct task *job_active(const struct job *job, uint32_t instance)
 {
-    for (struct task *t = job->active.first; t; t = t->next)
-        if (t->instance == instance)
-            return t;
-    return NULL;
+    struct task *task;
+
+    HASH_FIND(hh_instance, job->by_instance, &instance, sizeof instance, task);
+    return task;
+}
+
+static int by_end(const void *x, const void *y)
+{
+    const struct task *a = *(struct task *const *)x;
+    const struct task *b = *(struct task *const *)y;
+    int64_t a_ms = task_since_ms(a), b_ms = task_since_ms(b);
+
+    if (a_ms != b_ms)
+        return a_ms < b_ms ? -1 : 1;
+    return a->number < b->number ? -1 : a->number > b->number;
+}
+
+void job_sort_ended(struct job *job)
+{
+    uint32_t count = job->ended.count, n = 0;
+    struct task **task = xcalloc(count + 1, sizeof(void *));
+
+    while (job->ended.first) {
+        task[n++] = job->ended.first;
+        task_list_remove(&job->ended, job->ended.first);
+    }
+    qsort(task, n, sizeof(void *), by_end);
+    for (uint32_t i = 0; i < n; i++)
+        task_list_add(&job->ended, task[i]);
+    free(task);
 }

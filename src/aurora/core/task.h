@@ -49,18 +49,18 @@ struct task {
     uint32_t instance;
     enum task_state state;
     uint32_t failures;           /* of this and the tasks before it */
-    uint32_t flaps;              /* how many before it in a row flapped */
     struct blob *ancestor;       /* owned; NULL for the first */
     struct placement *placement; /* one reference; NULL before ASSIGNED */
     struct host *host;           /* borrowed; while it counts there */
     VEC(struct task_event) events;
-    int64_t deadline_ms; /* THROTTLED: until then; transient: LOST then */
+    int64_t deadline_ms; /* THROTTLED: until then; transient, PARTITIONED: LOST
+                            then; 0: none */
     int64_t kill_at_ms;  /* next kill to send; 0: none */
     uint32_t kills;      /* sent so far */
     uint32_t dirty_at;   /* place in the list of dirty tasks + 1; 0: clean */
     struct task *prev, *next;                 /* the job's list it is in */
     struct task *waiting_prev, *waiting_next; /* its group's */
-    UT_hash_handle hh_id, hh_number;
+    UT_hash_handle hh_id, hh_number, hh_instance;
 };
 
 struct task_list {
@@ -94,6 +94,7 @@ struct job {
     struct update *update;        /* the one under way, or NULL */
     VEC(struct update *) updates; /* owned, oldest first; it is the last */
     struct task_list active;      /* oldest first */
+    struct task *by_instance;     /* the active ones */
     struct task_list ended;       /* in the order of their end */
     bool is_dirty;
 };
@@ -112,5 +113,12 @@ void job_task_free(struct task *task);
 void task_add_event(struct task *task, enum task_state state,
                     const char *message, int64_t now_ms);
 bool task_was(const struct task *task, enum task_state state);
+/* A task becomes one of the job's active ones, or is that no more. */
+void job_add_active(struct job *job, struct task *task);
+void job_remove_active(struct job *job, struct task *task);
+/* Tasks that were restored in another order. */
+void job_sort_ended(struct job *job);
+/* When the task took its present state. */
+int64_t task_since_ms(const struct task *task);
 /* The active task of an instance, or NULL. */
 struct task *job_active(const struct job *job, uint32_t instance);

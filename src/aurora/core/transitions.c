@@ -43,10 +43,23 @@ void send_kill(struct aurora *a, struct task *task, int64_t now_ms)
     heap_push(&a->timers, task->kill_at_ms, TIMER_KILL, task->number);
 }
 
-static void set_deadline(struct aurora *a, struct task *task, int64_t at_ms)
+/* How long a task may stay in the state that it is in; -1: for ever. */
+static int64_t patience_ms(const struct task *task)
 {
-    task->deadline_ms = at_ms;
-    heap_push(&a->timers, at_ms, TIMER_TASK, task->number);
+    if (task_machine_is_transient(task->state))
+        return TRANSIENT_TIMEOUT_MS;
+    return task->state == TASK_PARTITIONED ? task->config->partition_ms : -1;
+}
+
+void task_arm(struct aurora *a, struct task *task)
+{
+    int64_t patience = patience_ms(task);
+
+    /* The end of a penalty is decided when it begins, and stored. */
+    if (task->state != TASK_THROTTLED)
+        task->deadline_ms = patience < 0 ? 0 : task_since_ms(task) + patience;
+    if (task->deadline_ms > 0)
+        heap_push(&a->timers, task->deadline_ms, TIMER_TASK, task->number);
 }
 
 static void end_task(struct aurora *a, struct task *task)
@@ -59,7 +72,7 @@ static void end_task(struct aurora *a, struct task *task)
     }
     task->kill_at_ms = 0;
     updater_note_ended(a, task);
-    task_list_remove(&job->active, task);
+    job_remove_active(job, task);
     task_list_add(&job->ended, task);
     a->counters.tasks_ended[task->state]++;
     group_retry(a, job);
@@ -76,13 +89,8 @@ static void enter(struct aurora *a, struct task *task, enum task_state to,
     task_add_event(task, to, message, now_ms);
     (void)event_log_task(&a->events, task, now_ms);
     mark_task(a, task);
-    if (to != TASK_THROTTLED)
-        task->deadline_ms = 0;
-    if (task_machine_is_transient(to))
-        set_deadline(a, task, now_ms + TRANSIENT_TIMEOUT_MS);
-    else if (to == TASK_PARTITIONED)
-        set_deadline(a, task, now_ms); /* the policy's delay is 0 */
-    else if (to == TASK_PENDING)
+    task_arm(a, task);
+    if (to == TASK_PENDING)
         group_add(a, task);
     else if (task_machine_is_terminal(to))
         end_task(a, task);
@@ -151,14 +159,23 @@ static bool flapped(const struct task *task)
 }
 
 /* The first flap is never penalised; every further one in a row waits twice as
- * long. `flaps` counts the ones before this task, so that pruned ancestors need
- * not be asked. */
-static int64_t flapping_delay_ms(const struct task *ended)
+ * long, up to the most that anything waits: ancestors older than that are not
+ * asked, nor those that the history has forgotten. */
+static int64_t flapping_delay_ms(const struct aurora *a,
+                                 const struct task *ended)
 {
-    if (!flapped(ended) || ended->flaps == 0)
-        return 0;
-    return backoff_ms(FLAPPING_DELAY_FIRST_MS, FLAPPING_DELAY_MAX_MS,
-                      ended->flaps);
+    const struct task *task = ended;
+    int64_t delay_ms = 0;
+
+    for (uint32_t flaps = 1; flapped(task); flaps++) {
+        task =
+            task->ancestor ? aurora_task(a, blob_bytes(task->ancestor)) : NULL;
+        if (!task || !flapped(task) || delay_ms == FLAPPING_DELAY_MAX_MS)
+            break;
+        delay_ms =
+            backoff_ms(FLAPPING_DELAY_FIRST_MS, FLAPPING_DELAY_MAX_MS, flaps);
+    }
+    return delay_ms;
 }
 
 struct task *task_start(struct aurora *a, struct job *job,
@@ -167,21 +184,21 @@ struct task *task_start(struct aurora *a, struct job *job,
 {
     struct task *task = records_add_task(a, job, config, instance, now_ms);
     int64_t delay_ms = 0;
-    char message[64];
+    char message[80];
 
     if (ancestor) {
         task->ancestor = blob_ref(ancestor->id);
         task->failures = ancestor->failures;
-        task->flaps = flapped(ancestor) ? ancestor->flaps + 1 : 0;
-        delay_ms = flapping_delay_ms(ancestor);
+        delay_ms = flapping_delay_ms(a, ancestor);
     }
     if (delay_ms == 0) {
         (void)task_go(a, task, TASK_PENDING, NULL, now_ms);
         return task;
     }
-    snprintf(message, sizeof message, "waits %d s: it ended too soon %u times",
-             (int)(delay_ms / 1000), task->flaps);
-    set_deadline(a, task, now_ms + delay_ms);
+    snprintf(message, sizeof message,
+             "waits %d s: it ended too soon, as the one before it did",
+             (int)(delay_ms / 1000));
+    task->deadline_ms = now_ms + delay_ms;
     (void)task_go(a, task, TASK_THROTTLED, message, now_ms);
     return task;
 }

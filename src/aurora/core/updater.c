@@ -137,6 +137,7 @@ void updater_take_config(struct aurora *a, struct task *task,
     if (waits)
         group_add(a, task);
     records_unuse_config(a, before);
+    task_arm(a, task); /* its patience may be another */
     mark_task(a, task);
 }
 

@@ -1,0 +1,451 @@
+/* What becomes of tasks in time, on the bare core: effects in their order,
+ * partitions, kills that are not answered, penalties, history. */
+#include "aurora/core/aurora.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+
+static const struct job_key KEY = {"c", "www", "prod", "web"};
+
+struct scene {
+    struct aurora a;
+    int64_t now_ms;
+    int offers;
+};
+
+static void begin(struct scene *s)
+{
+    struct aurora_limits_config limits = {.tasks_per_job_max = 4000,
+                                          .offer_hold_ms = 60000};
+
+    *s = (struct scene){.now_ms = 1700000000000};
+    aurora_init(&s->a, &limits, 1);
+    aurora_restored(&s->a, 0, s->now_ms);
+}
+
+static void end(struct scene *s)
+{
+    aurora_check(&s->a);
+    aurora_release(&s->a);
+}
+
+/* Time passes; everything due happens when it is due. */
+static void pass(struct scene *s, int64_t ms)
+{
+    int64_t end_ms = s->now_ms + ms;
+
+    for (;;) {
+        int64_t next_ms = aurora_next_ms(&s->a);
+        if (next_ms > end_ms)
+            break;
+        s->now_ms = next_ms > s->now_ms ? next_ms : s->now_ms;
+        aurora_time(&s->a, s->now_ms);
+        aurora_check(&s->a);
+    }
+    s->now_ms = end_ms;
+}
+
+static struct job_config *config_new(bool is_service, int32_t failures_max)
+{
+    struct job_config *config = job_config_new(&KEY, bytes_of_text("web"));
+
+    config->is_service = is_service;
+    config->failures_max = failures_max;
+    config->task = config->need = (struct amounts){100, 1000, 1000, 0};
+    return config;
+}
+
+static struct job *create_take(struct scene *s, struct job_config *config,
+                               uint32_t instances)
+{
+    uint64_t sequence;
+    struct err err = {0};
+
+    if (aurora_create_take(&s->a, config, instances, s->now_ms, &sequence,
+                           &err) < 0)
+        fail_msg("%s", err.text);
+    return aurora_job(&s->a, &KEY);
+}
+
+/* An agent offers enough; what waits is placed. */
+static void place(struct scene *s)
+{
+    struct attributes none = {0};
+    struct amounts much = {1000000, 1000000000, 1000000000, 0};
+    struct ranges ports = {0};
+    char id[32];
+
+    snprintf(id, sizeof id, "o-%d", ++s->offers);
+    aurora_offer(&s->a, bytes_of_text(id), bytes_of_text("m-S0"), "host0", "",
+                 &none, &much, &ports, s->now_ms);
+    aurora_place(&s->a, s->now_ms);
+    ranges_release(&ports);
+}
+
+static void report(struct scene *s, struct task *task, enum task_state state)
+{
+    struct blob *id = blob_ref(task->id);
+
+    aurora_report(&s->a, blob_bytes(id), bytes_of_text("m-S0"), state, NULL,
+                  s->now_ms);
+    aurora_check(&s->a);
+    blob_unref(id);
+}
+
+/* The task of instance 0, brought to RUNNING. */
+static struct task *running(struct scene *s, struct job *job)
+{
+    struct task *task = job_active(job, 0);
+
+    if (task->state == TASK_PENDING)
+        place(s);
+    report(s, task, TASK_RUNNING);
+    assert_int_equal(task->state, TASK_RUNNING);
+    return task;
+}
+
+static void forget_work(struct scene *s)
+{
+    aurora_reserve_sequence(&s->a);
+    aurora_work_clear(&s->a);
+}
+
+/* --- effects --- */
+
+/* Save, reschedule, go on to LOST, kill: what each tells comes in this order.
+ */
+static void test_effects_come_in_their_order(void **unused)
+{
+    struct scene s;
+
+    (void)unused;
+    begin(&s);
+    struct job *job = create_take(&s, config_new(true, 1), 1);
+    struct task *task = running(&s, job);
+    task->config->partition_ms = -1;
+    report(&s, task, TASK_PARTITIONED);
+    forget_work(&s);
+    uint64_t at = s.a.events.next, sequence;
+    struct instance_list touched = {0};
+    struct task *old = job_active(job, 0);
+    assert_int_equal(old->state, TASK_PARTITIONED);
+    assert_int_equal(aurora_restart(&s.a, &KEY, NULL, 0, NULL, s.now_ms,
+                                    &touched, &sequence, NULL),
+                     0);
+    static const enum task_state want[] = {TASK_RESTARTING, TASK_LOST,
+                                           TASK_PENDING};
+    int seen = 0;
+    for (; at < s.a.events.next; at++) {
+        const struct event *e = event_log_get(&s.a.events, at);
+        if (e->kind == EVENT_TASK_CHANGED)
+            assert_int_equal(e->state, want[seen++]);
+    }
+    assert_int_equal(seen, 3);
+    assert_int_equal(s.a.work.kills.count, 1);
+    vec_free(&touched);
+    end(&s);
+}
+
+static void test_76_failures_are_counted_along_the_ancestors(void **unused)
+{
+    struct scene s;
+
+    (void)unused;
+    begin(&s);
+    struct job *job = create_take(&s, config_new(false, 3), 1);
+    for (uint32_t failures = 1; failures <= 3; failures++) {
+        struct task *task = job_active(job, 0);
+        if (task->state == TASK_THROTTLED)
+            pass(&s, 5 * MINUTE);
+        task = running(&s, job);
+        report(&s, task, TASK_FAILED);
+        assert_int_equal(job->active.count, failures < 3);
+        if (failures < 3)
+            assert_int_equal(job_active(job, 0)->failures, failures);
+    }
+    end(&s);
+}
+
+/* --- partitions --- */
+
+static struct task *partitioned(struct scene *s, int64_t partition_ms)
+{
+    struct job_config *config = config_new(true, 1);
+
+    begin(s);
+    config->partition_ms = partition_ms;
+    struct task *task = running(s, create_take(s, config, 1));
+    report(s, task, TASK_PARTITIONED);
+    return task;
+}
+
+static void test_119_out_of_reach_is_lost_at_once_by_default(void **unused)
+{
+    struct scene s;
+    struct task *task = partitioned(&s, 0);
+
+    (void)unused;
+    pass(&s, 0);
+    assert_int_equal(task->state, TASK_LOST);
+    assert_int_equal(job_active(task->job, 0)->state, TASK_PENDING);
+    end(&s);
+}
+
+static void test_119_out_of_reach_may_be_waited_for(void **unused)
+{
+    struct scene s;
+    struct task *task = partitioned(&s, 24 * HOUR);
+
+    (void)unused;
+    pass(&s, 24 * HOUR - 1);
+    assert_int_equal(task->state, TASK_PARTITIONED);
+    report(&s, task, TASK_RUNNING);
+    pass(&s, 48 * HOUR);
+    assert_int_equal(task->state, TASK_RUNNING);
+    report(&s, task, TASK_PARTITIONED);
+    pass(&s, 24 * HOUR);
+    assert_int_equal(task->state, TASK_LOST);
+    end(&s);
+}
+
+static void test_119_out_of_reach_may_be_waited_for_for_ever(void **unused)
+{
+    struct scene s;
+    struct task *task = partitioned(&s, -1);
+
+    (void)unused;
+    pass(&s, INT64_C(400) * 24 * HOUR);
+    assert_int_equal(task->state, TASK_PARTITIONED);
+    report(&s, task, TASK_RUNNING);
+    assert_int_equal(task->state, TASK_RUNNING);
+    end(&s);
+}
+
+static void test_77_what_was_killed_does_not_come_back(void **unused)
+{
+    struct scene s;
+    struct instance_list touched = {0};
+    struct task *task = partitioned(&s, -1);
+    uint64_t sequence;
+
+    (void)unused;
+    (void)aurora_kill(&s.a, &KEY, NULL, NULL, s.now_ms, &touched, &sequence,
+                      NULL);
+    assert_int_equal(task->state, TASK_LOST);
+    assert_int_equal(task->job->active.count, 0);
+    assert_true(task->job->is_removed);
+    vec_free(&touched);
+    end(&s);
+}
+
+static void test_a_history_of_partitions_stays_short(void **unused)
+{
+    struct scene s;
+    struct task *task = partitioned(&s, -1);
+
+    (void)unused;
+    for (int i = 0; i < 1000; i++) {
+        report(&s, task, TASK_RUNNING);
+        pass(&s, SECOND);
+        report(&s, task, TASK_PARTITIONED);
+    }
+    assert_true(task->events.count <= 5);
+    assert_int_equal(task->events.item[0].state, TASK_PENDING);
+    assert_int_equal(task_since_ms(task), s.now_ms);
+    end(&s);
+}
+
+/* --- kills and silence --- */
+
+static void test_112_a_kill_is_sent_again_ever_later(void **unused)
+{
+    static const int at_s[] = {0, 15, 45, 105, 225};
+    struct scene s;
+    struct instance_list touched = {0};
+    uint64_t sequence;
+    int sent = 0;
+
+    (void)unused;
+    begin(&s);
+    struct job *job = create_take(&s, config_new(true, 1), 1);
+    struct task *task = running(&s, job);
+    forget_work(&s);
+    int64_t begun_ms = s.now_ms;
+    (void)aurora_kill(&s.a, &KEY, NULL, NULL, s.now_ms, &touched, &sequence,
+                      NULL);
+    while (task->state == TASK_KILLING) {
+        if (s.a.work.kills.count > 0) {
+            assert_true(sent < 5);
+            assert_int_equal((s.now_ms - begun_ms) / SECOND, at_s[sent++]);
+            forget_work(&s);
+        }
+        pass(&s, SECOND);
+    }
+    assert_int_equal(sent, 5);
+    assert_int_equal(task->state, TASK_LOST);
+    assert_int_equal(s.now_ms - begun_ms, 5 * MINUTE);
+    assert_int_equal(s.a.counters.timeouts, 1);
+    assert_int_equal(s.a.counters.kill_retries, 4);
+    vec_free(&touched);
+    end(&s);
+}
+
+static void test_112_what_must_not_last_is_lost(void **unused)
+{
+    static const enum task_state lasting[] = {TASK_STARTING, TASK_RUNNING};
+    struct scene s;
+
+    (void)unused;
+    begin(&s);
+    struct job *job = create_take(&s, config_new(true, 1), 1);
+    place(&s);
+    struct task *task = job_active(job, 0);
+    assert_int_equal(task->state, TASK_ASSIGNED);
+    pass(&s, 5 * MINUTE - 1);
+    assert_int_equal(task->state, TASK_ASSIGNED);
+    pass(&s, 1);
+    assert_int_equal(task->state, TASK_LOST);
+    for (int i = 0; i < 2; i++) {
+        task = job_active(job, 0);
+        if (task->state == TASK_PENDING)
+            place(&s);
+        report(&s, task, lasting[i]);
+        pass(&s, 30 * HOUR);
+        assert_int_equal(task->state, lasting[i]);
+    }
+    end(&s);
+}
+
+/* --- penalties --- */
+
+/* Instance 0 runs for a while, fails, and waits for so long. */
+static int64_t fails_after(struct scene *s, struct job *job, int64_t ms)
+{
+    struct task *task = job_active(job, 0);
+
+    if (task->state == TASK_THROTTLED)
+        pass(s, task->deadline_ms - s->now_ms);
+    task = running(s, job);
+    pass(s, ms);
+    report(s, task, TASK_FAILED);
+    task = job_active(job, 0);
+    return task->state == TASK_THROTTLED
+               ? (task->deadline_ms - s->now_ms) / SECOND
+               : 0;
+}
+
+static void test_78_flaps_wait_ever_longer(void **unused)
+{
+    static const int want_s[] = {0, 30, 60, 120, 240, 300, 300, 300};
+    struct scene s;
+
+    (void)unused;
+    begin(&s);
+    struct job *job = create_take(&s, config_new(true, 1), 1);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(fails_after(&s, job, MINUTE), want_s[i]);
+    assert_int_equal(fails_after(&s, job, 5 * MINUTE), 0);
+    assert_int_equal(fails_after(&s, job, 5 * MINUTE - 1), 0);
+    assert_int_equal(fails_after(&s, job, 5 * MINUTE - 1), 30);
+    end(&s);
+}
+
+static void test_78_an_interruption_is_no_flap(void **unused)
+{
+    struct scene s;
+    struct instance_list touched = {0};
+    uint64_t sequence;
+
+    (void)unused;
+    begin(&s);
+    struct job *job = create_take(&s, config_new(true, 1), 1);
+    for (int i = 0; i < 4; i++) {
+        struct task *task = running(&s, job);
+        (void)aurora_restart(&s.a, &KEY, NULL, 0, NULL, s.now_ms, &touched,
+                             &sequence, NULL);
+        report(&s, task, TASK_FAILED);
+        assert_int_equal(job_active(job, 0)->state, TASK_PENDING);
+    }
+    vec_free(&touched);
+    end(&s);
+}
+
+/* The chain ends where the history does. */
+static void test_78_a_forgotten_ancestor_counts_for_nothing(void **unused)
+{
+    struct scene s;
+
+    (void)unused;
+    begin(&s);
+    struct job *job = create_take(&s, config_new(true, 1), 1);
+    assert_int_equal(fails_after(&s, job, MINUTE), 0);
+    pass(&s, 3 * 24 * HOUR); /* it finds no host for so long */
+    assert_int_equal(job->ended.count, 0);
+    assert_int_equal(fails_after(&s, job, MINUTE), 0);
+    assert_int_equal(fails_after(&s, job, MINUTE), 30);
+    end(&s);
+}
+
+/* --- history --- */
+
+static void test_history_is_kept_for_two_days(void **unused)
+{
+    struct scene s;
+
+    (void)unused;
+    begin(&s);
+    struct job *job = create_take(&s, config_new(true, 1), 1);
+    (void)fails_after(&s, job, HOUR);
+    pass(&s, 48 * HOUR - 15 * MINUTE);
+    assert_int_equal(job->ended.count, 1);
+    pass(&s, 30 * MINUTE);
+    assert_int_equal(job->ended.count, 0);
+    end(&s);
+}
+
+static void test_history_has_a_hundred_tasks_of_a_job(void **unused)
+{
+    struct scene s;
+
+    (void)unused;
+    begin(&s);
+    struct job *job = create_take(&s, config_new(true, 1), 300);
+    while (s.a.waiting_count > 0)
+        place(&s);
+    for (uint32_t i = 0; i < 300; i++)
+        report(&s, job_active(job, i), TASK_FAILED);
+    pass(&s, HOUR - 15 * MINUTE);
+    assert_int_equal(job->ended.count, 300); /* never in the first hour */
+    pass(&s, 30 * MINUTE);
+    assert_int_equal(job->ended.count, 100);
+    end(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_effects_come_in_their_order),
+        cmocka_unit_test(test_76_failures_are_counted_along_the_ancestors),
+        cmocka_unit_test(test_119_out_of_reach_is_lost_at_once_by_default),
+        cmocka_unit_test(test_119_out_of_reach_may_be_waited_for),
+        cmocka_unit_test(test_119_out_of_reach_may_be_waited_for_for_ever),
+        cmocka_unit_test(test_77_what_was_killed_does_not_come_back),
+        cmocka_unit_test(test_a_history_of_partitions_stays_short),
+        cmocka_unit_test(test_112_a_kill_is_sent_again_ever_later),
+        cmocka_unit_test(test_112_what_must_not_last_is_lost),
+        cmocka_unit_test(test_78_flaps_wait_ever_longer),
+        cmocka_unit_test(test_78_an_interruption_is_no_flap),
+        cmocka_unit_test(test_78_a_forgotten_ancestor_counts_for_nothing),
+        cmocka_unit_test(test_history_is_kept_for_two_days),
+        cmocka_unit_test(test_history_has_a_hundred_tasks_of_a_job),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
