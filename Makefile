@@ -57,7 +57,7 @@ src       = $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$1)))
 lib       = $(1:%=$B/lib/lib%.a)
 
 base.src    := $(call src,src/base)
-wire.src    := $(call src,src/wire) $(GEN_C)
+wire.src    := $(call src,src/wire) $(GEN_C) $G/comments.c
 sys.src     := $(call src,src/sys)
 script.src  := $(call src,src/script) $G/stdlib.c $G/help.c
 master.src  := $(call src,src/master src/master/core)
@@ -105,6 +105,11 @@ $G/%.pb-c.c $G/%.pb-c.h: proto/%.proto
 	@mkdir -p $G
 	protoc-c --proto_path=proto --c_out=$G $<
 GEN_H := $(GEN_C:%.c=%.h)
+
+# What their comments say, for the API's schema (src/wire/schema.h).
+$G/comments.c: $(filter proto/perigee/%,$(PROTO)) lua/embed_comments.lua
+	@mkdir -p $G
+	lua5.4 lua/embed_comments.lua $(filter proto/perigee/%,$(PROTO)) >$@.tmp && mv $@.tmp $@
 
 # The job language, as bytecode inside the binaries (src/script/stdlib.h).
 $G/stdlib.c: $(shell find lua/stdlib -name '*.lua' 2>/dev/null) lua/embed.lua

@@ -10,39 +10,43 @@
 
 typedef Perigee__Aurora__Answer Answer;
 typedef Perigee__Aurora__Call Call;
-typedef void api_call(struct request *r, int64_t now_ms, struct effects *fx);
 
-enum { KEYED = 1 }; /* changes something: honours Idempotency-Key */
-
+/* A row: the type; what it is; who works it off; which field of Call it is
+ * about; which fields of Answer it fills (besides sequence), each name followed
+ * by a space. The schema at /api/v1/schema is made of these rows. */
+// clang-format off
 #define TYPE(name) PERIGEE__AURORA__CALL__TYPE__##name
-static const struct route {
-    Perigee__Aurora__Call__Type type;
-    int flags;
-    api_call *call;
-} ROUTES[] = {
-    {TYPE(CREATE_JOB), KEYED, api_create},
-    {TYPE(START_UPDATE), KEYED, api_create},
-    {TYPE(PAUSE_UPDATE), KEYED, api_update_act},
-    {TYPE(RESUME_UPDATE), KEYED, api_update_act},
-    {TYPE(ABORT_UPDATE), KEYED, api_update_act},
-    {TYPE(ROLLBACK_UPDATE), KEYED, api_update_act},
-    {TYPE(PULSE_UPDATE), 0, api_update_pulse},
-    {TYPE(LIST_UPDATES), 0, api_update_list},
-    {TYPE(GET_UPDATE), 0, api_update_get},
-    {TYPE(KILL_JOB), KEYED, api_target},
-    {TYPE(RESTART_JOB), KEYED, api_target},
-    {TYPE(SCALE_JOB), KEYED, api_scale},
-    {TYPE(ADD_INSTANCES), KEYED, api_scale},
-    {TYPE(PUT_ASSET), 0, api_put_asset},
-    {TYPE(EVALUATE), 0, api_evaluate},
-    {TYPE(LIST_JOBS), 0, api_list},
-    {TYPE(GET_JOB), 0, api_get_job},
-    {TYPE(GET_TASKS), 0, api_get_tasks},
-    {TYPE(WHY), 0, api_why},
-    {TYPE(GET_VERSION), 0, api_version},
-    {TYPE(GET_BUNDLE), 0, api_get_bundle},
-    {TYPE(SUBSCRIBE), 0, stream_subscribe},
+static const struct api_route ROUTES[] = {
+    {TYPE(CREATE_JOB), API_CHANGES | API_NEEDS_FIELD, api_create, "create_job", "jobs "},
+    {TYPE(START_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_create, "create_job", "updates note "},
+    {TYPE(PAUSE_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_act, "update", "updates note "},
+    {TYPE(RESUME_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_act, "update", "updates note "},
+    {TYPE(ABORT_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_act, "update", "updates note "},
+    {TYPE(ROLLBACK_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_act, "update", "updates note "},
+    {TYPE(PULSE_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_pulse, "update", "pulse "},
+    {TYPE(LIST_UPDATES), 0, api_update_list, "update", "updates cursor "},
+    {TYPE(GET_UPDATE), API_NEEDS_FIELD, api_update_get, "update", "updates "},
+    {TYPE(KILL_JOB), API_CHANGES | API_NEEDS_FIELD, api_target, "target", "instances note "},
+    {TYPE(RESTART_JOB), API_CHANGES | API_NEEDS_FIELD, api_target, "target", "instances note "},
+    {TYPE(SCALE_JOB), API_CHANGES | API_NEEDS_FIELD, api_scale, "scale", "instances note "},
+    {TYPE(ADD_INSTANCES), API_CHANGES | API_NEEDS_FIELD, api_scale, "scale", "instances note "},
+    {TYPE(PUT_ASSET), API_CHANGES | API_NEEDS_FIELD, api_put_asset, "put_asset", ""},
+    {TYPE(EVALUATE), API_NEEDS_FIELD, api_evaluate, "create_job", "jobs "},
+    {TYPE(LIST_JOBS), 0, api_list, "list", "jobs cursor "},
+    {TYPE(GET_JOB), API_NEEDS_FIELD, api_get_job, "tasks", "jobs tasks configs cursor "},
+    {TYPE(GET_TASKS), API_NEEDS_FIELD, api_get_tasks, "tasks", "tasks cursor "},
+    {TYPE(WHY), API_NEEDS_FIELD, api_why, "why", "why "},
+    {TYPE(GET_VERSION), 0, api_version, NULL, "version "},
+    {TYPE(GET_BUNDLE), API_NEEDS_FIELD, api_get_bundle, "get_bundle", "bundle "},
+    {TYPE(SUBSCRIBE), API_STREAMS, stream_subscribe, "subscribe", ""},
 };
+// clang-format on
+
+const struct api_route *api_routes(uint32_t *count)
+{
+    *count = sizeof ROUTES / sizeof *ROUTES;
+    return ROUTES;
+}
 
 int api_status(enum err_code code)
 {
@@ -203,8 +207,8 @@ static int decode(struct request *r, const struct http_request *http,
                        "Content-Type: want application/json "
                        "or application/x-protobuf");
     }
-    int rc = codec_decode(&perigee__aurora__call__descriptor, "Call", body,
-                          http->body, &r->arena, &message, err);
+    int rc = codec_decode_strictly(&perigee__aurora__call__descriptor, "Call",
+                                   body, http->body, &r->arena, &message, err);
     if (rc < 0) {
         *status = 400;
         return rc;
@@ -213,12 +217,61 @@ static int decode(struct request *r, const struct http_request *http,
     return 0;
 }
 
-static const struct route *find_route(const Call *call)
+static int refuse_type(struct err *err)
+{
+    const ProtobufCEnumDescriptor *type =
+        &perigee__aurora__call__type__descriptor;
+    struct buf names = {0};
+
+    for (unsigned i = 0; i < type->n_values; i++)
+        if (type->values[i].value != 0)
+            buf_addf(&names, names.size > 0 ? ", %s" : "%s",
+                     type->values[i].name);
+    (void)err_set(err, ERR_INVALID, "type: want one of %s", buf_text(&names));
+    err_field(err, "type");
+    buf_release(&names);
+    return -ERR_INVALID;
+}
+
+static int find_route(const Call *call, const struct api_route **out,
+                      struct err *err)
 {
     for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++)
-        if (call->has_type && ROUTES[i].type == call->type)
-            return &ROUTES[i];
-    return NULL;
+        if (call->has_type && ROUTES[i].type == call->type) {
+            *out = &ROUTES[i];
+            return 0;
+        }
+    return refuse_type(err);
+}
+
+/* Which field of a call is set. */
+static bool has_field(const Call *call, const ProtobufCFieldDescriptor *field)
+{
+    return *(void *const *)((const char *)call + field->offset) != NULL;
+}
+
+/* A call holds what it is about, and nothing else. */
+static int check_fields(const Call *call, const struct api_route *route,
+                        struct err *err)
+{
+    const ProtobufCMessageDescriptor *type = call->base.descriptor;
+
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &type->fields[i];
+        bool is_its_own =
+            route->field != NULL && strcmp(field->name, route->field) == 0;
+        if (field->type != PROTOBUF_C_TYPE_MESSAGE ||
+            has_field(call, field) == is_its_own ||
+            (is_its_own && !(route->flags & API_NEEDS_FIELD)))
+            continue;
+        (void)err_set(err, ERR_INVALID,
+                      is_its_own ? "%s: missing"
+                                 : "%s: this call is not about it",
+                      field->name);
+        err_field(err, "%s", field->name);
+        return -ERR_INVALID;
+    }
+    return 0;
 }
 
 static void note_key(struct request *r, const struct http_request *http)
@@ -241,16 +294,13 @@ static void serve_post(struct request *r, const struct http_request *http,
         api_refuse_with(r, status, &err, NULL, 0, now_ms, fx);
         return;
     }
-    const struct route *route = find_route(r->call);
-    if (!route) {
-        (void)err_set(&err, ERR_INVALID,
-                      "type: want one of CREATE_JOB, "
-                      "KILL_JOB, ..., GET_UPDATE");
-        err_field(&err, "type");
+    const struct api_route *route;
+    if (find_route(r->call, &route, &err) < 0 ||
+        check_fields(r->call, route, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }
-    if (route->flags & KEYED) {
+    if (route->flags & API_CHANGES) {
         note_key(r, http);
         int rc = r->idempotency_key ? keys_begin(r, now_ms, fx, &err) : 0;
         if (rc < 0)

@@ -102,6 +102,7 @@ void aurora_program_free(struct aurora_program *p)
     aurora_release(&p->core);
     assets_release(p);
     releases_release(p);
+    schema_release(p);
     regfree(&p->environments);
     free((char *)p->options.cluster);
     free((char *)p->options.master);

@@ -157,8 +157,14 @@ static bool get_api(struct aurora_program *p, exchange_id exchange,
                     const struct http_request *http, int64_t now_ms,
                     struct effects *fx)
 {
-    struct request *r = request_of_get(p, exchange, http);
+    struct request *r;
     struct path path;
+
+    if (strcmp(http->path, "/api/v1/schema") == 0) {
+        effect_reply(fx, exchange, 200, MEDIA_JSON, schema_text(p));
+        return true;
+    }
+    r = request_of_get(p, exchange, http);
 
     if (split(http->path, "/api/v1/jobs", &r->arena, &path)) {
         if (path.count <= 2) {

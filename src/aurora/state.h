@@ -155,6 +155,7 @@ struct aurora_program {
     VEC(struct blob *) stored_updates;
     VEC(struct blob *) stored_slots;
     uint64_t requests, refusals;
+    struct buf schema; /* schema.c */
 };
 
 /* --- store.c --- */
@@ -243,6 +244,20 @@ bool calls_done(struct aurora_program *p, exchange_id exchange, int status,
                 struct bytes text, struct effects *fx);
 
 /* --- api.c and its calls --- */
+typedef void api_call(struct request *r, int64_t now_ms, struct effects *fx);
+enum api_flags {
+    API_CHANGES = 1,     /* changes something: honours Idempotency-Key */
+    API_NEEDS_FIELD = 2, /* means nothing without its field of Call */
+    API_STREAMS = 4      /* is answered with a stream of events */
+};
+struct api_route {
+    Perigee__Aurora__Call__Type type;
+    int flags;
+    api_call *call;
+    const char *field;
+    const char *answer;
+};
+const struct api_route *api_routes(uint32_t *count);
 void api_request(struct aurora_program *p, exchange_id exchange,
                  const struct http_request *http, int64_t now_ms,
                  struct effects *fx);
@@ -284,6 +299,9 @@ void api_get_tasks(struct request *r, int64_t now_ms, struct effects *fx);
 void api_why(struct request *r, int64_t now_ms, struct effects *fx);
 void api_version(struct request *r, int64_t now_ms, struct effects *fx);
 extern const char aurora_version[];
+/* schema.c: GET /api/v1/schema, made at the first request. */
+struct bytes schema_text(struct aurora_program *p);
+void schema_release(struct aurora_program *p);
 /* rest.c: GETs. */
 void rest_request(struct aurora_program *p, exchange_id exchange,
                   const struct http_request *http, int64_t now_ms,

@@ -23,10 +23,9 @@ ProtobufCAllocator codec_arena_allocator(struct arena *arena)
         .alloc = allocate, .free = forget, .allocator_data = arena};
 }
 
-static int decode_protobuf(const ProtobufCMessageDescriptor *type,
-                           const char *what, struct bytes in,
-                           struct arena *arena, ProtobufCMessage **out,
-                           struct err *err)
+static int unpack(const ProtobufCMessageDescriptor *type, const char *what,
+                  struct bytes in, struct arena *arena, ProtobufCMessage **out,
+                  struct err *err)
 {
     static const uint8_t nothing[1] = {0};
     ProtobufCAllocator allocator = codec_arena_allocator(arena);
@@ -44,9 +43,20 @@ static int decode_protobuf(const ProtobufCMessageDescriptor *type,
     if (message == NULL)
         return err_set(err, ERR_INVALID,
                        "Failed to parse body into %s protobuf", what);
-    codec_drop_unknown_enums(message);
     *out = message;
     return 0;
+}
+
+static int decode_protobuf(const ProtobufCMessageDescriptor *type,
+                           const char *what, struct bytes in,
+                           struct arena *arena, ProtobufCMessage **out,
+                           struct err *err)
+{
+    int rc = unpack(type, what, in, arena, out, err);
+
+    if (rc == 0)
+        codec_drop_unknown_enums(*out);
+    return rc;
 }
 
 static int decode_json(const ProtobufCMessageDescriptor *type, const char *what,
@@ -56,7 +66,8 @@ static int decode_json(const ProtobufCMessageDescriptor *type, const char *what,
     struct buf problem = {0}, missing = {0};
     struct codec_absent absent = {.count = 0};
     ProtobufCMessage *message = NULL;
-    int rc = codec_read_json(type, in, arena, &message, &absent, &problem);
+    int rc =
+        codec_read_json(type, in, arena, &message, &absent, &problem, NULL);
 
     if (rc == -ERR_INVALID)
         (void)err_set(err, ERR_INVALID, "Failed to parse body into JSON: %s",
@@ -85,6 +96,65 @@ int codec_decode(const ProtobufCMessageDescriptor *type, const char *what,
     return media == MEDIA_PROTOBUF
                ? decode_protobuf(type, what, in, arena, out, err)
                : decode_json(type, what, in, arena, out, err);
+}
+
+/* --- strictly --- */
+
+static int strict_json(const ProtobufCMessageDescriptor *type, struct bytes in,
+                       struct arena *arena, ProtobufCMessage **out,
+                       struct buf *path, struct buf *problem)
+{
+    struct codec_absent absent = {.count = 0};
+    int rc = codec_read_json(type, in, arena, out, &absent, problem, path);
+
+    if (rc == 0 && codec_missing_required(*out, &absent, path)) {
+        buf_add_text(problem, "missing");
+        return -ERR_CONFLICT;
+    }
+    return rc;
+}
+
+static int strict_protobuf(const ProtobufCMessageDescriptor *type,
+                           const char *what, struct bytes in,
+                           struct arena *arena, ProtobufCMessage **out,
+                           struct buf *path, struct buf *problem,
+                           struct err *err)
+{
+    int rc = unpack(type, what, in, arena, out, err);
+
+    return rc < 0 ? rc : codec_check_known(*out, path, problem);
+}
+
+int codec_decode_strictly(const ProtobufCMessageDescriptor *type,
+                          const char *what, enum media_type media,
+                          struct bytes in, struct arena *arena,
+                          ProtobufCMessage **out, struct err *err)
+{
+    struct buf path = {0}, problem = {0};
+    ProtobufCMessage *message = NULL;
+    struct err failed = {0};
+    int rc;
+
+    assert(media == MEDIA_JSON || media == MEDIA_PROTOBUF);
+    rc = media == MEDIA_JSON
+             ? strict_json(type, in, arena, &message, &path, &problem)
+             : strict_protobuf(type, what, in, arena, &message, &path, &problem,
+                               &failed);
+    if (failed.code != ERR_NONE && err != NULL) {
+        *err = failed;
+    } else if (rc == -ERR_INVALID) {
+        (void)err_set(err, ERR_INVALID, "Failed to parse body into JSON: %s",
+                      buf_text(&problem));
+    } else if (rc < 0) {
+        rc = err_set(err, ERR_INVALID, "%s%s%s", buf_text(&path),
+                     path.size > 0 ? ": " : "", buf_text(&problem));
+        err_field(err, "%s", buf_text(&path));
+    } else {
+        *out = message;
+    }
+    buf_release(&path);
+    buf_release(&problem);
+    return rc;
 }
 
 static void encode_protobuf(const ProtobufCMessage *message, struct buf *out)

@@ -31,6 +31,14 @@ int codec_decode(const ProtobufCMessageDescriptor *type, const char *what,
                  enum media_type media, struct bytes in, struct arena *arena,
                  ProtobufCMessage **out, struct err *err);
 
+/* The same for an API of our own, which must not guess: fields, enum values and
+ * numbers that the schema has no place for are ERR_INVALID, with the path as
+ * the error's field ("target.instances[2].first"). */
+int codec_decode_strictly(const ProtobufCMessageDescriptor *type,
+                          const char *what, enum media_type media,
+                          struct bytes in, struct arena *arena,
+                          ProtobufCMessage **out, struct err *err);
+
 /* Append the encoding of `message`. JSON is compact ASCII, fields in the order
  * of declaration; set fields only, plus unset optional fields with an explicit
  * default. */

@@ -22,10 +22,24 @@ struct codec_absent {
 
 /* JSON text into a message in the arena. `problem` gets Mesos' wording without
  * the "Failed to ..." in front; ERR_INVALID when the text is not JSON,
- * ERR_CONFLICT when it is JSON of the wrong shape. */
+ * ERR_CONFLICT when it is JSON of the wrong shape. With a `path` (it gets the
+ * place of the problem) what this schema does not know is a problem, too. */
 int codec_read_json(const ProtobufCMessageDescriptor *type, struct bytes in,
                     struct arena *arena, ProtobufCMessage **out,
-                    struct codec_absent *absent, struct buf *problem);
+                    struct codec_absent *absent, struct buf *problem,
+                    struct buf *path);
+
+/* --- strictness (codec_strict.c) --- */
+
+/* Fields and enum values that this schema does not know: ERR_CONFLICT with the
+ * path of the first one and what is wrong there. */
+int codec_check_known(const ProtobufCMessage *message, struct buf *path,
+                      struct buf *problem);
+/* "want one of A, B, C"; "; nearest known name: 'b'" when there is one. */
+void codec_name_values(const ProtobufCEnumDescriptor *type, const char *name,
+                       struct buf *out);
+void codec_name_nearest(const ProtobufCMessageDescriptor *type,
+                        const char *name, struct buf *out);
 
 /* Does the message lack fields its schema marks required? The paths of them
  * all, up to a limit, are appended to `paths`: "executor_id, framework_id". */

@@ -14,8 +14,38 @@ struct reader {
     struct arena *arena;
     struct codec_absent *absent;
     struct buf *problem;
+    struct buf *path; /* of what is being read; NULL: lenient, no path */
     uint32_t elements;
 };
+
+/* Strict readers know where they are. Whoever fails leaves the path as it is:
+ * it names the place. */
+static size_t enter(struct reader *r, const char *name)
+{
+    size_t before = r->path != NULL ? r->path->size : 0;
+
+    if (r->path != NULL)
+        buf_addf(r->path, before > 0 ? ".%s" : "%s", name);
+    return before;
+}
+
+static size_t enter_element(struct reader *r, size_t index)
+{
+    size_t before = r->path != NULL ? r->path->size : 0;
+
+    if (r->path != NULL)
+        buf_addf(r->path, "[%zu]", index + 1);
+    return before;
+}
+
+static void leave(struct reader *r, size_t before)
+{
+    if (r->path == NULL)
+        return;
+    r->path->size = before;
+    if (r->path->text != NULL)
+        r->path->text[before] = '\0';
+}
 
 /* --- text -------------------------------------------------------------------
  */
@@ -189,6 +219,29 @@ static int read_number(struct reader *r, const ProtobufCFieldDescriptor *field,
     return READ_VALUE;
 }
 
+/* Is the number one that the field can hold as it is written? */
+static bool number_fits(const ProtobufCFieldDescriptor *field, json_t *json,
+                        double real, int64_t integer)
+{
+    bool is_unsigned = field->type == PROTOBUF_C_TYPE_UINT32 ||
+                       field->type == PROTOBUF_C_TYPE_FIXED32 ||
+                       field->type == PROTOBUF_C_TYPE_UINT64 ||
+                       field->type == PROTOBUF_C_TYPE_FIXED64;
+    bool is_small = codec_element_size(field->type) == 4;
+
+    if (field->type == PROTOBUF_C_TYPE_DOUBLE ||
+        field->type == PROTOBUF_C_TYPE_FLOAT)
+        return true;
+    if (!json_is_integer(json) && real != trunc(real))
+        return false;
+    if (is_unsigned)
+        return real >= 0 &&
+               (is_small ? real <= UINT32_MAX : real < 18446744073709551616.0);
+    if (is_small)
+        return real >= INT32_MIN && real <= INT32_MAX;
+    return json_is_integer(json) || (double)integer == real;
+}
+
 static int read_scalar(struct reader *r, const ProtobufCFieldDescriptor *field,
                        json_t *json, void *place)
 {
@@ -198,6 +251,10 @@ static int read_scalar(struct reader *r, const ProtobufCFieldDescriptor *field,
 
     if (rc != READ_VALUE)
         return rc;
+    if (r->path != NULL && !number_fits(field, json, real, integer)) {
+        buf_addf(r->problem, "%.17g: want a whole number in its range", real);
+        return -ERR_CONFLICT;
+    }
     if (field->type == PROTOBUF_C_TYPE_DOUBLE)
         *(double *)place = real;
     else if (field->type == PROTOBUF_C_TYPE_FLOAT)
@@ -225,6 +282,16 @@ static int read_bool(struct reader *r, const ProtobufCFieldDescriptor *field,
     return READ_VALUE;
 }
 
+static int unknown_enum(struct reader *r, const ProtobufCFieldDescriptor *field,
+                        const char *name)
+{
+    if (r->path == NULL)
+        return READ_UNSET;
+    buf_addf(r->problem, "'%.60s': ", name);
+    codec_name_values(field->descriptor, name, r->problem);
+    return -ERR_CONFLICT;
+}
+
 static int read_enum(struct reader *r, const ProtobufCFieldDescriptor *field,
                      json_t *json, int *out)
 {
@@ -234,7 +301,7 @@ static int read_enum(struct reader *r, const ProtobufCFieldDescriptor *field,
         protobuf_c_enum_descriptor_get_value_by_name(field->descriptor,
                                                      json_string_value(json));
     if (value == NULL)
-        return READ_UNSET;
+        return unknown_enum(r, field, json_string_value(json));
     *out = value->value;
     return READ_VALUE;
 }
@@ -356,10 +423,12 @@ static int read_repeated(struct reader *r, ProtobufCMessage *message,
     char *list = arena_zalloc(r->arena, step * (size + 1));
 
     for (size_t i = 0; i < size; i++) {
+        size_t before = enter_element(r, i);
         int rc = read_value(r, field, is_array ? json_array_get(json, i) : json,
                             depth, list + count * step);
         if (rc < 0)
             return rc;
+        leave(r, before);
         count += rc == READ_VALUE;
     }
     *(char **)codec_place(message, field) = list;
@@ -416,6 +485,17 @@ static void note_absent(struct reader *r, const ProtobufCMessage *message,
     }
 }
 
+static int unknown_field(struct reader *r,
+                         const ProtobufCMessageDescriptor *type,
+                         const char *name)
+{
+    if (r->path == NULL)
+        return 0;
+    buf_addf(r->problem, "no such field");
+    codec_name_nearest(type, name, r->problem);
+    return -ERR_CONFLICT;
+}
+
 static int read_message(struct reader *r,
                         const ProtobufCMessageDescriptor *type, json_t *json,
                         int depth, ProtobufCMessage **out)
@@ -435,9 +515,14 @@ static int read_message(struct reader *r,
     {
         const ProtobufCFieldDescriptor *field =
             protobuf_c_message_descriptor_get_field_by_name(type, name);
-        if (field != NULL &&
-            (rc = read_field(r, message, field, value, depth)) < 0)
+        size_t before = enter(r, name);
+        if (field != NULL)
+            rc = read_field(r, message, field, value, depth);
+        else
+            rc = unknown_field(r, type, name);
+        if (rc < 0)
             return rc;
+        leave(r, before);
     }
     note_absent(r, message, json);
     *out = message;
@@ -446,9 +531,11 @@ static int read_message(struct reader *r,
 
 int codec_read_json(const ProtobufCMessageDescriptor *type, struct bytes in,
                     struct arena *arena, ProtobufCMessage **out,
-                    struct codec_absent *absent, struct buf *problem)
+                    struct codec_absent *absent, struct buf *problem,
+                    struct buf *path)
 {
-    struct reader r = {.arena = arena, .absent = absent, .problem = problem};
+    struct reader r = {
+        .arena = arena, .absent = absent, .problem = problem, .path = path};
     json_t *root = NULL;
     int rc = parse(&r, in, &root);
 
