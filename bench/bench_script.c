@@ -4,27 +4,21 @@
 #include "bench/kit.h"
 #include "script/evaluation.h"
 #include "script/evaluate.h"
-#include "script/worker.h"
 #include "sys/file.h"
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     SMALL_TURNS = 200,
     BIG_TURNS = 5,
-    BIG_JOBS = 100000,
-    BEATS_MAX = 100000,
-    HOSTILE_BYTES = (4 << 20) - 4096 /* the largest there are */
+    BIG_JOBS = 100000
 };
 
 static const char SMALL[] =
@@ -283,162 +277,6 @@ static void measure_hostile(void)
                  NULL);
 }
 
-/* --- a daemon's loop while 64 of them wait --- */
-
-struct beat {
-    struct event_base *base;
-    struct event *tick;
-    int64_t due_ns, late[BEATS_MAX];
-    int64_t cpu_ns, work[BEATS_MAX]; /* CPU time of the loop between ticks */
-    uint32_t count, open;
-};
-
-static int64_t thread_cpu_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* A tick each millisecond: how late does the loop come to it? */
-static void on_tick(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    struct beat *beat = context;
-    const struct timeval step = {0, 1000};
-    int64_t now = bench_ns();
-    int64_t cpu_ns = thread_cpu_ns();
-    if (beat->count < BEATS_MAX) {
-        beat->late[beat->count] = now - beat->due_ns;
-        beat->work[beat->count++] = cpu_ns - beat->cpu_ns;
-    }
-    beat->cpu_ns = cpu_ns;
-    if (beat->open == 0) {
-        event_base_loopbreak(beat->base);
-        return;
-    }
-    beat->due_ns = bench_ns() + 1000000;
-    event_add(beat->tick, &step);
-}
-
-static void on_done(void *context, uint64_t ticket, struct bytes result)
-{
-    struct beat *beat = context;
-    (void)ticket;
-    (void)result;
-    beat->open--;
-}
-
-static void on_idle(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd;
-    (void)what;
-    ((struct beat *)context)->open = 0;
-}
-
-/* The canonical bundle of a text. */
-static struct buf make_bundle(const char *text)
-{
-    struct bundle_files files = {.limits = &SCRIPT_LIMITS};
-    struct buf out = {0};
-    struct err err = {0};
-    char path[4200];
-    snprintf(path, sizeof path, "%s/bundle.lua", bench_dir());
-    write_file(path, text);
-    files.root = strdup(bench_dir());
-    if (bundle_files_read(&files, "bundle.lua", false, &err) == NULL)
-        bench_fail("%s", err.text);
-    bundle_pack(&files, "bundle.lua", NULL, 0, &out);
-    bundle_files_release(&files);
-    return out;
-}
-
-static void beat_run(struct beat *beat)
-{
-    beat->tick = event_new(beat->base, -1, 0, on_tick, beat);
-    beat->due_ns = bench_ns();
-    beat->cpu_ns = thread_cpu_ns();
-    event_active(beat->tick, EV_TIMEOUT, 0);
-    event_base_dispatch(beat->base);
-    event_free(beat->tick);
-}
-
-/* The same loop with two other children at work: what the machine itself
- * costs. */
-static void beat_bare(struct beat *beat, int64_t ns)
-{
-    const struct timeval end = {ns / 1000000000, ns % 1000000000 / 1000};
-    char *argv[] = {(char *)"/bin/sh", (char *)"-c",
-                    (char *)"while :; do :; done", NULL};
-    pid_t pid[WORKERS_MAX];
-    for (int i = 0; i < WORKERS_MAX; i++)
-        if (posix_spawn(&pid[i], argv[0], NULL, NULL, argv, environ) != 0)
-            bench_fail("cannot run a busy loop");
-    struct event *idle = event_new(beat->base, -1, 0, on_idle, beat);
-    beat->open = 1;
-    event_add(idle, &end);
-    beat_run(beat);
-    event_free(idle);
-    for (int i = 0; i < WORKERS_MAX; i++) {
-        kill(pid[i], SIGKILL);
-        (void)waitpid(pid[i], NULL, 0);
-    }
-}
-
-/* 64 files that take their whole budget, each of 4 MiB and another one. */
-static void measure_late(void)
-{
-    static struct beat with, without;
-    struct script_limits limits = SCRIPT_LIMITS;
-    struct worker_pool *pool = NULL;
-    struct err err = {0};
-    struct buf text = {0};
-    limits.cpu_ms = bench_is_quick() ? 20 : 100;
-    with.base = event_base_new();
-    if (worker_pool_open(&pool, with.base, &limits, on_done, &with, &err) < 0)
-        bench_fail("%s", err.text);
-    int64_t began, call_ns = 0;
-    for (int i = 0; i < WORKER_QUEUE_MAX; i++) {
-        buf_clear(&text);
-        buf_addf(&text, "-- %d\n", i);
-        while (text.size < HOSTILE_BYTES)
-            buf_add_text(&text, "-- sixty-four bytes that say nothing at all, "
-                                "again and again.\n");
-        buf_add_text(&text, HOSTILE[(size_t)i % 4]);
-        struct buf bundle = make_bundle(buf_text(&text));
-        int64_t from_ns = thread_cpu_ns();
-        if (worker_pool_evaluate(pool, (uint64_t)i, buf_bytes(&bundle), NULL,
-                                 &err) < 0)
-            bench_fail("%s", err.text);
-        if (thread_cpu_ns() - from_ns > call_ns)
-            call_ns = thread_cpu_ns() - from_ns;
-        with.open++;
-        buf_release(&bundle);
-    }
-    began = bench_ns();
-    beat_run(&with);
-    int64_t took = bench_ns() - began;
-    worker_pool_close(pool);
-    without.base = event_base_new();
-    beat_bare(&without, took);
-    double one = (double)bench_percentile(with.late, with.count, 100) / 1e6;
-    double other =
-        (double)bench_percentile(without.late, without.count, 100) / 1e6;
-    bench_figure("loop_late_max", one, "ms", one / other,
-                 "two shells that loop");
-    bench_figure("loop_work_max",
-                 (double)bench_percentile(with.work, with.count, 100) / 1e6,
-                 "ms", 0, NULL);
-    bench_figure("queue_call_max", (double)call_ns / 1e6, "ms", 0, NULL);
-    bench_figure("loop_late_p99",
-                 (double)bench_percentile(with.late, with.count, 99) / 1e6,
-                 "ms", 0, NULL);
-    event_base_free(with.base);
-    event_base_free(without.base);
-    buf_release(&text);
-}
-
 int main(int argc, char **argv)
 {
     int status = script_worker_main(argc, argv);
@@ -451,6 +289,5 @@ int main(int argc, char **argv)
     measure_check();
     measure_big();
     measure_hostile();
-    measure_late();
     return bench_close();
 }

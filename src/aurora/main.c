@@ -10,6 +10,7 @@
 #include "sys/daemon.h"
 #include "sys/file.h"
 #include "sys/log.h"
+#include "sys/process.h"
 
 #include <limits.h>
 #include <regex.h>
@@ -329,6 +330,7 @@ int main(int argc, char **argv)
     } else if (open_daemon(&shell, &err) < 0) {
         rc = report(&err, EXIT_FAILED);
     } else {
+        process_wake_promptly();
         rc = daemon_run(shell.daemon, &err);
         if (err.code)
             rc = report(&err, EXIT_FAILED);

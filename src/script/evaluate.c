@@ -4,6 +4,7 @@
 #include "script/stdlib.h"
 #include "script/worker_process.h"
 #include "sys/clock.h"
+#include "sys/process.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -104,12 +105,6 @@ static void read_answer(const struct worker_process *worker, struct buf *out)
     }
 }
 
-static int64_t cpu_ms(const struct rusage *usage)
-{
-    return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000 +
-           (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
-}
-
 static int run_worker(const Perigee__WorkRequest *request,
                       const struct script_limits *limits,
                       Perigee__Evaluation **out, struct err *err)
@@ -129,7 +124,8 @@ static int run_worker(const Perigee__WorkRequest *request,
     close(worker.fd);
     while (wait4(worker.pid, &status, 0, &usage) < 0 && errno == EINTR)
         ;
-    worker_answer(buf_bytes(&answer), status, cpu_ms(&usage), limits, &packed);
+    worker_answer(buf_bytes(&answer), status, process_cpu_ms(&usage), limits,
+                  &packed);
     *out = perigee__evaluation__unpack(NULL, packed.size, packed.data);
     if (*out == NULL)
         rc =

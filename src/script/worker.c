@@ -4,6 +4,7 @@
 #include "script/cpu_budget.h"
 #include "script/evaluation.h"
 #include "script/judge.h"
+#include "script/nursery.h"
 #include "script/tests.h"
 #include "script/worker_process.h"
 #include <errno.h>
@@ -27,8 +28,7 @@ enum { HAS_SHADOW = 0 };
 
 enum {
     FILES_MAX = 32,
-    GIVE_WAY = 10, /* nice */
-    AFTER_S = 8    /* for questions, which have budgets of their own */
+    AFTER_S = 8 /* for questions, which have budgets of their own */
 };
 
 /* --- the answer --- */
@@ -118,17 +118,23 @@ static void limit(__rlimit_resource_t which, int64_t value)
     (void)setrlimit(which, &both);
 }
 
-/* A daemon's worker gives way to the daemon. */
-static void set_limits(const struct script_limits *limits, size_t request,
-                       bool is_daemons)
+/* Whoever started us: without it nobody waits for an answer. */
+static pid_t parent;
+
+static void end_with_parent(void)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* gone before we asked to be told */
+        _exit(1);
+}
+
+static void set_limits(const struct script_limits *limits, size_t request)
 {
     /* The sandbox counts Lua's memory; around it are this program, the files,
      * the jobs as messages and the packed answer. */
     static const int64_t AROUND = INT64_C(512) << 20;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    end_with_parent();
     (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (is_daemons)
-        (void)setpriority(PRIO_PROCESS, 0, GIVE_WAY);
     limit(RLIMIT_CPU, limits->cpu_ms / 1000 + 2 + AFTER_S);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
@@ -173,7 +179,7 @@ static void drop_rights(void)
     if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
         setresuid(NOBODY, NOBODY, NOBODY) < 0)
         _exit(1);
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* forgotten with the user */
+    end_with_parent(); /* which was forgotten with the user */
 }
 
 static Perigee__Evaluation *run(struct evaluation *e,
@@ -278,13 +284,13 @@ static _Noreturn void judge(struct evaluation *e,
     _exit(judge_run(e, judgement, problem, STDOUT_FILENO) ? 0 : 1);
 }
 
-int script_worker_main(int argc, char **argv)
+/* The whole life of one worker. */
+static int serve(void)
 {
     static struct evaluation evaluation;
     struct evaluation *e = &evaluation;
     size_t size = 0;
-    if (argc != 2 || strcmp(argv[1], WORKER_ARGUMENT) != 0)
-        return -1;
+    parent = getppid();
     Perigee__WorkRequest *request = read_request(&size);
     if (request == NULL)
         return 1;
@@ -292,10 +298,19 @@ int script_worker_main(int argc, char **argv)
     e->limits = (struct script_limits){request->cpu_ms, request->memory_bytes,
                                        request->bundle_bytes, request->files,
                                        request->asset_bytes};
-    set_limits(&e->limits, size, request->has_bundle);
+    set_limits(&e->limits, size);
     start_clock(e);
     if (request->has_judgement)
         judge(e, request);
     answer(cut(e, request, run(e, request)));
     return 0;
+}
+
+int script_worker_main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], WORKER_ARGUMENT) == 0)
+        return serve();
+    if (argc == 2 && strcmp(argv[1], NURSERY_ARGUMENT) == 0)
+        return nursery_main(serve);
+    return -1;
 }

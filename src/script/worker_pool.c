@@ -1,16 +1,13 @@
 #include "script/worker.h"
 #include "base/alloc.h"
 #include "base/hash.h"
+#include "script/nursery.h"
 #include "script/worker_process.h"
-#include "sys/process.h"
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* Small results of small bundles stay. What decides is the bundle itself, byte
@@ -19,7 +16,7 @@ enum {
     CACHE_ENTRIES = 32,
     CACHE_RESULT_MAX = 1 << 20,
     CACHE_BUNDLE_MAX = 256 << 10,
-    REAP_MS = 2
+    BIRTHS_MAX = 2 /* of one job, when the nursery died under it */
 };
 
 struct job {
@@ -27,6 +24,7 @@ struct job {
     uint64_t ticket;
     uint64_t hash;
     bool is_question;
+    int births;
     int fd;            /* its request; -1: none */
     char *pick;        /* owned; NULL: all jobs */
     struct buf bundle; /* kept when the cache may */
@@ -39,13 +37,17 @@ struct queue {
     uint32_t count;
 };
 
-/* One child at work. */
+/* One child at work. It is done when it ended and its answer was read. */
 struct worker {
     struct worker_pool *pool; /* borrowed */
     struct job *job;          /* owned; NULL: idle */
-    struct worker_process process;
-    struct event *readable, *expired, *reap;
+    uint64_t child;           /* its name in the nursery */
+    int fd;                   /* its answer; -1 when idle */
+    struct event *readable;   /* NULL: all of it was read */
+    struct event *expired;
     struct buf answer;
+    bool has_ended;
+    struct nursery_end end;
 };
 
 struct cached {
@@ -60,6 +62,8 @@ struct worker_pool {
     worker_done *done;
     worker_judged *judged; /* NULL: no questions */
     void *context;
+    struct nursery *nursery; /* owned */
+    uint64_t next_child;
     struct worker worker[WORKERS_MAX];
     struct queue evaluations, questions;
     struct job *known;  /* answered by the cache; owned */
@@ -123,60 +127,65 @@ static void cache_add(struct worker_pool *pool, const struct job *job,
 
 static void start_next(struct worker_pool *pool);
 
-static void worker_idle(struct worker *worker)
+/* Leave nothing but what the job was. */
+static struct job *worker_idle(struct worker *worker)
 {
-    if (worker->process.pid != 0)
-        close(worker->process.fd);
-    worker->process = (struct worker_process){0};
+    struct job *job = worker->job;
     event_del(worker->expired);
-    event_del(worker->reap);
     if (worker->readable != NULL)
         event_free(worker->readable);
-    worker->readable = NULL;
+    if (worker->fd >= 0)
+        close(worker->fd);
     buf_release(&worker->answer);
-    worker->answer = (struct buf){0};
-    job_free(worker->job);
-    worker->job = NULL;
+    *worker = (struct worker){
+        .pool = worker->pool, .expired = worker->expired, .fd = -1};
+    return job;
 }
 
-static int64_t cpu_ms(const struct rusage *usage)
+static void deliver(struct worker_pool *pool, const struct job *job,
+                    struct bytes result)
 {
-    return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000 +
-           (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
+    if (job->is_question)
+        pool->judged(pool->context, job->ticket, result);
+    else
+        pool->done(pool->context, job->ticket, result);
 }
 
-/* The pipe is closed: the child is gone or about to be. It is asked for again
- * and again in short steps, since whoever owns the loop may reap for itself. */
-static void on_reap(evutil_socket_t fd, short what, void *context)
+/* No child to be had. */
+static void fail_job(struct worker_pool *pool, struct job *job)
 {
-    (void)fd;
-    (void)what;
-    struct worker *worker = context;
-    struct worker_pool *pool = worker->pool;
-    struct rusage usage = {0};
     struct buf result = {0};
-    struct timeval again = {0, REAP_MS * 1000};
-    int status = 0;
-    pid_t pid = wait4(worker->process.pid, &status, WNOHANG, &usage);
-    if (pid == 0 || (pid < 0 && errno == EINTR)) {
-        event_add(worker->reap, &again);
+    worker_unborn(job->is_question, &result);
+    deliver(pool, job, buf_bytes(&result));
+    buf_release(&result);
+    job_free(job);
+}
+
+static void finish(struct worker *worker)
+{
+    struct worker_pool *pool = worker->pool;
+    const struct nursery_end end = worker->end;
+    struct buf answer = worker->answer, result = {0};
+    if (!end.is_born) {
+        fail_job(pool, worker_idle(worker));
+        start_next(pool);
         return;
     }
-    struct bytes answer = buf_bytes(&worker->answer);
-    bool is_question = worker->job->is_question;
-    bool is_whole = status == 0 && answer.size > 0 && answer.data[0] == 'E';
-    if (is_question)
-        worker_verdicts(answer, status, cpu_ms(&usage), &pool->limits, &result);
+    worker->answer = (struct buf){0};
+    struct job *job = worker_idle(worker);
+    bool is_whole =
+        end.wait_status == 0 && answer.size > 0 && answer.data[0] == 'E';
+    if (job->is_question)
+        worker_verdicts(buf_bytes(&answer), end.wait_status, end.cpu_ms,
+                        &pool->limits, &result);
     else
-        worker_answer(answer, status, cpu_ms(&usage), &pool->limits, &result);
-    if (is_whole && !is_question)
-        cache_add(pool, worker->job, buf_bytes(&result));
-    uint64_t ticket = worker->job->ticket;
-    worker_idle(worker);
-    if (is_question)
-        pool->judged(pool->context, ticket, buf_bytes(&result));
-    else
-        pool->done(pool->context, ticket, buf_bytes(&result));
+        worker_answer(buf_bytes(&answer), end.wait_status, end.cpu_ms,
+                      &pool->limits, &result);
+    if (is_whole && !job->is_question)
+        cache_add(pool, job, buf_bytes(&result));
+    deliver(pool, job, buf_bytes(&result));
+    job_free(job);
+    buf_release(&answer);
     buf_release(&result);
     start_next(pool);
 }
@@ -190,13 +199,33 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     if (size > 0) {
         worker->answer.size += (size_t)size;
         if (worker->answer.size > WORKER_ANSWER_MAX)
-            kill(worker->process.pid, SIGKILL);
+            nursery_kill(worker->pool->nursery, worker->child);
         return;
     }
     if (size < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    event_del(worker->readable);
-    on_reap(-1, 0, worker);
+    event_free(worker->readable);
+    worker->readable = NULL;
+    if (worker->has_ended)
+        finish(worker);
+}
+
+/* The nursery closed its copy of the pipe when the child had it, so the pipe
+ * ends with the child. */
+static void on_ended(void *context, uint64_t child,
+                     const struct nursery_end *end)
+{
+    struct worker_pool *pool = context;
+    for (int i = 0; i < WORKERS_MAX; i++) {
+        struct worker *worker = &pool->worker[i];
+        if (worker->job == NULL || worker->child != child)
+            continue;
+        worker->has_ended = true;
+        worker->end = *end;
+        if (worker->readable == NULL)
+            finish(worker);
+        return;
+    }
 }
 
 static void on_expired(evutil_socket_t fd, short what, void *context)
@@ -204,29 +233,36 @@ static void on_expired(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct worker *worker = context;
-    kill(worker->process.pid, SIGKILL); /* its pipe closes next */
+    nursery_kill(worker->pool->nursery, worker->child);
 }
 
 static void worker_watch(struct worker *worker)
 {
     struct timeval end = {WORKER_WALL_MS / 1000, 0};
-    int fd = worker->process.fd;
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    worker->readable = event_new(worker->pool->base, fd, EV_READ | EV_PERSIST,
-                                 on_readable, worker);
+    worker->readable = event_new(worker->pool->base, worker->fd,
+                                 EV_READ | EV_PERSIST, on_readable, worker);
     event_add(worker->readable, NULL);
     event_add(worker->expired, &end);
 }
 
 static int worker_start(struct worker *worker, struct job *job)
 {
-    struct err err = {0};
-    int rc = worker_process_start(job->fd, &worker->process, &err);
-    if (rc < 0)
+    struct worker_pool *pool = worker->pool;
+    int pipe_fd[2];
+    if (pipe2(pipe_fd, O_CLOEXEC) < 0)
+        return -ERR_IO;
+    (void)fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK);
+    uint64_t child = ++pool->next_child;
+    int rc = nursery_start(pool->nursery, child, job->fd, pipe_fd[1], NULL);
+    close(pipe_fd[1]);
+    if (rc < 0) {
+        close(pipe_fd[0]);
         return rc;
-    close(job->fd);
-    job->fd = -1;
+    }
+    job->births++;
     worker->job = job;
+    worker->child = child;
+    worker->fd = pipe_fd[0];
     worker_watch(worker);
     return 0;
 }
@@ -276,18 +312,32 @@ static struct job *take_next(struct worker_pool *pool)
     return job;
 }
 
-/* No child to be had. */
-static void fail_job(struct worker_pool *pool, struct job *job)
+static void queue_return(struct worker_pool *pool, struct job *job)
 {
-    struct bytes none = bytes_of("", 0);
-    if (job->is_question) {
-        worker_verdicts(none, -1, 0, &pool->limits, &job->result);
-        pool->judged(pool->context, job->ticket, buf_bytes(&job->result));
-    } else {
-        worker_answer(none, -1, 0, &pool->limits, &job->result);
-        pool->done(pool->context, job->ticket, buf_bytes(&job->result));
+    struct queue *queue =
+        job->is_question ? &pool->questions : &pool->evaluations;
+    job->next = queue->first;
+    queue->first = job;
+    if (queue->last == NULL)
+        queue->last = job;
+    queue->count++;
+}
+
+/* What was under way is begun anew, once: what kills nurseries may stand in the
+ * file. */
+static void on_lost(void *context)
+{
+    struct worker_pool *pool = context;
+    for (int i = WORKERS_MAX; i-- > 0;) {
+        if (pool->worker[i].job == NULL)
+            continue;
+        struct job *job = worker_idle(&pool->worker[i]);
+        if (job->births < BIRTHS_MAX)
+            queue_return(pool, job);
+        else
+            fail_job(pool, job);
     }
-    job_free(job);
+    start_next(pool);
 }
 
 static void start_next(struct worker_pool *pool)
@@ -295,9 +345,15 @@ static void start_next(struct worker_pool *pool)
     struct worker *worker;
     struct job *job;
     while ((worker = idle_worker(pool)) != NULL &&
-           (job = take_next(pool)) != NULL)
-        if (worker_start(worker, job) < 0)
+           (job = take_next(pool)) != NULL) {
+        int rc = worker_start(worker, job);
+        if (rc == -ERR_BUSY) { /* until the loop hears that it is lost */
+            queue_return(pool, job);
+            return;
+        }
+        if (rc < 0)
             fail_job(pool, job);
+    }
 }
 
 static void on_tell(evutil_socket_t fd, short what, void *context)
@@ -416,7 +472,12 @@ int worker_pool_open(struct worker_pool **out, struct event_base *base,
                      void *context, struct err *err)
 {
     struct worker_pool *pool = xcalloc(1, sizeof *pool);
-    (void)err;
+    const struct nursery_events events = {on_ended, on_lost, pool};
+    int rc = nursery_open(&pool->nursery, base, &events, err);
+    if (rc < 0) {
+        free(pool);
+        return rc;
+    }
     pool->base = base;
     pool->limits = limits != NULL ? *limits : SCRIPT_LIMITS;
     pool->done = done;
@@ -425,8 +486,8 @@ int worker_pool_open(struct worker_pool **out, struct event_base *base,
     for (int i = 0; i < WORKERS_MAX; i++) {
         struct worker *worker = &pool->worker[i];
         worker->pool = pool;
+        worker->fd = -1;
         worker->expired = event_new(base, -1, 0, on_expired, worker);
-        worker->reap = event_new(base, -1, 0, on_reap, worker);
     }
     *out = pool;
     return 0;
@@ -450,15 +511,11 @@ void worker_pool_close(struct worker_pool *pool)
 {
     if (pool == NULL)
         return;
+    nursery_close(pool->nursery);
     for (int i = 0; i < WORKERS_MAX; i++) {
         struct worker *worker = &pool->worker[i];
-        if (worker->process.pid != 0) {
-            kill(worker->process.pid, SIGKILL);
-            (void)waitpid(worker->process.pid, NULL, 0);
-        }
-        worker_idle(worker);
+        job_free(worker_idle(worker));
         event_free(worker->expired);
-        event_free(worker->reap);
     }
     event_free(pool->tell);
     free_list(pool->evaluations.first);

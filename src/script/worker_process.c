@@ -205,3 +205,13 @@ void worker_verdicts(struct bytes answer, int wait_status, int64_t cpu_ms,
     pack_failure(buf_bytes(&packed), out);
     buf_release(&packed);
 }
+
+void worker_unborn(bool is_question, struct buf *out)
+{
+    struct buf packed = {0};
+    pack_problem("no script worker could be started: try again later", "", 0,
+                 "", is_question ? &packed : out);
+    if (is_question)
+        pack_failure(buf_bytes(&packed), out);
+    buf_release(&packed);
+}

@@ -1,6 +1,7 @@
-/* The child that evaluates: how it is asked and how it answers. The parent
- * starts its own program again (argv WORKER_ARGUMENT) with a request in memory
- * as standard input and a pipe as standard output.
+/* The child that evaluates: how it is asked and how it answers. It has a
+ * request in memory as standard input and a pipe as standard output. A person's
+ * program starts itself again (argv WORKER_ARGUMENT); a daemon's children come
+ * from its nursery (script/nursery.h).
  *
  * The answer is one letter and the rest until the end of the pipe:
  *   'E' a packed perigee.Evaluation
@@ -47,3 +48,6 @@ void worker_answer(struct bytes answer, int wait_status, int64_t cpu_ms,
  * tells why when the child gave none. */
 void worker_verdicts(struct bytes answer, int wait_status, int64_t cpu_ms,
                      const struct script_limits *limits, struct buf *out);
+/* No child could be started: an evaluation with that problem, or one verdict
+ * (a question's) that may be better another time. */
+void worker_unborn(bool is_question, struct buf *out);

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 struct event_base;
+struct rusage;
 
 struct process_spec {
     const char *path;        /* program */
@@ -39,5 +40,12 @@ void process_watch_add(struct process_watch *watch, pid_t pid,
 /* Raise this process' own limit of open files to the hard limit; children get
  * the limit back that this process was started with. Call once, early. */
 void process_raise_files(void);
+/* This thread is a loop that others wait for: when it wakes up, it gets the
+ * processor from whoever computes at a lower priority, at once and not at the
+ * next tick. Children and threads do not inherit it. A kernel before 6.12 takes
+ * no notice. */
+void process_wake_promptly(void);
+/* Of wait4: user and system time. */
+int64_t process_cpu_ms(const struct rusage *usage);
 /* "exited with status 3", "terminated by signal 9 (Killed)". */
 const char *process_status_text(int wait_status, char *out, size_t size);

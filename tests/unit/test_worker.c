@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static char folder[] = "/tmp/perigee-worker-XXXXXX";
 
@@ -186,6 +188,52 @@ static void test_time_is_bounded_and_the_pool_goes_on(void **unused)
     close_pool(&r, pool);
 }
 
+/* The only child that this process has. */
+static pid_t nursery_of_this_process(void)
+{
+    char path[64];
+    int pid = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%d", &pid), 1);
+    fclose(file);
+    return pid;
+}
+
+/* Both workers are at work when it dies, and one more waits. */
+static void test_work_survives_its_nursery(void **unused)
+{
+    (void)unused;
+    struct results r;
+    struct script_limits limits = SCRIPT_LIMITS;
+    limits.cpu_ms = 100;
+    struct worker_pool *pool = open_pool(&r, &limits);
+    struct buf loop = make_bundle("while true do end");
+    struct buf good = make_bundle(GOOD);
+    for (uint64_t i = 1; i <= 2; i++)
+        assert_int_equal(
+            worker_pool_evaluate(pool, i, buf_bytes(&loop), NULL, NULL), 0);
+    assert_int_equal(
+        worker_pool_evaluate(pool, 3, buf_bytes(&good), NULL, NULL), 0);
+    assert_int_equal(kill(nursery_of_this_process(), SIGKILL), 0);
+    wait_for(&r, 3);
+    assert_int_equal(r.problems[1], 1);
+    assert_int_equal(r.problems[2], 1);
+    assert_string_equal(r.message, "runs longer than 100 ms of CPU time");
+    assert_int_equal(r.jobs[3], 1);
+    /* dead before anything is asked */
+    pid_t nursery = nursery_of_this_process();
+    assert_int_equal(kill(nursery, SIGKILL), 0);
+    assert_int_equal(
+        worker_pool_evaluate(pool, 4, buf_bytes(&loop), NULL, NULL), 0);
+    wait_for(&r, 4);
+    assert_string_equal(r.message, "runs longer than 100 ms of CPU time");
+    buf_release(&loop);
+    buf_release(&good);
+    close_pool(&r, pool);
+}
+
 static void test_closing_ends_what_runs(void **unused)
 {
     (void)unused;
@@ -208,6 +256,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_nonsense_is_a_problem),
         cmocka_unit_test(test_a_full_queue_refuses),
         cmocka_unit_test(test_time_is_bounded_and_the_pool_goes_on),
+        cmocka_unit_test(test_work_survives_its_nursery),
         cmocka_unit_test(test_closing_ends_what_runs),
     };
     int status = script_worker_main(argc, argv);
