@@ -164,7 +164,7 @@ $B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 
 # Faults come between a runner and its calls (tests/unit/test_runner_faults.c).
 $B/bin/test_runner_faults: LDFLAGS_ALL += \
-  $(foreach f,write fork sendmsg mkdir pipe2 splice rename runner_main,-Wl,--wrap=$f)
+  $(foreach f,write clone sendmsg mkdir pipe2 splice rename runner_main,-Wl,--wrap=$f)
 
 $B/bin/fuzz_%: $B/obj/tests/fuzz/fuzz_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)

@@ -1,14 +1,21 @@
 #include "executor/thermos/child.h"
 
+#include "base/alloc.h"
+#include "executor/thermos/fault.h"
 #include "executor/thermos/task_log.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+/* Of the child, until its program begins; execvpe() looks for a program with
+ * PATH_MAX bytes or two. */
+enum { STACK_BYTES = 64 * 1024, PROFILE_MAX = 4096 + 64 };
 
 /* As it was before child_raise_files(); rlim_max 0: not raised. */
 static struct rlimit files_before;
@@ -53,39 +60,42 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Wait for the word to begin. Its sender's death means no: the process dies by
- * a signal, which a planner counts as "runs again". */
-static void wait_for_go(int fd)
+/* The environment's end, where BASH_ENV may stand: room is kept for one more
+ * (task_config.c). */
+static const char **environment_end(const struct process_config *config)
 {
-    char byte;
-    ssize_t n;
-    do
-        n = read(fd, &byte, 1);
-    while (n < 0 && errno == EINTR);
-    if (n != 1) {
+    const char **env = (const char **)(uintptr_t)config->envp;
+    while (*env != NULL)
+        env++;
+    return env;
+}
+
+/* What parent and child know together. */
+struct birth {
+    const struct child_spec *spec;
+    struct err *err;
+    int rc; /* of record */
+    bool is_recorded;
+    int unrunnable;
+};
+
+static _Noreturn void give_up(struct birth *birth)
+{
+    const struct child_spec *spec = birth->spec;
+    int cause = errno;
+    birth->unrunnable = cause;
+    (void)dprintf(2, "cannot run '%s': %s\n", spec->config->path,
+                  strerror(cause));
+    if (fault_code(cause) != ERR_IO) /* a planner lets it run again */
         (void)kill(getpid(), SIGKILL);
-        _exit(1);
-    }
+    _exit(spec->exit_unrunnable);
 }
 
-static char *const *with_profile(const struct child_spec *spec, char *text,
-                                 size_t size)
+/* In the child. */
+static int become(void *context)
 {
-    const char **env = (const char **)(uintptr_t)spec->config->envp;
-    if (spec->has_profile) {
-        size_t n = 0;
-        (void)snprintf(text, size, "BASH_ENV=%s/.thermos_profile",
-                       spec->sandbox);
-        while (env[n] != NULL)
-            n++;
-        env[n] = text; /* room for one is kept (task_config.c) */
-    }
-    return (char *const *)(uintptr_t)env;
-}
-
-static void become(const struct child_spec *spec, int go)
-{
-    char profile[4096];
+    struct birth *birth = context;
+    const struct child_spec *spec = birth->spec;
     const struct process_config *config = spec->config;
 
     (void)setsid();
@@ -93,44 +103,60 @@ static void become(const struct child_spec *spec, int go)
     reset_signals();
     if (files_before.rlim_max != 0)
         (void)setrlimit(RLIMIT_NOFILE, &files_before);
-    char *const *env = with_profile(spec, profile, sizeof profile);
-    wait_for_go(go);
-    (void)execvpe(config->path, (char *const *)(uintptr_t)config->argv, env);
-    (void)dprintf(2, "cannot run '%s': %s\n", config->path, strerror(errno));
-    _exit(spec->exit_unrunnable);
+    birth->rc = spec->record(spec->context, getpid(), birth->err);
+    birth->is_recorded = true;
+    if (birth->rc != 0)
+        _exit(1);
+    (void)execvpe(config->path, (char *const *)(uintptr_t)config->argv,
+                  (char *const *)(uintptr_t)config->envp);
+    give_up(birth);
 }
 
-int child_start(const struct child_spec *spec, pid_t *out, int *go,
+/* A script without an interpreter's name has its words copied there. */
+static size_t stack_size(const struct process_config *config)
+{
+    size_t words = 0;
+    while (config->argv[words] != NULL)
+        words++;
+    return STACK_BYTES + words / 2 * 2 * sizeof *config->argv;
+}
+
+/* As clone(): the child's id, or -1. */
+static pid_t give_birth(struct birth *birth)
+{
+    const struct child_spec *spec = birth->spec;
+    const char **end = environment_end(spec->config);
+    size_t size = stack_size(spec->config);
+    char *stack = xmalloc(size), profile[PROFILE_MAX];
+
+    if (spec->has_profile) {
+        (void)snprintf(profile, sizeof profile, "BASH_ENV=%s/.thermos_profile",
+                       spec->sandbox);
+        *end = profile;
+    }
+    pid_t pid =
+        clone(become, stack + size, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
+    *end = NULL;
+    free(stack);
+    return pid;
+}
+
+int child_start(const struct child_spec *spec, struct child *out,
                 struct err *err)
 {
-    int pipe_fd[2];
-    if (pipe2(pipe_fd, O_CLOEXEC) != 0)
-        return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
-    pid_t pid = fork();
-    if (pid < 0) {
-        int cause = errno;
-        (void)close(pipe_fd[0]);
-        (void)close(pipe_fd[1]);
-        return err_set(err, ERR_IO, "cannot start a process: %s",
+    struct birth birth = {.spec = spec, .err = err};
+    pid_t pid = give_birth(&birth);
+    int cause = errno;
+
+    *out = (struct child){.is_torn = pid > 0 && !birth.is_recorded};
+    if (pid < 0)
+        return err_set(err, fault_code(cause), "cannot start a process: %s",
                        strerror(cause));
-    }
-    if (pid == 0) {
-        (void)close(pipe_fd[1]);
-        become(spec, pipe_fd[0]);
-    }
-    (void)close(pipe_fd[0]);
-    *out = pid;
-    *go = pipe_fd[1];
+    if (out->is_torn)
+        return err_set(err, ERR_BUSY, "it was killed before it began");
+    if (birth.rc != 0)
+        return birth.rc;
+    out->pid = pid;
+    out->unrunnable = birth.unrunnable;
     return 0;
-}
-
-void child_go(int go)
-{
-    (void)!write(go, "g", 1); /* a child that is gone shows as an exit */
-    (void)close(go);
-}
-
-void child_cancel(int go)
-{
-    (void)close(go);
 }

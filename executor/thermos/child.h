@@ -1,7 +1,11 @@
 /* Starting one process of a task: a session of its own, the sandbox as working
- * directory, its streams. It does not begin before child_go(): until then the
- * caller can record it, and should the caller die first, the child never runs.
- */
+ * directory, its streams.
+ *
+ * The child shares the caller's memory until its program begins, and the caller
+ * stands still until then: no page is copied. `record` is called in the child:
+ * what it refuses does not run, so nothing runs that is not recorded. A caller
+ * that is killed meanwhile changes nothing: the child records and begins. A
+ * child that is killed may have recorded in part: is_torn. */
 #pragma once
 #include "base/err.h"
 #include "executor/thermos/task_config.h"
@@ -14,14 +18,22 @@ struct child_spec {
     bool has_profile; /* .thermos_profile is there: BASH_ENV names it */
     const char *sandbox;
     int exit_unrunnable; /* exit status when the program cannot be run */
+    /* Must not allocate memory: it may be killed in the middle. */
+    int (*record)(void *context, pid_t pid, struct err *err);
+    void *context;
 };
 
-/* The child waits; *go is what child_go() needs. */
-int child_start(const struct child_spec *spec, pid_t *out, int *go,
+struct child {
+    pid_t pid;      /* 0: none */
+    int unrunnable; /* errno: recorded, but the program cannot be run; it exits
+                       with exit_unrunnable, or by SIGKILL where another try
+                       may help */
+    bool is_torn;   /* killed before it had recorded */
+};
+
+/* Fails when nothing was recorded; codes are those of fault.h. */
+int child_start(const struct child_spec *spec, struct child *out,
                 struct err *err);
-void child_go(int go);
 /* Let this program have as many descriptors as the machine allows (four a
  * process are needed for logs); children get back what was there before. */
 void child_raise_files(void);
-/* It is not to run after all. */
-void child_cancel(int go);

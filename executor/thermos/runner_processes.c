@@ -2,10 +2,14 @@
  * logs, recording their ends, finding orphans. */
 #include "executor/thermos/runner_state.h"
 
+#include "base/alloc.h"
 #include "executor/thermos/child.h"
+#include "executor/thermos/fault.h"
 #include "executor/thermos/process_tree.h"
 #include "sys/log.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { EXIT_UNRUNNABLE = 127 };
@@ -86,8 +90,10 @@ void runner_process_ended(struct runner *r, uint32_t at, int wait_status,
                           now_ms);
     if (process->pidfd >= 0)
         (void)close(process->pidfd);
-    *process = (struct runner_process){
-        .pidfd = -1, .wait_status = is_lost ? -1 : wait_status};
+    *process =
+        (struct runner_process){.pidfd = -1,
+                                .wait_status = is_lost ? -1 : wait_status,
+                                .unrunnable = process->unrunnable};
     task_run_ended(&r->run, at, outcome, now_ms);
     runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_ENDED,
                                          .process = r->config.process[at].name,
@@ -137,12 +143,26 @@ static int open_logs(struct runner *r, uint32_t at, int writer[3],
     return rc;
 }
 
-static int launch(struct runner *r, uint32_t at, int64_t now_ms,
-                  struct err *err)
+/* What a child does before it begins (child.h). */
+struct beginning {
+    struct runner *r;
+    uint32_t process;
+};
+
+static int record_beginning(void *context, pid_t pid, struct err *err)
 {
-    struct runner_process *process = &r->process[at];
-    int writer[3], go, rc = open_logs(r, at, writer, err);
-    struct child_spec spec = {
+    const struct beginning *at = context;
+    struct runner_process *process = &at->r->process[at->process];
+    process->pid = pid;
+    process->start_ticks = tree_start_ticks(pid);
+    return runner_record_start(at->r, at->process, err);
+}
+
+static int begin(struct runner *r, uint32_t at, const int writer[3],
+                 struct child *out, struct err *err)
+{
+    struct beginning beginning = {r, at};
+    const struct child_spec spec = {
         .config = &r->config.process[at],
         .out = writer[1],
         .err = writer[2],
@@ -150,45 +170,79 @@ static int launch(struct runner *r, uint32_t at, int64_t now_ms,
         .has_profile =
             !r->config.is_command && access(".thermos_profile", R_OK) == 0,
         .sandbox = r->options->sandbox,
-        .exit_unrunnable = r->config.is_command ? 1 : EXIT_UNRUNNABLE};
+        .exit_unrunnable = r->config.is_command ? 1 : EXIT_UNRUNNABLE,
+        .record = record_beginning,
+        .context = &beginning};
+    struct stream_mark mark = stream_mark(&r->stream);
+    int rc = child_start(&spec, out, err);
+
+    if (rc != 0)
+        r->process[at].pid = 0;
+    if (out->is_torn)
+        stream_rewind(&r->stream, &mark);
+    return rc;
+}
+
+static int launch(struct runner *r, uint32_t at, struct err *err)
+{
+    struct child child = {0};
+    int writer[3], rc = open_logs(r, at, writer, err);
 
     if (rc == 0)
-        rc = child_start(&spec, &process->pid, &go, err);
+        rc = begin(r, at, writer, &child, err);
     for (int stream = 1; stream <= 2; stream++)
         if (writer[stream] >= 0)
             (void)close(writer[stream]);
-    if (rc != 0)
-        return rc;
-    process->start_ticks = tree_start_ticks(process->pid);
-    rc = runner_record_start(r, at, now_ms, err);
-    if (rc != 0) {
-        child_cancel(go);
-        process->pid = 0;
-        return rc;
-    }
-    child_go(go);
-    return 0;
+    if (rc == 0 && child.unrunnable != 0)
+        (void)err_set(err, ERR_IO, "cannot run '%s': %s",
+                      r->config.process[at].path, strerror(child.unrunnable));
+    return rc;
+}
+
+/* Only now: an earlier run's reason is of no interest once another began. */
+static void note_unrunnable(struct runner *r, uint32_t at,
+                            const struct err *err)
+{
+    free(r->process[at].unrunnable);
+    r->process[at].unrunnable =
+        err->code != ERR_NONE ? xstrdup(err->text) : NULL;
+}
+
+static void not_started(struct runner *r, uint32_t at, bool is_lost,
+                        int64_t now_ms)
+{
+    uint32_t run = r->run.process[at].run;
+    log_line(LOG_LEVEL_WARN, "process_not_started process=%s reason=%s%s",
+             log_value(r->config.process[at].name),
+             log_value(r->process[at].unrunnable), is_lost ? " retrying" : "");
+    drop_logs(r, at, run);
+    if (!is_lost)
+        runner_record_unrunnable(r, at, now_ms);
+    task_run_ended(&r->run, at, is_lost ? RUN_LOST : RUN_FAILED, now_ms);
+    if (!is_lost)
+        runner_tell(r,
+                    (struct runner_event){.kind = RUNNER_PROCESS_ENDED,
+                                          .process = r->config.process[at].name,
+                                          .run = run,
+                                          .outcome = RUN_FAILED,
+                                          .wait_status = -1});
 }
 
 void runner_start(struct runner *r, uint32_t at, int64_t now_ms)
 {
     struct err err = {0};
-    const char *name = r->config.process[at].name;
-    uint32_t run = r->run.process[at].run;
+    int rc = launch(r, at, &err);
 
-    if (launch(r, at, now_ms, &err) != 0) {
-        log_line(LOG_LEVEL_WARN,
-                 "process_not_started process=%s reason=%s retrying",
-                 log_value(name), log_value(err.text));
-        drop_logs(r, at, run);
-        task_run_ended(&r->run, at, RUN_LOST, now_ms);
+    note_unrunnable(r, at, &err);
+    if (rc != 0) {
+        not_started(r, at, fault_passes(rc), now_ms);
         return;
     }
     task_run_started(&r->run, at);
     runner_tell_running(r);
     runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_STARTED,
-                                         .process = name,
-                                         .run = run,
+                                         .process = r->config.process[at].name,
+                                         .run = r->run.process[at].run,
                                          .pid = r->process[at].pid});
 }
 

@@ -2,6 +2,7 @@
  * after a death what still lives. */
 #include "executor/thermos/runner_state.h"
 
+#include "base/alloc.h"
 #include "base/text.h"
 #include "executor/thermos/process_tree.h"
 #include "sys/clock.h"
@@ -51,11 +52,10 @@ static process_t process_record(const struct runner *r, uint32_t process,
     return record;
 }
 
-int runner_record_start(struct runner *r, uint32_t process, int64_t now_ms,
-                        struct err *err)
+int runner_record_start(struct runner *r, uint32_t process, struct err *err)
 {
     process_t record = process_record(
-        r, process, PERIGEE__THERMOS__PROCESS__STATE__RUNNING, now_ms);
+        r, process, PERIGEE__THERMOS__PROCESS__STATE__RUNNING, clock_boot_ms());
     record.has_pid = record.has_start_ticks = 1;
     record.pid = r->process[process].pid;
     record.start_ticks = r->process[process].start_ticks;
@@ -72,6 +72,20 @@ void runner_record_process(struct runner *r, uint32_t process,
     process_t record = process_record(r, process, state, now_ms);
     record.has_wait_status = wait_status >= 0;
     record.wait_status = wait_status;
+    record_t whole = PERIGEE__THERMOS__RECORD__INIT;
+    whole.process = &record;
+    if (stream_append_fact(&r->stream, &whole, &err) != 0)
+        log_line(LOG_LEVEL_WARN, "checkpoint_failed reason=%s retrying",
+                 log_value(err.text));
+}
+
+void runner_record_unrunnable(struct runner *r, uint32_t process,
+                              int64_t now_ms)
+{
+    struct err err = {0};
+    process_t record = process_record(
+        r, process, PERIGEE__THERMOS__PROCESS__STATE__FAILED, now_ms);
+    record.reason = r->process[process].unrunnable;
     record_t whole = PERIGEE__THERMOS__RECORD__INIT;
     whole.process = &record;
     if (stream_append_fact(&r->stream, &whole, &err) != 0)
@@ -291,9 +305,11 @@ static int replay_process(struct runner *r, const process_t *record,
 {
     uint32_t at = record->process;
     bool starts = record->state == PERIGEE__THERMOS__PROCESS__STATE__RUNNING;
+    bool never_began = !starts && record->reason != NULL;
     struct runner_process *process = &r->process[at];
 
-    if (at >= r->config.count || r->run.process[at].is_alive == starts)
+    if (at >= r->config.count ||
+        r->run.process[at].is_alive == (starts || never_began))
         return err_set(err, ERR_DAMAGED,
                        "checkpoint: record %llu contradicts those before",
                        (unsigned long long)record->sequence);
@@ -304,6 +320,11 @@ static int replay_process(struct runner *r, const process_t *record,
         process->is_adopted = true;
         task_run_replay_started(&r->run, at, record->run);
         return 0;
+    }
+    if (never_began) {
+        task_run_replay_started(&r->run, at, record->run);
+        free(process->unrunnable);
+        process->unrunnable = xstrdup(record->reason);
     }
     process->pid = 0;
     process->wait_status = record->has_wait_status ? record->wait_status : -1;

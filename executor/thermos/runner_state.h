@@ -23,6 +23,7 @@ struct runner_process {
     uint32_t slot;      /* of pidfd, in polled */
     int64_t suspect_ms; /* gone without a word: LOST then; 0: no */
     int wait_status;    /* of the newest run that ended; -1: unknown */
+    char *unrunnable;   /* why the newest run could not begin; owned, NULL */
 };
 
 struct runner_log {
@@ -69,7 +70,8 @@ void runner_tell(struct runner *r, struct runner_event event);
 void runner_tell_running(struct runner *r); /* once */
 
 /* runner_processes.c */
-/* What could not be started, or not be recorded, did not run: LOST. */
+/* What could not be started, or not be recorded, did not run: LOST, or FAILED
+ * where another try cannot help (fault.h). */
 void runner_start(struct runner *r, uint32_t process, int64_t now_ms);
 /* Keep an open log of a run, if there is anything to read. */
 void runner_add_log(struct runner *r, const struct task_log *log,
@@ -87,8 +89,11 @@ int runner_open_stream(struct runner *r, struct err *err);
 void runner_record_process(struct runner *r, uint32_t process,
                            Perigee__Thermos__Process__State state,
                            int wait_status, int64_t now_ms);
-int runner_record_start(struct runner *r, uint32_t process, int64_t now_ms,
-                        struct err *err);
+/* As of now. */
+int runner_record_start(struct runner *r, uint32_t process, struct err *err);
+/* It never began: FAILED for process[].unrunnable. */
+void runner_record_unrunnable(struct runner *r, uint32_t process,
+                              int64_t now_ms);
 void runner_record_state(struct runner *r, enum task_run_state state,
                          int64_t now_ms);
 void runner_record_kill(struct runner *r, int64_t now_ms);

@@ -57,6 +57,12 @@ static void write_command(struct runner *r)
     char how[128];
     if (r->run.regular.history[0].runs == 0)
         return; /* it never ran */
+    if (r->process[0].unrunnable != NULL && r->process[0].wait_status < 0) {
+        (void)snprintf(r->text, sizeof r->text,
+                       "Command could not be started: %s",
+                       r->process[0].unrunnable);
+        return;
+    }
     status_text(r->process[0].wait_status, how, sizeof how);
     (void)snprintf(r->text, sizeof r->text, "Command %s", how);
 }
@@ -93,14 +99,18 @@ static void write_failed(struct runner *r)
         return;
     }
     uint32_t runs = r->run.regular.history[at].runs;
+    const char *unrunnable = r->process[at].unrunnable;
     status_text(r->process[at].wait_status, how, sizeof how);
-    (void)snprintf(r->text, sizeof r->text, "process '%s' failed: it %s",
-                   r->config.process[at].name, how);
+    (void)snprintf(r->text, sizeof r->text, "process '%s' failed: it %s%s",
+                   r->config.process[at].name,
+                   unrunnable ? "could not be started: " : how,
+                   unrunnable ? unrunnable : "");
     size_t used = strlen(r->text);
     if (runs > 1)
         (void)snprintf(r->text + used, sizeof r->text - used,
                        " (run %u, the last it may have)", runs);
-    add_tail(r, at);
+    if (unrunnable == NULL)
+        add_tail(r, at);
 }
 
 void runner_write_text(struct runner *r)

@@ -1,6 +1,7 @@
 #include "executor/thermos/stream.h"
 
 #include "base/hash.h"
+#include "executor/thermos/fault.h"
 #include "wire/codec.h"
 
 #include <errno.h>
@@ -141,6 +142,7 @@ static int replay(struct stream *stream, const struct buf *file,
     if (at < all.size && ftruncate(stream->fd, (off_t)at) != 0)
         return err_set(err, ERR_IO, "checkpoint: cannot cut the torn tail: %s",
                        strerror(errno));
+    stream->end = (int64_t)at;
     return 0;
 }
 
@@ -204,21 +206,36 @@ int stream_open(struct stream *out, const char *path, stream_visit *visit,
     return 0;
 }
 
-/* All of it, or nothing: half a frame must not stand in the middle. */
-static int write_whole(int fd, struct bytes bytes, struct err *err)
+/* All that waits, or nothing: half a frame must not stand in the middle. */
+static int write_whole(struct stream *stream, struct err *err)
 {
-    off_t end = lseek(fd, 0, SEEK_END);
+    struct bytes bytes = buf_bytes(&stream->unwritten);
     ssize_t n;
     do
-        n = write(fd, bytes.data, bytes.size);
+        n = write(stream->fd, bytes.data, bytes.size);
     while (n < 0 && errno == EINTR);
-    if (n == (ssize_t)bytes.size)
+    if (n == (ssize_t)bytes.size) {
+        stream->end += n;
+        stream->unwritten.size = 0;
         return 0;
+    }
     int cause = n < 0 ? errno : ENOSPC;
-    if (n > 0 && ftruncate(fd, end) != 0)
+    if (n > 0 && ftruncate(stream->fd, stream->end) != 0)
         cause = errno;
-    return err_set(err, ERR_IO, "checkpoint: cannot write: %s",
+    return err_set(err, fault_code(cause), "checkpoint: cannot write: %s",
                    strerror(cause));
+}
+
+static void add_frame(struct buf *out, const Perigee__Thermos__Record *record)
+{
+    uint8_t head[FRAME_HEAD] = {0};
+    size_t at = out->size;
+    buf_add(out, head, sizeof head);
+    codec_encode(&record->base, MEDIA_PROTOBUF, out);
+    struct bytes body =
+        bytes_of(out->data + at + FRAME_HEAD, out->size - at - FRAME_HEAD);
+    write_u32(out->data + at, (uint32_t)body.size);
+    write_u32(out->data + at + 4, check_of(body));
 }
 
 static int append(struct stream *stream, Perigee__Thermos__Record *record,
@@ -226,21 +243,32 @@ static int append(struct stream *stream, Perigee__Thermos__Record *record,
 {
     size_t before = stream->unwritten.size;
     uint64_t *sequence = sequence_of(record);
-    struct buf body = {0};
 
     if (sequence != NULL)
         *sequence = ++stream->sequence;
-    codec_encode(&record->base, MEDIA_PROTOBUF, &body);
-    stream_frame(buf_bytes(&body), &stream->unwritten);
-    buf_release(&body);
-    int rc = write_whole(stream->fd, buf_bytes(&stream->unwritten), err);
-    if (rc == 0) {
-        buf_release(&stream->unwritten);
-    } else if (!is_fact || stream->unwritten.size > STREAM_UNWRITTEN_MAX) {
+    add_frame(&stream->unwritten, record);
+    int rc = write_whole(stream, err);
+    if (rc != 0 &&
+        (!is_fact || stream->unwritten.size > STREAM_UNWRITTEN_MAX)) {
         stream->unwritten.size = before;
         stream->sequence -= sequence != NULL;
     }
     return rc;
+}
+
+struct stream_mark stream_mark(struct stream *stream)
+{
+    buf_reserve(&stream->unwritten, FRAME_HEAD + STREAM_MARK_ROOM);
+    return (struct stream_mark){stream->end, stream->sequence,
+                                stream->unwritten.size};
+}
+
+void stream_rewind(struct stream *stream, const struct stream_mark *mark)
+{
+    stream->end = mark->end;
+    stream->sequence = mark->sequence;
+    stream->unwritten.size = mark->unwritten;
+    (void)!ftruncate(stream->fd, mark->end); /* nothing to cut, mostly */
 }
 
 int stream_append(struct stream *stream, Perigee__Thermos__Record *record,
@@ -260,7 +288,7 @@ void stream_close(struct stream *stream, bool sync)
     if (stream->fd < 0)
         return;
     if (stream->unwritten.size > 0)
-        (void)write_whole(stream->fd, buf_bytes(&stream->unwritten), NULL);
+        (void)write_whole(stream, NULL);
     if (sync)
         (void)fdatasync(stream->fd); /* nobody is left to be told */
     (void)close(stream->fd);

@@ -24,9 +24,19 @@ enum {
 
 struct stream {
     int fd;
+    int64_t end;          /* of what is whole in the file */
     uint64_t sequence;    /* of the newest process or task record */
     struct buf unwritten; /* owned: frames that wait for room on the disk */
 };
+
+/* Where a stream stood. A child that shares our memory (child.h) may append to
+ * it and be killed at any instant of that. */
+struct stream_mark {
+    int64_t end;
+    uint64_t sequence;
+    size_t unwritten;
+};
+enum { STREAM_MARK_ROOM = 512 };
 
 /* Read the frame at *at and move *at behind it. 1: a record; 0: the end, or a
  * torn tail, which begins at *at; -ERR_DAMAGED. */
@@ -49,5 +59,10 @@ int stream_append(struct stream *stream, Perigee__Thermos__Record *record,
  * reported all the same, the record waits and goes with the next one. */
 int stream_append_fact(struct stream *stream, Perigee__Thermos__Record *record,
                        struct err *err);
+/* Until stream_rewind() one record of at most STREAM_MARK_ROOM bytes may be
+ * appended, and nothing of that allocates memory. */
+struct stream_mark stream_mark(struct stream *stream);
+/* As if nothing had been appended since. */
+void stream_rewind(struct stream *stream, const struct stream_mark *mark);
 /* Tries once more to write what waits. */
 void stream_close(struct stream *stream, bool sync);

@@ -1,5 +1,7 @@
 #include "executor/thermos/task_log.h"
 
+#include "executor/thermos/fault.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +16,8 @@ static const char *stream_name(int stream)
 
 static int fail(struct err *err, const char *path)
 {
-    return err_set(err, ERR_IO, "log '%s': %s", path, strerror(errno));
+    return err_set(err, fault_code(errno), "log '%s': %s", path,
+                   strerror(errno));
 }
 
 static int make_directory(const char *path, struct err *err)
@@ -51,17 +54,23 @@ static void set_fifo_path(struct task_log *log, struct task_log_id id)
                    id.process, id.run, stream_name(id.stream));
 }
 
+static int make_process_directory(const char *process, struct err *err)
+{
+    char path[LOG_PATH_MAX];
+    (void)snprintf(path, sizeof path, ".logs/%s", process);
+    if (mkdir(path, 0755) == 0 || errno == EEXIST)
+        return 0; /* every process but the first */
+    int rc = make_directory(".logs", err);
+    return rc == 0 ? make_directory(path, err) : rc;
+}
+
 static int make_directories(const char *process, uint32_t run, struct err *err)
 {
     char path[LOG_PATH_MAX];
     (void)snprintf(path, sizeof path, ".logs/%s/%u", process, run);
-    if (mkdir(path, 0755) == 0 || errno == EEXIST)
-        return 0; /* every run but the first of a process */
-    int rc = make_directory(".logs", err);
-    (void)snprintf(path, sizeof path, ".logs/%s", process);
-    if (rc == 0)
-        rc = make_directory(path, err);
-    (void)snprintf(path, sizeof path, ".logs/%s/%u", process, run);
+    if (run > 0 && (mkdir(path, 0755) == 0 || errno == EEXIST))
+        return 0; /* unless somebody removed those above it */
+    int rc = make_process_directory(process, err);
     return rc == 0 ? make_directory(path, err) : rc;
 }
 

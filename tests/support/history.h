@@ -32,14 +32,17 @@ struct history {
 static inline void history_process(struct history *h,
                                    const Perigee__Thermos__Process *record)
 {
-    if (record->state == PERIGEE__THERMOS__PROCESS__STATE__RUNNING) {
-        *vec_add(&h->runs) =
-            (struct history_run){.process = record->process,
-                                 .run = record->run,
-                                 .pid = record->pid,
-                                 .started_ms = (int64_t)record->boot_ms,
-                                 .state = record->state,
-                                 .wait_status = -1};
+    bool never_began = record->reason != NULL;
+    if (record->state == PERIGEE__THERMOS__PROCESS__STATE__RUNNING ||
+        never_began) {
+        *vec_add(&h->runs) = (struct history_run){
+            .process = record->process,
+            .run = record->run,
+            .pid = record->pid,
+            .started_ms = (int64_t)record->boot_ms,
+            .ended_ms = never_began ? (int64_t)record->boot_ms : 0,
+            .state = record->state,
+            .wait_status = -1};
         return;
     }
     for (uint32_t i = h->runs.count; i-- > 0;) {

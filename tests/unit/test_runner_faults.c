@@ -14,7 +14,7 @@
 
 enum call {
     CALL_WRITE,
-    CALL_FORK,
+    CALL_CLONE,
     CALL_SENDMSG,
     CALL_MKDIR,
     CALL_PIPE,
@@ -22,13 +22,20 @@ enum call {
     CALL_RENAME,
     CALLS
 };
-enum mode { KILL_BEFORE, KILL_AFTER, KILL_HALF, FAIL, FAIL_HALF };
+enum mode {
+    KILL_BEFORE,
+    KILL_AFTER,
+    KILL_HALF,
+    KILL_CHILD, /* half-way, and only where a child makes the call */
+    FAIL,
+    FAIL_HALF
+};
 
-static const char *const call_names[] = {"write", "fork",   "sendmsg", "mkdir",
+static const char *const call_names[] = {"write", "clone",  "sendmsg", "mkdir",
                                          "pipe2", "splice", "rename"};
-static const char *const mode_names[] = {"killed before", "killed after",
-                                         "killed half-way", "failing",
-                                         "failing half-way"};
+static const char *const mode_names[] = {"killed before",   "killed after",
+                                         "killed half-way", "its child's death",
+                                         "failing",         "failing half-way"};
 
 struct fault { /* call number `at` (from 1) of its kind, in one runner */
     enum call call;
@@ -43,13 +50,14 @@ static struct plan {
     int runners;
 } * plan;
 
-static int me;          /* which runner this process is; 0: none */
-static pid_t runner_id; /* its children are not meant */
+static int me;                  /* which runner this process is; 0: none */
+static pid_t runner_id;         /* its children are meant until they begin: */
+static bool is_child_beginning; /* in memory that both have */
 
 static const struct fault *due(enum call call)
 {
     const struct fault *fault = me == 1 ? &plan->first : &plan->second;
-    if (me == 0 || me > 2 || getpid() != runner_id)
+    if (me == 0 || me > 2 || (getpid() != runner_id && !is_child_beginning))
         return NULL;
     uint32_t number = ++plan->made[me - 1][call];
     return fault->at == number && fault->call == call ? fault : NULL;
@@ -57,7 +65,23 @@ static const struct fault *due(enum call call)
 
 static void die(void)
 {
-    (void)kill(getpid(), SIGKILL);
+    (void)kill(runner_id, SIGKILL);
+}
+
+static bool is_half(const struct fault *fault)
+{
+    return fault != NULL &&
+           (fault->mode == KILL_HALF || fault->mode == FAIL_HALF ||
+            (fault->mode == KILL_CHILD && is_child_beginning));
+}
+
+/* It sees the death of its runner, or dies in the middle of the call. */
+static void die_half(const struct fault *fault)
+{
+    if (fault != NULL && fault->mode == KILL_HALF)
+        die();
+    if (fault != NULL && fault->mode == KILL_CHILD && is_child_beginning)
+        (void)kill(getpid(), SIGKILL);
 }
 
 /* True: the call is not to be made, and fails. */
@@ -77,8 +101,10 @@ static void after(const struct fault *fault)
 /* NOLINTBEGIN(bugprone-reserved-identifier): the linker's names */
 ssize_t __real_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size);
-pid_t __real_fork(void);
-pid_t __wrap_fork(void);
+int __real_clone(int (*run)(void *), void *stack, int flags, void *context,
+                 ...);
+int __wrap_clone(int (*run)(void *), void *stack, int flags, void *context,
+                 ...);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 int __real_mkdir(const char *path, mode_t mode);
@@ -101,25 +127,25 @@ ssize_t __wrap_write(int fd, const void *data, size_t size)
         errno = ENOSPC;
         return -1;
     }
-    if (fault != NULL && (fault->mode == KILL_HALF || fault->mode == FAIL_HALF))
+    if (is_half(fault))
         size /= 2;
     ssize_t n = __real_write(fd, data, size);
-    if (fault != NULL && fault->mode == KILL_HALF)
-        die();
+    die_half(fault);
     after(fault);
     return n;
 }
 
-pid_t __wrap_fork(void)
+int __wrap_clone(int (*run)(void *), void *stack, int flags, void *context, ...)
 {
-    const struct fault *fault = due(CALL_FORK);
+    const struct fault *fault = due(CALL_CLONE);
     if (before(fault)) {
         errno = EAGAIN;
         return -1;
     }
-    pid_t pid = __real_fork();
-    if (pid != 0)
-        after(fault);
+    is_child_beginning = true;
+    pid_t pid = __real_clone(run, stack, flags, context);
+    is_child_beginning = false;
+    after(fault);
     return pid;
 }
 
@@ -219,6 +245,14 @@ static void begin(struct rig *r, struct fault first, struct fault second)
     start(r);
 }
 
+static uint32_t last_run(const struct history *h, uint32_t process)
+{
+    for (uint32_t i = h->runs.count; i-- > 0;)
+        if (h->runs.item[i].process == process)
+            return h->runs.item[i].run;
+    return 0;
+}
+
 /* The last run is as it should be. Those before it did nothing: nobody saw them
  * begin, or they were told to go by nobody. */
 static void check_process(const struct rig *r, const struct history *h,
@@ -233,9 +267,7 @@ static void check_process(const struct rig *r, const struct history *h,
     if (plan->first.mode == FAIL || plan->first.mode == FAIL_HALF)
         return; /* output that cannot be written is lost */
     (void)snprintf(path, sizeof path, ".logs/%s/%u/stdout", names[at],
-                   h->runs.item[h->runs.count - 1].process == at
-                       ? h->runs.item[h->runs.count - 1].run
-                       : (uint32_t)size - 1);
+                   last_run(h, at));
     (void)snprintf(want, sizeof want, "%s says\n", names[at]);
     assert_content(r, path, want);
 }
@@ -302,8 +334,9 @@ static void at_every_call(const enum mode *mode, size_t modes)
 static void test_case_19_death_at_every_call(void **unused)
 {
     (void)unused;
-    static const enum mode modes[] = {KILL_BEFORE, KILL_AFTER, KILL_HALF};
-    at_every_call(modes, 3);
+    static const enum mode modes[] = {KILL_BEFORE, KILL_AFTER, KILL_HALF,
+                                      KILL_CHILD};
+    at_every_call(modes, 4);
 }
 
 static void test_case_19_failure_of_every_call(void **unused)

@@ -188,10 +188,10 @@ static void test_facts_wait_for_room_on_the_disk(void **unused)
         write_three();
         assert_int_equal(stream_open(&stream, path, note, &seen, NULL), 0);
         limit_file((rlim_t)lseek(stream.fd, 0, SEEK_END) + 3);
-        assert_int_equal(append_run(&stream, 99, false), -ERR_IO);
-        assert_int_equal(append_run(&stream, 3, true), -ERR_IO);
-        assert_int_equal(append_run(&stream, 4, true), -ERR_IO);
-        assert_int_equal(append_run(&stream, 99, false), -ERR_IO);
+        assert_int_equal(append_run(&stream, 99, false), -ERR_NO_SPACE);
+        assert_int_equal(append_run(&stream, 3, true), -ERR_NO_SPACE);
+        assert_int_equal(append_run(&stream, 4, true), -ERR_NO_SPACE);
+        assert_int_equal(append_run(&stream, 99, false), -ERR_NO_SPACE);
         limit_file(RLIM_INFINITY);
         if (!late)
             assert_int_equal(append_run(&stream, 5, false), 0);
