@@ -36,10 +36,16 @@ static void test_five_fields_have_one_spelling(void **unused)
     (void)unused;
     same("* * * * *", "* * * * *");
     same("15 3 * * *", "15 3 * * *");
-    same("*/15 * * * *", "0,15,30,45 * * * *");
+    same("*/15 * * * *", "*/15 * * * *");
+    same("*/30,15,45 * * * *", "*/15 * * * *");
+    same("*/15,7 */1 * * *", "*/15,7 * * * *");
+    same("*/59 * * * *", "*/59 * * * *");
     same("0,15,30,45 * * * *", "0,15,30,45 * * * *");
     same("0,1-57,58 * * * *", "0-58 * * * *");
-    same("0-57,58,59 * * * *", "* * * * *");
+    /* A leading star says how it follows a change of clocks. */
+    same("0-57,58,59 3 * * *", "0-59 3 * * *");
+    same("0 0-23 */2 * *", "0 0-23 1,3,5,7,9,11,13,15,17,19,21,23,25,27,29,31 "
+                           "* *");
     same("0 0 1,15 * *", "0 0 1,15 * *");
     same("1-10/3 * * * *", "1,4,7,10 * * * *");
     same("\t5  4 *  JAN-mar,12 *", "5 4 * 1-3,12 *");
@@ -81,7 +87,20 @@ static void test_what_other_crons_disagree_about_is_refused(void **unused)
     refused("1- * * * *", "minute '1-': want");
     refused("1- 2 * * *", "minute '1-': want");
     refused("99999999999999999999 * * * *", "minute '9999");
-    refused("@daily", "1 fields: want five");
+    refused("@reboot", "a cluster does not boot: want @yearly");
+    refused("@every 5m", "'@every 5m': want @yearly");
+}
+
+static void test_names_stand_for_fields(void **unused)
+{
+    (void)unused;
+    same("@yearly", "0 0 1 1 *");
+    same("@Annually", "0 0 1 1 *");
+    same("@monthly", "0 0 1 * *");
+    same("@weekly", "0 0 * * 0");
+    same("@daily", "0 0 * * *");
+    same("@midnight", "0 0 * * *");
+    same("@hourly", "0 * * * *");
 }
 
 static void test_bits_stand_for_values(void **unused)
@@ -102,6 +121,7 @@ static void test_intervals_have_one_spelling(void **unused)
     (void)unused;
     same("R/2026-11-20T22:00:00Z/PT10M", "R/2026-11-20T22:00:00Z/PT600S");
     same("R5//P1D", "R5//P1D");
+    same("R5//PT24H", "R5//PT86400S"); /* follows elapsed time */
     same("R5//P2WT25H", "R5//P15DT3600S");
     same("R//P1Y2M", "R//P14M");
     same("R1/2026-11-20T22:00/P1W", "R1/2026-11-20T22:00:00/P7D");
@@ -178,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_five_fields_have_one_spelling),
         cmocka_unit_test(test_what_other_crons_disagree_about_is_refused),
+        cmocka_unit_test(test_names_stand_for_fields),
         cmocka_unit_test(test_bits_stand_for_values),
         cmocka_unit_test(test_intervals_have_one_spelling),
         cmocka_unit_test(test_an_interval_says_when_it_starts),
