@@ -27,7 +27,7 @@ LDFLAGS.release := -Wl,-z,relro,-z,now
 DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler \
         lua5.4 liblua5.4-dev libevent-dev libprotobuf-c-dev liblmdb-dev \
         libjansson-dev libsodium-dev libxxhash-dev libpcre2-dev libcurl4-openssl-dev \
-        libarchive-dev libzookeeper-st-dev uthash-dev lua-socket scdoc curl
+        libarchive-dev libzookeeper-st-dev uthash-dev lua-socket scdoc curl tzdata
 DEPS_TEST := clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev \
         lua-busted lua-check lua-cjson lua-filesystem shellcheck \
         mandoc prometheus zookeeperd python3-minimal procps iproute2 zsh \
@@ -81,6 +81,7 @@ perigee-sim.main    := tests/sim/main.c
 evaluate.main       := tests/tools/evaluate.c
 plan-outcomes.main  := tests/tools/plan_outcomes.c
 thermos-deaths.main := tests/tools/thermos_deaths.c
+cron-fires.main     := tests/tools/cron_fires.c
 perigee-master.lib := master
 perigee-agent.lib  := agent
 perigee-aurora.lib := aurora
@@ -92,7 +93,7 @@ perigee-sim.lib    := sim master agent aurora thermos
 BIN  := $(foreach p,perigee-master perigee-agent perigee-aurora thermos \
           clusterctl perigee-fetch,$(if $(wildcard $($p.main)),$B/bin/$p))
 SIM  := $(if $(wildcard tests/sim/main.c),$B/bin/perigee-sim)
-TOOLS := $B/bin/evaluate $B/bin/plan-outcomes
+TOOLS := $B/bin/evaluate $B/bin/plan-outcomes $B/bin/cron-fires
 UNIT := $(patsubst tests/unit/%.c,$B/bin/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$B/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst bench/bench_%.c,$B/bin/bench-%,$(wildcard bench/bench_*.c))
@@ -156,7 +157,7 @@ STATIC := -static -Wl,-z,norelro,--no-warnings
 thermos.ldflags := $(if $(filter release debug,$V),$(STATIC))
 perigee-fetch.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl libarchive)
 $(foreach p,perigee-master perigee-agent perigee-aurora thermos clusterctl \
-  perigee-fetch perigee-sim evaluate plan-outcomes thermos-deaths,$(eval $(call program,$p)))
+  perigee-fetch perigee-sim evaluate plan-outcomes thermos-deaths cron-fires,$(eval $(call program,$p)))
 
 $B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)
@@ -196,6 +197,8 @@ sim: $(SIM) ## simulate SEEDS=n clusters; SEED=n replays one
 	$B/bin/perigee-sim $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 sim-mutants: ## plant bugs; the simulator must find each
 	tests/sim/mutants.sh
+cron-oracle: $B/bin/cron-fires ## cron against an oracle, minute by minute over zdump
+	tests/tools/cron_oracle.sh
 asan: ## unit tests and simulator under ASan and UBSan
 	$(MAKE) V=asan unit-bins build/asan/bin/perigee-sim
 	V=asan tests/run.sh unit sim
@@ -241,6 +244,6 @@ help: ## this list
 clean: ## remove build/
 	rm -rf build
 
-.PHONY: all test test-slow unit unit-bins fuzz-bins lua e2e sim sim-mutants asan fuzz \
+.PHONY: all test test-slow unit unit-bins fuzz-bins lua e2e sim sim-mutants cron-oracle asan fuzz \
   purity floors lint fmt generate bench demo deps deps-test install help clean
 -include $(shell find build -name '*.d' 2>/dev/null)

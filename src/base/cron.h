@@ -58,6 +58,11 @@ int cron_parse(const char *text, struct cron_schedule *out, struct err *err);
 char *cron_text(const struct cron_schedule *schedule, char out[CRON_TEXT_MAX]);
 bool cron_equal(const struct cron_schedule *a, const struct cron_schedule *b);
 
+/* "2026-11-20T22:00:00Z", as the start of an interval; *is_local: it names no
+ * zone, and *secs is a wall clock. */
+int cron_parse_time(const char *text, int64_t *secs, bool *is_local,
+                    struct err *err);
+
 struct cron_run {
     int64_t at;   /* seconds since 1970 */
     int64_t wall; /* what the wall showed, or would have, had it not been put

@@ -78,29 +78,40 @@ static bool take_clock(struct span *s, int *seconds)
     return hours < 24 && minutes < 60 && secs < 60;
 }
 
-static int parse_start(struct span s, struct cron_interval *out,
-                       struct err *err)
+static int parse_time(struct span s, const char *part, int64_t *secs,
+                      bool *is_local, struct err *err)
 {
     struct span whole = s;
     int year, month, day, seconds = 0;
     int64_t offset;
-    if (s.at == s.end)
-        return 0; /* now */
     if (!take_digits(&s, 4, &year) || !span_take(&s, '-') ||
         !take_digits(&s, 2, &month) || !span_take(&s, '-') ||
         !take_digits(&s, 2, &day) || year < 1969 || month < 1 || month > 12 ||
         day < 1 || day > calendar_days_in(year, month) || !span_take(&s, 'T') ||
-        !take_clock(&s, &seconds) || !take_zone(&s, &out->is_local, &offset) ||
+        !take_clock(&s, &seconds) || !take_zone(&s, is_local, &offset) ||
         s.at != s.end)
-        return refuse_part("start", whole,
-                           "a time: 2026-11-20T22:00:00Z, or nothing", err);
-    out->has_start = true;
-    out->start_secs =
-        calendar_days(year, month, day) * DAY_SECS + seconds - offset;
-    if (out->start_secs < 0 ||
-        out->start_secs >= calendar_days(YEARS_MAX, 1, 1) * DAY_SECS)
-        return refuse_part("start", whole, "a year from 1970 to 9999", err);
+        return refuse_part(part, whole, "a time as in 2026-11-20T22:00:00Z",
+                           err);
+    *secs = calendar_days(year, month, day) * DAY_SECS + seconds - offset;
+    if (*secs < 0 || *secs >= calendar_days(YEARS_MAX, 1, 1) * DAY_SECS)
+        return refuse_part(part, whole, "a year from 1970 to 9999", err);
     return 0;
+}
+
+int cron_parse_time(const char *text, int64_t *secs, bool *is_local,
+                    struct err *err)
+{
+    return parse_time((struct span){text, text + strlen(text)}, "time", secs,
+                      is_local, err);
+}
+
+static int parse_start(struct span s, struct cron_interval *out,
+                       struct err *err)
+{
+    if (s.at == s.end)
+        return 0; /* now */
+    out->has_start = true;
+    return parse_time(s, "start", &out->start_secs, &out->is_local, err);
 }
 
 /* Designators of a period in their order; a date's, then a time's. */

@@ -37,6 +37,7 @@ struct zone_span {
 /* The span that holds `at`; ZONE_EVER and ZONE_ALWAYS where it has no end. */
 struct zone_span zone_span(const struct zone *zone, int64_t at);
 
-/* The earliest instant at which the wall shows `wall`; *is_skipped: it never
- * does, and the answer is the instant at which the clocks were put over it. */
+/* The earliest instant at which the wall shows `wall`; *is_skipped: the clocks
+ * were put over it, and the answer is the instant of that (also where they were
+ * put back soon after, and the wall did show it). */
 int64_t zone_instant(const struct zone *zone, int64_t wall, bool *is_skipped);

@@ -43,7 +43,7 @@ struct cli {
 
     /* Options of single commands; NULL or 0 when not given. */
     const char *wait_for, *timeout, *message, *directory, *agents, *port,
-        *batch_size, *wait_until, *root, *host;
+        *batch_size, *wait_until, *root, *host, *zone, *from, *count;
     bool wait, active, no_wait, follow, accept_server, stderr_log, source, prune;
 };
 

@@ -52,6 +52,7 @@ int logs_run(struct cli *cli);
 int why_run(struct cli *cli);
 int wait_run(struct cli *cli);
 int complete_run(struct cli *cli);
+int cron_next_run(struct cli *cli);
 int update_start_run(struct cli *cli);
 int update_info_run(struct cli *cli);
 int update_list_run(struct cli *cli);
