@@ -17,8 +17,8 @@ end
 
 describe('cron', function()
   it('agrees with its oracle on a seeded share of windows', function()
-    local result = run.run({ 'lua5.4', run.root .. '/tests/lua/cron_oracle.lua', run.bin .. '/cron-fires', '5000' },
-      { timeout = 60 })
+    local result = run.run({ 'lua5.4', run.root .. '/tests/lua/cron_oracle.lua',
+      run.bin .. '/cron-fires', '5000' }, { timeout = 60 })
     assert.equal(0, result.status, result.out .. result.err)
     assert.matches('200 schedules, %d+ comparisons, %d+ runs, 0 mismatches', result.out)
   end)
@@ -26,7 +26,8 @@ end)
 
 describe('clusterctl cron next', function()
   it('prints runs after a time, in the zone asked for', function()
-    local status, out = next_runs('30 2 * * *', '--zone', 'Europe/Paris', '--from', '2026-03-28T00:00:00', '--count', '3')
+    local status, out = next_runs('30 2 * * *', '--zone', 'Europe/Paris',
+      '--from', '2026-03-28T00:00:00', '--count', '3')
     assert.equal(0, status)
     assert.equal('2026-03-28 02:30:00 +01:00\n'
       .. '2026-03-29 03:00:00 +02:00  instead of 2026-03-29 02:30:00, which the clocks skip\n'
@@ -47,7 +48,8 @@ describe('clusterctl cron next', function()
 
   it('counts the runs of intervals, from their start or from now', function()
     assert.same({ 0, 60, 120 }, times('R3//PT1M', '--from', '0'))
-    assert.same({ 1772236800 }, times('R2/2026-01-31T00:00:00Z/P1M', '--from', '2026-02-01T00:00:00Z'))
+    assert.same({ 1772236800 },
+      times('R2/2026-01-31T00:00:00Z/P1M', '--from', '2026-02-01T00:00:00Z'))
     assert.same({}, times('R2/2026-01-31T00:00:00Z/P1M', '--from', '2026-03-01T00:00:00Z'))
   end)
 
