@@ -5,6 +5,7 @@
 #include "wire/codec.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,15 @@ static const struct api_route ROUTES[] = {
     {TYPE(WHY), API_NEEDS_FIELD, api_why, "why", "why "},
     {TYPE(GET_VERSION), 0, api_version, NULL, "version "},
     {TYPE(GET_BUNDLE), API_NEEDS_FIELD, api_get_bundle, "get_bundle", "bundle "},
+    {TYPE(GET_TASK), API_NEEDS_FIELD, api_get_task, "get_task", "tasks "},
+    {TYPE(LIST_TASKS), 0, api_find_tasks, "find_tasks", "tasks cursor "},
+    {TYPE(LIST_CONFIGS), API_NEEDS_FIELD, api_configs, "tasks", "groups_by_config "},
+    {TYPE(LIST_PENDING), 0, api_pending, "roles", "pending cursor "},
+    {TYPE(LIST_ROLES), 0, api_roles, "roles", "roles cursor "},
+    {TYPE(LIST_HOSTS), 0, api_hosts, "hosts", "hosts cursor "},
+    {TYPE(LIST_OFFERS), 0, api_offers, "hosts", "offers cursor "},
+    {TYPE(GET_STATE), 0, api_state, NULL, "state "},
+    {TYPE(RECONCILE), API_CHANGES, api_reconcile, "reconcile", "note "},
     {TYPE(SUBSCRIBE), API_STREAMS, stream_subscribe, "subscribe", ""},
 };
 // clang-format on
@@ -93,22 +103,68 @@ Answer *api_answer_new(struct request *r)
 
 /* --- answering --- */
 
+/* Is the tag, or "*", in the list? A weak one is as good as ours: equal bytes
+ * is what we promise. */
+static bool has_tag(const char *list, const char *tag)
+{
+    size_t size = strlen(tag);
+
+    for (const char *at = list; at && *at;) {
+        at += strspn(at, " \t,");
+        if (strncmp(at, "W/", 2) == 0)
+            at += 2;
+        size_t length = strcspn(at, " \t,");
+        if ((length == 1 && *at == '*') ||
+            (length == size && strncmp(at, tag, size) == 0))
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+static void reply_bytes(struct request *r, int status, enum media_type type,
+                        struct bytes body, struct effects *fx)
+{
+    struct http_response response = {.status = status, .type = type};
+    struct http_header header[2];
+    char tag[24];
+
+    if (r->is_gone)
+        return;
+    response.header = header;
+    response.body = body;
+    if (status == 429 || status == 503)
+        header[response.header_count++] =
+            (struct http_header){"Retry-After", "1"};
+    if (r->is_get && status == 200) {
+        snprintf(tag, sizeof tag, "\"%016llx\"",
+                 (unsigned long long)hash64(body, (uint64_t)type));
+        header[response.header_count++] = (struct http_header){"ETag", tag};
+        if (has_tag(r->if_none_match, tag)) {
+            response.status = 304;
+            response.type = MEDIA_NONE;
+            response.body = bytes_of("", 0);
+        }
+    }
+    effect_reply_full(fx, r->exchange, &response);
+}
+
+void api_answer_ready(struct request *r, enum media_type type,
+                      struct bytes body, struct effects *fx)
+{
+    reply_bytes(r, 200, type, body, fx);
+    request_free(r);
+}
+
 static void reply(struct request *r, int status, const Answer *answer,
                   struct effects *fx)
 {
-    static const struct http_header later = {"Retry-After", "1"};
     struct buf body = {0};
-    struct http_response response = {.status = status, .type = r->media};
 
     if (r->is_gone)
         return;
     codec_encode(&answer->base, r->media, &body);
-    response.body = buf_bytes(&body);
-    if (status == 429 || status == 503) {
-        response.header = &later;
-        response.header_count = 1;
-    }
-    effect_reply_full(fx, r->exchange, &response);
+    reply_bytes(r, status, r->media, buf_bytes(&body), fx);
     buf_release(&body);
 }
 
@@ -125,6 +181,68 @@ static char *or_null(char *text)
     return *text ? text : NULL;
 }
 
+/* Which field of a call is set. */
+static bool has_field(const Call *call, const ProtobufCFieldDescriptor *field)
+{
+    return *(void *const *)((const char *)call + field->offset) != NULL;
+}
+
+/* Is the call about the job that its `key` names? */
+static bool names_job(const Call *call)
+{
+    const ProtobufCMessageDescriptor *type = call->base.descriptor;
+
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &type->fields[i];
+        if (field->type == PROTOBUF_C_TYPE_MESSAGE && has_field(call, field))
+            return protobuf_c_message_descriptor_get_field_by_name(
+                       field->descriptor, "key") != NULL;
+    }
+    return false;
+}
+
+/* What is to blame when nobody says so. */
+static const char *usual_field(const Call *call, enum err_code code)
+{
+    if (call->get_bundle && code == ERR_NOT_FOUND)
+        return "sha256";
+    if (call->put_asset)
+        return code == ERR_LIMIT ? "content" : "sha256";
+    if (call->create_job)
+        return code == ERR_INVALID ? "bundle" : "";
+    return code == ERR_NOT_FOUND && names_job(call) ? "key" : "";
+}
+
+/* Those who refuse say the field as they know it: of the job, of the part of
+ * the call. The client is told its path in the call that it sent; of a GET, the
+ * name of the parameter. */
+static char *field_path(struct request *r, const struct err *err)
+{
+    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
+    const char *part = r->route ? r->route->field : NULL;
+    const char *field = err->field;
+    size_t size = part ? strlen(part) : 0;
+
+    if (*field == '\0')
+        field = usual_field(r->call, err->code);
+    if (r->is_get) {
+        const char *dot = strchr(field, '.');
+        return or_null(arena_strdup(&r->arena, dot ? dot + 1 : field));
+    }
+    if (!part || *field == '\0' ||
+        (strncmp(field, part, size) == 0 &&
+         (field[size] == '.' || field[size] == '\0')))
+        return or_null(arena_strdup(&r->arena, field));
+    bool is_of_call =
+        strcmp(field, "key") == 0 || strncmp(field, "key.", 4) == 0;
+    is_of_call |= strcmp(field, "bundle") == 0;
+    if (create && !is_of_call && create->bundle.len > 0)
+        return arena_strdup(&r->arena, field); /* of the job in the file */
+    return arena_printf(&r->arena, "%s.%s%s", part,
+                        create && !is_of_call && create->job ? "job." : "",
+                        field);
+}
+
 void api_refuse_with(struct request *r, int status, const struct err *err,
                      char **detail, size_t detail_count, int64_t now_ms,
                      struct effects *fx)
@@ -139,7 +257,7 @@ void api_refuse_with(struct request *r, int status, const struct err *err,
         status = api_status(err->code);
     error.code = status == 410 ? "GONE" : (char *)err_code_name(err->code);
     error.message = copy.text;
-    error.field = or_null(copy.field);
+    error.field = field_path(r, err);
     error.place = or_null(copy.place);
     error.hint = or_null(copy.hint);
     error.details = detail;
@@ -171,18 +289,41 @@ static struct request *request_new(struct aurora_program *p,
     r->exchange = exchange;
     r->media = MEDIA_JSON;
     arena_init(&r->arena);
+    r->call = arena_alloc(&r->arena, sizeof *r->call);
+    perigee__aurora__call__init(r->call);
     return r;
 }
 
+static int check_accept(struct request *r, const struct http_request *http,
+                        int *status, struct err *err)
+{
+    enum media_type accepted = media_type_accepted(http_header(http, "Accept"));
+
+    if (accepted != MEDIA_OTHER) {
+        r->media = accepted;
+        return 0;
+    }
+    *status = 406;
+    return err_set(err, ERR_UNSUPPORTED,
+                   "Accept: want application/json or application/x-protobuf");
+}
+
 struct request *request_of_get(struct aurora_program *p, exchange_id exchange,
-                               const struct http_request *http)
+                               const struct http_request *http,
+                               struct effects *fx)
 {
     struct request *r = request_new(p, exchange);
+    const char *tag = http_header(http, "If-None-Match");
+    struct err err = {0};
+    int status;
 
-    if (media_type_accepted(http_header(http, "Accept")) == MEDIA_PROTOBUF)
-        r->media = MEDIA_PROTOBUF;
-    r->call = arena_alloc(&r->arena, sizeof *r->call);
-    perigee__aurora__call__init(r->call);
+    r->is_get = true;
+    if (check_accept(r, http, &status, &err) < 0) {
+        api_refuse_with(r, status, &err, NULL, 0, 0, fx);
+        return NULL;
+    }
+    if (tag)
+        r->if_none_match = arena_strdup(&r->arena, tag);
     return r;
 }
 
@@ -191,19 +332,13 @@ static int decode(struct request *r, const struct http_request *http,
                   int *status, struct err *err)
 {
     enum media_type body = media_type_parse(http_header(http, "Content-Type"));
-    enum media_type accepted = media_type_accepted(http_header(http, "Accept"));
     ProtobufCMessage *message;
 
-    if (accepted == MEDIA_OTHER) {
-        *status = 406;
-        return err_set(err, ERR_INVALID,
-                       "Accept: want application/json or "
-                       "application/x-protobuf");
-    }
-    r->media = accepted;
+    if (check_accept(r, http, status, err) < 0)
+        return -ERR_UNSUPPORTED;
     if (body != MEDIA_JSON && body != MEDIA_PROTOBUF) {
         *status = 415;
-        return err_set(err, ERR_INVALID,
+        return err_set(err, ERR_UNSUPPORTED,
                        "Content-Type: want application/json "
                        "or application/x-protobuf");
     }
@@ -242,12 +377,6 @@ static int find_route(const Call *call, const struct api_route **out,
             return 0;
         }
     return refuse_type(err);
-}
-
-/* Which field of a call is set. */
-static bool has_field(const Call *call, const ProtobufCFieldDescriptor *field)
-{
-    return *(void *const *)((const char *)call + field->offset) != NULL;
 }
 
 /* A call holds what it is about, and nothing else. */
@@ -294,13 +423,12 @@ static void serve_post(struct request *r, const struct http_request *http,
         api_refuse_with(r, status, &err, NULL, 0, now_ms, fx);
         return;
     }
-    const struct api_route *route;
-    if (find_route(r->call, &route, &err) < 0 ||
-        check_fields(r->call, route, &err) < 0) {
+    if (find_route(r->call, &r->route, &err) < 0 ||
+        check_fields(r->call, r->route, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }
-    if (route->flags & API_CHANGES) {
+    if (r->route->flags & API_CHANGES) {
         note_key(r, http);
         int rc = r->idempotency_key ? keys_begin(r, now_ms, fx, &err) : 0;
         if (rc < 0)
@@ -308,22 +436,27 @@ static void serve_post(struct request *r, const struct http_request *http,
         if (rc != 0)
             return;
     }
-    route->call(r, now_ms, fx);
+    r->route->call(r, now_ms, fx);
 }
 
-static void refuse_method(struct aurora_program *p, exchange_id exchange,
-                          const struct http_request *http, struct effects *fx)
+void api_refuse_method(struct aurora_program *p, exchange_id exchange,
+                       const char *wanted, struct effects *fx)
 {
-    static const struct http_header allow = {"Allow", "POST"};
-    static const char text[] = "want POST";
-    struct http_response response = {.status = 405,
-                                     .type = MEDIA_TEXT,
-                                     .header = &allow,
-                                     .header_count = 1,
-                                     .body = bytes_of_text(text)};
-    (void)http;
+    const struct http_header allow = {"Allow", wanted};
+    Answer answer = PERIGEE__AURORA__ANSWER__INIT;
+    Perigee__Aurora__Error error = PERIGEE__AURORA__ERROR__INIT;
+    struct http_response response = {
+        .status = 405, .type = MEDIA_JSON, .header = &allow, .header_count = 1};
+    struct buf body = {0};
+
     p->refusals++;
+    error.code = (char *)err_code_name(ERR_UNSUPPORTED);
+    error.message = arena_printf(&fx->arena, "method: want %s", wanted);
+    answer.error = &error;
+    codec_encode(&answer.base, MEDIA_JSON, &body);
+    response.body = buf_bytes(&body);
     effect_reply_full(fx, exchange, &response);
+    buf_release(&body);
 }
 
 void api_request(struct aurora_program *p, exchange_id exchange,
@@ -336,7 +469,7 @@ void api_request(struct aurora_program *p, exchange_id exchange,
         return;
     }
     if (http->method != HTTP_POST) {
-        refuse_method(p, exchange, http, fx);
+        api_refuse_method(p, exchange, "POST", fx);
         return;
     }
     serve_post(request_new(p, exchange), http, now_ms, fx);

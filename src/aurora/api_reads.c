@@ -24,10 +24,11 @@ uint32_t api_page_size(uint32_t limit)
     return limit < PAGE_MAX ? limit : PAGE_MAX;
 }
 
-static int refuse_cursor(struct err *err, const char *cursor)
+int api_refuse_cursor(struct err *err, const char *field, const char *cursor)
 {
     (void)err_set(err, ERR_INVALID, "cursor '%s': not one of ours", cursor);
-    err_field(err, "cursor");
+    err_field(err, "%s", field);
+    err_hint(err, "send the `cursor` of the page before, as it is");
     return -ERR_INVALID;
 }
 
@@ -45,7 +46,7 @@ static int list_start(struct aurora_program *p, const char *cursor,
         return 0;
     snprintf(text, sizeof text, "%s/%s", p->options.cluster, cursor);
     if (job_key_parse(text, &key, NULL) < 0)
-        return refuse_cursor(err, cursor);
+        return api_refuse_cursor(err, "list.cursor", cursor);
     *out = aurora_job_at(&p->core, &key);
     if (*out < p->core.jobs.count &&
         job_key_equal(&p->core.jobs.item[*out]->key, &key))
@@ -158,7 +159,7 @@ static int add_tasks(struct request *r, const struct job *job,
 
     if (query->cursor && *query->cursor &&
         sscanf(query->cursor, "%u:%llu", &instance, &number) != 2)
-        return refuse_cursor(err, query->cursor);
+        return api_refuse_cursor(err, "tasks.cursor", query->cursor);
     collect(&job->active, query, task, &count);
     if (!query->active_only)
         collect(&job->ended, query, task, &count);
@@ -203,8 +204,8 @@ static void add_configs(struct request *r, const struct job *job,
     }
 }
 
-static int find_job(struct request *r, const Perigee__Aurora__JobKey *wire,
-                    bool also_removed, struct job **out, struct err *err)
+int api_find_job(struct request *r, const Perigee__Aurora__JobKey *wire,
+                 bool also_removed, struct job **out, struct err *err)
 {
     struct job_key key;
     char text[JOB_KEY_TEXT_MAX];
@@ -230,15 +231,9 @@ static void show_tasks(struct request *r, bool with_job, int64_t now_ms,
     struct err err = {0};
     struct job *job;
 
-    if (!query) {
-        (void)err_set(&err, ERR_INVALID, "tasks: missing");
-        err_field(&err, "tasks");
-        api_refuse(r, &err, now_ms, fx);
-        return;
-    }
     uint32_t size =
         with_job && !query->limit ? UINT32_MAX : api_page_size(query->limit);
-    if (find_job(r, query->key, !with_job, &job, &err) < 0 ||
+    if (api_find_job(r, query->key, !with_job, &job, &err) < 0 ||
         add_tasks(r, job, query, size, answer, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
@@ -307,10 +302,10 @@ static void fill_reasons(const struct why *why, const struct job_config *config,
     buf_release(&name);
 }
 
-static void fill_why(struct request *r, const struct job *job,
-                     Perigee__Aurora__Answer__Why *out)
+void api_fill_why(struct request *r, const struct job *job,
+                  const struct job_config *config,
+                  Perigee__Aurora__Answer__Why *out)
 {
-    const struct job_config *config = job->config;
     struct limit_counts counts;
     struct buf text = {0};
     struct why why;
@@ -343,8 +338,8 @@ void api_why(struct request *r, int64_t now_ms, struct effects *fx)
     struct err err = {0};
     struct job *job;
 
-    if (find_job(r, r->call->why ? r->call->why->key : NULL, false, &job,
-                 &err) < 0) {
+    if (api_find_job(r, r->call->why ? r->call->why->key : NULL, false, &job,
+                     &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }
@@ -362,7 +357,7 @@ void api_why(struct request *r, int64_t now_ms, struct effects *fx)
                          "look at their logs",
                          throttled);
     } else if (out->pending > 0) {
-        fill_why(r, job, out);
+        api_fill_why(r, job, job->config, out);
     }
     answer->why = out;
     api_answer(r, answer, now_ms, fx);

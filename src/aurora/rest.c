@@ -1,308 +1,576 @@
-/* GETs: what a browser or curl can read.
- *   /api/v1/jobs[/ROLE[/ENV[/NAME]]]   ?limit= &cursor=
- *   /api/v1/jobs/ROLE/ENV/NAME/tasks   ?limit= &cursor= &active=1
- *   /api/v1/tasks/ID, /api/v1/why/ROLE/ENV/NAME
- *   /assets/SHA256, /health, /version, /state
- *   /scheduler/ROLE/ENV/NAME           the job's address for people */
-#include "aurora/state.h"
+/* GETs: what a browser or curl can read. Each is a call (api.c) written as a
+ * path; docs/api.md lists them. Unknown parameters are refused, because a
+ * filter that is misspelt would show everything. */
+#include "aurora/rest.h"
 
 #include "base/text.h"
-#include "wire/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { PARTS_MAX = 6 };
+enum { PARTS_MAX = 10, PARAMETERS_MAX = 16 };
 
-struct path {
+typedef Perigee__Aurora__Call__Tasks Tasks;
+
+/* A GET on its way: the parts of its path that the pattern names. */
+struct get {
+    struct request *r;
+    const struct http_request *http;
     const char *part[PARTS_MAX];
-    uint32_t count;
+    int64_t now_ms;
+    struct effects *fx;
 };
 
-static void text_reply(struct effects *fx, exchange_id exchange, int status,
-                       const char *text)
+/* --- parameters --- */
+
+static char *parameter(const struct get *g, const char *name)
 {
-    effect_reply(fx, exchange, status, MEDIA_TEXT, bytes_of_text(text));
+    return (char *)http_query(g->http, name, &g->r->arena);
 }
 
-/* The parts behind a prefix; empty ones do not count. */
-static bool split(const char *path, const char *prefix, struct arena *arena,
-                  struct path *out)
+static int64_t number(const char *name, const char *text, int64_t most,
+                      struct err *err)
 {
-    size_t size = strlen(prefix);
+    int64_t value = 0;
+    int rc = text_int(text, 0, most, &value, err);
 
-    *out = (struct path){0};
-    if (strncmp(path, prefix, size) != 0 ||
-        (path[size] != '\0' && path[size] != '/'))
-        return false;
-    char *save = NULL, *copy = arena_strdup(arena, path + size);
-    for (char *part = strtok_r(copy, "/", &save); part;
-         part = strtok_r(NULL, "/", &save)) {
-        if (out->count == PARTS_MAX)
-            return false;
-        out->part[out->count++] = part;
+    if (rc < 0) {
+        (void)err_wrap(err, "%s", name);
+        err_field(err, "%s", name);
+        return rc;
     }
-    return true;
+    return value;
 }
 
-static Perigee__Aurora__JobKey *path_key(struct request *r,
-                                         const struct path *path)
+static int page(const struct get *g, protobuf_c_boolean *has_limit,
+                uint32_t *limit, char **cursor, struct err *err)
 {
-    Perigee__Aurora__JobKey *key = arena_alloc(&r->arena, sizeof *key);
+    const char *text = parameter(g, "limit");
+    int64_t value = 0;
 
-    perigee__aurora__job_key__init(key);
-    key->cluster = (char *)r->p->options.cluster;
-    key->role = (char *)path->part[0];
-    key->environment = (char *)path->part[1];
-    key->name = (char *)path->part[2];
-    return key;
-}
-
-static int page(struct request *r, const struct http_request *http,
-                protobuf_c_boolean *has_limit, uint32_t *limit, char **cursor,
-                struct err *err)
-{
-    const char *text = http_query(http, "limit", &r->arena);
-    int64_t number = 0;
-
-    *cursor = (char *)http_query(http, "cursor", &r->arena);
+    *cursor = parameter(g, "cursor");
     if (!text)
         return 0;
-    int rc = text_int(text, 1, PAGE_MAX, &number, err);
+    int rc = text_int(text, 1, PAGE_MAX, &value, err);
     if (rc < 0) {
         (void)err_wrap(err, "limit");
         err_field(err, "limit");
         return rc;
     }
     *has_limit = true;
-    *limit = (uint32_t)number;
+    *limit = (uint32_t)value;
     return 0;
 }
 
-static void get_list(struct request *r, const struct http_request *http,
-                     const struct path *path, int64_t now_ms,
-                     struct effects *fx)
+static int flag(const struct get *g, const char *name, protobuf_c_boolean *has,
+                protobuf_c_boolean *out, struct err *err)
 {
-    Perigee__Aurora__Call__List *list = arena_alloc(&r->arena, sizeof *list);
-    struct err err = {0};
+    const char *text = parameter(g, name);
+
+    if (!text)
+        return 0;
+    if (strcmp(text, "1") != 0 && strcmp(text, "0") != 0) {
+        (void)err_set(err, ERR_INVALID, "%s '%s': want 0 or 1", name, text);
+        err_field(err, "%s", name);
+        return -ERR_INVALID;
+    }
+    *has = true;
+    *out = *text == '1';
+    return 0;
+}
+
+/* The part of the path, or the parameter of that name. */
+static char *part_or(const struct get *g, uint32_t at, const char *name)
+{
+    return g->part[at] ? (char *)g->part[at] : parameter(g, name);
+}
+
+static Perigee__Aurora__JobKey *path_key(const struct get *g)
+{
+    Perigee__Aurora__JobKey *key = arena_alloc(&g->r->arena, sizeof *key);
+
+    perigee__aurora__job_key__init(key);
+    key->cluster = (char *)g->r->p->options.cluster;
+    key->role = (char *)g->part[0];
+    key->environment = (char *)g->part[1];
+    key->name = (char *)g->part[2];
+    return key;
+}
+
+/* --- jobs and their tasks --- */
+
+static int get_jobs(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__List *list = arena_alloc(&g->r->arena, sizeof *list);
 
     perigee__aurora__call__list__init(list);
-    if (path->count > 0)
-        list->role = (char *)path->part[0];
-    if (path->count > 1)
-        list->environment = (char *)path->part[1];
-    if (page(r, http, &list->has_limit, &list->limit, &list->cursor, &err) <
-        0) {
-        api_refuse(r, &err, now_ms, fx);
-        return;
-    }
-    r->call->list = list;
-    api_list(r, now_ms, fx);
+    g->r->call->list = list;
+    list->role = part_or(g, 0, "role");
+    list->environment = part_or(g, 1, "environment");
+    if (flag(g, "keys_only", &list->has_keys_only, &list->keys_only, err) < 0 ||
+        page(g, &list->has_limit, &list->limit, &list->cursor, err) < 0)
+        return -ERR_INVALID;
+    api_list(g->r, g->now_ms, g->fx);
+    return 0;
 }
 
-static void get_tasks(struct request *r, const struct http_request *http,
-                      const struct path *path, int64_t now_ms,
-                      struct effects *fx)
+static int fill_tasks(struct get *g, struct err *err)
 {
-    Perigee__Aurora__Call__Tasks *tasks = arena_alloc(&r->arena, sizeof *tasks);
-    const char *active = http_query(http, "active", &r->arena);
-    struct err err = {0};
+    Tasks *tasks = arena_alloc(&g->r->arena, sizeof *tasks);
 
     perigee__aurora__call__tasks__init(tasks);
-    tasks->key = path_key(r, path);
-    tasks->has_active_only = tasks->active_only =
-        active && strcmp(active, "1") == 0;
-    if (page(r, http, &tasks->has_limit, &tasks->limit, &tasks->cursor, &err) <
-        0) {
-        api_refuse(r, &err, now_ms, fx);
-        return;
-    }
-    r->call->tasks = tasks;
-    if (path->count == 3)
-        api_get_job(r, now_ms, fx);
-    else
-        api_get_tasks(r, now_ms, fx);
+    g->r->call->tasks = tasks;
+    tasks->key = path_key(g);
+    if (flag(g, "active", &tasks->has_active_only, &tasks->active_only, err) <
+        0)
+        return -ERR_INVALID;
+    return page(g, &tasks->has_limit, &tasks->limit, &tasks->cursor, err);
 }
 
-static void get_task(struct request *r, const char *id, int64_t now_ms,
-                     struct effects *fx)
+static int get_job(struct get *g, struct err *err)
 {
-    struct task *task = aurora_task(&r->p->core, bytes_of_text(id));
-    struct err err = {0};
-
-    if (!task) {
-        (void)err_set(&err, ERR_NOT_FOUND, "task '%s' does not exist", id);
-        api_refuse(r, &err, now_ms, fx);
-        return;
-    }
-    Perigee__Aurora__Answer *answer = api_answer_new(r);
-    answer->n_tasks = 1;
-    answer->tasks = arena_alloc(&r->arena, sizeof(void *));
-    answer->tasks[0] = view_task(r->p, task, &r->arena);
-    api_answer(r, answer, now_ms, fx);
+    if (fill_tasks(g, err) < 0)
+        return -ERR_INVALID;
+    api_get_job(g->r, g->now_ms, g->fx);
+    return 0;
 }
 
-static void get_why(struct request *r, const struct path *path, int64_t now_ms,
-                    struct effects *fx)
+static int get_tasks(struct get *g, struct err *err)
 {
-    Perigee__Aurora__Call__Why *why = arena_alloc(&r->arena, sizeof *why);
+    if (fill_tasks(g, err) < 0)
+        return -ERR_INVALID;
+    api_get_tasks(g->r, g->now_ms, g->fx);
+    return 0;
+}
 
+static int get_instance(struct get *g, struct err *err)
+{
+    Perigee__Aurora__InstanceRange *range =
+        arena_alloc(&g->r->arena, sizeof *range);
+    int64_t instance = number("instance", g->part[3], INSTANCES_MAX, err);
+
+    if (instance < 0 || fill_tasks(g, err) < 0)
+        return -ERR_INVALID;
+    perigee__aurora__instance_range__init(range);
+    range->has_first = true;
+    range->first = (uint32_t)instance;
+    g->r->call->tasks->n_instances = 1;
+    g->r->call->tasks->instances =
+        arena_memdup(&g->r->arena, &range, sizeof range);
+    api_get_tasks(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+static int get_configs(struct get *g, struct err *err)
+{
+    if (fill_tasks(g, err) < 0)
+        return -ERR_INVALID;
+    api_configs(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+static int get_why(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Why *why = arena_alloc(&g->r->arena, sizeof *why);
+
+    (void)err;
     perigee__aurora__call__why__init(why);
-    why->key = path_key(r, path);
-    r->call->why = why;
-    api_why(r, now_ms, fx);
+    why->key = path_key(g);
+    g->r->call->why = why;
+    api_why(g->r, g->now_ms, g->fx);
+    return 0;
 }
 
-/* What lies under /api/v1; false when nothing does. */
-static bool get_api(struct aurora_program *p, exchange_id exchange,
-                    const struct http_request *http, int64_t now_ms,
-                    struct effects *fx)
+static int get_task(struct get *g, struct err *err)
 {
-    struct request *r;
-    struct path path;
+    Perigee__Aurora__Call__GetTask *task =
+        arena_alloc(&g->r->arena, sizeof *task);
 
-    if (strcmp(http->path, "/api/v1/schema") == 0) {
-        effect_reply(fx, exchange, 200, MEDIA_JSON, schema_text(p));
-        return true;
-    }
-    r = request_of_get(p, exchange, http);
+    (void)err;
+    perigee__aurora__call__get_task__init(task);
+    task->task_id = (char *)g->part[0];
+    g->r->call->get_task = task;
+    api_get_task(g->r, g->now_ms, g->fx);
+    return 0;
+}
 
-    if (split(http->path, "/api/v1/jobs", &r->arena, &path)) {
-        if (path.count <= 2) {
-            get_list(r, http, &path, now_ms, fx);
-            return true;
+/* "RUNNING,PENDING" */
+static int read_states(struct get *g, Perigee__Aurora__Call__FindTasks *find,
+                       struct err *err)
+{
+    const ProtobufCEnumDescriptor *type =
+        &perigee__aurora__task_state__descriptor;
+    char *save = NULL, *text = parameter(g, "state");
+
+    if (!text)
+        return 0;
+    find->states =
+        arena_alloc(&g->r->arena, (strlen(text) + 1) * sizeof *find->states);
+    for (char *name = strtok_r(text, ",", &save); name;
+         name = strtok_r(NULL, ",", &save)) {
+        const ProtobufCEnumValue *value =
+            protobuf_c_enum_descriptor_get_value_by_name(type, name);
+        if (!value) {
+            (void)err_set(err, ERR_INVALID,
+                          "state '%s': want names of task states, separated "
+                          "by commas",
+                          name);
+            err_field(err, "state");
+            return -ERR_INVALID;
         }
-        if (path.count == 3 ||
-            (path.count == 4 && strcmp(path.part[3], "tasks") == 0)) {
-            get_tasks(r, http, &path, now_ms, fx);
-            return true;
-        }
-    } else if (split(http->path, "/api/v1/tasks", &r->arena, &path) &&
-               path.count == 1) {
-        get_task(r, path.part[0], now_ms, fx);
-        return true;
-    } else if (split(http->path, "/api/v1/why", &r->arena, &path) &&
-               path.count == 3) {
-        get_why(r, &path, now_ms, fx);
-        return true;
+        find->states[find->n_states++] =
+            (Perigee__Aurora__TaskState)value->value;
     }
-    request_free(r);
+    return 0;
+}
+
+static int find_tasks(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__FindTasks *find =
+        arena_alloc(&g->r->arena, sizeof *find);
+
+    perigee__aurora__call__find_tasks__init(find);
+    g->r->call->find_tasks = find;
+    find->role = parameter(g, "role");
+    find->environment = parameter(g, "environment");
+    find->name = parameter(g, "name");
+    find->hostname = parameter(g, "hostname");
+    find->agent_id = parameter(g, "agent_id");
+    if (read_states(g, find, err) < 0 ||
+        page(g, &find->has_limit, &find->limit, &find->cursor, err) < 0)
+        return -ERR_INVALID;
+    api_find_tasks(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+/* --- updates --- */
+
+static int get_updates(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Update *update =
+        arena_alloc(&g->r->arena, sizeof *update);
+
+    perigee__aurora__call__update__init(update);
+    g->r->call->update = update;
+    if (g->part[2]) {
+        update->key = path_key(g);
+    } else {
+        update->role = parameter(g, "role");
+        update->environment = parameter(g, "environment");
+    }
+    if (flag(g, "active", &update->has_active_only, &update->active_only, err) <
+            0 ||
+        page(g, &update->has_limit, &update->limit, &update->cursor, err) < 0)
+        return -ERR_INVALID;
+    api_update_list(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+static int get_update(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Update *query =
+        arena_alloc(&g->r->arena, sizeof *query);
+    const struct update *u = g->r->p->core.update_by_number;
+
+    while (u && !bytes_equal_text(blob_bytes(u->id), g->part[0]))
+        u = u->hh.next;
+    if (!u) {
+        (void)err_set(err, ERR_NOT_FOUND, "update '%s' does not exist",
+                      g->part[0]);
+        err_field(err, "update_id");
+        return -ERR_NOT_FOUND;
+    }
+    perigee__aurora__call__update__init(query);
+    query->key = key_encode(&u->job->key, &g->r->arena);
+    query->update_id = (char *)g->part[0];
+    g->r->call->update = query;
+    api_update_get(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+/* --- hosts, offers, what waits, roles --- */
+
+static int fill_hosts(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Hosts *hosts =
+        arena_alloc(&g->r->arena, sizeof *hosts);
+
+    perigee__aurora__call__hosts__init(hosts);
+    g->r->call->hosts = hosts;
+    hosts->agent_id = (char *)g->part[0];
+    hosts->hostname = parameter(g, "hostname");
+    return page(g, &hosts->has_limit, &hosts->limit, &hosts->cursor, err);
+}
+
+static int get_hosts(struct get *g, struct err *err)
+{
+    if (fill_hosts(g, err) < 0)
+        return -ERR_INVALID;
+    api_hosts(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+static int get_offers(struct get *g, struct err *err)
+{
+    if (fill_hosts(g, err) < 0)
+        return -ERR_INVALID;
+    api_offers(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+static int fill_roles(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Roles *roles =
+        arena_alloc(&g->r->arena, sizeof *roles);
+
+    perigee__aurora__call__roles__init(roles);
+    g->r->call->roles = roles;
+    roles->role = part_or(g, 0, "role");
+    return page(g, &roles->has_limit, &roles->limit, &roles->cursor, err);
+}
+
+static int get_pending(struct get *g, struct err *err)
+{
+    if (fill_roles(g, err) < 0)
+        return -ERR_INVALID;
+    api_pending(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+static int get_roles(struct get *g, struct err *err)
+{
+    if (fill_roles(g, err) < 0)
+        return -ERR_INVALID;
+    api_roles(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+/* --- the rest --- */
+
+static int get_state(struct get *g, struct err *err)
+{
+    (void)err;
+    api_state(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+static int get_version(struct get *g, struct err *err)
+{
+    (void)err;
+    api_version(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+static int get_schema(struct get *g, struct err *err)
+{
+    (void)err;
+    api_answer_ready(g->r, MEDIA_JSON, schema_text(g->r->p), g->fx);
+    return 0;
+}
+
+static int get_bundle(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__GetBundle *bundle =
+        arena_alloc(&g->r->arena, sizeof *bundle);
+
+    (void)err;
+    perigee__aurora__call__get_bundle__init(bundle);
+    bundle->sha256 = (char *)g->part[0];
+    g->r->call->get_bundle = bundle;
+    api_get_bundle(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+/* A stream as a GET; a HEAD of it is answered and over. */
+static int get_events(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Subscribe *subscribe =
+        arena_alloc(&g->r->arena, sizeof *subscribe);
+    const char *from = parameter(g, "from_sequence");
+    int64_t sequence = 0;
+
+    perigee__aurora__call__subscribe__init(subscribe);
+    if (from) {
+        sequence = number("from_sequence", from, INT64_MAX, err);
+        if (sequence < 0)
+            return -ERR_INVALID;
+        subscribe->has_from_sequence = true;
+        subscribe->from_sequence = (uint64_t)sequence;
+    }
+    if (g->part[2])
+        subscribe->key = path_key(g);
+    g->r->call->subscribe = subscribe;
+    if (g->http->method == HTTP_HEAD) {
+        effect_reply(g->fx, g->r->exchange, 200, g->r->media, bytes_of("", 0));
+        request_free(g->r);
+        return 0;
+    }
+    stream_subscribe(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
+#define JOB_PATH "/api/v1/jobs/*/*/*"
+/* Parameters: their names, each followed by a space. */
+// clang-format off
+static const struct path_route {
+    const char *pattern; /* "*" is any one part */
+    int (*get)(struct get *g, struct err *err);
+    const char *parameters;
+} PATHS[] = {
+    {"/api/v1/jobs", get_jobs, "role environment keys_only limit cursor "},
+    {"/api/v1/jobs/*", get_jobs, "environment keys_only limit cursor "},
+    {"/api/v1/jobs/*/*", get_jobs, "keys_only limit cursor "},
+    {JOB_PATH, get_job, "active limit cursor "},
+    {JOB_PATH "/tasks", get_tasks, "active limit cursor "},
+    {JOB_PATH "/instances/*", get_instance, "active limit cursor "},
+    {JOB_PATH "/configs", get_configs, ""},
+    {JOB_PATH "/updates", get_updates, "active limit cursor "},
+    {JOB_PATH "/why", get_why, ""},
+    {JOB_PATH "/events", get_events, "from_sequence "},
+    {"/api/v1/why/*/*/*", get_why, ""},
+    {"/api/v1/tasks", find_tasks, "role environment name state hostname agent_id limit cursor "},
+    {"/api/v1/tasks/*", get_task, ""},
+    {"/api/v1/updates", get_updates, "role environment active limit cursor "},
+    {"/api/v1/updates/*", get_update, ""},
+    {"/api/v1/hosts", get_hosts, "hostname limit cursor "},
+    {"/api/v1/hosts/*", get_hosts, ""},
+    {"/api/v1/offers", get_offers, "hostname limit cursor "},
+    {"/api/v1/pending", get_pending, "role limit cursor "},
+    {"/api/v1/roles", get_roles, "limit cursor "},
+    {"/api/v1/roles/*", get_roles, ""},
+    {"/api/v1/state", get_state, ""},
+    {"/api/v1/version", get_version, ""},
+    {"/api/v1/schema", get_schema, ""},
+    {"/api/v1/bundles/*", get_bundle, ""},
+    {"/api/v1/events", get_events, "from_sequence "},
+    {"/hosts", get_hosts, "hostname limit cursor "},
+    {"/offers", get_offers, "hostname limit cursor "},
+    {"/pending", get_pending, "role limit cursor "},
+};
+// clang-format on
+
+/* --- which path --- */
+
+/* Does the path have the pattern's parts? `part` gets what its stars stand
+ * for, in the arena. */
+static bool path_matches(const char *pattern, const char *path,
+                         struct arena *arena, const char *part[PARTS_MAX])
+{
+    uint32_t count = 0;
+
+    while (*pattern == '/' && *path == '/') {
+        size_t wanted = strcspn(++pattern, "/");
+        size_t has = strcspn(++path, "/");
+        if (*pattern == '*') {
+            if (has == 0)
+                return false;
+            part[count++] = arena_strndup(arena, path, has);
+        } else if (wanted != has || strncmp(pattern, path, has) != 0) {
+            return false;
+        }
+        pattern += wanted;
+        path += has;
+    }
+    if (*path == '/' && path[1] == '\0')
+        path++; /* "/api/v1/jobs/" is the same */
+    return *pattern == '\0' && *path == '\0';
+}
+
+static const char *nearest_parameter(const char *known, const char *name,
+                                     struct arena *arena)
+{
+    const char *list[PARAMETERS_MAX + 1];
+    char *save = NULL, *copy = arena_strdup(arena, known);
+    uint32_t count = 0;
+
+    for (char *one = strtok_r(copy, " ", &save); one && count < PARAMETERS_MAX;
+         one = strtok_r(NULL, " ", &save))
+        list[count++] = one;
+    list[count] = NULL;
+    return text_nearest(name, list);
+}
+
+static bool is_known(const char *known, const char *name, size_t size)
+{
+    for (const char *at = known; *at; at += strcspn(at, " ") + 1)
+        if (strncmp(at, name, size) == 0 && at[size] == ' ')
+            return true;
     return false;
 }
 
-/* --- outside the API --- */
-
-static void get_version(struct aurora_program *p, exchange_id exchange,
-                        struct effects *fx)
+static int check_parameters(const struct get *g, const char *known,
+                            struct err *err)
 {
-    struct buf out = {0};
-    struct json_writer w;
-
-    json_init(&w, &out, 0);
-    json_begin_object(&w);
-    json_put_string(&w, "version", aurora_version);
-    json_put_string(&w, "cluster", p->options.cluster);
-    json_put_string(&w, "stdlib_hash", p->options.stdlib_hash);
-    json_end_object(&w);
-    effect_reply(fx, exchange, 200, MEDIA_JSON, buf_bytes(&out));
-    buf_release(&out);
+    for (const char *at = g->http->query; *at;) {
+        size_t size = strcspn(at, "&"), name = strcspn(at, "=&");
+        if (name > 0 && !is_known(known, at, name)) {
+            char *text = arena_strndup(&g->r->arena, at, name);
+            const char *near = nearest_parameter(known, text, &g->r->arena);
+            (void)err_set(err, ERR_INVALID, "%.60s: no such parameter%s%s%s",
+                          text, near ? "; nearest known name: '" : "",
+                          near ? near : "", near ? "'" : "");
+            err_field(err, "%.60s", text);
+            return -ERR_INVALID;
+        }
+        at += size + (at[size] == '&');
+    }
+    return 0;
 }
 
-static void put_counts(struct aurora_program *p, struct json_writer *w)
+static void serve(struct get *g, const struct path_route *route)
 {
-    const struct aurora *a = &p->core;
+    struct err err = {0};
 
-    json_key(w, "tasks");
-    json_begin_object(w);
-    for (int state = TASK_THROTTLED; state < TASK_DELETED; state++)
-        json_put_int(w, task_machine_name((enum task_state)state),
-                     a->counters.tasks[state]);
-    json_end_object(w);
-    json_put_int(w, "jobs", a->jobs.count);
-    json_put_int(w, "hosts", HASH_COUNT(a->hosts.by_agent));
-    json_put_int(w, "offers", HASH_CNT(hh_id, a->hosts.offer_by_id));
-    json_put_int(w, "waiting", a->waiting_count);
-    json_put_int(w, "sequence", (int64_t)a->events.next - 1);
-    json_put_int(w, "first_sequence", (int64_t)event_log_first(&a->events));
+    if (check_parameters(g, route->parameters, &err) < 0 ||
+        route->get(g, &err) < 0)
+        api_refuse(g->r, &err, g->now_ms, g->fx);
 }
 
-static void get_state(struct aurora_program *p, exchange_id exchange,
-                      struct effects *fx)
+static void refuse_path(struct get *g)
 {
-    static const char *const link[] = {[LINK_DOWN] = "DOWN",
-                                       [LINK_SUBSCRIBING] = "SUBSCRIBING",
-                                       [LINK_UP] = "UP"};
-    struct buf out = {0};
-    struct json_writer w;
+    struct err err = {0};
 
-    json_init(&w, &out, 0);
-    json_begin_object(&w);
-    json_put_string(&w, "cluster", p->options.cluster);
-    json_put_string(&w, "master", p->link.address);
-    json_put_string(&w, "link", link[p->link.state]);
-    json_put_string(&w, "framework_id",
-                    p->link.framework_id ? p->link.framework_id : "");
-    put_counts(p, &w);
-    json_end_object(&w);
-    effect_reply(fx, exchange, 200, MEDIA_JSON, buf_bytes(&out));
-    buf_release(&out);
+    (void)err_set(&err, ERR_NOT_FOUND, "path '%.200s': nothing is here",
+                  g->http->path);
+    err_field(&err, "path");
+    err_hint(&err, "the paths are listed in docs/api.md, the calls in "
+                   "/api/v1/schema");
+    api_refuse(g->r, &err, g->now_ms, g->fx);
 }
 
-static void get_asset(struct aurora_program *p, exchange_id exchange,
-                      const char *sha256, struct effects *fx)
+static const struct path_route *find_path(const struct http_request *http,
+                                          struct arena *arena,
+                                          const char *part[PARTS_MAX])
 {
-    struct asset *asset = asset_find(p, sha256);
-
-    if (asset)
-        effect_reply(fx, exchange, 200, MEDIA_BYTES,
-                     blob_bytes(asset->content));
-    else
-        effect_reply_text(fx, exchange, 404, "asset %s is not kept here",
-                          sha256);
-}
-
-static bool get_other(struct aurora_program *p, exchange_id exchange,
-                      const struct http_request *http, struct effects *fx)
-{
-    struct path path;
-
-    if (strcmp(http->path, "/health") == 0)
-        effect_reply(fx, exchange, 200, MEDIA_NONE, bytes_of("", 0));
-    else if (strcmp(http->path, "/version") == 0)
-        get_version(p, exchange, fx);
-    else if (strcmp(http->path, "/state") == 0)
-        get_state(p, exchange, fx);
-    else if (split(http->path, "/assets", &fx->arena, &path) && path.count == 1)
-        get_asset(p, exchange, path.part[0], fx);
-    else if (split(http->path, "/scheduler", &fx->arena, &path) &&
-             path.count <= 3) {
-        struct http_header to = {
-            "Location", arena_printf(&fx->arena, "/api/v1/jobs%s",
-                                     http->path + strlen("/scheduler"))};
-        struct http_response response = {
-            .status = 307, .header = &to, .header_count = 1};
-        effect_reply_full(fx, exchange, &response);
-    } else
-        return false;
-    return true;
+    for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
+        memset(part, 0, PARTS_MAX * sizeof *part);
+        if (path_matches(PATHS[i].pattern, http->path, arena, part))
+            return &PATHS[i];
+    }
+    return NULL;
 }
 
 void rest_request(struct aurora_program *p, exchange_id exchange,
                   const struct http_request *http, int64_t now_ms,
                   struct effects *fx)
 {
-    static const struct http_header allow = {"Allow", "GET, HEAD"};
-    struct http_response no = {.status = 405,
-                               .type = MEDIA_TEXT,
-                               .header = &allow,
-                               .header_count = 1,
-                               .body = bytes_of_text("want GET")};
+    struct get g = {.http = http, .now_ms = now_ms, .fx = fx};
+    bool is_api = strncmp(http->path, "/api/v1/", 8) == 0;
+    const struct path_route *route = find_path(http, &fx->arena, g.part);
 
     if (http->method != HTTP_GET && http->method != HTTP_HEAD) {
-        effect_reply_full(fx, exchange, &no);
+        api_refuse_method(p, exchange, "GET, HEAD", fx);
         return;
     }
-    if (get_api(p, exchange, http, now_ms, fx) ||
-        get_other(p, exchange, http, fx))
+    if (!route && !is_api) {
+        rest_other(p, exchange, http, fx);
         return;
-    text_reply(fx, exchange, 404, "404 Not Found.");
+    }
+    g.r = request_of_get(p, exchange, http, fx);
+    if (!g.r)
+        return;
+    if (route)
+        serve(&g, route);
+    else
+        refuse_path(&g);
 }

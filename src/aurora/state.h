@@ -71,6 +71,8 @@ struct master_link {
     uint64_t updates, calls_failed, subscriptions;
 };
 
+struct api_route;
+
 /* --- our own clients (api.c, streams.c) --- */
 
 struct subscriber {
@@ -97,6 +99,9 @@ struct request {
     enum media_type media;
     struct arena arena; /* owns call and answer */
     Perigee__Aurora__Call *call;
+    const struct api_route *route; /* NULL before it is found, and of a GET */
+    bool is_get;
+    const char *if_none_match;   /* of a GET; NULL without */
     const char *idempotency_key; /* NULL without */
     uint64_t fingerprint;
     /* A CREATE_JOB or EVALUATE whose bundle is being evaluated. */
@@ -210,6 +215,8 @@ Perigee__Aurora__JobView *view_job(const struct job *job, struct arena *arena);
 Perigee__Aurora__Event *view_event(struct aurora_program *p,
                                    const struct event *event,
                                    struct arena *arena);
+Perigee__Aurora__HostView *view_host(const struct host *host,
+                                     struct arena *arena);
 char *view_text(struct blob *blob, struct arena *arena);
 /* "thermos-" and the task's id: all of it, or as much of its end, which has the
  * part that is unique, as Mesos lets an id have. */
@@ -274,6 +281,9 @@ void api_refuse(struct request *r, const struct err *err, int64_t now_ms,
 void api_refuse_with(struct request *r, int status, const struct err *err,
                      char **detail, size_t detail_count, int64_t now_ms,
                      struct effects *fx);
+/* 405 */
+void api_refuse_method(struct aurora_program *p, exchange_id exchange,
+                       const char *wanted, struct effects *fx);
 Perigee__Aurora__Answer *api_answer_new(struct request *r);
 int api_status(enum err_code code);
 /* api_jobs.c: calls that change something. */
@@ -299,6 +309,23 @@ void api_get_tasks(struct request *r, int64_t now_ms, struct effects *fx);
 void api_why(struct request *r, int64_t now_ms, struct effects *fx);
 void api_version(struct request *r, int64_t now_ms, struct effects *fx);
 extern const char aurora_version[];
+int api_find_job(struct request *r, const Perigee__Aurora__JobKey *key,
+                 bool also_removed, struct job **out, struct err *err);
+void api_fill_why(struct request *r, const struct job *job,
+                  const struct job_config *config,
+                  Perigee__Aurora__Answer__Why *out);
+int api_refuse_cursor(struct err *err, const char *field, const char *cursor);
+/* api_find.c: tasks, and jobs in sum. */
+void api_get_task(struct request *r, int64_t now_ms, struct effects *fx);
+void api_find_tasks(struct request *r, int64_t now_ms, struct effects *fx);
+void api_configs(struct request *r, int64_t now_ms, struct effects *fx);
+void api_pending(struct request *r, int64_t now_ms, struct effects *fx);
+void api_roles(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_hosts.c: machines, and the whole in sum. */
+void api_hosts(struct request *r, int64_t now_ms, struct effects *fx);
+void api_offers(struct request *r, int64_t now_ms, struct effects *fx);
+void api_state(struct request *r, int64_t now_ms, struct effects *fx);
+void api_reconcile(struct request *r, int64_t now_ms, struct effects *fx);
 /* schema.c: GET /api/v1/schema, made at the first request. */
 struct bytes schema_text(struct aurora_program *p);
 void schema_release(struct aurora_program *p);
@@ -307,9 +334,14 @@ void rest_request(struct aurora_program *p, exchange_id exchange,
                   const struct http_request *http, int64_t now_ms,
                   struct effects *fx);
 void request_free(struct request *r);
-/* A request with an empty call, for a GET. */
+/* A request with an empty call, for a GET. NULL: refused, in what it asked to
+ * be answered with, or as well as it could be. */
 struct request *request_of_get(struct aurora_program *p, exchange_id exchange,
-                               const struct http_request *http);
+                               const struct http_request *http,
+                               struct effects *fx);
+/* Answer a GET with bytes that are ready; with 304 when the client has them. */
+void api_answer_ready(struct request *r, enum media_type type,
+                      struct bytes body, struct effects *fx);
 
 /* --- releases.c --- */
 void release_restore(struct aurora_program *p, const char *hash,

@@ -228,7 +228,7 @@ static void test_scale_add_and_kill_instances(void **unused)
     expect_status(w, 400);
     post(w, "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":4001}}");
     expect_status(w, 400);
-    assert_string_equal(w->answer->error->field, "instances");
+    assert_string_equal(w->answer->error->field, "scale.instances");
     world_free(w);
 }
 

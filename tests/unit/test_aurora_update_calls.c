@@ -157,10 +157,10 @@ static void test_only_services_are_updated(void **unused)
     post(w, BATCH("1"));
     post(w, START("x", "1", "\"watch_secs\":0"));
     expect_status(w, 409);
-    assert_string_equal(w->answer->error->field, "service");
+    assert_string_equal(w->answer->error->field, "create_job.job.service");
     post(w, START("x", "4001", "\"watch_secs\":0"));
     expect_status(w, 400);
-    assert_string_equal(w->answer->error->field, "instances");
+    assert_string_equal(w->answer->error->field, "create_job.job.instances");
     post(w, ACT("GET_UPDATE"));
     expect_status(w, 404);
     world_free(w);
