@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 #include "sys/clock.h"
+#include "sys/store_copy.h"
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -38,6 +39,9 @@ struct committer {
     bool is_ending;
     struct err failure;
     struct committer_figures figures;
+    bool is_backing_up;           /* from the wish to the result taken */
+    struct store_backup *wanted;  /* owned; a backup that is to begin */
+    struct backup_result *result; /* owned; not taken yet */
 };
 
 /* The thread's own scratch. */
@@ -131,22 +135,59 @@ static void wait_for_work(struct committer *committer)
         (void)pthread_cond_timedwait(&committer->work, &committer->mutex, &at);
 }
 
+/* Locked; takes the result. */
+static void note_result(struct committer *committer,
+                        const struct backup_result *result)
+{
+    free(committer->result);
+    committer->result = xmemdup(result, sizeof *result);
+    wake(committer);
+}
+
+/* A backup that was wished for begins. Locked. */
+static void begin_backup(struct committer *committer)
+{
+    struct backup_result refused = {.name = ""};
+
+    if (committer->wanted == NULL)
+        return;
+    if (store_backup_begin(committer->store, committer->wanted, &refused.err) <
+        0)
+        note_result(committer, &refused);
+    free(committer->wanted);
+    committer->wanted = NULL;
+}
+
+static void tell_backup(struct committer *committer)
+{
+    struct backup_result result;
+
+    if (!store_backup_take(committer->store, &result))
+        return;
+    pthread_mutex_lock(&committer->mutex);
+    note_result(committer, &result);
+    pthread_mutex_unlock(&committer->mutex);
+}
+
 static int run(struct committer *committer, struct group *group,
                struct err *err)
 {
     for (;;) {
         bool is_ending;
         pthread_mutex_lock(&committer->mutex);
-        if (committer->queue.count == 0 && !committer->is_ending)
+        if (committer->queue.count == 0 && !committer->is_ending &&
+            committer->wanted == NULL)
             wait_for_work(committer);
         is_ending = committer->is_ending;
         take_group(committer, group);
+        begin_backup(committer);
         pthread_mutex_unlock(&committer->mutex);
         int status = group->batches > 0
                          ? commit_group(committer, group, err)
                          : store_save_if_due(committer->store, err);
         if (status < 0)
             return status;
+        tell_backup(committer);
         if (is_ending && group->batches == 0)
             return 0;
     }
@@ -222,6 +263,8 @@ void committer_close(struct committer *committer)
     pthread_cond_destroy(&committer->done);
     pthread_mutex_destroy(&committer->mutex);
     vec_free(&committer->queue);
+    free(committer->wanted);
+    free(committer->result);
     free(committer);
 }
 
@@ -278,4 +321,38 @@ void committer_figures(struct committer *committer,
     pthread_mutex_lock(&committer->mutex);
     *out = committer->figures;
     pthread_mutex_unlock(&committer->mutex);
+}
+
+int committer_backup(struct committer *committer,
+                     const struct store_backup *request, struct err *err)
+{
+    int status = 0;
+
+    pthread_mutex_lock(&committer->mutex);
+    if (committer->is_backing_up) {
+        status = err_set(err, ERR_BUSY, "a backup is under way");
+    } else {
+        committer->is_backing_up = true;
+        committer->wanted = xmemdup(request, sizeof *request);
+        pthread_cond_signal(&committer->work);
+    }
+    pthread_mutex_unlock(&committer->mutex);
+    return status;
+}
+
+bool committer_backup_take(struct committer *committer,
+                           struct backup_result *out)
+{
+    bool is_over;
+
+    pthread_mutex_lock(&committer->mutex);
+    is_over = committer->result != NULL;
+    if (is_over) {
+        *out = *committer->result;
+        free(committer->result);
+        committer->result = NULL;
+        committer->is_backing_up = false;
+    }
+    pthread_mutex_unlock(&committer->mutex);
+    return is_over;
 }

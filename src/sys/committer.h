@@ -9,6 +9,8 @@
 #include "sys/store.h"
 
 struct committer;
+struct store_backup;
+struct backup_result;
 
 struct committer_figures {
     uint64_t batches; /* durable */
@@ -36,3 +38,11 @@ int committer_wait(struct committer *committer, uint64_t number,
                    struct err *err);
 void committer_figures(struct committer *committer,
                        struct committer_figures *out);
+
+/* Begin a live backup of all that is durable now (sys/store_copy.h). ERR_BUSY
+ * while one is under way. Its end raises wake_fd. */
+int committer_backup(struct committer *committer,
+                     const struct store_backup *request, struct err *err);
+/* Is it over? Then *out is what became of it, told once. */
+bool committer_backup_take(struct committer *committer,
+                           struct backup_result *out);

@@ -326,6 +326,19 @@ void daemon_on_act(struct daemon *d, daemon_act *act, void *context)
     d->act_context = context;
 }
 
+void daemon_on_backup(struct daemon *d, daemon_backed_up *over, void *context)
+{
+    d->backed_up = over;
+    d->backup_context = context;
+}
+
+int daemon_backup(struct daemon *d, const struct store_backup *request,
+                  struct err *err)
+{
+    assert(d->committer != NULL && d->backed_up != NULL);
+    return committer_backup(d->committer, request, err);
+}
+
 void daemon_add_route(struct daemon *d, const char *path_prefix,
                       daemon_route *route, void *context)
 {

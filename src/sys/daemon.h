@@ -16,6 +16,8 @@
 
 struct event_base;
 struct daemon;
+struct store_backup;
+struct backup_result;
 
 struct daemon_config {
     const char *ip;         /* NULL: do not listen */
@@ -60,6 +62,14 @@ void daemon_fact(struct daemon *d, uint32_t kind, const void *data,
                  size_t size);
 void daemon_fact_with(struct daemon *d, uint32_t kind, const void *data,
                       size_t size, size_t extra_at, struct bytes extra);
+
+/* Begin a live backup of the store (sys/store_copy.h); its end is told to
+ * `over`, inside a turn. ERR_BUSY while one is under way. */
+typedef void daemon_backed_up(void *context,
+                              const struct backup_result *result);
+void daemon_on_backup(struct daemon *d, daemon_backed_up *over, void *context);
+int daemon_backup(struct daemon *d, const struct store_backup *request,
+                  struct err *err);
 
 /* From now on SIGUSR1 is a fact of this kind, without data. */
 void daemon_on_farewell(struct daemon *d, uint32_t kind);

@@ -33,6 +33,8 @@ struct daemon {
     uint64_t last_batch; /* number of the newest batch; 0: none */
     daemon_act *act;
     void *act_context;
+    daemon_backed_up *backed_up;
+    void *backup_context;
     struct route route[DAEMON_ROUTES_MAX];
     uint32_t route_count;
     struct daemon_figures figures;

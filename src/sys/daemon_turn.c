@@ -3,6 +3,7 @@
 #include "sys/http_client.h"
 #include "sys/http_server.h"
 #include "sys/log.h"
+#include "sys/store_copy.h"
 #include "sys/trace.h"
 #include <assert.h>
 #include <string.h>
@@ -233,6 +234,15 @@ static void persist(struct daemon *d, struct turn *turn)
 
 /* --- the turn --- */
 
+static void tell_backup(struct daemon *d)
+{
+    struct backup_result result;
+
+    if (d->backed_up != NULL && d->committer != NULL &&
+        committer_backup_take(d->committer, &result))
+        d->backed_up(d->backup_context, &result);
+}
+
 static void arm_alarm(struct daemon *d)
 {
     int64_t at = next_ms(d);
@@ -287,6 +297,7 @@ int daemon_turn(struct daemon *d, bool is_first, struct err *err)
     int status = daemon_release(d, err);
     if (status < 0)
         return status;
+    tell_backup(d);
     arm_alarm(d);
     note_turn(d, began_ns, inputs);
     return 0;

@@ -5,6 +5,7 @@
 #include "sys/file.h"
 #include "sys/store_batch.h"
 #include "sys/store_checkpoint.h"
+#include "sys/store_copy.h"
 #include "sys/store_log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A backup begins with a save, so that it holds everything up to now, and then
+ * reads what was saved. */
+enum backup_state { BACKUP_NONE, BACKUP_WANTED, BACKUP_SAVING, BACKUP_COPYING };
+enum { BACKUP_LOOK_MS = 20 };
+
 struct store {
     char *dir; /* owned */
     int lock_fd;
@@ -22,6 +28,11 @@ struct store {
     struct store_log *log;
     struct buf batch; /* the last one appended, encoded */
     bool is_broken;
+    enum backup_state backup;
+    struct store_backup *wanted; /* owned; NULL without a backup */
+    struct store_copy *copy;     /* owned; while it is copied */
+    uint64_t saved;              /* sequence of the save that is copied */
+    struct backup_result *over;  /* owned; not told yet, or NULL */
 };
 
 static void path_in(char out[PATH_MAX], const char *dir, const char *name)
@@ -61,33 +72,133 @@ int store_apply(struct store *store, struct err *err)
                            store_log_sequence(store->log), err));
 }
 
-static bool is_due(const struct store *store)
+/* So many times as much as a save is made for? */
+static bool has_gathered(const struct store *store, uint32_t times)
 {
-    return store_checkpoint_records(store->checkpoint) >= STORE_SAVE_RECORDS ||
-           store_log_size(store->log) >= STORE_SAVE_BYTES ||
-           clock_monotonic_ns() >= store_save_due_ns(store);
+    return store_checkpoint_records(store->checkpoint) >=
+               times * STORE_SAVE_RECORDS ||
+           store_log_size(store->log) >= (size_t)times * STORE_SAVE_BYTES;
 }
+
+static int64_t time_is_up_ns(const struct store *store)
+{
+    int64_t since = store_checkpoint_since_ns(store->checkpoint);
+
+    return since == INT64_MAX ? INT64_MAX
+                              : since + (int64_t)STORE_SAVE_MS * 1000000;
+}
+
+static bool save_is_due(const struct store *store)
+{
+    return has_gathered(store, 1) ||
+           clock_monotonic_ns() >= time_is_up_ns(store);
+}
+
+/* --- backups --- */
+
+int store_backup_begin(struct store *store, const struct store_backup *request,
+                       struct err *err)
+{
+    if (store->backup != BACKUP_NONE)
+        return err_set(err, ERR_BUSY, "store '%s': a backup is under way",
+                       store->dir);
+    store->wanted = xmemdup(request, sizeof *request);
+    store->backup = BACKUP_WANTED;
+    return 0;
+}
+
+static void backup_over(struct store *store)
+{
+    free(store->wanted);
+    store->wanted = NULL;
+    store->copy = NULL;
+    store->backup = BACKUP_NONE;
+}
+
+/* The save is through. A copy that cannot begin is a backup that failed. */
+static void begin_copy(struct store *store)
+{
+    char data[PATH_MAX];
+    struct err err = {0};
+
+    path_in(data, store->dir, "data.mdb");
+    store->backup = BACKUP_COPYING;
+    if (store_copy_begin(&store->copy, data, store->saved, store->wanted,
+                         &err) == 0)
+        return;
+    free(store->over);
+    store->over = xcalloc(1, sizeof *store->over);
+    store->over->err = err;
+    backup_over(store);
+}
+
+static void look_at_copy(struct store *store)
+{
+    if (store_copy_is_over(store->copy)) {
+        free(store->over);
+        store->over = xcalloc(1, sizeof *store->over);
+        store_copy_end(store->copy, store->over);
+        backup_over(store);
+    } else if (has_gathered(store, STORE_GIVE_UP_FACTOR)) {
+        store_copy_cancel(store->copy,
+                          "too much changed while the backup was made");
+    } else if (has_gathered(store, STORE_HURRY_FACTOR)) {
+        store_copy_hurry(store->copy);
+    }
+}
+
+/* Carry the backup on; true while nothing may be saved because of it. */
+static bool backup_holds(struct store *store)
+{
+    if (store->backup == BACKUP_SAVING)
+        begin_copy(store);
+    else if (store->backup == BACKUP_COPYING)
+        look_at_copy(store);
+    return store->backup == BACKUP_COPYING;
+}
+
+bool store_backup_take(struct store *store, struct backup_result *out)
+{
+    if (store->over == NULL)
+        return false;
+    *out = *store->over;
+    free(store->over);
+    store->over = NULL;
+    return true;
+}
+
+/* --- saving --- */
 
 /* Batches go to the next segment of the log from now on; when the save is
  * through, the segments before it are superfluous. */
+static int save_beside(struct store *store, struct err *err)
+{
+    int status = store_log_switch(store->log, err);
+
+    return status < 0 ? status : store_checkpoint_begin(store->checkpoint, err);
+}
+
 int store_save_if_due(struct store *store, struct err *err)
 {
     int status = store_checkpoint_is_saving(store->checkpoint, err);
 
-    if (status == 0 && is_due(store)) {
-        status = store_log_switch(store->log, err);
-        if (status == 0)
-            status = store_checkpoint_begin(store->checkpoint, err);
+    if (status == 0 && !backup_holds(store)) {
+        if (store->backup == BACKUP_WANTED) {
+            store->saved = store_log_sequence(store->log);
+            store->backup = BACKUP_SAVING;
+            status = save_beside(store, err);
+        } else if (save_is_due(store)) {
+            status = save_beside(store, err);
+        }
     }
     return note(store, status < 0 ? status : 0);
 }
 
 int64_t store_save_due_ns(const struct store *store)
 {
-    int64_t since = store_checkpoint_since_ns(store->checkpoint);
-
-    return since == INT64_MAX ? INT64_MAX
-                              : since + (int64_t)STORE_SAVE_MS * 1000000;
+    if (store->backup != BACKUP_NONE)
+        return clock_monotonic_ns() + (int64_t)BACKUP_LOOK_MS * 1000000;
+    return time_is_up_ns(store);
 }
 
 int store_commit(struct store *store, const struct store_op *op, size_t count,
@@ -125,26 +236,29 @@ static bool take_lock(int fd)
     return false;
 }
 
-static int lock(struct store *store, struct err *err)
+int store_lock(const char *dir, int *out_fd, struct err *err)
 {
     char path[PATH_MAX], owner[32] = "";
+    int fd;
 
-    path_in(path, store->dir, "store.lock");
-    store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (store->lock_fd < 0)
+    path_in(path, dir, "store.lock");
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
         return err_set(err, ERR_IO, "cannot open '%s': %s", path,
                        strerror(errno));
-    if (take_lock(store->lock_fd)) {
+    if (take_lock(fd)) {
         int size = snprintf(owner, sizeof owner, "%d\n", (int)getpid());
         /* Only a courtesy to whoever reads the next message. */
-        (void)!ftruncate(store->lock_fd, 0);
-        (void)!pwrite(store->lock_fd, owner, (size_t)size, 0);
+        (void)!ftruncate(fd, 0);
+        (void)!pwrite(fd, owner, (size_t)size, 0);
+        *out_fd = fd;
         return 0;
     }
-    (void)!read(store->lock_fd, owner, sizeof owner - 1);
+    (void)!read(fd, owner, sizeof owner - 1);
+    close(fd);
     owner[strcspn(owner, "\n")] = 0;
-    (void)err_set(err, ERR_BUSY, "store '%s': process %s has it open",
-                  store->dir, owner);
+    (void)err_set(err, ERR_BUSY, "store '%s': process %s has it open", dir,
+                  owner);
     err_hint(err, "end that process, or name another directory");
     return -ERR_BUSY;
 }
@@ -171,8 +285,8 @@ static int check_version(struct store *store, struct err *err)
         status = err_set(err, ERR_UNSUPPORTED,
                          "store '%s': version %lld, this program knows %d",
                          store->dir, (long long)version, STORE_VERSION);
-        err_hint(err, "run the newer program again, or restore a backup that "
-                      "this one made");
+        err_hint(err, "run the newer program again, or put a backup that this "
+                      "one made in its place: `clusterctl backup restore`");
     }
     buf_release(&found);
     return status;
@@ -200,7 +314,7 @@ static int open_parts(struct store *store, struct err *err)
     path_in(data, store->dir, "data.mdb");
     if ((status = dir_make(store->dir, 0700, err)) < 0 ||
         (status = dir_make(log_dir, 0700, err)) < 0 ||
-        (status = lock(store, err)) < 0 ||
+        (status = store_lock(store->dir, &store->lock_fd, err)) < 0 ||
         (status = check_version(store, err)) < 0 ||
         (status = store_checkpoint_open(&store->checkpoint, data, err)) < 0 ||
         (status = store_log_replay(
@@ -224,8 +338,8 @@ int store_open(struct store **out, const char *dir, struct err *err)
     }
     if (failed.code == ERR_DAMAGED && failed.hint[0] == 0)
         err_hint(&failed,
-                 "restore a backup into '%s', or move that directory "
-                 "away to begin empty",
+                 "`clusterctl backup restore ID --store %s` puts a backup in "
+                 "its place; or move that directory away to begin empty",
                  dir);
     if ((failed.code == ERR_IO || failed.code == ERR_DENIED) &&
         failed.hint[0] == 0)
@@ -241,6 +355,12 @@ void store_close(struct store *store)
 {
     if (store == NULL)
         return;
+    if (store->copy != NULL) {
+        store_copy_cancel(store->copy, "the store was closed");
+        store_copy_end(store->copy, NULL);
+    }
+    free(store->wanted);
+    free(store->over);
     if (!store->is_broken) /* a failure loses nothing: the log has it all */
         (void)store_checkpoint_save(store->checkpoint, NULL);
     store_checkpoint_close(store->checkpoint);

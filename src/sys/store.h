@@ -23,10 +23,16 @@ enum {
     STORE_VALUE_MAX = 16 << 20,
     STORE_SAVE_BYTES = 64 << 20,
     STORE_SAVE_RECORDS = 4096, /* bounds the transaction's memory */
-    STORE_SAVE_MS = 10000
+    STORE_SAVE_MS = 10000,
+    /* While a backup is made nothing is saved. When this many times more than
+     * usual waits, the backup hurries; then it is given up. */
+    STORE_HURRY_FACTOR = 4,
+    STORE_GIVE_UP_FACTOR = 16
 };
 
 struct store;
+struct store_backup;
+struct backup_result;
 
 struct store_op {
     const char *table;
@@ -59,3 +65,14 @@ int store_apply(struct store *store, struct err *err);
 int store_save_if_due(struct store *store, struct err *err);
 /* When the next save is due (clock_monotonic_ns), INT64_MAX for never. */
 int64_t store_save_due_ns(const struct store *store);
+
+/* Begin a live backup of everything appended so far (sys/store_copy.h); the
+ * saves above carry it on. ERR_BUSY while another one is under way. */
+int store_backup_begin(struct store *store, const struct store_backup *request,
+                       struct err *err);
+/* Is one over? Then *out is what became of it, told once. */
+bool store_backup_take(struct store *store, struct backup_result *out);
+
+/* Take the lock of a store's directory without opening what it holds; close
+ * *out_fd to let go. ERR_BUSY when another process has it. */
+int store_lock(const char *dir, int *out_fd, struct err *err);

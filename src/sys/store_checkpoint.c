@@ -20,7 +20,8 @@
 
 enum {
     WAITING_BYTES_MAX = 16 << 20, /* of batches beside a save; then we wait */
-    STACK_BYTES = 128 << 10
+    STACK_BYTES = 128 << 10,
+    RECORDS_MAPPED = 16384 /* looked at; then their pages are let go */
 };
 static const size_t MAP_BYTES = (size_t)16 << 30; /* of address space */
 
@@ -179,7 +180,7 @@ static int apply_waiting(struct store_checkpoint *checkpoint, struct err *err)
 /* --- saving --- */
 
 /* Pages that were looked at stay mapped; the page cache has them anyway. */
-static void let_go(struct store_checkpoint *checkpoint)
+static void let_go(const struct store_checkpoint *checkpoint)
 {
     MDB_envinfo info;
 
@@ -329,6 +330,7 @@ static int each_record(const struct store_checkpoint *checkpoint, MDB_txn *txn,
     MDB_val key, value;
     MDB_dbi dbi = 0;
     int status = 0;
+    uint32_t count = 0;
     int rc = mdb_dbi_open(txn, table, 0, &dbi);
 
     if (rc == 0)
@@ -336,6 +338,8 @@ static int each_record(const struct store_checkpoint *checkpoint, MDB_txn *txn,
     while (rc == 0 && status == 0 &&
            (rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         struct bytes k = bytes_of(key.mv_data, key.mv_size), v;
+        if (++count % RECORDS_MAPPED == 0)
+            let_go(checkpoint);
         if (!store_value_open(k, bytes_of(value.mv_data, value.mv_size), &v))
             rc = MDB_CORRUPTED;
         else
@@ -386,6 +390,31 @@ int store_checkpoint_each(struct store_checkpoint *checkpoint,
     status = each_table(checkpoint, txn, visit, context, err);
     mdb_txn_abort(txn);
     let_go(checkpoint);
+    return status;
+}
+
+int store_checkpoint_read(const char *path, store_visit *visit, void *context,
+                          struct err *err)
+{
+    /* An environment of its own: with MDB_NOLOCK it shares nothing with the
+     * store's but the file. */
+    struct store_checkpoint reader = {.path = (char *)(uintptr_t)path};
+    MDB_txn *txn = NULL;
+    int status, rc;
+
+    if ((rc = mdb_env_create(&reader.env)) == 0 &&
+        (rc = mdb_env_set_maxdbs(reader.env, STORE_TABLES_MAX)) == 0 &&
+        (rc = mdb_env_open(reader.env, path,
+                           MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_RDONLY |
+                               MDB_NORDAHEAD,
+                           0600)) == 0)
+        rc = mdb_txn_begin(reader.env, NULL, MDB_RDONLY, &txn);
+    status = rc == 0 ? each_table(&reader, txn, visit, context, err)
+                     : lmdb_error(&reader, rc, err);
+    if (txn != NULL)
+        mdb_txn_abort(txn);
+    if (reader.env != NULL)
+        mdb_env_close(reader.env);
     return status;
 }
 

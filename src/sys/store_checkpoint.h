@@ -42,3 +42,9 @@ int store_checkpoint_is_saving(struct store_checkpoint *checkpoint,
 /* Every record, by table then key. Saves first. */
 int store_checkpoint_each(struct store_checkpoint *checkpoint,
                           store_visit *visit, void *context, struct err *err);
+
+/* Every record of the checkpoint at `path` as it was saved last, from any
+ * thread, while nobody saves it: pages of the last save stay as they are until
+ * the next one. */
+int store_checkpoint_read(const char *path, store_visit *visit, void *context,
+                          struct err *err);
