@@ -27,6 +27,8 @@ static const struct api_route ROUTES[] = {
     {TYPE(PULSE_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_pulse, "update", "pulse "},
     {TYPE(LIST_UPDATES), 0, api_update_list, "update", "updates cursor "},
     {TYPE(GET_UPDATE), API_NEEDS_FIELD, api_update_get, "update", "updates "},
+    {TYPE(BACKUP_CREATE), API_CHANGES, api_backup_create, NULL, "backup_running "},
+    {TYPE(LIST_BACKUPS), 0, api_list_backups, NULL, "backups backup_running backup_failed note "},
     {TYPE(KILL_JOB), API_CHANGES | API_NEEDS_FIELD, api_target, "target", "instances note "},
     {TYPE(RESTART_JOB), API_CHANGES | API_NEEDS_FIELD, api_target, "target", "instances note "},
     {TYPE(SCALE_JOB), API_CHANGES | API_NEEDS_FIELD, api_scale, "scale", "instances note "},
@@ -477,7 +479,7 @@ void api_request(struct aurora_program *p, exchange_id exchange,
 
 void api_gone(struct aurora_program *p, exchange_id exchange)
 {
-    if (stream_gone(p, exchange))
+    if (stream_gone(p, exchange) || backups_gone(p, exchange))
         return;
     for (uint32_t i = 0; i < p->evaluating.count; i++)
         if (p->evaluating.item[i]->exchange == exchange)

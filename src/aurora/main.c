@@ -1,4 +1,5 @@
 /* perigee-aurora: the scheduler's shell. It decides nothing. */
+#include "aurora/backup_shell.h"
 #include "aurora/program.h"
 #include "base/err.h"
 #include "base/job_key.h"
@@ -25,7 +26,8 @@ struct config {
     char *allowed_job_environments, *user, *log_level;
     int64_t port, max_tasks_per_job, executor_cpu_milli;
     int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
-    char *zookeeper, *announce_root;
+    char *zookeeper, *announce_root, *backup_dir;
+    int64_t backup_interval_ms, backups_max, backup_rate;
     bool allow_announce_path;
 };
 
@@ -79,6 +81,15 @@ static const struct config_option OPTIONS[] = {
      false},
     {"allow_custom_serverset_path", CONFIG_BOOL, OPTION(allow_announce_path),
      "false", "let jobs name another place in ZooKeeper", 0, 0, false},
+    {"backup_dir", CONFIG_STRING, OPTION(backup_dir), NULL,
+     "where backups of the store are kept; default: backups below work_dir", 0,
+     0, false},
+    {"backup_interval", CONFIG_DURATION, OPTION(backup_interval_ms), "1hrs",
+     "between automatic backups; 0 makes none", 0, 0, false},
+    {"max_saved_backups", CONFIG_INT, OPTION(backups_max), "48",
+     "how many backups are kept; the oldest go", 1, 1000, false},
+    {"backup_rate", CONFIG_SIZE, OPTION(backup_rate), "32MB",
+     "most bytes that a backup writes in a second", 0, 0, false},
     {"log_level", CONFIG_STRING, OPTION(log_level), "info",
      "error, warn, info or debug", 0, 0, false},
 };
@@ -101,6 +112,7 @@ struct shell {
     struct aurora_program *program;
     struct daemon *daemon;
     struct worker_pool *workers;
+    struct backup_shell backups;
 };
 
 /* --- script workers --- */
@@ -148,6 +160,8 @@ static void on_act(void *context, uint32_t kind, const void *data)
     const struct aurora_evaluate *act = data;
     struct err err = {0};
 
+    if (backup_shell_act(&shell->backups, kind, data))
+        return;
     if (kind == AURORA_ACT_JUDGE)
         judge(shell, data);
     if (kind != AURORA_ACT_EVALUATE)
@@ -225,6 +239,14 @@ static int check_config(struct shell *shell, struct err *err)
                        c->cluster_name);
     if (c->heartbeat_ms <= 0 || c->hold_ms < 0 || c->jitter_ms < 0)
         return err_set(err, ERR_INVALID, "durations: want more than 0");
+    if (c->backup_interval_ms < 0 || c->backup_rate < 64 << 10 ||
+        c->backup_rate > (int64_t)1 << 40)
+        return err_set(err, ERR_INVALID,
+                       "backups: want an interval that is not negative and a "
+                       "backup_rate of 64KB to 1024GB");
+    if (c->backup_dir && strlen(c->backup_dir) > PATH_MAX - 64)
+        return err_set(err, ERR_INVALID, "backup_dir '%.100s...': too long",
+                       c->backup_dir);
     default_thermos(shell);
     return check_environments(c->allowed_job_environments, err);
 }
@@ -252,12 +274,27 @@ static struct aurora_options options_of(struct shell *shell)
     options.zookeeper = c->zookeeper;
     options.announce_root = c->announce_root;
     options.allow_announce_path = c->allow_announce_path;
+    options.can_back_up = true;
+    options.backup_interval_ms = c->backup_interval_ms;
+    options.backup_last_ms = backup_shell_last_ms(&shell->backups);
     if (getrandom(&options.seed, sizeof options.seed, 0) < 0)
         options.seed = (uint64_t)getpid();
     return options;
 }
 
 /* --- the stages --- */
+
+static void set_up_backups(struct shell *shell)
+{
+    struct backup_shell *backups = &shell->backups;
+    const struct config *c = &shell->config;
+
+    (void)snprintf(backups->dir, sizeof backups->dir, "%s%s",
+                   c->backup_dir ? c->backup_dir : c->work_dir,
+                   c->backup_dir ? "" : "/backups");
+    backups->keep = (uint32_t)c->backups_max;
+    backups->bytes_per_s = c->backup_rate;
+}
 
 static int open_daemon(struct shell *shell, struct err *err)
 {
@@ -270,6 +307,7 @@ static int open_daemon(struct shell *shell, struct err *err)
     char endpoint[300];
 
     script_stdlib_release(&shell->release);
+    set_up_backups(shell);
     options = options_of(shell);
     snprintf(shell->store, sizeof shell->store, "%s/store", c->work_dir);
     if (dir_make(c->work_dir, 0755, err) < 0)
@@ -282,6 +320,7 @@ static int open_daemon(struct shell *shell, struct err *err)
              daemon_port(shell->daemon));
     aurora_program_set_endpoint(shell->program, endpoint);
     daemon_on_act(shell->daemon, on_act, shell);
+    backup_shell_attach(&shell->backups, shell->daemon);
     if (worker_pool_open(&shell->workers, daemon_base(shell->daemon),
                          &SCRIPT_LIMITS, on_evaluated, shell, err) < 0)
         return -(int)err->code;

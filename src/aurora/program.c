@@ -84,7 +84,7 @@ struct aurora_program *aurora_program_new(const struct aurora_options *options)
     link_init(p);
     if (options->endpoint)
         aurora_program_set_endpoint(p, options->endpoint);
-    p->heartbeat_at_ms = p->sweep_at_ms = INT64_MAX;
+    p->heartbeat_at_ms = p->sweep_at_ms = p->backups.due_ms = INT64_MAX;
     return p;
 }
 
@@ -95,6 +95,7 @@ void aurora_program_free(struct aurora_program *p)
     for (uint32_t i = 0; i < p->evaluating.count; i++)
         request_free(p->evaluating.item[i]);
     vec_free(&p->evaluating);
+    backups_release(p);
     stream_release(p);
     keys_release(p);
     store_release(p);
@@ -226,6 +227,7 @@ static void on_start(void *self, int64_t now_ms, struct effects *fx)
                p->core.jobs.count);
     p->heartbeat_at_ms = now_ms + p->options.heartbeat_ms;
     p->sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
+    backups_start(p, now_ms);
     link_start(p, now_ms, fx);
     finish(p, fx);
 }
@@ -292,6 +294,10 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
         api_evaluated(p, data, now_ms, fx);
     if (kind == AURORA_FACT_JUDGED)
         questions_judged(p, data, now_ms);
+    if (kind == AURORA_FACT_BACKED_UP)
+        backups_done(p, data, now_ms, fx);
+    if (kind == AURORA_FACT_BACKUPS)
+        backups_listed(p, data, now_ms, fx);
     finish(p, fx);
 }
 
@@ -315,6 +321,7 @@ static int64_t next_ms(const void *self)
     if (p->streams_late)
         next = sooner(next, p->now_ms + 5);
     next = sooner(next, link_next_ms(p));
+    next = sooner(next, backups_next_ms(p));
     if (p->subscribers.count > 0)
         next = sooner(next, p->heartbeat_at_ms);
     return sooner(next, p->sweep_at_ms);
@@ -327,6 +334,7 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
     p->now_ms = now_ms;
     p->streams_late = false;
     link_time(p, now_ms, fx);
+    backups_time(p, now_ms, fx);
     aurora_time(&p->core, now_ms);
     if (p->link.state == LINK_UP)
         aurora_place(&p->core, now_ms);
@@ -445,6 +453,7 @@ static void metrics(const void *self, struct metrics *m)
             p->link.calls_failed);
     counter(m, "aurora_subscriptions_total", "Times we subscribed",
             p->link.subscriptions);
+    backups_metrics(p, m);
     counter(m, "aurora_events_total", "Events made", a->events.next - 1);
 }
 

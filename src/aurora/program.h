@@ -21,17 +21,30 @@ struct aurora_options {
     int64_t offer_hold_ms, offer_jitter_ms;
     int64_t executor_cpus_milli, executor_mem_milli; /* cores, MiB */
     int64_t failover_timeout_ms;
-    int64_t heartbeat_ms;      /* of our event streams */
-    const char *zookeeper;     /* that tasks are announced in; NULL: in none */
-    const char *announce_root; /* "/aurora": /role/env/job is below it */
-    bool allow_announce_path;  /* jobs may name another path */
-    uint64_t seed;             /* never the same for two lives */
+    int64_t heartbeat_ms;       /* of our event streams */
+    const char *zookeeper;      /* that tasks are announced in; NULL: in none */
+    const char *announce_root;  /* "/aurora": /role/env/job is below it */
+    bool allow_announce_path;   /* jobs may name another path */
+    uint64_t seed;              /* never the same for two lives */
+    bool can_back_up;           /* the shell has a directory for backups */
+    int64_t backup_interval_ms; /* of automatic ones; 0: none */
+    int64_t backup_last_ms;     /* when the newest there is was made; 0: none */
 };
 extern const struct aurora_options AURORA_OPTIONS; /* the defaults */
 
 /* What only our shell can do, and what it tells. */
-enum aurora_act { AURORA_ACT_EVALUATE = 1, AURORA_ACT_JUDGE };
-enum aurora_fact { AURORA_FACT_EVALUATED = 1, AURORA_FACT_JUDGED };
+enum aurora_act {
+    AURORA_ACT_EVALUATE = 1,
+    AURORA_ACT_JUDGE,
+    AURORA_ACT_BACKUP = 260,
+    AURORA_ACT_LIST_BACKUPS
+};
+enum aurora_fact {
+    AURORA_FACT_EVALUATED = 1,
+    AURORA_FACT_JUDGED,
+    AURORA_FACT_BACKED_UP = 260,
+    AURORA_FACT_BACKUPS
+};
 
 struct aurora_evaluate { /* evaluate a bundle in a script worker */
     uint64_t ticket;
@@ -53,6 +66,19 @@ struct aurora_judged_fact { /* what it says */
     uint64_t ticket;
     uint32_t is_busy;    /* too many questions: nothing was tried */
     struct bytes result; /* packed perigee.Verdicts */
+};
+
+struct aurora_backup {  /* make a live backup, and remove old ones */
+    int64_t created_ms; /* names it */
+};
+struct aurora_list_backups {
+    uint64_t ticket;
+};
+struct aurora_backup_fact { /* what became of either */
+    uint64_t ticket;        /* of the list */
+    uint64_t bytes;         /* of the backup made */
+    uint32_t failed;        /* it was not made */
+    struct bytes result;    /* why it failed; or packed perigee.aurora.Answer */
 };
 
 struct aurora_program;

@@ -2,6 +2,7 @@
  * subscribers, requests under way, assets. Shared by the files of this folder
  * and by nobody else. */
 #pragma once
+#include "aurora/backup.h"
 #include "aurora/core/aurora.h"
 #include "aurora/program.h"
 #include "perigee/aurora.pb-c.h"
@@ -161,6 +162,7 @@ struct aurora_program {
     VEC(struct blob *) stored_slots;
     uint64_t requests, refusals;
     struct buf schema; /* schema.c */
+    struct backups backups;
 };
 
 /* --- store.c --- */
@@ -342,6 +344,23 @@ struct request *request_of_get(struct aurora_program *p, exchange_id exchange,
 /* Answer a GET with bytes that are ready; with 304 when the client has them. */
 void api_answer_ready(struct request *r, enum media_type type,
                       struct bytes body, struct effects *fx);
+
+/* --- backup.c --- */
+void backups_start(struct aurora_program *p, int64_t now_ms);
+int64_t backups_next_ms(const struct aurora_program *p);
+void backups_time(struct aurora_program *p, int64_t now_ms, struct effects *fx);
+void backups_done(struct aurora_program *p,
+                  const struct aurora_backup_fact *fact, int64_t now_ms,
+                  struct effects *fx);
+void backups_listed(struct aurora_program *p,
+                    const struct aurora_backup_fact *fact, int64_t now_ms,
+                    struct effects *fx);
+/* Did the exchange wait for a list? */
+bool backups_gone(struct aurora_program *p, exchange_id exchange);
+void backups_release(struct aurora_program *p);
+void backups_metrics(const struct aurora_program *p, struct metrics *m);
+void api_backup_create(struct request *r, int64_t now_ms, struct effects *fx);
+void api_list_backups(struct request *r, int64_t now_ms, struct effects *fx);
 
 /* --- releases.c --- */
 void release_restore(struct aurora_program *p, const char *hash,

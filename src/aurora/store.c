@@ -25,7 +25,8 @@ int store_damaged(struct err *err, const char *table, struct bytes key)
 {
     (void)err_set(err, ERR_DAMAGED, "%s '%.*s': the record cannot be read",
                   table, (int)key.size, (const char *)key.data);
-    err_hint(err, "restore a backup, or move the store's directory away");
+    err_hint(err, "`clusterctl backup restore ID --store DIR` puts a backup in "
+                  "the place of the store");
     return -ERR_DAMAGED;
 }
 

@@ -43,8 +43,10 @@ struct cli {
 
     /* Options of single commands; NULL or 0 when not given. */
     const char *wait_for, *timeout, *message, *directory, *agents, *port,
-        *batch_size, *wait_until, *root, *host, *zone, *from, *count;
-    bool wait, active, no_wait, follow, accept_server, stderr_log, source, prune;
+        *batch_size, *wait_until, *root, *host, *zone, *from, *count, *store,
+        *backups;
+    bool wait, active, no_wait, follow, accept_server, stderr_log, source,
+        prune, new_framework;
 };
 
 /* Report a failure in the form asked for (--json: one document on stdout,

@@ -55,6 +55,9 @@ struct world {
     } events;
     struct aurora_evaluate act;
     int acts;
+    uint32_t backup_act;    /* the newest about backups */
+    int backup_acts;
+    uint64_t backup_ticket; /* of the newest LIST_BACKUPS */
     struct { /* the newest question about hosts */
         uint64_t ticket;
         struct bytes bundle, stdlib;
@@ -160,6 +163,15 @@ static inline void look(struct world *w)
         case EFFECT_ACT:
             if (e->act.kind == AURORA_ACT_JUDGE) {
                 keep_question(w, e->act.data);
+                break;
+            }
+            if (e->act.kind != AURORA_ACT_EVALUATE) {
+                w->backup_act = e->act.kind; /* the last one about backups */
+                w->backup_acts++;
+                if (e->act.kind == AURORA_ACT_LIST_BACKUPS)
+                    w->backup_ticket =
+                        ((const struct aurora_list_backups *)e->act.data)
+                            ->ticket;
                 break;
             }
             w->act = *(const struct aurora_evaluate *)e->act.data;

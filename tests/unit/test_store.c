@@ -307,7 +307,7 @@ static void test_a_damaged_middle_is_refused(void **state)
     flip(path, 24 + 16 + 30);
     expect_refusal(*state, ERR_DAMAGED,
                    "offset 40: a frame is damaged or missing",
-                   "restore a backup");
+                   "clusterctl backup restore");
     flip(path, 24 + 16 + 30);
     struct store *store = must_open(*state);
     expect(store, "t/a=1 t/b=2 t/c=3 ");
@@ -358,7 +358,7 @@ static void test_an_overwritten_checkpoint_is_refused(void **state)
     assert_int_equal(file_write(path, bytes_of_text("not a database at all"),
                                 0600, false, NULL),
                      0);
-    expect_refusal(f, ERR_DAMAGED, "data.mdb", "restore a backup");
+    expect_refusal(f, ERR_DAMAGED, "data.mdb", "clusterctl backup restore");
 }
 
 static void test_a_second_opener_is_refused(void **state)
