@@ -221,6 +221,12 @@ static int open_store(struct daemon *d, struct err *err)
     struct replay replay = {d->program, d->self};
     int status = store_open(&d->store, d->config.store_dir, err);
 
+    if (status == 0 && store_repaired(d->store) > 0)
+        log_line(LOG_LEVEL_WARN,
+                 "store_repaired flipped_bits=%u store=%s "
+                 "message=\"nothing is lost; check this machine's disk and "
+                 "memory\"",
+                 store_repaired(d->store), log_value(d->config.store_dir));
     if (status == 0)
         status = store_each(d->store, on_stored, &replay, err);
     if (status == 0)

@@ -28,6 +28,7 @@ struct store {
     struct store_log *log;
     struct buf batch; /* the last one appended, encoded */
     bool is_broken;
+    uint32_t repaired; /* frames of the log, when it was opened */
     enum backup_state backup;
     struct store_backup *wanted; /* owned; NULL without a backup */
     struct store_copy *copy;     /* owned; while it is copied */
@@ -213,6 +214,11 @@ int store_commit(struct store *store, const struct store_op *op, size_t count,
     return status;
 }
 
+uint32_t store_repaired(const struct store *store)
+{
+    return store->repaired;
+}
+
 int store_each(struct store *store, store_visit *visit, void *context,
                struct err *err)
 {
@@ -319,7 +325,7 @@ static int open_parts(struct store *store, struct err *err)
         (status = store_checkpoint_open(&store->checkpoint, data, err)) < 0 ||
         (status = store_log_replay(
              log_dir, store_checkpoint_applied(store->checkpoint), replay_batch,
-             store->checkpoint, &last, err)) < 0 ||
+             store->checkpoint, &last, &store->repaired, err)) < 0 ||
         (status = store_checkpoint_save(store->checkpoint, err)) < 0)
         return status;
     return store_log_open(&store->log, log_dir, last, err);

@@ -45,6 +45,9 @@ struct store_op {
  * scans the checkpoint first, so damage cannot crash the daemon. */
 int store_open(struct store **out, const char *dir, struct err *err);
 void store_close(struct store *store); /* saves; accepts NULL */
+/* How many frames of the log had one flipped bit, which was put right. Somebody
+ * should hear of it: the disk or the memory of this machine is failing. */
+uint32_t store_repaired(const struct store *store);
 typedef int store_visit(void *context, const char *table, struct bytes key,
                         struct bytes value, struct err *err);
 /* Every record, by table then key, in byte order. */

@@ -145,42 +145,88 @@ static int list_segments(const char *path, struct numbers *out, struct err *err)
     return 0;
 }
 
-struct replay {
-    store_log_visit *visit;
-    void *context;
-    uint64_t applied;
-    uint64_t last;  /* sequence of the last good frame */
-    bool has_begun; /* the oldest segment was looked at */
-};
+/* --- one flipped bit in the last frame --- */
 
-static int replay_segment(struct replay *replay, struct bytes segment,
-                          struct err *err)
+/* Cheap questions first: it is asked for many bits. */
+static bool is_whole(struct bytes segment, size_t offset, uint64_t expected)
 {
-    struct bytes payload = {0};
+    struct header raw;
+    struct bytes payload;
+
+    memcpy(&raw, segment.data + offset, sizeof raw);
+    return le32toh(raw.magic) == STORE_LOG_MAGIC &&
+           le64toh(raw.sequence) == expected &&
+           frame_at(segment, offset, &raw, &payload);
+}
+
+/* Turn each bit of [from, to) until the frame is whole; a bit that does not
+ * help is turned back. */
+static bool try_bits(uint8_t *data, size_t size, size_t offset,
+                     uint64_t expected, size_t from, size_t to)
+{
+    for (size_t at = from; at < to; at++)
+        for (int bit = 0; bit < 8; bit++) {
+            data[at] ^= (uint8_t)(1 << bit);
+            if (is_whole(bytes_of(data, size), offset, expected))
+                return true;
+            data[at] ^= (uint8_t)(1 << bit);
+        }
+    return false;
+}
+
+static bool repair(uint8_t *data, size_t size, size_t offset, uint64_t expected)
+{
+    struct header raw;
+    size_t body = offset + sizeof raw, length;
+
+    if (size < sizeof raw || offset > size - sizeof raw)
+        return false;
+    memcpy(&raw, data + offset, sizeof raw);
+    if (le32toh(raw.magic) == STORE_LOG_MAGIC &&
+        le64toh(raw.sequence) == expected) {
+        length = le32toh(raw.size);
+        if (length <= STORE_LOG_REPAIR_MAX && length <= size - body &&
+            try_bits(data, size, offset, expected, body, body + length))
+            return true;
+    }
+    return try_bits(data, size, offset, expected, offset, body);
+}
+
+/* --- replaying --- */
+
+int store_log_read_segment(struct store_log_reading *reading, uint8_t *data,
+                           size_t size, struct err *err)
+{
+    struct bytes segment = bytes_of(data, size), payload = {0};
     size_t offset = 0;
     int status;
     uint64_t first = store_log_first(segment);
 
     /* What the checkpoint holds may begin and be missing anywhere. */
-    if (first != 0 && first <= replay->applied + 1 &&
-        (!replay->has_begun || first > replay->last))
-        replay->last = first - 1;
-    replay->has_begun = true;
+    if (first != 0 && first <= reading->applied + 1 &&
+        (!reading->has_begun || first > reading->last))
+        reading->last = first - 1;
+    reading->has_begun = true;
     for (;;) {
         status =
-            store_log_next(segment, replay->last + 1, &offset, &payload, err);
+            store_log_next(segment, reading->last + 1, &offset, &payload, err);
+        if (status == 0 && repair(data, size, offset, reading->last + 1)) {
+            reading->repaired++;
+            continue;
+        }
         if (status <= 0)
             return status;
-        replay->last++;
-        if (replay->last <= replay->applied)
+        reading->last++;
+        if (reading->last <= reading->applied)
             continue;
-        status = replay->visit(replay->context, replay->last, payload, err);
+        status = reading->visit(reading->context, reading->last, payload, err);
         if (status < 0)
             return status;
     }
 }
 
-static int replay_file(struct replay *replay, const char *path, struct err *err)
+static int replay_file(struct store_log_reading *reading, const char *path,
+                       struct err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC), status;
     struct stat st;
@@ -197,12 +243,14 @@ static int replay_file(struct replay *replay, const char *path, struct err *err)
         close(fd);
         return 0;
     }
-    map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    /* Private: what is put right in it is our copy. */
+    map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+               fd, 0);
     close(fd);
     if (map == MAP_FAILED)
         return err_set(err, ERR_IO, "cannot map '%s': %s", path,
                        strerror(errno));
-    status = replay_segment(replay, bytes_of(map, (size_t)st.st_size), err);
+    status = store_log_read_segment(reading, map, (size_t)st.st_size, err);
     if (status < 0)
         status = err_wrap(err, "log '%s'", path);
     munmap(map, (size_t)st.st_size);
@@ -210,20 +258,26 @@ static int replay_file(struct replay *replay, const char *path, struct err *err)
 }
 
 int store_log_replay(const char *dir, uint64_t applied, store_log_visit *visit,
-                     void *context, uint64_t *last, struct err *err)
+                     void *context, uint64_t *last, uint32_t *repaired,
+                     struct err *err)
 {
-    struct replay replay = {visit, context, applied, applied, false};
+    struct store_log_reading reading = {.visit = visit,
+                                        .context = context,
+                                        .applied = applied,
+                                        .last = applied};
     struct numbers segments = {0};
     char path[PATH_MAX];
     int status = list_segments(dir, &segments, err);
 
     for (uint32_t i = 0; i < segments.count && status >= 0; i++) {
         segment_path(path, sizeof path, dir, segments.item[i]);
-        status = replay_file(&replay, path, err);
+        status = replay_file(&reading, path, err);
     }
     vec_free(&segments);
-    if (status >= 0)
-        *last = replay.last > applied ? replay.last : applied;
+    if (status >= 0) {
+        *last = reading.last > applied ? reading.last : applied;
+        *repaired = reading.repaired;
+    }
     return status;
 }
 

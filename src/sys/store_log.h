@@ -16,12 +16,14 @@
 #pragma once
 #include "base/bytes.h"
 #include "base/err.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
     STORE_LOG_MAGIC = 0x31674c50, /* "PLg1" */
     STORE_LOG_HEADER_BYTES = 24,
     STORE_LOG_PAYLOAD_MAX = 128 << 20,
+    STORE_LOG_REPAIR_MAX = 64 << 10,
     STORE_LOG_EXTEND_MIN = 1 << 20, /* zeroes written ahead */
     STORE_LOG_EXTEND_MAX = 8 << 20
 };
@@ -38,10 +40,31 @@ struct store_log;
 typedef int store_log_visit(void *context, uint64_t sequence,
                             struct bytes payload, struct err *err);
 
+/* Reading segments one after the other, oldest first. Begin with what the
+ * checkpoint holds: {visit, context, applied, applied}. */
+struct store_log_reading {
+    store_log_visit *visit;
+    void *context;
+    uint64_t applied;
+    uint64_t last;     /* sequence of the last good frame */
+    bool has_begun;    /* the oldest segment was looked at */
+    uint32_t repaired; /* frames that one flipped bit had damaged */
+};
+
+/* The next segment, which lies in memory. The last frame of a log has no
+ * successor to tell damage from a torn write. When turning one bit of it makes
+ * it whole it was one of the two, and both allow to take it: what was told to
+ * anybody is kept, and what was not may be. The bit is turned in `data`, not on
+ * the disk. (In frames up to STORE_LOG_REPAIR_MAX; beyond, in their head.) */
+int store_log_read_segment(struct store_log_reading *reading, uint8_t *data,
+                           size_t size, struct err *err);
+
 /* Read all segments of `dir` in order and visit every frame behind `applied`;
- * *last becomes the sequence of the last frame, or `applied`. */
+ * *last becomes the sequence of the last frame, or `applied`; *repaired counts
+ * frames that were put right. */
 int store_log_replay(const char *dir, uint64_t applied, store_log_visit *visit,
-                     void *context, uint64_t *last, struct err *err);
+                     void *context, uint64_t *last, uint32_t *repaired,
+                     struct err *err);
 
 /* Begin to write behind sequence `last`, all of which the checkpoint holds: the
  * old segments are superfluous. */

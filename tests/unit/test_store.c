@@ -135,6 +135,17 @@ static void flip(const char *path, long at)
     fclose(file);
 }
 
+/* Bytes that did not reach the disk. */
+static void tear(const char *path, long at, long size)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    fseek(file, at, SEEK_SET);
+    for (long i = 0; i < size; i++)
+        fputc(0, file);
+    fclose(file);
+}
+
 /* --- tests --- */
 
 static void test_records_come_back_in_order(void **state)
@@ -275,8 +286,9 @@ static void test_a_torn_tail_is_dropped(void **state)
     crash_after(*state, work_three);
     segment(*state, path);
     /* The third frame: two of 24 bytes of head and 11 of batch, padded. */
-    flip(path, 2 * (24 + 16) + 30);
+    tear(path, 2 * (24 + 16) + 28, 12);
     struct store *store = must_open(*state);
+    assert_int_equal(store_repaired(store), 0);
     expect(store, "t/a=1 t/b=2 ");
     must_commit(store, op_put("t", "d", "4"));
     store_close(store);
@@ -296,6 +308,36 @@ static void expect_refusal(const struct fixture *f, enum err_code code,
         fail_msg("'%s' lacks '%s'", err.text, part);
     if (strstr(err.hint, hint) == NULL)
         fail_msg("hint '%s' lacks '%s'", err.hint, hint);
+}
+
+static void test_a_flipped_bit_of_the_last_frame_is_put_right(void **state)
+{
+    struct fixture *f = *state;
+    char path[256], copy[160];
+
+    crash_after(f, work_three);
+    segment(f, path);
+    struct buf log = {0};
+    assert_int_equal(file_read(path, 64 << 20, &log, NULL), 0);
+    for (long bit = 0; bit < 8 * (24 + 11); bit++) {
+        snprintf(copy, sizeof copy, "%s/data.mdb", f->dir);
+        unlink(copy); /* the log holds everything */
+        struct bytes all = buf_bytes(&log);
+        assert_int_equal(file_write(path, all, 0600, false, NULL), 0);
+        FILE *file = fopen(path, "r+b");
+        assert_non_null(file);
+        fseek(file, 2 * (24 + 16) + bit / 8, SEEK_SET);
+        fputc(log.data[2 * (24 + 16) + bit / 8] ^ 1 << bit % 8, file);
+        fclose(file);
+        struct store *store = must_open(f);
+        assert_int_equal(store_repaired(store), 1);
+        expect(store, "t/a=1 t/b=2 t/c=3 ");
+        store_close(store);
+        /* It went on in another segment. */
+        snprintf(copy, sizeof copy, "%s/log/0000000002.log", f->dir);
+        unlink(copy);
+    }
+    buf_release(&log);
 }
 
 static void test_a_damaged_middle_is_refused(void **state)
@@ -515,6 +557,7 @@ int main(void)
         TEST(test_a_crash_behind_checkpoints),
         TEST(test_kill_at_any_moment_loses_nothing_told),
         TEST(test_a_torn_tail_is_dropped),
+        TEST(test_a_flipped_bit_of_the_last_frame_is_put_right),
         TEST(test_a_damaged_middle_is_refused),
         TEST(test_a_damaged_checkpoint_is_refused_not_crashed_on),
         TEST(test_an_overwritten_checkpoint_is_refused),
