@@ -293,6 +293,7 @@ int announcer_open(struct announcer **out, struct event_base *base,
 {
     struct announcer *a = xcalloc(1, sizeof *a);
     struct zk_config zk = {.servers = config->servers,
+                           .access = config->access,
                            .on_state = on_state,
                            .on_watch = on_watch,
                            .context = a};

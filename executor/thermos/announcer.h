@@ -8,11 +8,13 @@
 
 struct announcer;
 struct event_base;
+struct zk_access;
 
 struct announcer_config {
-    const char *servers; /* "10.0.0.1:2181,..." */
-    const char *path;    /* "/aurora/role/env/job" */
-    const char *member;  /* what the node holds */
+    const char *servers;            /* "10.0.0.1:2181,..." */
+    const char *path;               /* "/aurora/role/env/job" */
+    const char *member;             /* what the node holds */
+    const struct zk_access *access; /* NULL: open to everybody */
     /* From the loop. joined: the first time that the node is there. left: after
      * announcer_leave, when it is not there any more. */
     void (*joined)(void *context);

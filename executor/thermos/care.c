@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "executor/thermos/announcer.h"
+#include "executor/thermos/announcer_access.h"
 #include "executor/thermos/checker.h"
 #include "executor/thermos/local_ask.h"
 #include "executor/thermos/program.h"
@@ -29,6 +30,8 @@ struct care {
     struct task_care task;
     struct checker *checker;      /* owned */
     struct announcer *announcer;  /* owned */
+    struct zk_access access;      /* of the announcer */
+    struct arena access_arena;    /* its texts */
     struct local_ask *ask;        /* the POST of the teardown; owned */
     enum teardown_step asked;     /* which one */
     int measured;                 /* what the measuring child writes; -1 */
@@ -94,6 +97,14 @@ static void on_left(void *context)
     tell_torn(context, TEARDOWN_LEAVING, true);
 }
 
+static int read_access(struct care *c, struct err *err)
+{
+    const char *path = getenv("PERIGEE_ANNOUNCER_AUTH_CONFIG");
+    if (c->task.announce_path == NULL || path == NULL || *path == '\0')
+        return 0;
+    return announcer_access_read(path, &c->access_arena, &c->access, err);
+}
+
 /* What is wrong with the servers' addresses ends the task as servers that do
  * not answer would; the log says which it is. */
 static void announce(struct care *c)
@@ -101,6 +112,7 @@ static void announce(struct care *c)
     struct announcer_config config = {.servers = c->task.zookeeper,
                                       .path = c->task.announce_path,
                                       .member = c->task.member,
+                                      .access = &c->access,
                                       .joined = on_joined,
                                       .left = on_left,
                                       .context = c};
@@ -188,6 +200,7 @@ struct care *care_new(struct daemon *daemon, struct process_watch *watch,
     struct care *c = xcalloc(1, sizeof *c);
     *c = (struct care){
         .daemon = daemon, .watch = watch, .sandbox = sandbox, .measured = -1};
+    arena_init(&c->access_arena);
     return c;
 }
 
@@ -201,6 +214,7 @@ void care_free(struct care *c)
     end_measure(c);
     if (c->is_begun)
         task_care_release(&c->task);
+    arena_release(&c->access_arena);
     free(c);
 }
 
@@ -213,6 +227,9 @@ int care_begin(struct care *c, struct bytes task_info,
     if (rc != 0)
         return rc;
     c->is_begun = true;
+    rc = read_access(c, err);
+    if (rc != 0)
+        return rc;
     if (c->task.kind != CHECK_NONE)
         c->checker = checker_open(daemon_base(c->daemon), c->watch, &c->task,
                                   c->sandbox, on_checked, c);

@@ -30,19 +30,22 @@ static const char *const *copy_list(struct arena *arena,
 
 static const char *const *add_user(struct arena *arena, const char *const *envp,
                                    const struct sandbox_user *user,
-                                   int64_t disk_watch_ms)
+                                   const struct containers_config *config)
 {
     size_t count = 0;
     while (envp[count] != NULL)
         count++;
-    const char **more = arena_zalloc(arena, (count + 4) * sizeof *more);
+    const char **more = arena_zalloc(arena, (count + 5) * sizeof *more);
     memcpy(more, envp, count * sizeof *more);
-    more[count] = arena_printf(arena, "PERIGEE_USER=%s", user->name);
-    more[count + 1] = arena_printf(arena, "PERIGEE_HOME=%s", user->home);
-    if (disk_watch_ms > 0)
-        more[count + 2] =
+    more[count++] = arena_printf(arena, "PERIGEE_USER=%s", user->name);
+    more[count++] = arena_printf(arena, "PERIGEE_HOME=%s", user->home);
+    if (config->disk_watch_ms > 0)
+        more[count++] =
             arena_printf(arena, "PERIGEE_DISK_WATCH_INTERVAL=%lldms",
-                         (long long)disk_watch_ms);
+                         (long long)config->disk_watch_ms);
+    if (config->announcer_access != NULL)
+        more[count++] = arena_printf(arena, "PERIGEE_ANNOUNCER_AUTH_CONFIG=%s",
+                                     config->announcer_access);
     return more;
 }
 
@@ -288,9 +291,8 @@ void container_launch(struct containers *all, const struct agent_launch *launch)
     keep_launch(container, launch);
     container->state = CONTAINER_FETCHING;
     int rc = prepare(container, &err);
-    container->launch.envp =
-        add_user(&container->arena, container->launch.envp, &container->user,
-                 all->config.disk_watch_ms);
+    container->launch.envp = add_user(&container->arena, container->launch.envp,
+                                      &container->user, &all->config);
     if (rc < 0) {
         container_fail(container, err.text);
         return;

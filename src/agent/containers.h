@@ -21,6 +21,7 @@ struct containers_config {
     bool allow_root;       /* also when that is root */
     int64_t disk_watch_ms; /* how often thermos looks at its disk; 0: as it
                               likes */
+    const char *announcer_access; /* file for the announcer; NULL: none */
 };
 
 /* The daemon and the strings are borrowed. */

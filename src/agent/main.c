@@ -32,6 +32,7 @@ struct agent_config {
     int64_t gc_delay;
     bool allow_root;
     int64_t disk_watch_ms;
+    char *announcer_access;
 };
 
 #define OPTION(field) offsetof(struct agent_config, field)
@@ -106,6 +107,13 @@ static const struct config_option OPTIONS[] = {
      .offset = OPTION(disk_watch_ms),
      .initial = "1mins",
      .help = "how often thermos compares a sandbox with the task's disk"},
+    {.name = "announcer_zookeeper_auth_config",
+     .type = CONFIG_STRING,
+     .offset = OPTION(announcer_access),
+     .initial = "",
+     .help = "JSON file: who executors are to ZooKeeper (auth) and who may do "
+             "what with the nodes of announced tasks (acl); default: anybody "
+             "may do anything"},
     {.name = "recovery_timeout",
      .type = CONFIG_DURATION,
      .offset = OPTION(recovery_timeout),
@@ -351,14 +359,16 @@ static int run(const struct agent_config *config, const struct cgroups *cgroups,
                                       .store_dir = store,
                                       .stream_bound = STREAM_BOUND,
                                       .ready_text = "agent_ready"};
-    struct containers_config settings = {.cgroups = cgroups,
-                                         .fetcher = config->fetcher,
-                                         .self = self,
-                                         .work_dir = config->work_dir,
-                                         .switch_user = geteuid() == 0,
-                                         .allow_root = config->allow_root,
-                                         .disk_watch_ms =
-                                             config->disk_watch_ms};
+    struct containers_config settings = {
+        .cgroups = cgroups,
+        .fetcher = config->fetcher,
+        .self = self,
+        .work_dir = config->work_dir,
+        .switch_user = geteuid() == 0,
+        .allow_root = config->allow_root,
+        .disk_watch_ms = config->disk_watch_ms,
+        .announcer_access =
+            *config->announcer_access ? config->announcer_access : NULL};
     int rc = daemon_open(&daemon, &listening, &AGENT_PROGRAM, program, err);
     if (rc == 0)
         rc = containers_open(&containers, daemon, &settings, err);

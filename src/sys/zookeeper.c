@@ -37,6 +37,9 @@ struct zk {
     struct event *wake;  /* calls were made, or could not be; owned */
     enum zk_state state;
     bool is_expired; /* seen by the watcher; acted on outside of it */
+    bool is_refused; /* the servers do not believe who we are */
+    struct ACL acl[ZK_ACCESS_MAX];
+    struct ACL_vector acls; /* over acl, or everybody */
     bool is_closing;
     uint32_t pending;
     TAILQ_HEAD(, call) calls;
@@ -163,9 +166,10 @@ static void on_event(zhandle_t *handle, int type, int state, const char *path,
     }
     if (state == ZOO_CONNECTED_STATE)
         tell_state(zk, ZK_CONNECTED);
-    else if (state == ZOO_EXPIRED_SESSION_STATE ||
-             state == ZOO_AUTH_FAILED_STATE)
+    else if (state == ZOO_EXPIRED_SESSION_STATE)
         zk->is_expired = true;
+    else if (state == ZOO_AUTH_FAILED_STATE)
+        zk->is_refused = true;
     else
         tell_state(zk, ZK_CONNECTING);
 }
@@ -199,15 +203,36 @@ static void close_handle(struct zk *zk)
         call_end(call, ZSESSIONEXPIRED, (struct zk_answer){0});
 }
 
+/* Their answer to who we are; a refusal shows as a state. */
+static void on_auth(int rc, const void *data)
+{
+    (void)data;
+    if (rc != ZOK)
+        log_line(LOG_LEVEL_WARN, "zookeeper_auth_failed reason=%s",
+                 log_value(zerror(rc)));
+}
+
+/* The library says it again in every connection of the session. */
+static void say_who(struct zk *zk)
+{
+    const struct zk_access *access = zk->config.access;
+    for (uint32_t i = 0; access != NULL && i < access->auth_count; i++)
+        (void)zoo_add_auth(zk->handle, access->auth[i].scheme,
+                           access->auth[i].id, (int)strlen(access->auth[i].id),
+                           on_auth, NULL);
+}
+
 static void open_handle(struct zk *zk)
 {
     int64_t session_ms =
         zk->config.session_ms > 0 ? zk->config.session_ms : ZK_SESSION_MS;
-    zk->is_expired = false;
+    zk->is_expired = zk->is_refused = false;
     zk->handle = zookeeper_init2(zk->servers, on_event, (int)session_ms, NULL,
                                  zk, ZOO_NO_LOG_CLIENTENV, on_log);
-    if (zk->handle != NULL)
-        (void)zoo_set_servers_resolution_delay(zk->handle, -1);
+    if (zk->handle == NULL)
+        return;
+    (void)zoo_set_servers_resolution_delay(zk->handle, -1);
+    say_who(zk);
 }
 
 /* --- the pump --- */
@@ -216,7 +241,8 @@ static void replace_session(struct zk *zk)
 {
     tell_state(zk, ZK_EXPIRED);
     close_handle(zk);
-    open_handle(zk);
+    if (!zk->is_refused) /* else after a pause */
+        open_handle(zk);
     tell_state(zk, ZK_CONNECTING);
 }
 
@@ -228,7 +254,7 @@ static void pump(struct zk *zk)
     struct timeval wait = {REOPEN_MS / 1000, 0};
     int fd = -1, interest = 0, rc;
 
-    if (zk->is_expired)
+    if (zk->is_expired || (zk->is_refused && zk->handle != NULL))
         replace_session(zk);
     drop_ready(zk);
     if (zk->handle == NULL) {
@@ -252,8 +278,8 @@ static void process(struct zk *zk, int events)
 {
     if (zk->handle != NULL) {
         int rc = zookeeper_process(zk->handle, events);
-        if (rc == ZSESSIONEXPIRED || rc == ZAUTHFAILED)
-            zk->is_expired = true;
+        zk->is_expired |= rc == ZSESSIONEXPIRED;
+        zk->is_refused |= rc == ZAUTHFAILED;
     } else {
         open_handle(zk);
     }
@@ -284,6 +310,20 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 
 /* --- the door --- */
 
+static void copy_access(struct zk *zk)
+{
+    const struct zk_access *access = zk->config.access;
+    zk->acls = ZOO_OPEN_ACL_UNSAFE;
+    if (access == NULL || access->acl_count == 0)
+        return;
+    zk->acls = (struct ACL_vector){.count = (int32_t)access->acl_count,
+                                   .data = zk->acl};
+    for (uint32_t i = 0; i < access->acl_count; i++)
+        zk->acl[i] = (struct ACL){(int32_t)access->acl[i].may,
+                                  {(char *)(uintptr_t)access->acl[i].scheme,
+                                   (char *)(uintptr_t)access->acl[i].id}};
+}
+
 int zk_open(struct zk **out, struct event_base *base,
             const struct zk_config *config, struct err *err)
 {
@@ -298,6 +338,7 @@ int zk_open(struct zk **out, struct event_base *base,
     zk->config = *config;
     TAILQ_INIT(&zk->calls);
     copy_servers(zk, config->servers);
+    copy_access(zk);
     zk->config.servers = NULL; /* the caller's */
     zk->timer = evtimer_new(base, on_timer, zk);
     zk->wake = event_new(base, -1, 0, on_wake, zk);
@@ -339,9 +380,9 @@ void zk_create(struct zk *zk, const char *path, struct bytes value,
     int flags =
         (is_ephemeral ? ZOO_EPHEMERAL : 0) | (is_sequential ? ZOO_SEQUENCE : 0);
     if (call->failed == ZOK)
-        call->failed = zoo_acreate(zk->handle, path, (const char *)value.data,
-                                   (int)value.size, &ZOO_OPEN_ACL_UNSAFE, flags,
-                                   on_path, call);
+        call->failed =
+            zoo_acreate(zk->handle, path, (const char *)value.data,
+                        (int)value.size, &zk->acls, flags, on_path, call);
 }
 
 void zk_delete(struct zk *zk, const char *path, zk_done *done, void *context)

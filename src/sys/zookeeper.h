@@ -25,6 +25,24 @@ enum {
     ZK_PENDING_MAX = 4096 /* calls under way; beyond: LOST at once */
 };
 
+/* Who we are, and who may do what with the nodes that we make. */
+enum { ZK_ACCESS_MAX = 16 };
+enum zk_permission {
+    ZK_MAY_READ = 1,
+    ZK_MAY_WRITE = 2,
+    ZK_MAY_CREATE = 4,
+    ZK_MAY_DELETE = 8,
+    ZK_MAY_ADMIN = 16
+};
+struct zk_identity {
+    const char *scheme, *id; /* "digest", "user:password"; hashed in an acl */
+    uint32_t may;            /* zk_permission; 0 in auth */
+};
+struct zk_access {
+    struct zk_identity auth[ZK_ACCESS_MAX], acl[ZK_ACCESS_MAX];
+    uint32_t auth_count, acl_count; /* no acl: everybody may do everything */
+};
+
 enum zk_state { ZK_CONNECTING, ZK_CONNECTED, ZK_EXPIRED };
 
 enum zk_result {
@@ -49,6 +67,10 @@ typedef void zk_done(void *context, const struct zk_answer *answer);
 struct zk_config {
     const char *servers; /* "10.0.0.1:2181,10.0.0.2:2181" */
     int64_t session_ms;  /* 0: the default */
+    /* Borrowed for the life; NULL: nobody in particular. Servers that know not
+     * the scheme, or do not believe us, refuse the session: it is tried again,
+     * once a second. */
+    const struct zk_access *access;
     /* Both come from the loop. on_watch: a node that is watched was created,
      * changed or deleted; the watch is over then. */
     void (*on_state)(void *context, enum zk_state state);

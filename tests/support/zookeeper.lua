@@ -69,6 +69,11 @@ local function ask(self, kind, body)
   local hello = string.pack('>i4i8i4i8s4', 0, 0, 2000, 0, ('\0'):rep(16))
   connection:send(string.pack('>s4', hello))
   exactly(connection, string.unpack('>I4', exactly(connection, 4)))
+  if self.credential then
+    connection:send(string.pack('>s4', string.pack('>i4i4i4s4s4', -4, 100, 0, 'digest',
+      self.credential)))
+    exactly(connection, string.unpack('>I4', exactly(connection, 4)))
+  end
   connection:send(string.pack('>s4', string.pack('>i4i4', 1, kind) .. body))
   local answer = exactly(connection, string.unpack('>I4', exactly(connection, 4)))
   connection:send(string.pack('>s4', string.pack('>i4i4', 2, -11))) -- the end
@@ -101,6 +106,24 @@ function M:get(path)
   text, at = string.unpack('>s4', answer, at)
   local owner = string.unpack('>i8', answer, at + 8 * 4 + 4 * 3)
   return text, owner
+end
+
+--- Who may do what with a node: { { may, scheme, id }, ... }.
+function M:acl(path)
+  local answer, at = ask(self, 6, string.pack('>s4', path))
+  local list, count = {}, string.unpack('>i4', answer, at)
+  at = at + 4
+  for i = 1, count do
+    local may, scheme, id
+    may, scheme, id, at = string.unpack('>i4s4s4', answer, at)
+    list[i] = { may, scheme, id }
+  end
+  return list
+end
+
+--- The same server, to somebody with a digest: "user:password".
+function M:as(credential)
+  return setmetatable({ port = self.port, credential = credential }, M)
 end
 
 function M:delete(path)

@@ -3,6 +3,7 @@
 #include "runner_kit.h"
 
 #include "executor/thermos/stream.h"
+#include "tests/support/history.h"
 
 static void test_a_killed_process_runs_again(void **unused)
 {
@@ -208,6 +209,61 @@ static void test_nothing_lives_through_a_boot(void **unused)
     rig_release(&r);
 }
 
+/* Nothing can make logs below a file: no try of a hundred would help. */
+static void test_what_can_never_start_fails_with_its_reason(void **unused)
+{
+    (void)unused;
+    struct script script[] = {
+        {.name = "spoil", .cmdline = "rm -rf .logs; touch .logs"},
+        {.name = "b", .cmdline = "touch ran"}};
+    struct rig r;
+    struct history h;
+    char path[100], runs[16];
+    run_scripts(&r, script, 2, true);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_FAILED);
+    assert_string_equal(r.text, "process 'b' failed: it could not be started: "
+                                "log '.logs/b': Not a directory");
+    assert_false(exists(&r, "ran"));
+    (void)snprintf(path, sizeof path, "%s/.thermos/stream", r.dir);
+    history_read(&h, path);
+    assert_string_equal(history_letters(&h, 1, runs, sizeof runs), "f");
+    history_release(&h);
+    rig_release(&r);
+}
+
+/* What never began counts as before when another runner reads of it. */
+static void test_who_takes_over_knows_what_never_began(void **unused)
+{
+    (void)unused;
+    struct script script[] = {
+        {.name = "spoil", .cmdline = "rm -rf .logs; touch .logs"},
+        {.name = "b", .cmdline = "touch ran", .max_failures = 2}};
+    struct rig r;
+    rig_init(&r);
+    struct written *w = write_task(script, 2, true);
+    w->process[1].min_duration = 1;
+    give(&r, w);
+    start(&r);
+    struct history h;
+    char path[100], runs[16];
+    (void)snprintf(path, sizeof path, "%s/.thermos/stream", r.dir);
+    int64_t until_ms = clock_wall_ms() + DEADLINE_MS;
+    do { /* until its first run has failed */
+        turn(&r, 5);
+        history_read(&h, path);
+        (void)history_letters(&h, 1, runs, sizeof runs);
+        history_release(&h);
+        assert_true(clock_wall_ms() < until_ms);
+    } while (strcmp(runs, "f") != 0);
+    (void)kill(r.runner, SIGKILL);
+    finish(&r);
+    assert_int_equal(r.runners, 2);
+    assert_int_equal(r.state, THERMOS_FAILED);
+    assert_non_null(strstr(r.text, "(run 2, the last it may have)"));
+    rig_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +274,8 @@ int main(void)
         cmocka_unit_test(test_a_kill_survives_the_runner),
         cmocka_unit_test(test_without_executor_the_task_ends),
         cmocka_unit_test(test_nothing_lives_through_a_boot),
+        cmocka_unit_test(test_what_can_never_start_fails_with_its_reason),
+        cmocka_unit_test(test_who_takes_over_knows_what_never_began),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
