@@ -62,6 +62,22 @@ Perigee__Aurora__HostView *view_host(const struct host *host,
     return out;
 }
 
+Perigee__Aurora__HostEvent *view_host_event(const struct event *event,
+                                            struct arena *arena)
+{
+    Perigee__Aurora__HostEvent *out = arena_alloc(arena, sizeof *out);
+
+    perigee__aurora__host_event__init(out);
+    out->has_change = true;
+    out->change = (Perigee__Aurora__HostEvent__Change)event->host_change;
+    out->agent_id = view_text(event->agent_id, arena);
+    out->hostname = view_text(event->hostname, arena);
+    out->agent_endpoint = view_text(event->endpoint, arena);
+    out->total = view_amounts(&event->total, arena);
+    out->message = view_text(event->message, arena);
+    return out;
+}
+
 /* --- pages of hosts --- */
 
 /* The first `size` + 1 hosts in host order behind the cursor: a heap with the

@@ -422,7 +422,8 @@ static void on_event(struct aurora_program *p, const Event *event,
         if (event->failure && event->failure->agent_id &&
             !event->failure->executor_id) {
             aurora_agent_lost(&p->core,
-                              bytes_of_text(event->failure->agent_id->value));
+                              bytes_of_text(event->failure->agent_id->value),
+                              now_ms);
             /* A master that was started since does not know its tasks, so it
              * tells of each only when it is asked. */
             if (p->link.explicit_ms > now_ms + RECONCILE_RETRY_MS)

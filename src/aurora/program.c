@@ -143,6 +143,19 @@ static char *one_line(struct blob *message, struct arena *arena)
     return text;
 }
 
+static void log_host(const struct event *event, struct effects *fx)
+{
+    static const char *const change[] = {
+        [HOST_SEEN] = "SEEN",           [HOST_CHANGED] = "CHANGED",
+        [HOST_LOST] = "LOST",           [HOST_IN_TROUBLE] = "IN_TROUBLE",
+        [HOST_RECOVERED] = "RECOVERED", [HOST_FORGOTTEN] = "FORGOTTEN"};
+
+    effect_log(fx, 2, "host_changed agent=%.*s host=%.*s change=%s",
+               (int)event->agent_id->size, (const char *)event->agent_id->data,
+               (int)event->hostname->size, (const char *)event->hostname->data,
+               change[event->host_change]);
+}
+
 /* Jobs that come and go, and tasks that end other than they should; every
  * change of a task with log_level debug. */
 static void log_event(const struct event *event, struct effects *fx)
@@ -155,6 +168,10 @@ static void log_event(const struct event *event, struct effects *fx)
     };
     struct bytes key = blob_bytes(event->key_text);
 
+    if (event->kind == EVENT_HOST_CHANGED) {
+        log_host(event, fx);
+        return;
+    }
     if (event->kind == EVENT_UPDATE_CHANGED) {
         if (event->slot_event == 0)
             effect_log(fx, 2,

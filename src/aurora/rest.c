@@ -399,6 +399,8 @@ static int get_events(struct get *g, struct err *err)
     }
     if (g->part[2])
         subscribe->key = path_key(g);
+    subscribe->role = parameter(g, "role");
+    subscribe->environment = parameter(g, "environment");
     g->r->call->subscribe = subscribe;
     if (g->http->method == HTTP_HEAD) {
         effect_reply(g->fx, g->r->exchange, 200, g->r->media, bytes_of("", 0));
@@ -442,7 +444,7 @@ static const struct path_route {
     {"/api/v1/version", get_version, ""},
     {"/api/v1/schema", get_schema, ""},
     {"/api/v1/bundles/*", get_bundle, ""},
-    {"/api/v1/events", get_events, "from_sequence "},
+    {"/api/v1/events", get_events, "from_sequence role environment "},
     {"/hosts", get_hosts, "hostname limit cursor "},
     {"/offers", get_offers, "hostname limit cursor "},
     {"/pending", get_pending, "role limit cursor "},

@@ -21,6 +21,7 @@ static const struct {
     {EVENT(JOB_REMOVED), "sequence at_ms key job "},
     {EVENT(TASK_CHANGED), "sequence at_ms key task "},
     {EVENT(UPDATE_CHANGED), "sequence at_ms key update "},
+    {EVENT(HOST_CHANGED), "sequence at_ms host "},
     {EVENT(ERROR), "sequence at_ms error "},
 };
 

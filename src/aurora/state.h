@@ -15,6 +15,7 @@
 
 enum program_limits {
     SUBSCRIBERS_MAX = 1000,
+    EVENT_TYPES_MAX = 16, /* that one subscriber names */
     REQUESTS_MAX = 50000, /* idempotency keys remembered */
     EVALUATIONS_MAX = 66, /* under way: the workers and their queue */
     EVALUATIONS_BYTES_MAX = 64 << 20, /* of their bundles */
@@ -79,8 +80,11 @@ struct api_route;
 struct subscriber {
     exchange_id exchange;
     enum media_type media;
-    uint64_t next;         /* sequence of the next event to send */
-    struct blob *key_text; /* owned; NULL: every job */
+    uint64_t next;       /* sequence of the next event to send */
+    struct blob *scope;  /* owned; what the key of a job begins with, up to the
+                            whole of it; NULL: everything */
+    uint32_t type_count; /* 0: every type */
+    int type[EVENT_TYPES_MAX];
 };
 
 /* A remembered answer to an Idempotency-Key. */
@@ -219,6 +223,8 @@ Perigee__Aurora__Event *view_event(struct aurora_program *p,
                                    struct arena *arena);
 Perigee__Aurora__HostView *view_host(const struct host *host,
                                      struct arena *arena);
+Perigee__Aurora__HostEvent *view_host_event(const struct event *event,
+                                            struct arena *arena);
 char *view_text(struct blob *blob, struct arena *arena);
 /* "thermos-" and the task's id: all of it, or as much of its end, which has the
  * part that is unique, as Mesos lets an id have. */

@@ -20,34 +20,83 @@ static void send_event(const struct subscriber *s, const Event *event,
     buf_release(&out);
 }
 
-static int refuse_gone(struct request *r, uint64_t from, int64_t now_ms,
-                       struct effects *fx)
+/* Events that the client wants are not here: older than those that are kept,
+ * or, of a store that was put back, not made yet. */
+static void say_gone(struct aurora_program *p, uint64_t from, struct err *err)
 {
-    struct err err = {0};
-    uint64_t first = event_log_first(&r->p->core.events);
+    uint64_t first = event_log_first(&p->core.events);
+    uint64_t next = p->core.events.next;
 
-    (void)err_set(&err, ERR_NOT_FOUND,
-                  "event %llu is gone: the first still here is %llu",
-                  (unsigned long long)from, (unsigned long long)first);
-    err_field(&err, "subscribe.from_sequence");
-    err_hint(&err, "read the present state, then follow from its sequence");
-    api_refuse_with(r, 410, &err, NULL, 0, now_ms, fx);
-    return -ERR_NOT_FOUND;
+    if (from < first)
+        (void)err_set(err, ERR_NOT_FOUND,
+                      "event %llu is gone: the first still here is %llu",
+                      (unsigned long long)from, (unsigned long long)first);
+    else
+        (void)err_set(err, ERR_NOT_FOUND,
+                      "event %llu was never told here: the next one is %llu",
+                      (unsigned long long)from, (unsigned long long)next);
+    err_field(err, "subscribe.from_sequence");
+    err_hint(err, "read the present state, then follow from its sequence");
 }
 
-static int find_key(struct request *r, struct blob **out, struct err *err)
+static void refuse_gone(struct request *r, uint64_t from, int64_t now_ms,
+                        struct effects *fx)
 {
-    const Perigee__Aurora__Call__Subscribe *s = r->call->subscribe;
+    struct err err = {0};
+
+    say_gone(r->p, from, &err);
+    api_refuse_with(r, 410, &err, NULL, 0, now_ms, fx);
+}
+
+static int refuse_scope(struct err *err, const char *field, const char *text)
+{
+    (void)err_set(err, ERR_INVALID, "%s: %s", field, text);
+    err_field(err, "subscribe.%s", field);
+    return -ERR_INVALID;
+}
+
+/* Of which jobs: what their keys begin with. */
+static int read_scope(struct request *r,
+                      const Perigee__Aurora__Call__Subscribe *s,
+                      struct blob **out, struct err *err)
+{
+    const char *env = s->environment && *s->environment ? s->environment : NULL;
+    bool has_role = s->role && *s->role;
     struct job_key key;
     char text[JOB_KEY_TEXT_MAX];
+    struct buf scope = {0};
 
-    *out = NULL;
-    if (!s || !s->key)
+    if (!s->key && !has_role)
+        return env ? refuse_scope(err, "environment", "want it with a role")
+                   : 0;
+    if (s->key && has_role)
+        return refuse_scope(err, "role", "want a key or a role, not both");
+    if (!s->key) {
+        buf_addf(&scope, "%s/%s/", r->p->options.cluster, s->role);
+        if (env)
+            buf_addf(&scope, "%s/", env);
+        *out = blob_new(buf_bytes(&scope));
+        buf_release(&scope);
         return 0;
+    }
     int rc = key_decode(r->p, s->key, &key, err);
     if (rc == 0)
         *out = blob_new(bytes_of_text(job_key_text(&key, text)));
     return rc;
+}
+
+static int read_filter(struct request *r, struct subscriber *out,
+                       struct err *err)
+{
+    const Perigee__Aurora__Call__Subscribe *s = r->call->subscribe;
+
+    if (!s)
+        return 0;
+    if (s->n_types > EVENT_TYPES_MAX)
+        return refuse_scope(err, "types", "too many");
+    for (size_t i = 0; i < s->n_types; i++)
+        out->type[out->type_count++] = (int)s->types[i];
+    return read_scope(r, s, &out->scope, err);
 }
 
 /* What a client gets as its last event when it does not read. */
@@ -99,26 +148,62 @@ void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx)
         api_refuse(r, &err, now_ms, fx);
         return;
     }
-    if (find_key(r, &s.key_text, &err) < 0) {
+    if (read_filter(r, &s, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }
-    if (from > 0 && from < event_log_first(log)) {
-        blob_unref(s.key_text);
-        (void)refuse_gone(r, from, now_ms, fx);
+    if (from > 0 && (from < event_log_first(log) || from > log->next)) {
+        blob_unref(s.scope);
+        refuse_gone(r, from, now_ms, fx);
         return;
     }
-    /* From now; or from there; a number that is to come is waited for. */
+    /* From now, or from there. */
     s.next = from > 0 ? from : log->next;
     begin(r, &s, now_ms, fx);
     *vec_add(&p->subscribers) = s;
     request_free(r);
 }
 
+/* A scope ends with '/', or is the whole key of one job. */
+static bool is_in_scope(struct blob *scope, struct blob *key)
+{
+    if (!scope || scope == key)
+        return true;
+    if (!key || scope->size > key->size ||
+        memcmp(scope->data, key->data, scope->size) != 0)
+        return false;
+    return scope->size == key->size || scope->data[scope->size - 1] == '/';
+}
+
 static bool concerns(const struct subscriber *s, const struct event *event)
 {
-    return !s->key_text || s->key_text == event->key_text ||
-           bytes_equal(blob_bytes(s->key_text), blob_bytes(event->key_text));
+    bool is_wanted = s->type_count == 0;
+
+    for (uint32_t i = 0; i < s->type_count; i++)
+        is_wanted |= s->type[i] == (int)event->kind;
+    return is_wanted && is_in_scope(s->scope, event->key_text);
+}
+
+/* More happened at once than is kept: a stream with a hole would be believed,
+ * so it ends, and says from where on it can be had again. */
+static void end_with_gap(struct aurora_program *p, const struct subscriber *s,
+                         struct effects *fx)
+{
+    Event event = PERIGEE__AURORA__EVENT__INIT;
+    Perigee__Aurora__Error error = PERIGEE__AURORA__ERROR__INIT;
+    struct err err = {0};
+
+    say_gone(p, s->next, &err);
+    event.has_type = true;
+    event.type = PERIGEE__AURORA__EVENT__TYPE__ERROR;
+    event.error = &error;
+    error.code = "GONE";
+    error.message = err.text;
+    error.hint = err.hint;
+    error.has_first_sequence = true;
+    error.first_sequence = event_log_first(&p->core.events);
+    send_event(s, &event, fx);
+    effect_close(fx, s->exchange);
 }
 
 /* Up to a chunk of events for one subscriber; true when it has all. */
@@ -131,8 +216,6 @@ static bool catch_up(struct aurora_program *p, struct subscriber *s,
 
     if (s->next >= log->next)
         return true;
-    if (s->next < event_log_first(log)) /* overtaken by the ring */
-        s->next = event_log_first(log);
     arena_init(&arena);
     while (s->next < log->next && sent < REPLAY_CHUNK) {
         const struct event *event = event_log_get(log, s->next++);
@@ -148,10 +231,20 @@ static bool catch_up(struct aurora_program *p, struct subscriber *s,
 
 bool stream_send(struct aurora_program *p, struct effects *fx)
 {
+    uint64_t first = event_log_first(&p->core.events);
     bool all = true;
 
-    for (uint32_t i = 0; i < p->subscribers.count; i++)
-        all = catch_up(p, &p->subscribers.item[i], fx) && all;
+    for (uint32_t i = 0; i < p->subscribers.count;) {
+        struct subscriber *s = &p->subscribers.item[i];
+        if (s->next < first) { /* overtaken by the ring */
+            end_with_gap(p, s, fx);
+            blob_unref(s->scope);
+            vec_remove(&p->subscribers, i);
+            continue;
+        }
+        all = catch_up(p, s, fx) && all;
+        i++;
+    }
     return all;
 }
 
@@ -175,7 +268,7 @@ bool stream_gone(struct aurora_program *p, exchange_id exchange)
     for (uint32_t i = 0; i < p->subscribers.count; i++) {
         if (p->subscribers.item[i].exchange != exchange)
             continue;
-        blob_unref(p->subscribers.item[i].key_text);
+        blob_unref(p->subscribers.item[i].scope);
         vec_remove(&p->subscribers, i);
         return true;
     }
@@ -185,6 +278,6 @@ bool stream_gone(struct aurora_program *p, exchange_id exchange)
 void stream_release(struct aurora_program *p)
 {
     for (uint32_t i = 0; i < p->subscribers.count; i++)
-        blob_unref(p->subscribers.item[i].key_text);
+        blob_unref(p->subscribers.item[i].scope);
     vec_free(&p->subscribers);
 }

@@ -146,6 +146,10 @@ Event *view_event(struct aurora_program *p, const struct event *event,
     out->type = (Perigee__Aurora__Event__Type)event->kind;
     out->sequence = event->sequence;
     out->at_ms = (uint64_t)event->at_ms;
+    if (event->kind == EVENT_HOST_CHANGED) {
+        out->host = view_host_event(event, arena);
+        return out;
+    }
     out->key = key_encode(&event->config->key, arena);
     if (event->kind == EVENT_UPDATE_CHANGED) {
         out->update = view_update_event(event, arena);

@@ -297,7 +297,7 @@ static void agent_lost(struct world *w, int agent)
     w->agent[agent].offer[0] = '\0';
     if (!w->agent[agent].is_away)
         return;
-    aurora_agent_lost(&w->a, text(id));
+    aurora_agent_lost(&w->a, text(id), w->now_ms);
     for (int i = 0; i < w->count && w->is_connected; i++)
         if (w->task[i].agent == agent &&
             !task_machine_is_terminal(w->task[i].state)) {

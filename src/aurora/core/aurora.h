@@ -279,7 +279,7 @@ void aurora_offer(struct aurora *a, struct bytes offer_id,
                   const struct amounts *free, const struct ranges *ports,
                   int64_t now_ms);
 void aurora_rescind(struct aurora *a, struct bytes offer_id);
-void aurora_agent_lost(struct aurora *a, struct bytes agent_id);
+void aurora_agent_lost(struct aurora *a, struct bytes agent_id, int64_t now_ms);
 /* A task status. Unknown ids and illegal changes may become kills. */
 void aurora_report(struct aurora *a, struct bytes task_id,
                    struct bytes agent_id, enum task_state state,

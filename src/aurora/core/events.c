@@ -19,6 +19,9 @@ static void event_release(struct event *event)
     placement_unref(event->placement);
     blob_unref(event->message);
     blob_unref(event->update_id);
+    blob_unref(event->agent_id);
+    blob_unref(event->hostname);
+    blob_unref(event->endpoint);
 }
 
 void event_log_release(struct event_log *log)
@@ -115,6 +118,25 @@ uint64_t event_log_update(struct event_log *log, const struct update *update,
         event->slot_event = slot->event[slot->event_count - 1].kind;
     }
     memcpy(event->slots, update->count, sizeof event->slots);
+    return event->sequence;
+}
+
+uint64_t event_log_host(struct event_log *log, enum host_change change,
+                        const struct host *host, const char *message,
+                        int64_t now_ms)
+{
+    struct event *event = add(log);
+
+    *event = (struct event){
+        .sequence = log->next++,
+        .at_ms = now_ms,
+        .kind = EVENT_HOST_CHANGED,
+        .host_change = change,
+        .agent_id = blob_ref(host->agent_id),
+        .hostname = blob_new(bytes_of_text(host->hostname)),
+        .endpoint = blob_new(bytes_of_text(host->endpoint)),
+        .message = message ? blob_new(bytes_of_text(message)) : NULL,
+        .total = host->total};
     return event->sequence;
 }
 

@@ -5,6 +5,7 @@
  * Sequence numbers never repeat, over restarts too: a ceiling is stored ahead
  * of use, and a new life begins at the ceiling of the last one. */
 #pragma once
+#include "aurora/core/hosts.h"
 #include "aurora/core/task.h"
 #include "aurora/core/update.h"
 #include <stdint.h>
@@ -21,15 +22,27 @@ enum event_kind {
     EVENT_JOB_CHANGED = 4,
     EVENT_JOB_REMOVED = 5,
     EVENT_TASK_CHANGED = 6,
-    EVENT_UPDATE_CHANGED = 8
+    EVENT_UPDATE_CHANGED = 8,
+    EVENT_HOST_CHANGED = 290
+};
+
+/* The numbers are those of perigee.aurora.HostEvent.Change. */
+enum host_change {
+    HOST_SEEN = 1,
+    HOST_CHANGED,
+    HOST_LOST,
+    HOST_IN_TROUBLE,
+    HOST_RECOVERED,
+    HOST_FORGOTTEN
 };
 
 struct event {
     uint64_t sequence;
     int64_t at_ms;
     enum event_kind kind;
-    struct blob *key_text;     /* owned reference, as all below */
-    struct job_config *config; /* the job's, or the task's */
+    struct blob *key_text;     /* owned reference, as all below; NULL: of no
+                                  job */
+    struct job_config *config; /* the job's, or the task's; NULL: of no job */
     uint32_t instances;        /* of the job */
     /* EVENT_TASK_CHANGED */
     struct blob *task_id;
@@ -43,6 +56,10 @@ struct event {
     enum update_state update_state;
     enum slot_event_kind slot_event; /* of `instance`; 0: of the whole */
     uint32_t slots[SLOT_PHASE_COUNT];
+    /* EVENT_HOST_CHANGED; `message` may be NULL. */
+    enum host_change host_change;
+    struct blob *agent_id, *hostname, *endpoint;
+    struct amounts total;
 };
 
 struct event_log {
@@ -62,6 +79,9 @@ uint64_t event_log_task(struct event_log *log, const struct task *task,
 /* The newest history entry of the update, or of one of its slots. */
 uint64_t event_log_update(struct event_log *log, const struct update *update,
                           const struct slot *slot, int64_t now_ms);
+uint64_t event_log_host(struct event_log *log, enum host_change change,
+                        const struct host *host, const char *message,
+                        int64_t now_ms);
 /* The first number still here (== next when there is none). */
 uint64_t event_log_first(const struct event_log *log);
 /* NULL when it is gone or has not happened. */

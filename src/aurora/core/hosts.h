@@ -81,6 +81,7 @@ struct host {
     struct shape *shape;  /* NULL while it has no offer */
     uint32_t heap_at;
     bool is_dirty;      /* to be saved */
+    bool is_lost;       /* it failed and made no offer since */
     uint32_t launch_at; /* its open launch of this pass + 1; 0: none */
     UT_hash_handle hh;
 };

@@ -24,7 +24,12 @@ void aurora_offer(struct aurora *a, struct bytes offer_id,
         total.gpus != host->total.gpus) {
         host->is_dirty = was_dirty;
         mark_host(a, host);
+        if (known && !host->is_lost)
+            (void)event_log_host(&a->events, HOST_CHANGED, host, NULL, now_ms);
     }
+    if (!known || host->is_lost)
+        (void)event_log_host(&a->events, HOST_SEEN, host, NULL, now_ms);
+    host->is_lost = false;
     if (!offer)
         return; /* told twice */
     int64_t hold_ms = a->limits.offer_hold_ms;
@@ -45,12 +50,16 @@ void aurora_rescind(struct aurora *a, struct bytes offer_id)
     a->counters.offers_rescinded++;
 }
 
-void aurora_agent_lost(struct aurora *a, struct bytes agent_id)
+void aurora_agent_lost(struct aurora *a, struct bytes agent_id, int64_t now_ms)
 {
     struct host *host = hosts_find(&a->hosts, agent_id);
 
-    if (host)
-        hosts_remove_offers_of(&a->hosts, host);
+    if (!host)
+        return;
+    hosts_remove_offers_of(&a->hosts, host);
+    if (!host->is_lost)
+        (void)event_log_host(&a->events, HOST_LOST, host, NULL, now_ms);
+    host->is_lost = true;
 }
 
 void aurora_report(struct aurora *a, struct bytes task_id,
@@ -180,6 +189,7 @@ static void prune_hosts(struct aurora *a, int64_t now_ms)
             now_ms - host->seen_ms < HOST_FORGET_MS)
             continue;
         mark_forgotten(a, RECORD_HOST, blob_bytes(host->agent_id));
+        (void)event_log_host(&a->events, HOST_FORGOTTEN, host, NULL, now_ms);
         hosts_remove(&a->hosts, host);
     }
 }
