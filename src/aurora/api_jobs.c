@@ -68,6 +68,11 @@ static void start_update(struct request *r, struct job_config *config,
     struct err err = {0};
     uint64_t sequence = 0;
 
+    if (api_check_ranges(create->n_instances, &err) < 0) {
+        job_config_unref(config);
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
     if (aurora_update_start_take(&r->p->core, config, &request, now_ms, &update,
                                  &sequence, &err) < 0)
         api_refuse(r, &err, now_ms, fx);
@@ -476,7 +481,7 @@ void api_evaluated(struct aurora_program *p,
     on_verdict(r, fact->result, now_ms, fx);
 }
 
-/* --- kill, restart, scale, add --- */
+/* --- scale, add --- */
 
 static void answer_change(struct request *r,
                           const struct instance_list *touched,
@@ -503,6 +508,16 @@ static void end_change(struct request *r, struct instance_list *touched,
     vec_free(touched);
 }
 
+int api_check_ranges(size_t count, struct err *err)
+{
+    if (count <= CALL_RANGES_MAX)
+        return 0;
+    (void)err_set(err, ERR_INVALID, "instances: %zu ranges: want at most %d",
+                  count, CALL_RANGES_MAX);
+    err_field(err, "instances");
+    return -ERR_INVALID;
+}
+
 struct instances api_instances(Perigee__Aurora__InstanceRange *const *range,
                                size_t count, struct arena *arena)
 {
@@ -513,31 +528,6 @@ struct instances api_instances(Perigee__Aurora__InstanceRange *const *range,
         pair[i].last = range[i]->has_last ? range[i]->last : range[i]->first;
     }
     return (struct instances){pair, (uint32_t)count};
-}
-
-void api_target(struct request *r, int64_t now_ms, struct effects *fx)
-{
-    const Perigee__Aurora__Call__Target *target = r->call->target;
-    struct instance_list touched = {0};
-    struct err err = {0};
-    struct job_key key;
-    uint64_t sequence = 0;
-
-    if (!target) {
-        (void)err_set(&err, ERR_INVALID, "target: missing");
-        err_field(&err, "target");
-    } else if (key_decode(r->p, target->key, &key, &err) == 0) {
-        struct instances instances =
-            api_instances(target->instances, target->n_instances, &r->arena);
-        if (r->call->type == PERIGEE__AURORA__CALL__TYPE__KILL_JOB)
-            (void)aurora_kill(&r->p->core, &key, &instances, target->message,
-                              now_ms, &touched, &sequence, &err);
-        else
-            (void)aurora_restart(&r->p->core, &key, &instances,
-                                 target->batch_size, target->message, now_ms,
-                                 &touched, &sequence, &err);
-    }
-    end_change(r, &touched, sequence, &err, now_ms, fx);
 }
 
 void api_scale(struct request *r, int64_t now_ms, struct effects *fx)
@@ -556,8 +546,10 @@ void api_scale(struct request *r, int64_t now_ms, struct effects *fx)
             (void)aurora_scale(&r->p->core, &key, scale->instances, now_ms,
                                &touched, &sequence, &err);
         else
-            (void)aurora_add(&r->p->core, &key, scale->instances, now_ms,
-                             &touched, &sequence, &err);
+            (void)aurora_add(
+                &r->p->core, &key, scale->instances,
+                scale->has_template_instance ? &scale->template_instance : NULL,
+                now_ms, &touched, &sequence, &err);
     }
     end_change(r, &touched, sequence, &err, now_ms, fx);
 }

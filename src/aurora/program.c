@@ -156,6 +156,25 @@ static void log_host(const struct event *event, struct effects *fx)
                change[event->host_change]);
 }
 
+static void log_rolling(const struct event *event, struct effects *fx)
+{
+    static const char *const state[ROLLING_STATE_COUNT] = {
+        [ROLLING_UNDER_WAY] = "UNDER_WAY",
+        [ROLLING_DONE] = "DONE",
+        [ROLLING_FAILED] = "FAILED",
+        [ROLLING_CANCELLED] = "CANCELLED",
+    };
+    struct bytes key = blob_bytes(event->key_text);
+
+    if (event->part_phase != 0)
+        return;
+    effect_log(fx, 2, "%s_changed job=%.*s state=%s message=\"%s\"",
+               event->rolling_kind == ROLLING_KILL ? "kill" : "restart",
+               (int)key.size, (const char *)key.data,
+               state[event->rolling_state],
+               event->message ? one_line(event->message, &fx->arena) : "");
+}
+
 /* Jobs that come and go, and tasks that end other than they should; every
  * change of a task with log_level debug. */
 static void log_event(const struct event *event, struct effects *fx)
@@ -170,6 +189,10 @@ static void log_event(const struct event *event, struct effects *fx)
 
     if (event->kind == EVENT_HOST_CHANGED) {
         log_host(event, fx);
+        return;
+    }
+    if (event->kind == EVENT_ROLLING_CHANGED) {
+        log_rolling(event, fx);
         return;
     }
     if (event->kind == EVENT_UPDATE_CHANGED) {

@@ -25,6 +25,7 @@ enum program_limits {
     RECONCILE_BATCH = 1000,
     PAGE_DEFAULT = 500,
     PAGE_MAX = 5000,
+    CALL_RANGES_MAX = 1000, /* of instances, in one call */
     CALL_TIMEOUT_MS = 15000
 };
 
@@ -188,6 +189,21 @@ int updates_restore(struct aurora_program *p, struct err *err);
 void updates_save(struct aurora_program *p, struct effects *fx);
 void updates_store_release(struct aurora_program *p);
 
+/* --- rolling_store.c: restarts and kills in batches --- */
+/* In the arena; it borrows from `rolling`. */
+Perigee__Aurora__JobRecord__Rolling *rolling_record(
+    const struct rolling *rolling, struct arena *arena);
+/* NULL: the record contradicts itself. */
+struct rolling *rolling_restore(
+    const Perigee__Aurora__JobRecord__Rolling *record);
+/* Of a store of the first release; NULL: nothing was left to do. */
+struct rolling *rolling_restore_old(
+    const Perigee__Aurora__JobRecord__Restart *record);
+Perigee__Aurora__RollingView *view_rolling(const struct rolling *rolling,
+                                           struct arena *arena);
+Perigee__Aurora__RollingView *view_rolling_event(const struct event *event,
+                                                 struct arena *arena);
+
 /* --- job_codec.c --- */
 /* A new config from an evaluated job that was checked (ERR_INVALID names the
  * field); *instances is what the job asks for. */
@@ -297,8 +313,10 @@ int api_status(enum err_code code);
 /* api_jobs.c: calls that change something. */
 void api_create(struct request *r, int64_t now_ms, struct effects *fx);
 void api_evaluate(struct request *r, int64_t now_ms, struct effects *fx);
-void api_target(struct request *r, int64_t now_ms, struct effects *fx);
 void api_scale(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_rolling.c: kills and restarts. */
+void api_target(struct request *r, int64_t now_ms, struct effects *fx);
+void api_cancel_rolling(struct request *r, int64_t now_ms, struct effects *fx);
 /* api_updates.c: calls about updates that exist. */
 void api_update_act(struct request *r, int64_t now_ms, struct effects *fx);
 void api_update_pulse(struct request *r, int64_t now_ms, struct effects *fx);
@@ -307,6 +325,8 @@ void api_update_get(struct request *r, int64_t now_ms, struct effects *fx);
 /* Answer a change of an update; NULL: no instance had to change. */
 void api_update_answer(struct request *r, const struct update *update,
                        uint64_t sequence, int64_t now_ms, struct effects *fx);
+/* ERR_INVALID when a call names too many ranges of instances. */
+int api_check_ranges(size_t count, struct err *err);
 struct instances api_instances(Perigee__Aurora__InstanceRange *const *range,
                                size_t count, struct arena *arena);
 uint32_t api_page_size(uint32_t limit);

@@ -165,17 +165,15 @@ int store_take(struct aurora_program *p, const char *table, struct bytes key,
     return 0;
 }
 
-static void restore_restart(const Perigee__Aurora__JobRecord__Restart *r,
-                            struct restart *out)
+static int restore_rolling(const JobRecord *r, struct job *job, struct err *err)
 {
-    if (!r)
-        return;
-    out->batch_size = r->batch_size;
-    out->message = r->message ? xstrdup(r->message) : NULL;
-    for (size_t i = 0; i < r->n_left; i++)
-        *vec_add(&out->left) = r->left[i];
-    for (size_t i = 0; i < r->n_under_way; i++)
-        *vec_add(&out->under_way) = r->under_way[i];
+    if (r->rolling)
+        job->rolling = rolling_restore(r->rolling);
+    else if (r->restart && r->restart->batch_size > 0)
+        job->rolling = rolling_restore_old(r->restart);
+    if (!r->rolling || job->rolling)
+        return 0;
+    return store_damaged(err, "job", blob_bytes(job->key_text));
 }
 
 static int restore_job(struct aurora_program *p, struct bytes value,
@@ -194,8 +192,9 @@ static int restore_job(struct aurora_program *p, struct bytes value,
         job->created_ms = (int64_t)r->created_ms;
         job->is_killed = r->killed;
         job->is_removed = r->removed;
-        restore_restart(r->restart, &job->restart);
-        rc = aurora_restore_job(&p->core, job, r->config_id, err);
+        rc = restore_rolling(r, job, err);
+        if (rc == 0)
+            rc = aurora_restore_job(&p->core, job, r->config_id, err);
         if (rc < 0)
             job_free(job);
     }
@@ -339,8 +338,6 @@ static void save_config(struct job_config *config, struct effects *fx)
 static void save_job(const struct job *job, struct effects *fx)
 {
     JobRecord r = PERIGEE__AURORA__JOB_RECORD__INIT;
-    Perigee__Aurora__JobRecord__Restart restart =
-        PERIGEE__AURORA__JOB_RECORD__RESTART__INIT;
     char key[JOB_KEY_TEXT_MAX];
 
     r.key = key_encode(&job->key, &fx->arena);
@@ -350,16 +347,8 @@ static void save_job(const struct job *job, struct effects *fx)
     r.created_ms = (uint64_t)job->created_ms;
     r.has_killed = r.killed = job->is_killed;
     r.has_removed = r.removed = job->is_removed;
-    if (job->restart.batch_size > 0) {
-        restart.has_batch_size = true;
-        restart.batch_size = job->restart.batch_size;
-        restart.n_left = job->restart.left.count;
-        restart.left = job->restart.left.item;
-        restart.n_under_way = job->restart.under_way.count;
-        restart.under_way = job->restart.under_way.item;
-        restart.message = job->restart.message;
-        r.restart = &restart;
-    }
+    if (job->rolling)
+        r.rolling = rolling_record(job->rolling, &fx->arena);
     store_persist(fx, "job", bytes_of_text(job_store_key(&job->key, key)),
                   &r.base);
 }

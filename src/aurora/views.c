@@ -125,8 +125,12 @@ JobView *view_job(const struct job *job, struct arena *arena)
     out->created_ms = (uint64_t)job->created_ms;
     out->config_id = job->config->id;
     out->has_killed = out->killed = job->is_killed;
-    out->has_restarting = job->restart.batch_size > 0;
-    out->restarting = job->restart.left.count + job->restart.under_way.count;
+    if (job->rolling)
+        out->rolling = view_rolling(job->rolling, arena);
+    if (job_rolling(job)) {
+        out->has_restarting = job->rolling->kind == ROLLING_RESTART;
+        out->restarting = out->has_restarting ? rolling_left(job->rolling) : 0;
+    }
     if (job->update) {
         out->has_restarting = true;
         out->restarting =
@@ -151,6 +155,10 @@ Event *view_event(struct aurora_program *p, const struct event *event,
         return out;
     }
     out->key = key_encode(&event->config->key, arena);
+    if (event->kind == EVENT_ROLLING_CHANGED) {
+        out->rolling = view_rolling_event(event, arena);
+        return out;
+    }
     if (event->kind == EVENT_UPDATE_CHANGED) {
         out->update = view_update_event(event, arena);
         return out;

@@ -11,20 +11,24 @@
 
 #define FILE_OPTIONS "param bind root"
 #define WAIT_OPTIONS "no-wait timeout"
+#define KILL_OPTIONS " message batch-size max-total-failures no-batching"
 
 /* clang-format off */
 static const struct command COMMANDS[] = {
     {"create", "KEY [FILE]", "create a job from a job file",
      FILE_OPTIONS " wait-until timeout accept-server", create_run, 1, 2},
     {"kill", "KEY[/INSTANCES]", "kill a job, or some of its instances",
-     WAIT_OPTIONS " message", kill_run, 1, 1},
+     WAIT_OPTIONS KILL_OPTIONS " strict", kill_run, 1, 1},
     {"killall", "KEY", "kill every instance of a job",
-     WAIT_OPTIONS " message", killall_run, 1, 1},
+     WAIT_OPTIONS KILL_OPTIONS, killall_run, 1, 1},
     {"restart", "KEY[/INSTANCES]", "replace running instances by new ones",
-     WAIT_OPTIONS " message batch-size", restart_run, 1, 1},
+     WAIT_OPTIONS " message batch-size watch-secs max-per-instance-failures "
+     "max-total-failures strict", restart_run, 1, 1},
+    {"cancel", "KEY", "begin no further batch of a restart or kill",
+     "message", cancel_run, 1, 1},
     {"scale", "KEY N", "make it N instances, more or fewer",
      WAIT_OPTIONS, scale_run, 2, 2},
-    {"add", "KEY COUNT", "add COUNT instances",
+    {"add", "KEY[/INSTANCE] COUNT", "add COUNT instances, like this one",
      WAIT_OPTIONS, add_run, 2, 2},
     {"status", "KEY", "what every instance of a job does, and did",
      "", status_run, 1, 1},
@@ -122,6 +126,17 @@ static const struct cli_option {
      "why, for the tasks' history"},
     {"batch-size", "N", 0, offsetof(struct cli, batch_size),
      "how many at a time (default 1; 0: all at once)"},
+    {"no-batching", NULL, 0, offsetof(struct cli, no_batching),
+     "all at once, which is what happens without --batch-size"},
+    {"watch-secs", "N", 0, offsetof(struct cli, watch_secs),
+     "how long an instance must run to count as restarted (default 30)"},
+    {"max-per-instance-failures", "N", 0,
+     offsetof(struct cli, instance_failures),
+     "how often one may end again meanwhile (default 0; -1: no limit)"},
+    {"max-total-failures", "N", 0, offsetof(struct cli, total_failures),
+     "how many instances, or batches of a kill, may fail (default 0)"},
+    {"strict", NULL, 0, offsetof(struct cli, strict),
+     "refuse when one of these instances is not active"},
     {"accept-server", NULL, 0, offsetof(struct cli, accept_server),
      "take the scheduler's evaluation where it differs from ours"},
     {"source", NULL, 0, offsetof(struct cli, source),

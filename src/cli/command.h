@@ -36,6 +36,7 @@ int create_run(struct cli *cli);
 int kill_run(struct cli *cli);
 int killall_run(struct cli *cli);
 int restart_run(struct cli *cli);
+int cancel_run(struct cli *cli);
 int scale_run(struct cli *cli);
 int add_run(struct cli *cli);
 int status_run(struct cli *cli);

@@ -4,6 +4,20 @@
 
 enum { INSTANCES_MAX = 4000 };
 
+/* One instance, that the new ones are to equal. */
+static int read_like(struct cli *cli, const struct instance_set *like,
+                     Perigee__Aurora__Call__Scale *out)
+{
+    if (like->count == 0)
+        return 0;
+    if (like->count > 1 || like->range[0].first != like->range[0].last)
+        return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                          "%s: want one instance, such as KEY/0", cli->arg[0]);
+    out->has_template_instance = true;
+    out->template_instance = like->range[0].first;
+    return 0;
+}
+
 static int change(struct cli *cli, Perigee__Aurora__Call__Type type,
                   int64_t least)
 {
@@ -13,11 +27,14 @@ static int change(struct cli *cli, Perigee__Aurora__Call__Type type,
     Perigee__Aurora__JobKey wire_key;
     Perigee__Aurora__Answer *answer;
     struct job_key key;
+    struct instance_set like = {0};
     int64_t count, timeout_ms;
     char text[JOB_KEY_TEXT_MAX];
+    bool adds = type == PERIGEE__AURORA__CALL__TYPE__ADD_INSTANCES;
     int rc;
 
-    if ((rc = cli_key(cli, 0, &key, NULL)) != 0 ||
+    if ((rc = cli_key(cli, 0, &key, adds ? &like : NULL)) != 0 ||
+        (rc = read_like(cli, &like, &scale)) != 0 ||
         (rc = cli_number(cli, "instances", cli->arg[1], least, INSTANCES_MAX,
                          &count)) != 0 ||
         (rc = watch_timeout(cli, &timeout_ms)) != 0)

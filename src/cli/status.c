@@ -1,6 +1,7 @@
 /* status, list: what jobs do. */
 #include "cli/api.h"
 #include "cli/command.h"
+#include "cli/rolling.h"
 
 #include "base/text.h"
 #include "sys/clock.h"
@@ -99,6 +100,8 @@ int status_run(struct cli *cli)
                  view->job->service ? "service" : "batch job",
                  view->job->instances, view->job->instances == 1 ? "" : "s");
     buf_add_char(&cli->out, '\n');
+    if (view != NULL && view->rolling != NULL)
+        rolling_print(cli, view->rolling);
     print_tasks(cli, answer, false, "active");
     print_tasks(cli, answer, true, "ended");
     return EXIT_OK;

@@ -51,7 +51,7 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
     c:must { 'add', key, 1, '--timeout', 20 }
     assert.equal('RUNNING', c:tasks(key)[3].state)
     local before = c:tasks(key)[0].task_id
-    c:must { 'restart', key .. '/0', '--timeout', 20 }
+    c:must { 'restart', key .. '/0', '--watch-secs', 1, '--timeout', 20 }
     run.eventually(20, 'a new task', function()
       local task = c:tasks(key)[0]
       return task and task.state == 'RUNNING' and task.task_id ~= before
@@ -66,7 +66,7 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
     c:must { 'create', key, c:file('batches.lua', cluster.sleeper('batches', 3)), '--wait-until',
       'RUNNING', '--timeout', 20 }
     local before = c:tasks(key)
-    c:must { 'restart', key, '--timeout', 30 }
+    c:must { 'restart', key, '--watch-secs', 0, '--timeout', 30 }
     local after = c:tasks(key)
     for i = 0, 2 do
       assert.equal('RUNNING', after[i].state)

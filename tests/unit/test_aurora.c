@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { AGENTS = 4, KEYS = 5, TASKS_MAX = 4096, STEPS = 600, SEEDS = 60 };
+enum { AGENTS = 4, KEYS = 5, TASKS_MAX = 4096, STEPS = 600, SEEDS = 80 };
 
 /* What really is: tasks on agents, as the master would know them. */
 struct real {
@@ -27,6 +27,8 @@ struct real {
 
 struct world {
     struct aurora a;
+    uint32_t rolled[ROLLING_STATE_COUNT];
+    uint64_t rolling_at; /* events up to here were looked at */
     struct rng rng;
     int64_t now_ms;
     struct real task[TASKS_MAX];
@@ -179,6 +181,16 @@ static void check_ends(struct world *w)
     }
 }
 
+/* Ends of restarts and kills that the events tell of. */
+static void count_rolled(struct world *w)
+{
+    for (; w->rolling_at < w->a.events.next; w->rolling_at++) {
+        const struct event *e = event_log_get(&w->a.events, w->rolling_at);
+        if (e && e->kind == EVENT_ROLLING_CHANGED && e->part_phase == 0)
+            w->rolled[e->rolling_state]++;
+    }
+}
+
 static void perform(struct world *w)
 {
     struct task_ref reconcile[512];
@@ -198,6 +210,7 @@ static void perform(struct world *w)
                               blob_ref(w->a.work.reconcile.item[i].agent_id)};
     aurora_work_clear(&w->a);
     check_ends(w);
+    count_rolled(w);
     for (uint32_t i = 0; i < count; i++) {
         do_reconcile(w, &reconcile[i]);
         blob_unref(reconcile[i].task_id);
@@ -411,6 +424,31 @@ static void see_updates_through(struct world *w)
     }
 }
 
+/* Half of them in batches, judged by how it goes. */
+static void roll(struct world *w, const struct job_key *key,
+                 const struct instances *some)
+{
+    struct instance_list touched = {0};
+    uint64_t sequence;
+    struct rolling_request request = {
+        .kind = rng_below(&w->rng, 2) ? ROLLING_RESTART : ROLLING_KILL,
+        .instances = some,
+        .is_strict = rng_below(&w->rng, 4) == 0,
+        .message = "test"};
+
+    request.settings.batch_size = (uint32_t)rng_below(&w->rng, 3);
+    request.settings.watch_ms = (int64_t)rng_below(&w->rng, 3) * 5000;
+    request.settings.instance_failures_max = (uint32_t)rng_below(&w->rng, 2);
+    request.settings.failures_max = (uint32_t)rng_below(&w->rng, 2);
+    if (rng_below(&w->rng, 5) == 0)
+        (void)aurora_roll_cancel(&w->a, key, "test", w->now_ms, &sequence,
+                                 NULL);
+    else
+        (void)aurora_roll(&w->a, key, &request, w->now_ms, &touched, &sequence,
+                          NULL);
+    vec_free(&touched);
+}
+
 static void user(struct world *w)
 {
     struct job_key key = key_of((int)rng_below(&w->rng, KEYS));
@@ -421,7 +459,7 @@ static void user(struct world *w)
     uint32_t n = (uint32_t)rng_below(&w->rng, 7);
 
     pair.last = pair.first + 1;
-    switch (rng_below(&w->rng, 9)) {
+    switch (rng_below(&w->rng, 11)) {
     case 0:
     case 1:
         create(w, key.name[3] - '0');
@@ -445,9 +483,13 @@ static void user(struct world *w)
         (void)aurora_scale(&w->a, &key, n, w->now_ms, &touched, &sequence,
                            NULL);
         break;
+    case 8:
+    case 9:
+        roll(w, &key, &some);
+        break;
     default:
-        (void)aurora_add(&w->a, &key, n % 3, w->now_ms, &touched, &sequence,
-                         NULL);
+        (void)aurora_add(&w->a, &key, n % 3, NULL, w->now_ms, &touched,
+                         &sequence, NULL);
         break;
     }
     vec_free(&touched);
@@ -506,7 +548,8 @@ static bool is_settled(struct world *w)
         uint32_t running = 0;
         for (const struct task *t = job->active.first; t; t = t->next)
             running += t->state == TASK_RUNNING;
-        if (job->update || (job->is_killed && job->active.count > 0))
+        if (job->update || job_rolling(job) ||
+            (job->is_killed && job->active.count > 0))
             return false;
         if (!job->config->is_service && job->active.count > 0)
             return false;
@@ -539,7 +582,8 @@ static void say_what_is_open(struct world *w, uint64_t seed)
     fail_msg("seed %d does not settle", (int)seed);
 }
 
-static void one_seed(uint64_t seed, uint32_t ends[UPDATE_STATE_COUNT])
+static void one_seed(uint64_t seed, uint32_t ends[UPDATE_STATE_COUNT],
+                     uint32_t rolled[ROLLING_STATE_COUNT])
 {
     struct world *w = xcalloc(1, sizeof *w);
     struct aurora_limits_config limits = {
@@ -564,6 +608,8 @@ static void one_seed(uint64_t seed, uint32_t ends[UPDATE_STATE_COUNT])
         say_what_is_open(w, seed);
     for (int i = 0; i < UPDATE_STATE_COUNT; i++)
         ends[i] += w->ends[i];
+    for (int i = 0; i < ROLLING_STATE_COUNT; i++)
+        rolled[i] += w->rolled[i];
     aurora_release(&w->a);
     free(w);
 }
@@ -571,15 +617,21 @@ static void one_seed(uint64_t seed, uint32_t ends[UPDATE_STATE_COUNT])
 static void test_random_orders_keep_every_invariant(void **unused)
 {
     uint32_t ends[UPDATE_STATE_COUNT] = {0};
+    uint32_t rolled[ROLLING_STATE_COUNT] = {0};
 
     (void)unused;
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        one_seed(seed, ends);
+        one_seed(seed, ends, rolled);
     for (int i = UPDATE_ROLLED_FORWARD; i <= UPDATE_FAILED; i++) {
         print_message("%u updates ended %s\n", ends[i],
                       update_state_name((enum update_state)i));
         assert_true(ends[i] > 0);
     }
+    print_message("restarts and kills: %u done, %u failed, %u cancelled\n",
+                  rolled[ROLLING_DONE], rolled[ROLLING_FAILED],
+                  rolled[ROLLING_CANCELLED]);
+    assert_true(rolled[ROLLING_DONE] > 0 && rolled[ROLLING_FAILED] > 0 &&
+                rolled[ROLLING_CANCELLED] > 0);
 }
 
 int main(void)

@@ -174,6 +174,20 @@ static void test_a_batch_job_finishes_and_may_be_created_again(void **unused)
     world_free(w);
 }
 
+/* Minutes of a master that says nothing but that it is there. */
+static void link_alive(struct world *w, int minutes)
+{
+    for (int i = 0; i < 2 * minutes; i++) {
+        MasterEvent event = MESOS__V1__SCHEDULER__EVENT__INIT;
+        event.has_type = true;
+        event.type = MESOS__V1__SCHEDULER__EVENT__TYPE__HEARTBEAT;
+        event_in(w, &event);
+        pass(w, 30 * 1000);
+        accept_calls(w);
+        w->calls.count = 0;
+    }
+}
+
 static void test_a_killed_job_goes_away(void **unused)
 {
     struct world *w = world_new();
@@ -224,8 +238,6 @@ static void test_scale_add_and_kill_instances(void **unused)
     post(w, "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":1}}");
     assert_int_equal(w->answer->n_instances, 4);
     assert_int_equal(get_job(w)->n_tasks, 1);
-    post(w, "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":0}}");
-    expect_status(w, 400);
     post(w, "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":4001}}");
     expect_status(w, 400);
     assert_string_equal(w->answer->error->field, "scale.instances");
@@ -361,6 +373,42 @@ static void test_an_unreachable_task_is_replaced(void **unused)
     world_free(w);
 }
 
+static void test_a_service_is_suspended_and_woken(void **unused)
+{
+    struct world *w = world_new();
+
+    (void)unused;
+    post(w, SERVICE("2"));
+    offer(w, "m-S0", 4);
+    char *id[] = {launched(w, 0)->task_id->value,
+                  launched(w, 1)->task_id->value};
+    run_all(w, "m-S0");
+    post(w, "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":0}}");
+    expect_status(w, 200);
+    for (int i = 0; i < 2; i++)
+        update(w, id[i], "m-S0", STATE(KILLED), NULL);
+    accept_calls(w);
+    link_alive(w, 3 * 24 * 60); /* longer than history is kept */
+    reborn(w);
+    subscribed(w, "fw-1");
+    Answer *a = get_job(w);
+    expect_status(w, 200);
+    assert_int_equal(a->jobs[0]->job->instances, 0);
+    assert_int_equal(a->n_tasks, 0);
+    post(w, SERVICE("2"));
+    expect_status(w, 409);
+    post(w, "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":3}}");
+    expect_status(w, 200);
+    assert_int_equal(w->answer->n_instances, 3);
+    assert_int_equal(count_state(get_job(w), SHOWN(PENDING)), 3);
+    post(w, ABOUT("KILL_JOB"));
+    post(w, BATCH("2"));
+    expect_status(w, 200);
+    post(w, "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":0}}");
+    expect_status(w, 400); /* what has run cannot be taken back */
+    world_free(w);
+}
+
 /* Partitioned for 5 of 10 seconds when the scheduler dies: 5 are left. */
 static void test_111_a_delay_goes_on_after_failover(void **unused)
 {
@@ -392,13 +440,7 @@ static void test_a_task_that_says_nothing_is_lost(void **unused)
     post(w, SERVICE("1"));
     offer(w, "m-S0", 4);
     accept_calls(w);
-    for (int i = 0; i < 10; i++) {
-        MasterEvent event = MESOS__V1__SCHEDULER__EVENT__INIT;
-        event.has_type = true;
-        event.type = MESOS__V1__SCHEDULER__EVENT__TYPE__HEARTBEAT;
-        event_in(w, &event);
-        pass(w, 30 * 1000);
-    }
+    link_alive(w, 5);
     Answer *a = get_job(w);
     assert_int_equal(count_state(a, SHOWN(LOST)), 1);
     assert_int_equal(count_state(a, SHOWN(PENDING)), 1);
@@ -422,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_a_broken_accept_is_asked_after),
         cmocka_unit_test(test_strangers_are_killed),
         cmocka_unit_test(test_an_unreachable_task_is_replaced),
+        cmocka_unit_test(test_a_service_is_suspended_and_woken),
         cmocka_unit_test(test_111_a_delay_goes_on_after_failover),
         cmocka_unit_test(test_a_task_that_says_nothing_is_lost),
     };

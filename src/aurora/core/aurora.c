@@ -51,6 +51,7 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.updates);
     vec_free(&a->work.slots);
     vec_free(&a->due_updates);
+    vec_free(&a->due_rolling);
     vec_free(&a->work.forgotten);
     vec_free(&a->work.launches);
     vec_free(&a->work.kills);
@@ -225,6 +226,7 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
         arm(a, t, now_ms);
     for (uint32_t i = 0; i < a->jobs.count; i++) {
         job_sort_ended(a->jobs.item[i]);
+        rolling_look_again(a, a->jobs.item[i]);
         job_settle(a, a->jobs.item[i], now_ms);
     }
     for (uint32_t i = 0; i < a->jobs.count; i++)
@@ -293,6 +295,8 @@ static void check_job(const struct aurora *a, const struct job *job,
         by_state[t->state]++;
     }
     assert(!job->is_removed || job->active.count == 0);
+    if (job->rolling)
+        rolling_check(job->rolling);
     for (uint32_t i = 0; i < job->updates.count; i++) {
         const struct update *u = job->updates.item[i];
         update_check(u);

@@ -146,7 +146,8 @@ struct aurora {
     uint64_t next_number;
     struct update *update_by_number; /* all that there are */
     uint32_t next_update;
-    VEC(uint32_t) due_updates; /* numbers of those with something to do */
+    VEC(uint32_t) due_updates;     /* numbers of those with something to do */
+    VEC(struct job *) due_rolling; /* with rolling work to look at */
     struct hosts hosts;
     struct questions questions;
     VEC(struct asking) askings; /* under way */
@@ -227,15 +228,36 @@ int aurora_restart(struct aurora *a, const struct job_key *key,
                    const char *message, int64_t now_ms,
                    struct instance_list *touched, uint64_t *sequence,
                    struct err *err);
+/* Restarts or kills in batches, by the scheduler itself. */
+struct rolling_request {
+    enum rolling_kind kind;
+    const struct instances *instances; /* NULL or empty: all */
+    bool is_strict; /* refuse instances that are not active */
+    const char *message;
+    struct rolling_settings settings; /* batch_size 0: all at once */
+};
+/* Begin it; an empty `touched`: there was nothing to do. A kill of all
+ * instances at once takes the place of what is under way; otherwise that is
+ * ERR_CONFLICT. */
+int aurora_roll(struct aurora *a, const struct job_key *key,
+                const struct rolling_request *request, int64_t now_ms,
+                struct instance_list *touched, uint64_t *sequence,
+                struct err *err);
+/* Begin no further batch. ERR_NOT_FOUND when nothing is under way. */
+int aurora_roll_cancel(struct aurora *a, const struct job_key *key,
+                       const char *message, int64_t now_ms, uint64_t *sequence,
+                       struct err *err);
 /* Have `wanted` instances: missing numbers from 0 are added, the highest are
- * killed. */
+ * killed. A service may have 0: it is kept, and scaled up again. */
 int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
                  int64_t now_ms, struct instance_list *touched,
                  uint64_t *sequence, struct err *err);
-/* `more` instances behind the highest one. */
+/* `more` instances behind the highest one, equal to an active one (`like`
+ * NULL: as the job says). */
 int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
-               int64_t now_ms, struct instance_list *touched,
-               uint64_t *sequence, struct err *err);
+               const uint32_t *like, int64_t now_ms,
+               struct instance_list *touched, uint64_t *sequence,
+               struct err *err);
 
 /* --- updates --- */
 

@@ -140,6 +140,32 @@ uint64_t event_log_host(struct event_log *log, enum host_change change,
     return event->sequence;
 }
 
+uint64_t event_log_rolling(struct event_log *log, const struct job *job,
+                           const struct part *part, int64_t now_ms)
+{
+    const struct rolling *r = job->rolling;
+    struct event *event = add(log);
+
+    static_assert((int)PART_PHASE_COUNT <= (int)SLOT_PHASE_COUNT, "slots");
+    *event = (struct event){.sequence = log->next++,
+                            .at_ms = now_ms,
+                            .kind = EVENT_ROLLING_CHANGED,
+                            .key_text = blob_ref(job->key_text),
+                            .config = job_config_ref(job->config),
+                            .instances = job->instances,
+                            .message = blob_ref(r->note),
+                            .rolling_kind = r->kind,
+                            .rolling_state = r->state,
+                            .rolling_number = r->number};
+    if (part) {
+        event->instance = part->instance;
+        event->failures = part->failures;
+        event->part_phase = part->phase;
+    }
+    memcpy(event->slots, r->count, sizeof r->count);
+    return event->sequence;
+}
+
 uint64_t event_log_first(const struct event_log *log)
 {
     return log->next - log->count;

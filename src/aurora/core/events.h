@@ -23,7 +23,8 @@ enum event_kind {
     EVENT_JOB_REMOVED = 5,
     EVENT_TASK_CHANGED = 6,
     EVENT_UPDATE_CHANGED = 8,
-    EVENT_HOST_CHANGED = 290
+    EVENT_HOST_CHANGED = 290,
+    EVENT_ROLLING_CHANGED = 320
 };
 
 /* The numbers are those of perigee.aurora.HostEvent.Change. */
@@ -60,6 +61,11 @@ struct event {
     enum host_change host_change;
     struct blob *agent_id, *hostname, *endpoint;
     struct amounts total;
+    /* EVENT_ROLLING_CHANGED; `message` is its note, `slots` count by phase */
+    enum rolling_kind rolling_kind;
+    enum rolling_state rolling_state;
+    enum part_phase part_phase; /* of `instance`; 0: of the whole */
+    uint64_t rolling_number;
 };
 
 struct event_log {
@@ -82,6 +88,9 @@ uint64_t event_log_update(struct event_log *log, const struct update *update,
 uint64_t event_log_host(struct event_log *log, enum host_change change,
                         const struct host *host, const char *message,
                         int64_t now_ms);
+/* The job's rolling work, or one of its parts. */
+uint64_t event_log_rolling(struct event_log *log, const struct job *job,
+                           const struct part *part, int64_t now_ms);
 /* The first number still here (== next when there is none). */
 uint64_t event_log_first(const struct event_log *log);
 /* NULL when it is gone or has not happened. */

@@ -8,7 +8,8 @@ enum timer_kind {
     TIMER_OFFER, /* an offer was held long enough; id is its number */
     TIMER_PRUNE,
     TIMER_QUESTION, /* ask again; id is its number */
-    TIMER_UPDATE    /* id is its number << 32 | the slot, or behind them */
+    TIMER_UPDATE,   /* id is its number << 32 | the slot, or behind them */
+    TIMER_ROLLING   /* a restarted task ran long enough; id is its number */
 };
 
 /* Tasks by number: they may go while a list of them is worked off. */
@@ -60,12 +61,25 @@ bool task_can_restart(const struct task *task);
 struct task *task_start(struct aurora *a, struct job *job,
                         struct job_config *config, uint32_t instance,
                         const struct task *ancestor, int64_t now_ms);
-/* After a task of the job ended: has the job gone, may a restart go on? */
+/* After a task of the job ended: has the job gone? */
 void job_settle(struct aurora *a, struct job *job, int64_t now_ms);
-/* A restart under way is given up. */
-void restart_forget(struct aurora *a, struct job *job);
-/* Let the next batch of a rolling restart begin when it may. */
-void restart_go_on(struct aurora *a, struct job *job, int64_t now_ms);
+
+/* rolling.c: restarts and kills in batches. */
+/* A task took another state, or is about to be forgotten. */
+void rolling_note(struct aurora *a, const struct task *task);
+/* Its parts are all there; the job has none under way. */
+void rolling_begin_take(struct aurora *a, struct job *job,
+                        struct rolling *rolling, int64_t now_ms);
+/* Nothing when none is under way. */
+void rolling_cancel(struct aurora *a, struct job *job, const char *note,
+                    int64_t now_ms);
+/* After a new life: look at everything that is under way. */
+void rolling_look_again(struct aurora *a, struct job *job);
+void rolling_timer(struct aurora *a, uint64_t task_number);
+/* The job goes, or begins another one. */
+void rolling_forget(struct aurora *a, struct job *job);
+/* Work off what the changes of this input have made possible. */
+void rolling_go_on(struct aurora *a, int64_t now_ms);
 
 /* judging.c: scripts judge hosts. */
 /* Let the config's questions be those of the table. */
@@ -83,12 +97,17 @@ void group_rotate(struct aurora *a, struct job_config *config);
 /* Hosts that did not fit the job's groups may fit now. */
 void group_retry(struct aurora *a, const struct job *job);
 
-/* requests.c and update_requests.c share these. */
+/* requests.c, scale_requests.c and update_requests.c share these. */
 int request_check_count(const struct aurora *a, uint32_t wanted,
                         struct err *err);
 /* ERR_JOB_UPDATING while an update of the job is under way; `job` may be NULL.
  */
 int request_check_idle(const struct job *job, struct err *err);
+/* A job that may take more work: alive and not being killed. */
+int request_find_running(const struct aurora *a, const struct job_key *key,
+                         struct job **out, struct err *err);
+/* ERR_CONFLICT while a rolling kill of the job is under way. */
+int request_check_no_kill(const struct job *job, struct err *err);
 
 /* updater.c: updates under way. */
 struct update *aurora_update_by_number(const struct aurora *a, uint32_t number);

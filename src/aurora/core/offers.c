@@ -200,7 +200,8 @@ static void prune(struct aurora *a, int64_t now_ms)
         struct job *job = a->jobs.item[i];
         prune_job(a, job, now_ms);
         prune_updates(a, job, now_ms);
-        if (job->active.count > 0 || job->ended.count > 0 || job->update)
+        if (job->active.count > 0 || job->ended.count > 0 || job->update ||
+            job_is_suspended(job))
             continue;
         if (!job->is_removed) {
             job->is_removed = true;
@@ -240,6 +241,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             break;
         case TIMER_UPDATE:
             updater_timer(a, entry.id);
+            break;
+        case TIMER_ROLLING:
+            rolling_timer(a, entry.id);
             break;
         }
     }

@@ -220,8 +220,10 @@ void records_delete_task(struct aurora *a, struct task *task)
     struct job *job = task->job;
     struct job_config *config = task->config;
 
-    if (!task_machine_is_terminal(task->state))
+    if (!task_machine_is_terminal(task->state)) {
         updater_note_ended(a, task);
+        rolling_note(a, task);
+    }
     if (task->dirty_at) {
         a->work.tasks.item[task->dirty_at - 1] = NULL;
         task->dirty_at = 0;
@@ -278,9 +280,7 @@ void job_free(struct job *job)
 {
     blob_unref(job->key_text);
     vec_free(&job->updates);
-    free(job->restart.message);
-    vec_free(&job->restart.left);
-    vec_free(&job->restart.under_way);
+    rolling_free(job->rolling);
     free(job);
 }
 
@@ -310,6 +310,7 @@ void records_delete_job(struct aurora *a, struct job *job)
             break;
         }
     mark_forgotten(a, RECORD_JOB, bytes_of_text(job_store_key(&job->key, key)));
+    rolling_forget(a, job);
     records_unuse_config(a, job->config);
     job_free(job);
 }

@@ -1,8 +1,9 @@
-/* What users ask: create, kill, restart, scale, add. Each request is checked
- * as a whole before anything changes. */
+/* What users ask: create, kill, restart. Each request is checked as a whole
+ * before anything changes. */
 #include "aurora/core/internal.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool instances_have(const struct instances *instances, uint32_t instance)
@@ -38,21 +39,36 @@ static int find_job(const struct aurora *a, const struct job_key *key,
     return 0;
 }
 
-/* Jobs that may take more work: alive and not being killed. */
-static int find_running(const struct aurora *a, const struct job_key *key,
-                        struct job **out, struct err *err)
+int request_check_no_kill(const struct job *job, struct err *err)
+{
+    const struct rolling *r = job ? job_rolling(job) : NULL;
+    char text[JOB_KEY_TEXT_MAX];
+
+    if (!r || r->kind != ROLLING_KILL)
+        return 0;
+    (void)err_set(err, ERR_CONFLICT,
+                  "job '%s': a kill is under way, %u instances are left",
+                  job_key_text(&job->key, text), rolling_left(r));
+    err_hint(err, "wait for it, or end it: clusterctl cancel %s", text);
+    return -ERR_CONFLICT;
+}
+
+int request_find_running(const struct aurora *a, const struct job_key *key,
+                         struct job **out, struct err *err)
 {
     char text[JOB_KEY_TEXT_MAX];
     int rc = find_job(a, key, out, err);
 
     if (rc == 0)
         rc = request_check_idle(*out, err);
+    if (rc == 0)
+        rc = request_check_no_kill(*out, err);
     if (rc < 0)
         return rc;
     if ((*out)->is_killed)
         return err_set(err, ERR_CONFLICT, "job '%s' is being killed",
                        job_key_text(key, text));
-    if ((*out)->active.count == 0)
+    if ((*out)->active.count == 0 && !job_is_suspended(*out))
         return err_set(err, ERR_CONFLICT, "job '%s' has no active tasks",
                        job_key_text(key, text));
     return 0;
@@ -80,7 +96,7 @@ static int check_create(const struct aurora *a, const struct job *job,
     if (rc < 0)
         return rc;
     (void)job_key_text(&config->key, text);
-    if (job && job->active.count > 0) {
+    if (job && (job->active.count > 0 || job_is_suspended(job))) {
         (void)err_set(err, ERR_EXISTS, "job '%s' %s", text,
                       job->is_killed ? "is being killed" : "exists already");
         err_hint(err,
@@ -165,16 +181,6 @@ static int check_touched(const struct job_key *key, uint32_t count,
     return -ERR_NOT_FOUND;
 }
 
-/* Active tasks that nobody is killing yet. */
-static uint32_t count_living(const struct job *job)
-{
-    uint32_t count = 0;
-
-    for (const struct task *t = job->active.first; t; t = t->next)
-        count += t->state != TASK_KILLING;
-    return count;
-}
-
 /* Those that are being killed already were counted when that began. */
 static uint32_t count_doomed(const struct aurora *a,
                              const struct task_numbers *numbers)
@@ -194,10 +200,20 @@ static void note_kill(struct aurora *a, struct job *job,
 {
     uint32_t doomed = count_doomed(a, numbers);
 
-    if (is_all(instances) || doomed == count_living(job))
+    if (is_all(instances) || doomed == job_living(job))
         job->is_killed = true;
     else
         job->instances -= doomed < job->instances ? doomed : job->instances;
+}
+
+/* All at once takes the place of what is under way; less would count instances
+ * twice. */
+static int check_kill(struct job *job, const struct instances *instances,
+                      struct err *err)
+{
+    int rc = request_check_idle(job, err);
+
+    return rc < 0 || is_all(instances) ? rc : request_check_no_kill(job, err);
 }
 
 int aurora_kill(struct aurora *a, const struct job_key *key,
@@ -210,20 +226,142 @@ int aurora_kill(struct aurora *a, const struct job_key *key,
     int rc = find_job(a, key, &job, err);
 
     if (rc == 0)
-        rc = request_check_idle(job, err);
+        rc = check_kill(job, instances, err);
     if (rc < 0)
         return rc;
     collect(job, instances, false, &numbers);
     if (!is_all(instances))
         rc = check_touched(key, numbers.count, err);
     if (rc == 0) {
+        if (is_all(instances))
+            rolling_cancel(a, job, "the job was killed", now_ms);
         note_kill(a, job, instances, &numbers);
         records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
         *sequence = a->events.next - 1;
         kill_all(a, &numbers, message && *message ? message : "killed", now_ms,
                  touched);
         job_settle(a, job, now_ms);
+        updater_go_on(a, now_ms);
     }
+    vec_free(&numbers);
+    return rc;
+}
+
+/* --- in batches --- */
+
+/* Every number in the ranges must be that of an active instance. */
+static int check_strict(const struct job *job,
+                        const struct instances *instances, struct err *err)
+{
+    for (uint32_t i = 0; i < instances->count; i++)
+        for (uint32_t n = instances->range[i].first;
+             n <= instances->range[i].last; n++) {
+            if (job_active(job, n))
+                continue;
+            (void)err_set(err, ERR_NOT_FOUND, "instance %u is not active", n);
+            err_field(err, "instances");
+            err_hint(err, "leave it out, or do not ask for strictness");
+            return -ERR_NOT_FOUND;
+        }
+    return 0;
+}
+
+static int check_roll(struct aurora *a, const struct job_key *key,
+                      const struct rolling_request *request, struct job **job,
+                      struct err *err)
+{
+    bool is_kill = request->kind == ROLLING_KILL;
+    int rc = is_kill ? find_job(a, key, job, err)
+                     : request_find_running(a, key, job, err);
+
+    if (rc == 0 && is_kill)
+        rc = request_check_idle(*job, err);
+    if (rc == 0 && is_kill)
+        rc = request_check_no_kill(*job, err);
+    if (rc < 0)
+        return rc;
+    const struct rolling *r = job_rolling(*job);
+    if (r && !is_kill) {
+        (void)err_set(err, ERR_CONFLICT,
+                      "a restart is under way: %u instances are left",
+                      rolling_left(r));
+        err_hint(err, "wait for it, or end it with: clusterctl cancel");
+        return -ERR_CONFLICT;
+    }
+    if (request->is_strict && !is_all(request->instances))
+        return check_strict(*job, request->instances, err);
+    return 0;
+}
+
+static int by_number(const void *x, const void *y)
+{
+    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+
+    return a < b ? -1 : a > b;
+}
+
+static struct rolling *make_rolling(const struct rolling_request *request,
+                                    uint32_t *instance, uint32_t count)
+{
+    struct rolling *r = rolling_new(request->kind);
+
+    qsort(instance, count, sizeof *instance, by_number);
+    for (uint32_t i = 0; i < count; i++)
+        (void)rolling_add(r, instance[i], PART_WAITING);
+    r->settings = request->settings;
+    if (r->settings.batch_size == 0)
+        r->settings.batch_size = count;
+    if (request->message && *request->message)
+        r->message = blob_new(bytes_of(
+            request->message, strnlen(request->message, TASK_MESSAGE_MAX - 1)));
+    return r;
+}
+
+static void begin_rolling(struct aurora *a, struct job *job,
+                          const struct rolling_request *request,
+                          const struct task_numbers *numbers, int64_t now_ms,
+                          struct instance_list *touched)
+{
+    uint32_t before = touched->count;
+
+    for (uint32_t i = 0; i < numbers->count; i++)
+        *vec_add(touched) =
+            aurora_task_by_number(a, numbers->item[i])->instance;
+    struct rolling *r =
+        make_rolling(request, touched->item + before, numbers->count);
+    if (request->kind == ROLLING_KILL) {
+        rolling_cancel(a, job, "the job was killed", now_ms);
+        note_kill(a, job, request->instances, numbers);
+        r->is_whole = job->is_killed;
+    }
+    records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
+    rolling_begin_take(a, job, r, now_ms);
+    updater_go_on(a, now_ms);
+}
+
+int aurora_roll(struct aurora *a, const struct job_key *key,
+                const struct rolling_request *request, int64_t now_ms,
+                struct instance_list *touched, uint64_t *sequence,
+                struct err *err)
+{
+    bool is_kill = request->kind == ROLLING_KILL;
+    struct task_numbers numbers = {0};
+    struct job *job;
+    int rc = check_roll(a, key, request, &job, err);
+
+    if (rc < 0)
+        return rc;
+    collect(job, request->instances, !is_kill, &numbers);
+    rc =
+        is_all(request->instances) ? 0 : check_touched(key, numbers.count, err);
+    *sequence = a->events.next;
+    if (rc == 0 && numbers.count > 0)
+        begin_rolling(a, job, request, &numbers, now_ms, touched);
+    else if (rc == 0 && is_kill) /* it goes at once: nothing of it runs */
+        rc = aurora_kill(a, key, NULL, request->message, now_ms, touched,
+                         sequence, err);
+    else if (rc == 0)
+        *sequence = a->events.next - 1;
     vec_free(&numbers);
     return rc;
 }
@@ -234,134 +372,33 @@ int aurora_restart(struct aurora *a, const struct job_key *key,
                    struct instance_list *touched, uint64_t *sequence,
                    struct err *err)
 {
+    struct rolling_request request = {
+        .kind = ROLLING_RESTART,
+        .instances = instances,
+        .message = message,
+        .settings = {.batch_size = batch_size,
+                     .instance_failures_max = ROLLING_FAILURES_ANY,
+                     .failures_max = ROLLING_FAILURES_ANY}};
+
+    return aurora_roll(a, key, &request, now_ms, touched, sequence, err);
+}
+
+int aurora_roll_cancel(struct aurora *a, const struct job_key *key,
+                       const char *message, int64_t now_ms, uint64_t *sequence,
+                       struct err *err)
+{
     struct job *job;
-    struct task_numbers numbers = {0};
-    int rc = find_running(a, key, &job, err);
+    char text[JOB_KEY_TEXT_MAX];
+    int rc = find_job(a, key, &job, err);
 
     if (rc < 0)
         return rc;
-    if (job->restart.batch_size > 0)
-        return err_set(err, ERR_CONFLICT,
-                       "a restart is under way: %u instances are left",
-                       job->restart.left.count + job->restart.under_way.count);
-    collect(job, instances, true, &numbers);
-    rc = is_all(instances) ? 0 : check_touched(key, numbers.count, err);
-    if (rc < 0 || numbers.count == 0) {
-        *sequence = a->events.next - 1;
-        vec_free(&numbers);
-        return rc;
-    }
-    for (uint32_t i = 0; i < numbers.count; i++) {
-        uint32_t instance = aurora_task_by_number(a, numbers.item[i])->instance;
-        *vec_add(touched) = instance;
-        *vec_add(&job->restart.left) = instance;
-    }
-    job->restart.batch_size = batch_size ? batch_size : numbers.count;
-    job->restart.message = message && *message ? xstrdup(message) : NULL;
-    records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
-    *sequence = a->events.next - 1;
-    restart_go_on(a, job, now_ms);
-    vec_free(&numbers);
-    return 0;
-}
-
-static uint32_t behind_highest(const struct job *job)
-{
-    uint32_t next = job->config->is_service ? 0 : job->instances;
-
-    for (const struct task *t = job->active.first; t; t = t->next)
-        if (t->instance >= next)
-            next = t->instance + 1;
-    return next;
-}
-
-static void start_more(struct aurora *a, struct job *job, uint32_t first,
-                       uint32_t more, int64_t now_ms,
-                       struct instance_list *touched)
-{
-    for (uint32_t instance = first; more > 0; instance++) {
-        if (job_active(job, instance))
-            continue;
-        (void)task_start(a, job, job->config, instance, NULL, now_ms);
-        *vec_add(touched) = instance;
-        more--;
-    }
-}
-
-/* The `less` active tasks with the highest instance numbers. */
-static void kill_highest(struct aurora *a, struct job *job, uint32_t less,
-                         int64_t now_ms, struct instance_list *touched)
-{
-    for (; less > 0; less--) {
-        struct task *highest = NULL;
-        for (struct task *t = job->active.first; t; t = t->next)
-            if (t->state != TASK_KILLING &&
-                (!highest || t->instance > highest->instance))
-                highest = t;
-        if (!highest)
-            return;
-        *vec_add(touched) = highest->instance;
-        (void)task_go(a, highest, TASK_KILLING, "scaled down", now_ms);
-    }
-}
-
-static uint32_t instances_now(const struct job *job)
-{
-    return job->config->is_service ? count_living(job) : job->instances;
-}
-
-/* The event comes first: its number is that of the change. */
-static void set_count(struct aurora *a, struct job *job, uint32_t wanted,
-                      int64_t now_ms, struct instance_list *touched)
-{
-    uint32_t have = instances_now(job);
-    uint32_t first = job->config->is_service ? 0 : behind_highest(job);
-
-    job->instances = wanted;
-    records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
-    if (wanted > have)
-        start_more(a, job, first, wanted - have, now_ms, touched);
-    else
-        kill_highest(a, job, have - wanted, now_ms, touched);
-}
-
-int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
-                 int64_t now_ms, struct instance_list *touched,
-                 uint64_t *sequence, struct err *err)
-{
-    struct job *job;
-    int rc = find_running(a, key, &job, err);
-
-    if (rc == 0)
-        rc = request_check_count(a, wanted, err);
-    if (rc < 0)
-        return rc;
+    if (!job_rolling(job))
+        return err_set(err, ERR_NOT_FOUND,
+                       "job '%s': no restart or kill is under way",
+                       job_key_text(key, text));
     *sequence = a->events.next;
-    set_count(a, job, wanted, now_ms, touched);
-    return 0;
-}
-
-int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
-               int64_t now_ms, struct instance_list *touched,
-               uint64_t *sequence, struct err *err)
-{
-    struct job *job;
-    int rc = find_running(a, key, &job, err);
-
-    if (rc < 0)
-        return rc;
-    uint32_t first = behind_highest(job);
-    if (more == 0 || more > a->limits.tasks_per_job_max)
-        return request_check_count(a, more, err);
-    rc = request_check_count(a, instances_now(job) + more, err);
-    if (rc < 0)
-        return rc;
-    if (first > INSTANCES_MAX - more)
-        return err_set(err, ERR_LIMIT, "instance numbers end at %d",
-                       INSTANCES_MAX);
-    job->instances = instances_now(job) + more;
-    records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
-    *sequence = a->events.next - 1;
-    start_more(a, job, first, more, now_ms, touched);
+    rolling_cancel(a, job, message && *message ? message : "cancelled", now_ms);
+    updater_go_on(a, now_ms);
     return 0;
 }

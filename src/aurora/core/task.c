@@ -166,6 +166,21 @@ struct task *job_active(const struct job *job, uint32_t instance)
     return task;
 }
 
+uint32_t job_living(const struct job *job)
+{
+    uint32_t count = 0;
+
+    for (const struct task *t = job->active.first; t; t = t->next)
+        count += t->state != TASK_KILLING;
+    return count;
+}
+
+bool job_is_suspended(const struct job *job)
+{
+    return job->instances == 0 && !job->is_killed && !job->is_removed &&
+           job->config->is_service;
+}
+
 static int by_end(const void *x, const void *y)
 {
     const struct task *a = *(struct task *const *)x;

@@ -5,6 +5,7 @@
 #pragma once
 #include "aurora/core/hosts.h"
 #include "aurora/core/job_config.h"
+#include "aurora/core/rolling.h"
 #include "aurora/core/task_machine.h"
 #include "base/bytes.h"
 #include "base/job_key.h"
@@ -70,16 +71,6 @@ struct task_list {
 void task_list_add(struct task_list *list, struct task *task);
 void task_list_remove(struct task_list *list, struct task *task);
 
-/* A rolling restart: instances that are still to be restarted, and those that
- * were and are not RUNNING again yet. */
-struct restart {
-    uint32_t batch_size; /* 0: no restart under way */
-    bool is_busy;        /* being moved on just now */
-    VEC(uint32_t) left;
-    VEC(uint32_t) under_way;
-    char *message; /* owned; NULL without */
-};
-
 struct update;
 
 struct job {
@@ -88,9 +79,9 @@ struct job {
     struct job_config *config; /* one reference */
     uint32_t instances;        /* wanted */
     int64_t created_ms;
-    bool is_killed;  /* goes away when its last task has ended */
-    bool is_removed; /* gone; only its history is kept */
-    struct restart restart;
+    bool is_killed;               /* goes away when its last task has ended */
+    bool is_removed;              /* gone; only its history is kept */
+    struct rolling *rolling;      /* owned; the newest, or NULL */
     struct update *update;        /* the one under way, or NULL */
     VEC(struct update *) updates; /* owned, oldest first; it is the last */
     struct task_list active;      /* oldest first */
@@ -120,5 +111,11 @@ void job_remove_active(struct job *job, struct task *task);
 void job_sort_ended(struct job *job);
 /* When the task took its present state. */
 int64_t task_since_ms(const struct task *task);
+/* Active tasks that nobody is killing yet. */
+uint32_t job_living(const struct job *job);
+/* A service scaled to 0: it is there, and has nothing that runs. */
+bool job_is_suspended(const struct job *job);
+/* Its rolling work while that is under way, or NULL. */
+struct rolling *job_rolling(const struct job *job);
 /* The active task of an instance, or NULL. */
 struct task *job_active(const struct job *job, uint32_t instance);

@@ -105,8 +105,10 @@ static void apply(struct aurora *a, struct task *task, enum task_state to,
         task->failures++;
     if (effects & TASK_SAVE)
         enter(a, task, to, message, now_ms);
-    if (effects & TASK_SAVE)
+    if (effects & TASK_SAVE) {
         updater_note_changed(a, task);
+        rolling_note(a, task);
+    }
     if (effects & TASK_RESCHEDULE && !job->is_killed) {
         (void)task_start(a, job, updater_config_after(task), task->instance,
                          task, now_ms);
@@ -122,8 +124,6 @@ static void apply(struct aurora *a, struct task *task, enum task_state to,
         records_delete_task(a, task);
     if (effects & TASK_DELETE || task_machine_is_terminal(to))
         job_settle(a, job, now_ms);
-    else if (to == TASK_RUNNING)
-        restart_go_on(a, job, now_ms);
 }
 
 bool task_go(struct aurora *a, struct task *task, enum task_state to,
@@ -203,33 +203,6 @@ struct task *task_start(struct aurora *a, struct job *job,
     return task;
 }
 
-/* --- rolling restarts --- */
-
-void restart_forget(struct aurora *a, struct job *job)
-{
-    struct restart *r = &job->restart;
-
-    if (r->batch_size == 0)
-        return;
-    vec_free(&r->left);
-    vec_free(&r->under_way);
-    free(r->message);
-    *r = (struct restart){.is_busy = r->is_busy};
-    mark_job(a, job);
-}
-
-/* Instances that run again, or never will, leave the batch. */
-static void restart_drop_done(struct job *job)
-{
-    struct restart *r = &job->restart;
-
-    for (uint32_t i = r->under_way.count; i-- > 0;) {
-        const struct task *task = job_active(job, r->under_way.item[i]);
-        if (!task || task->state == TASK_RUNNING)
-            vec_remove(&r->under_way, i);
-    }
-}
-
 bool task_can_restart(const struct task *task)
 {
     return task &&
@@ -237,52 +210,9 @@ bool task_can_restart(const struct task *task)
             task->state == TASK_RUNNING || task->state == TASK_PARTITIONED);
 }
 
-static void restart_next_batch(struct aurora *a, struct job *job,
-                               int64_t now_ms)
-{
-    struct restart *r = &job->restart;
-    const char *message = r->message ? r->message : "restarted";
-
-    while (r->left.count > 0 && r->under_way.count < r->batch_size) {
-        uint32_t instance = r->left.item[0];
-        struct task *task = job_active(job, instance);
-        vec_remove(&r->left, 0);
-        if (!task_can_restart(task))
-            continue; /* it starts afresh, or is on its way out */
-        *vec_add(&r->under_way) = instance;
-        (void)task_go(a, task, TASK_RESTARTING, message, now_ms);
-    }
-    mark_job(a, job);
-}
-
-void restart_go_on(struct aurora *a, struct job *job, int64_t now_ms)
-{
-    struct restart *r = &job->restart;
-
-    if (r->batch_size == 0 || r->is_busy)
-        return;
-    r->is_busy = true;
-    uint32_t before = r->under_way.count;
-    restart_drop_done(job);
-    if (r->under_way.count != before)
-        mark_job(a, job);
-    while (r->under_way.count == 0 && r->left.count > 0) {
-        restart_next_batch(a, job, now_ms);
-        restart_drop_done(job);
-    }
-    if (r->under_way.count == 0 && r->left.count == 0)
-        restart_forget(a, job);
-    r->is_busy = false;
-}
-
 void job_settle(struct aurora *a, struct job *job, int64_t now_ms)
 {
-    if (job->active.count > 0) {
-        restart_go_on(a, job, now_ms);
-        return;
-    }
-    restart_forget(a, job);
-    if (job->is_killed && !job->is_removed) {
+    if (job->active.count == 0 && job->is_killed && !job->is_removed) {
         job->is_removed = true;
         records_tell_job(a, EVENT_JOB_REMOVED, job, now_ms);
     }

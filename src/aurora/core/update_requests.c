@@ -68,6 +68,8 @@ static int check_start(const struct aurora *a, const struct job *job,
     int rc = request_check_idle(job, err);
 
     if (rc == 0)
+        rc = request_check_no_kill(job, err);
+    if (rc == 0)
         rc = request_check_count(a, request->instances, err);
     if (rc < 0)
         return rc;
@@ -229,7 +231,7 @@ int aurora_update_start_take(struct aurora *a, struct job_config *config,
         *sequence = a->events.next - 1;
         return 0;
     }
-    restart_forget(a, job);
+    rolling_cancel(a, job, "an update began", now_ms);
     records_put_update(a, u);
     job->update = u;
     for (uint32_t i = 0; i < u->slot_count; i++)

@@ -441,6 +441,7 @@ void updater_go_on(struct aurora *a, int64_t now_ms)
         u->is_due = false;
         step(a, u, now_ms);
     }
+    rolling_go_on(a, now_ms);
 }
 
 void updater_timer(struct aurora *a, uint64_t id)
