@@ -426,11 +426,13 @@ static void serve_post(struct request *r, const struct http_request *http,
         api_refuse_with(r, status, &err, NULL, 0, now_ms, fx);
         return;
     }
-    if (find_route(r->call, &r->route, &err) < 0 ||
-        check_fields(r->call, r->route, &err) < 0) {
+    const struct api_route *route;
+    if (find_route(r->call, &route, &err) < 0 ||
+        check_fields(r->call, route, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }
+    r->route = route;
     if (r->route->flags & API_CHANGES) {
         note_key(r, http);
         int rc = r->idempotency_key ? keys_begin(r, now_ms, fx, &err) : 0;

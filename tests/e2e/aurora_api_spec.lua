@@ -11,6 +11,25 @@ describe('the aurora API', function()
   setup(function() c = cluster.start { agents = 1 } end)
   teardown(function() c:stop() end)
 
+  -- Everything that was said, as lines for support/validate.py.
+  local said = {}
+
+  local function note(name, text) said[#said + 1] = name .. '\t' .. text:gsub('%s+$', '') end
+
+  local function note_exchange(method, path, body, status, text)
+    local asked, call = pcall(cjson.decode, body or '')
+    local known = method == 'POST' and asked and type(call) == 'table' and call.type
+    if path:sub(1, 7) ~= '/api/v1' or path:match('^/api/v1/schema') or status == 304 then return end
+    if status >= 400 then
+      note('refusal', text)
+    elseif known then
+      note('call.' .. call.type, body)
+      note('answer.' .. call.type, text)
+    else
+      note('perigee.aurora.Answer', text)
+    end
+  end
+
   local function ask(method, path, body, headers)
     local out, all = {}, { ['Content-Type'] = 'application/json' }
     for name, value in pairs(headers or {}) do all[name] = value end
@@ -21,6 +40,7 @@ describe('the aurora API', function()
     }
     local text = table.concat(out)
     local ok, answer = pcall(cjson.decode, text)
+    if ok and method ~= 'HEAD' then note_exchange(method, path, body, status, text) end
     return status, ok and answer or text, got
   end
 
@@ -71,6 +91,7 @@ describe('the aurora API', function()
           local size, from = held:match('^(%d+)\n()')
           if not size or #held < from + size - 1 then return 1 end
           local event = cjson.decode(held:sub(from, from + size - 1))
+          note('event', held:sub(from, from + size - 1))
           held = held:sub(from + size)
           events[#events + 1] = event
           if stop(event) then return nil, 'enough' end
@@ -197,6 +218,116 @@ describe('the aurora API', function()
       end
     end)
   end
+
+  it('takes every other call', function()
+    assert.equal(200, (create('calls', 'sleep 1000', { instances = 2,
+      update = { watch_secs = 0 } })))
+    running('calls', 2)
+    local all = { key = key('calls') }
+    for _, one in ipairs {
+      { type = 'GET_VERSION' },
+      { type = 'LIST_JOBS', list = { role = 'www-data', limit = 2 } },
+      { type = 'GET_JOB', tasks = all },
+      { type = 'GET_TASKS', tasks = { key = key('calls'), active_only = true } },
+      { type = 'WHY', why = all },
+      { type = 'LIST_CONFIGS', tasks = all },
+      { type = 'LIST_TASKS', find_tasks = { states = { 'RUNNING' } } },
+      { type = 'LIST_PENDING' },
+      { type = 'LIST_HOSTS' },
+      { type = 'LIST_OFFERS', hosts = { limit = 10 } },
+      { type = 'LIST_ROLES' },
+      { type = 'GET_STATE' },
+      { type = 'RECONCILE' },
+      { type = 'RECONCILE', reconcile = { implicit = true } },
+      { type = 'PUT_ASSET', put_asset = { content = 'aGVsbG8=' } },
+      { type = 'SCALE_JOB', scale = { key = key('calls'), instances = 3 } },
+      { type = 'ADD_INSTANCES', scale = { key = key('calls'), instances = 1 } },
+      { type = 'RESTART_JOB', target = { key = key('calls'), instances = { { first = 0 } } } },
+      { type = 'LIST_UPDATES' },
+    } do
+      local status, answer = call(one)
+      assert.equal(200, status, one.type .. ': ' .. cjson.encode(answer))
+    end
+    local _, listed = call { type = 'LIST_TASKS', find_tasks = { name = 'calls', limit = 1 } }
+    assert.equal(200, (call { type = 'GET_TASK',
+      get_task = { task_id = listed.tasks[1].task_id } }))
+  end)
+
+  it('starts and steers an update', function()
+    local changed = job('calls', 'sleep 1001', { instances = 4,
+      update = { watch_secs = 0, pulse_interval_secs = 60 } })
+    run.eventually(20, 'the restart to end', function()
+      return call { type = 'START_UPDATE', create_job = { job = changed } } == 200
+    end)
+    local about = { key = key('calls') }
+    assert.equal(200, (call { type = 'PULSE_UPDATE', update = about }))
+    for _, type in ipairs { 'PAUSE_UPDATE', 'RESUME_UPDATE', 'GET_UPDATE', 'ABORT_UPDATE' } do
+      local status, answer = call { type = type, update = about }
+      assert.equal(200, status, type .. ': ' .. cjson.encode(answer))
+      local id = answer.updates[1].update_id
+      assert.equal(200, (ask('GET', '/api/v1/updates/' .. id)))
+    end
+    assert.equal(409, (call { type = 'ROLLBACK_UPDATE', update = about }))
+    assert.equal(200, (call { type = 'KILL_JOB', target = about }))
+  end)
+
+  it('reads everything by path', function()
+    for _, path in ipairs { '/jobs', '/jobs/www-data', '/jobs/www-data/test/steps',
+      '/jobs/www-data/test/steps/tasks', '/jobs/www-data/test/steps/instances/0',
+      '/jobs/www-data/test/steps/configs', '/jobs/www-data/test/steps/updates', '/tasks',
+      '/updates', '/hosts', '/offers', '/pending', '/roles', '/state', '/version' } do
+      local status, answer, headers = ask('GET', '/api/v1' .. path)
+      assert.equal(200, status, path)
+      assert.is_table(answer)
+      local again = ask('GET', '/api/v1' .. path, nil, { ['If-None-Match'] = headers.etag })
+      assert.is_true(again == 304 or again == 200)
+    end
+    local _, hosts = ask('GET', '/api/v1/hosts')
+    assert.is_true(#hosts.hosts >= 1 and hosts.hosts[1].total.cpu_milli > 0)
+    local status, text = ask('HEAD', '/api/v1/jobs')
+    assert.equal(200, status)
+    assert.equal('', text)
+  end)
+
+  it('tells of hosts that go and come', function()
+    local _, state = ask('GET', '/api/v1/state')
+    local only = { from_sequence = state.sequence + 1, types = { 'HOST_CHANGED' } }
+    local function until_host(change)
+      local events = follow(only, function(event)
+        return event.host and event.host.change == change
+      end)
+      only.from_sequence = events[#events].sequence + 1
+      return events[#events].host
+    end
+    -- An agent that says good-bye is gone at once.
+    for _, pid in ipairs(c:pids('perigee%-agent')) do c.kill(pid, 'USR1') end
+    local lost = until_host('LOST')
+    c:up()
+    local seen = until_host('SEEN')
+    assert.equal(lost.hostname, seen.hostname)
+    assert.is_true(seen.total.cpu_milli > 0)
+  end)
+
+  it('says what its schema says', function()
+    local status, schema, headers = ask('GET', '/api/v1/schema')
+    assert.equal(200, status)
+    assert.equal(304, (ask('GET', '/api/v1/schema', nil, { ['If-None-Match'] = headers.etag })))
+    local seen = {}
+    for _, line in ipairs(said) do seen[line:match('^answer%.(.-)\t') or ''] = true end
+    for _, type in ipairs { 'CREATE_JOB', 'KILL_JOB', 'START_UPDATE', 'LIST_HOSTS' } do
+      assert.is_table(schema['x-calls'][type])
+      assert.is_true(seen[type], type)
+    end
+    run.write(c.dir .. '/schema.json', (http.request(c.aurora .. '/api/v1/schema')))
+    run.write(c.dir .. '/said', table.concat(said, '\n') .. '\n')
+    local checked = run.run { '/usr/bin/python3', 'tests/support/validate.py',
+      c.dir .. '/schema.json', c.dir .. '/said' }
+    if checked.err:find("No module named 'jsonschema'", 1, true) then
+      pending('python3-jsonschema is not installed')
+    end
+    assert.equal(0, checked.status, checked.out .. checked.err)
+    assert.is_true(tonumber(checked.out:match('^(%d+) texts, 0 wrong')) > 100)
+  end)
 
   it('has figures that promtool accepts', function()
     local _, text = ask('GET', '/metrics')
