@@ -219,6 +219,39 @@ return job(Task { resources = small, finalization_wait = 5, processes = {
     assert.same({ 8000, 0 }, { last, gaps })
   end)
 
+  it('is followed though its logs rotate faster than anybody looks', function()
+    background(file [[return job(Task { resources = small, processes = {
+      Process { name = "main", logger = Logger { mode = "rotate",
+          rotate = RotatePolicy { log_size = 4096, backups = 90 } },
+        cmdline = "until test -e go; do sleep 0.05; done; seq 1 60000" } } })]])
+    until_said('main: started')
+    local follow = io.popen(('timeout 20 %s tail -f %s'):format(THERMOS, box))
+    run.eventually(10, 'the follower', function()
+      return run.run({ 'sh', '-c', 'ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c inotify' }).out
+        ~= '0\n'
+    end)
+    run.write(box .. '/go', '')
+    local last, gaps = 0, 0
+    for line in follow:lines() do
+      if tonumber(line) ~= last + 1 then gaps = gaps + 1 end
+      last = tonumber(line)
+    end
+    follow:close()
+    assert.same({ 60000, 0 }, { last, gaps })
+  end)
+
+  it('is found by the bare name of its folder', function()
+    local path = file [[return job(Task { resources = small, processes = {
+      Process { name = "main", cmdline = "echo said" } } })]]
+    assert.equal(0, run.run({ THERMOS, 'run', path, '--directory', box }, { timeout = 25 }).status)
+    local parent, name = box:match '^(.*)/([^/]+)$'
+    local tail = run.run({ THERMOS, 'tail', name }, { cwd = parent, timeout = 25 })
+    assert.same({ 'said\n', 0 }, { tail.out, tail.status })
+    local wrong = run.run({ THERMOS, 'observe', 'no-such-folder' }, { timeout = 25 })
+    assert.matches("there is no folder 'no-such-folder'", wrong.err, 1, true)
+    assert.equal(5, wrong.status)
+  end)
+
   it('takes up an unfinished task after kill -9', function()
     local path = file [[
 return job(SequentialTask { resources = small, processes = {

@@ -19,7 +19,6 @@
 #include <limits.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 
 enum { PROCESSES = 20, FINAL = 2, WIDTH = 6, WAIT_MS = 30000 };
 
@@ -228,14 +227,42 @@ static void turn_until(struct fake_agent *agent, int64_t at_ns)
         fake_agent_turn(agent, 1);
 }
 
+static bool is_asleep(pid_t pid)
+{
+    char path[64], text[256] = "";
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    bool is_read = file != NULL && fgets(text, sizeof text, file) != NULL;
+    if (file != NULL)
+        (void)fclose(file);
+    const char *behind_name = is_read ? strrchr(text, ')') : NULL;
+    return behind_name != NULL && behind_name[2] == 'S';
+}
+
+/* Until the other side has closed it, too. */
+static void await_end(int fd)
+{
+    char piece[4096];
+    struct pollfd end = {.fd = fd, .events = POLLIN};
+    (void)shutdown(fd, SHUT_WR);
+    do
+        must(poll(&end, 1, WAIT_MS) == 1, "the executor keeps its connections");
+    while (read(fd, piece, sizeof piece) > 0);
+}
+
+/* The executor has seen its agent go, and told the runner so in the same turn:
+ * until that is over it does not sleep. */
 static void hide_agent(struct fake_agent *agent)
 {
-    struct timespec moment = {.tv_nsec = 20000000};
+    int64_t until_ms = clock_monotonic_ms() + WAIT_MS;
     (void)close(agent->listener);
     agent->listener = -1;
+    for (uint32_t i = 0; i < agent->connections.count; i++)
+        await_end(agent->connections.item[i].fd);
     while (agent->connections.count > 0)
         fake_hang_up(agent, 0);
-    (void)nanosleep(&moment, NULL); /* for the executor to tell the runner */
+    while (!is_asleep(agent->executor))
+        must(clock_monotonic_ms() < until_ms, "the executor does not rest");
 }
 
 static void strike(enum kind kind, struct fake_agent *agent, struct rng *rng)

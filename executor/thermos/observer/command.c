@@ -4,9 +4,11 @@
 #include "sys/log.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LINES_DEFAULT = 20, OBSERVER_PORT = 1338 };
@@ -55,10 +57,11 @@ static const struct verb verbs[] = {
      "usage: thermos read STREAM [--json]\n\n"
      "The records of a checkpoint: the file .thermos/stream of a sandbox.\n\n"
      "  --json           one object per line\n"},
-    {"observe", 0, 0, false, command_observe,
-     "usage: thermos observe [options]\n\n"
-     "Serve the tasks of this machine over HTTP: pages, logs, sandboxes, "
-     "JSON.\n\n"
+    {"observe", 0, 1, false, command_observe,
+     "usage: thermos observe [DIR] [options]\n\n"
+     "Serve the tasks of this machine, or of DIR, over HTTP: pages, logs, "
+     "sandboxes,\n"
+     "JSON. DIR is as in --root.\n\n"
      "  --port N         port to listen on (default 1338); 0 takes any\n"
      "  --ip ADDRESS     address to listen on (default 127.0.0.1)\n" ROOT_HELP},
 };
@@ -166,6 +169,15 @@ static int take_option(struct request *r, int key, struct err *err)
     return rc;
 }
 
+/* The folder that `observe` is to look at. */
+static int take_folder(struct request *r, const char *folder, struct err *err)
+{
+    struct stat st;
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_NOT_FOUND, "there is no folder '%s'", folder);
+    return machine_add_root(&r->machine, folder, err);
+}
+
 /* 1: help was asked for. */
 static int parse(struct request *r, const struct verb *verb, int argc,
                  char **argv, struct err *err)
@@ -187,22 +199,34 @@ static int parse(struct request *r, const struct verb *verb, int argc,
                        (int)strcspn(verb->help + 7, "\n"), verb->help + 7);
     for (int i = 0; i < r->arg_count; i++)
         r->arg[i] = argv[optind + i];
+    if (verb->run == command_observe && r->arg_count > 0)
+        rc = take_folder(r, r->arg[0], err);
+    if (rc != 0)
+        return rc;
     return r->machine.roots.count > 0
                ? 0
                : machine_add_default_roots(&r->machine, err);
 }
 
-/* A sandbox that lies elsewhere may be named by its folder. */
+/* A sandbox that lies elsewhere may be named by its folder, also by one of the
+ * working directory without any slash when no task is called so. */
 static int find_task(struct request *r, struct err *err)
 {
+    char here[PATH_MAX];
+    struct stat st;
+
     machine_look(&r->machine);
     int rc = machine_find(&r->machine, r->arg[0], &r->task, err);
-    if (rc == -ERR_NOT_FOUND && strchr(r->arg[0], '/') != NULL &&
-        machine_add_root(&r->machine, r->arg[0], err) == 0) {
-        machine_look(&r->machine);
-        rc = machine_find(&r->machine, r->arg[0], &r->task, err);
-    }
-    return rc;
+    if (rc != -ERR_NOT_FOUND || stat(r->arg[0], &st) != 0 ||
+        !S_ISDIR(st.st_mode))
+        return rc;
+    (void)snprintf(here, sizeof here, "%s%s",
+                   strchr(r->arg[0], '/') != NULL ? "" : "./", r->arg[0]);
+    rc = machine_add_root(&r->machine, here, err);
+    if (rc != 0)
+        return rc;
+    machine_look(&r->machine);
+    return machine_find(&r->machine, here, &r->task, err);
 }
 
 static int run_verb(struct request *r, const struct verb *verb, int argc,

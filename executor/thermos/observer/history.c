@@ -94,6 +94,8 @@ static int take_process(struct history *h,
     } else {
         run->ended_ms = (int64_t)record->at_ms;
         run->wait_status = record->has_wait_status ? record->wait_status : -1;
+        make_visible(record->reason, false);
+        run->reason = record->reason;
     }
     return 0;
 }
@@ -244,6 +246,8 @@ static void run_json(const struct history_run *run, uint32_t number,
         json_put_string(
             w, "status",
             process_status_text(run->wait_status, text, sizeof text));
+    if (run->reason != NULL)
+        json_put_string(w, "reason", run->reason);
     json_end_object(w);
 }
 

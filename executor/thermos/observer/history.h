@@ -21,7 +21,8 @@ struct history_run {
     int64_t started_ms, ended_ms; /* 0: not known, not yet */
     int pid;                      /* 0: none */
     uint64_t start_ticks;
-    int wait_status; /* -1: unknown */
+    int wait_status;    /* -1: unknown */
+    const char *reason; /* why it never began; in the arena, NULL: it did */
 };
 
 struct history_process {

@@ -30,6 +30,25 @@ static void answer(struct page *p, int status, enum media_type type,
     daemon_reply(p->observer->daemon, p->exchange, &response);
 }
 
+void page_refuse_range(struct page *p, int64_t whole)
+{
+    struct http_header header[GUARD_COUNT + 1];
+    for (uint32_t i = 0; i < GUARD_COUNT; i++)
+        header[i] = guards[i];
+    header[GUARD_COUNT] = (struct http_header){
+        "Content-Range",
+        arena_printf(&p->arena, "bytes */%lld", (long long)whole)};
+    html_begin(p, http_status_text(416));
+    buf_addf(&p->body, "<p>the file has %lld bytes</p>", (long long)whole);
+    html_end(p);
+    struct http_response response = {.status = 416,
+                                     .type = MEDIA_HTML,
+                                     .header = header,
+                                     .header_count = GUARD_COUNT + 1,
+                                     .body = buf_bytes(&p->body)};
+    daemon_reply(p->observer->daemon, p->exchange, &response);
+}
+
 void page_html(struct page *p)
 {
     answer(p, 200, MEDIA_HTML, buf_bytes(&p->body));

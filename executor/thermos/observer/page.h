@@ -32,6 +32,8 @@ void page_static(struct page *p, const char *type, struct bytes content);
 /* A refusal, as a page, or as {"error": ...} for what answers JSON. */
 void page_refuse(struct page *p, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* 416: none of what was asked for is within so many bytes. */
+void page_refuse_range(struct page *p, int64_t whole);
 /* `size` bytes of the file from `offset`; status 200 or 206. Takes fd. */
 void page_file(struct page *p, int fd, int64_t offset, int64_t size,
                int64_t whole, bool is_range);

@@ -245,15 +245,19 @@ static void run_row(struct page *p, const struct machine_task *task,
     (void)snprintf(run_text, sizeof run_text, "%u", number);
     buf_addf(&p->body, "<tr><td class=\"number\">%u</td>", number);
     state_cell(p, history_process_state_name(run->state));
-    buf_addf(&p->body, "<td>%s</td><td class=\"number\">%s</td><td>",
-             run->started_ms > 0
-                 ? clock_utc_text(run->started_ms, text, sizeof text)
-                 : "",
-             text_age((run->ended_ms > 0 ? run->ended_ms : clock_wall_ms()) -
-                          run->started_ms,
-                      age));
+    buf_addf(
+        &p->body, "<td>%s</td><td class=\"number\">%s</td><td>",
+        run->started_ms > 0 ? clock_utc_text(run->started_ms, text, sizeof text)
+                            : "",
+        run->started_ms == 0
+            ? ""
+            : text_age((run->ended_ms > 0 ? run->ended_ms : clock_wall_ms()) -
+                           run->started_ms,
+                       age));
     if (run->wait_status >= 0)
         html_text(p, process_status_text(run->wait_status, text, sizeof text));
+    else if (run->reason != NULL)
+        html_text(p, run->reason);
     else if (history_run_lives(run))
         buf_addf(&p->body, "pid %d", run->pid);
     buf_add_text(&p->body, "</td><td>");

@@ -331,7 +331,7 @@ void pages_download(struct page *p)
         read_range(http_header(p->request, "Range"), st.st_size, &first, &last);
     if (range < 0) {
         (void)close(fd);
-        page_refuse(p, 416, "the file has %lld bytes", (long long)st.st_size);
+        page_refuse_range(p, st.st_size);
         return;
     }
     page_file(p, fd, first, last - first + 1, st.st_size, range == 1);

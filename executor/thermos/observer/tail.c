@@ -2,6 +2,7 @@
  * write. Follows a process over its runs and its logs over their rotations. */
 #include "executor/thermos/observer/command.h"
 
+#include "executor/thermos/task_config.h"
 #include "sys/beneath.h"
 #include "sys/clock.h"
 
@@ -92,12 +93,15 @@ static void seek_lines(int fd, int64_t lines)
 
 /* --- files --- */
 
-static int open_log(const struct tail *t, const char *process, uint32_t run,
-                    struct stat *st)
+/* The log of a run, or what it was `age` rotations ago. */
+static int open_log(const struct tail *t, const struct followed *f,
+                    uint32_t age, struct stat *st)
 {
     char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, ".logs/%s/%u/%s", process, run,
-                   t->request->use_stderr ? "stderr" : "stdout");
+    int size = snprintf(path, sizeof path, ".logs/%s/%u/%s", f->name, f->run,
+                        t->request->use_stderr ? "stderr" : "stdout");
+    if (age > 0 && size > 0 && size < PATH_MAX)
+        (void)snprintf(path + size, sizeof path - (size_t)size, ".%u", age);
     int fd = beneath_open(t->sandbox, path);
     if (fd >= 0 && (fstat(fd, st) != 0 || !S_ISREG(st->st_mode))) {
         (void)close(fd);
@@ -116,27 +120,68 @@ static void watch_file(const struct tail *t, int fd)
     (void)inotify_add_watch(t->watch, path, IN_MODIFY | IN_MOVE_SELF);
 }
 
-/* The file of the present run, when it is another one than before. */
-static void reopen(struct tail *t, struct followed *f, int64_t lines)
+/* A log without backups is emptied where it stands. */
+static void rewind_emptied(const struct followed *f, const struct stat *st)
 {
-    struct stat st;
-    int fd = open_log(t, f->name, f->run, &st);
-    if (fd < 0)
-        return;
-    if (f->fd >= 0 && f->inode == st.st_ino) {
-        (void)close(fd);
-        return;
-    }
-    if (f->fd >= 0) {
-        pump(t, f);
+    if (st->st_size < lseek(f->fd, 0, SEEK_CUR))
+        (void)lseek(f->fd, 0, SEEK_SET);
+}
+
+/* Read to its end what was read until now, and go on with the next. */
+static void take_file(struct tail *t, struct followed *f, int fd, ino_t inode)
+{
+    pump(t, f);
+    if (f->fd >= 0)
         (void)close(f->fd);
-    } else if (lines >= 0) {
-        seek_lines(fd, lines);
-    }
     f->fd = fd;
-    f->inode = st.st_ino;
+    f->inode = inode;
     watch_file(t, fd);
     pump(t, f);
+}
+
+/* The files of the present run, from the one that we have to the newest. They
+ * may be moved while we look: a file then shows under two names, or a name is
+ * missing, and what came in between is seen the next time. */
+static void reopen(struct tail *t, struct followed *f)
+{
+    struct stat st;
+    int fd[LOG_BACKUPS_MAX + 1];
+    ino_t inode[LOG_BACKUPS_MAX + 1];
+    uint32_t count = 0, missing = 0;
+
+    for (uint32_t age = 0; age <= LOG_BACKUPS_MAX && missing < 2; age++) {
+        int next = open_log(t, f, age, &st);
+        missing = next < 0 ? missing + 1 : 0;
+        if (next < 0)
+            continue;
+        if (f->fd >= 0 && f->inode == st.st_ino) {
+            if (age == 0)
+                rewind_emptied(f, &st);
+            (void)close(next);
+            break;
+        }
+        if (count > 0 && inode[count - 1] == st.st_ino) {
+            (void)close(next);
+            continue;
+        }
+        fd[count] = next;
+        inode[count++] = st.st_ino;
+    }
+    while (count > 0) {
+        count--;
+        take_file(t, f, fd[count], inode[count]);
+    }
+}
+
+/* The newest file of the present run, from its last lines on. */
+static void open_first(struct tail *t, struct followed *f, int64_t lines)
+{
+    struct stat st;
+    int fd = open_log(t, f, 0, &st);
+    if (fd < 0)
+        return;
+    seek_lines(fd, lines);
+    take_file(t, f, fd, st.st_ino);
 }
 
 static uint32_t newest_run(const struct history_process *process)
@@ -161,10 +206,10 @@ static bool look_again(struct tail *t)
         struct followed *f = &t->processes.item[i];
         const struct history_process *p =
             history_process(&task->history, f->name);
-        reopen(t, f, -1);
+        reopen(t, f);
         while (p != NULL && f->run < newest_run(p)) {
             f->run++;
-            reopen(t, f, -1);
+            reopen(t, f);
         }
     }
     return !history_is_over(&task->history);
@@ -190,7 +235,7 @@ static void pump_all(struct tail *t, bool is_moved)
 {
     for (uint32_t i = 0; i < t->processes.count; i++) {
         if (is_moved)
-            reopen(t, &t->processes.item[i], -1);
+            reopen(t, &t->processes.item[i]);
         pump(t, &t->processes.item[i]);
     }
 }
@@ -216,7 +261,7 @@ static void follow(struct tail *t)
             look_ms = clock_monotonic_ms() + LOOK_AGAIN_MS;
         }
     }
-    pump_all(t, false);
+    pump_all(t, true); /* what was rotated since the last look, too */
 }
 
 static int add_process(struct tail *t, const char *name)
@@ -272,7 +317,7 @@ int command_tail(struct request *r)
     int status = add_process(&t, r->arg_count > 1 ? r->arg[1] : NULL);
     t.is_named = t.processes.count > 1;
     for (uint32_t i = 0; i < t.processes.count; i++)
-        reopen(&t, &t.processes.item[i], r->lines);
+        open_first(&t, &t.processes.item[i], r->lines);
     if (status == COMMAND_OK && r->follow)
         follow(&t);
     tail_release(&t);
