@@ -20,8 +20,8 @@ static char *or_empty(char *text)
 /* --- storing a job --- */
 
 /* Every asset that the job fetches must be here. */
-static int check_assets(struct aurora_program *p, const Perigee__Job *job,
-                        struct err *err)
+int api_check_assets(struct aurora_program *p, const Perigee__Job *job,
+                     struct err *err)
 {
     for (size_t i = 0; job->task && i < job->task->n_fetch; i++) {
         const Perigee__Fetch *fetch = job->task->fetch[i];
@@ -45,7 +45,7 @@ static void answer_job(struct request *r, const struct job_key *key,
     answer->sequence = sequence;
     answer->n_jobs = 1;
     answer->jobs = arena_alloc(&r->arena, sizeof(void *));
-    answer->jobs[0] = view_job(aurora_job(&r->p->core, key), &r->arena);
+    answer->jobs[0] = view_job(r->p, aurora_job(&r->p->core, key), &r->arena);
     answer->n_instances = touched->count;
     if (touched->count > 0)
         answer->instances = arena_memdup(
@@ -103,7 +103,7 @@ static void store_job(struct request *r, const Perigee__Job *job,
     struct err err = {0};
     uint32_t instances;
 
-    if (check_assets(p, job, &err) < 0 ||
+    if (api_check_assets(p, job, &err) < 0 ||
         job_decode(p, job, &config, &instances, &err) < 0)
         api_refuse(r, &err, now_ms, fx);
     else if (r->call->type == PERIGEE__AURORA__CALL__TYPE__START_UPDATE)
@@ -137,12 +137,10 @@ static const char *picked(const Perigee__Aurora__Call__CreateJob *create,
 }
 
 /* Hand the bundle to a script worker; the request waits for the verdict. */
-static void begin_evaluation(struct request *r, int64_t now_ms,
-                             struct effects *fx)
+void api_begin_evaluation(struct request *r, struct bytes bundle,
+                          const char *pick, int64_t now_ms, struct effects *fx)
 {
     struct aurora_program *p = r->p;
-    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
-    struct bytes bundle = bytes_of(create->bundle.data, create->bundle.len);
     struct err err = {0};
 
     if (p->evaluating.count >= EVALUATIONS_MAX ||
@@ -156,13 +154,21 @@ static void begin_evaluation(struct request *r, int64_t now_ms,
         return;
     }
     struct aurora_evaluate act = {.ticket = ++p->next_ticket,
-                                  .pick = picked(create, &fx->arena)};
+                                  .pick = pick};
     r->ticket = act.ticket;
     r->canonical = bundle; /* the request's own */
     act.bundle = bytes_of(arena_memdup(&fx->arena, bundle.data, bundle.size),
                           bundle.size);
     effect_act(fx, AURORA_ACT_EVALUATE, &act, sizeof act);
     *vec_add(&p->evaluating) = r;
+}
+
+static void evaluate(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
+
+    api_begin_evaluation(r, bytes_of(create->bundle.data, create->bundle.len),
+                         picked(create, &fx->arena), now_ms, fx);
 }
 
 void api_create(struct request *r, int64_t now_ms, struct effects *fx)
@@ -175,7 +181,7 @@ void api_create(struct request *r, int64_t now_ms, struct effects *fx)
         if (key_decode(r->p, create->key, &key, &err) < 0)
             api_refuse(r, &err, now_ms, fx);
         else
-            begin_evaluation(r, now_ms, fx);
+            evaluate(r, now_ms, fx);
         return;
     }
     if (create && create->job) {
@@ -196,7 +202,7 @@ void api_evaluate(struct request *r, int64_t now_ms, struct effects *fx)
     struct err err = {0};
 
     if (create && create->has_bundle && create->bundle.len > 0) {
-        begin_evaluation(r, now_ms, fx);
+        evaluate(r, now_ms, fx);
         return;
     }
     (void)err_set(&err, ERR_INVALID, "create_job.bundle: missing");
@@ -296,11 +302,11 @@ static const char *bundle_stdlib(struct request *r)
 /* The client evaluated the same bundle, and got something else, or with another
  * release of the job library: then even an equal job may mean something else.
  */
-static bool refuse_difference(struct request *r, const Perigee__Job *job,
-                              const char *stdlib_hash, int64_t now_ms,
-                              struct effects *fx)
+bool api_refuse_difference(struct request *r, const Perigee__Job *job,
+                           const Perigee__Job *expected,
+                           const char *stdlib_hash, int64_t now_ms,
+                           struct effects *fx)
 {
-    const Perigee__Job *expected = r->call->create_job->expected;
     const char *theirs = bundle_stdlib(r);
     bool is_other_release =
         stdlib_hash && *theirs && strcmp(theirs, stdlib_hash) != 0;
@@ -380,6 +386,25 @@ static void refuse_no_job(struct request *r,
     api_refuse_with(r, 0, &err, detail, count, now_ms, fx);
 }
 
+/* One that runs may be updated by itself. */
+static bool begins_with_group(struct request *r,
+                              const Perigee__Evaluation *evaluation,
+                              const Perigee__Job *job,
+                              const struct job_key *key, struct err *err)
+{
+    const char *group = honour_group(evaluation, job);
+    const struct job *runs = aurora_job(&r->p->core, key);
+
+    if (!group || (r->call->type == PERIGEE__AURORA__CALL__TYPE__START_UPDATE &&
+                   runs && runs->active.count > 0))
+        return false;
+    (void)err_set(err, ERR_INVALID, "job: it begins with its group '%.60s'",
+                  group);
+    err_field(err, "create_job.key");
+    err_hint(err, "create the group: clusterctl apply FILE");
+    return true;
+}
+
 static void create_from(struct request *r,
                         const Perigee__Evaluation *evaluation, int64_t now_ms,
                         struct effects *fx)
@@ -397,18 +422,13 @@ static void create_from(struct request *r,
         refuse_no_job(r, evaluation, &key, now_ms, fx);
         return;
     }
-    if (honour_group(evaluation, job) != NULL) {
-        (void)err_set(&err, ERR_INVALID,
-                      "job: it starts with the group '%.60s', and groups are "
-                      "not started in order yet",
-                      honour_group(evaluation, job));
-        err_field(&err, "group");
-        err_hint(&err, "this cluster cannot do it: list the job by itself");
+    if (begins_with_group(r, evaluation, job, &key, &err)) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }
     if (!create->accept_server &&
-        refuse_difference(r, job, evaluation->stdlib_hash, now_ms, fx))
+        api_refuse_difference(r, job, create->expected, evaluation->stdlib_hash,
+                              now_ms, fx))
         return;
     if (bundle_put(r->p, r->canonical, evaluation->bundle_hash, now_ms, fx,
                    &err) < 0) {
@@ -452,6 +472,8 @@ static void on_verdict(struct request *r, struct bytes result, int64_t now_ms,
         refuse_problems(r, evaluation, now_ms, fx);
     else if (r->call->type == PERIGEE__AURORA__CALL__TYPE__EVALUATE)
         answer_evaluation(r, evaluation, now_ms, fx);
+    else if (r->call->type == PERIGEE__AURORA__CALL__TYPE__DEPLOY_GROUP)
+        api_group_evaluated(r, evaluation, now_ms, fx);
     else
         create_from(r, evaluation, now_ms, fx);
     perigee__evaluation__free_unpacked(evaluation, NULL);

@@ -2,6 +2,7 @@
  * cursor, which names the last thing shown. */
 #include "aurora/state.h"
 
+#include "aurora/core/app_groups.h"
 #include "base/version.h"
 
 #include <stdio.h>
@@ -107,7 +108,7 @@ void api_list(struct request *r, int64_t now_ms, struct effects *fx)
         }
         answer->jobs[answer->n_jobs++] = list->keys_only
                                              ? view_key(job, &r->arena)
-                                             : view_job(job, &r->arena);
+                                             : view_job(p, job, &r->arena);
         last = job;
     }
     api_answer(r, answer, now_ms, fx);
@@ -241,7 +242,7 @@ static void show_tasks(struct request *r, bool with_job, int64_t now_ms,
     if (with_job) {
         answer->n_jobs = 1;
         answer->jobs = arena_alloc(&r->arena, sizeof(void *));
-        answer->jobs[0] = view_job(job, &r->arena);
+        answer->jobs[0] = view_job(r->p, job, &r->arena);
         add_configs(r, job, answer);
     }
     api_answer(r, answer, now_ms, fx);
@@ -345,12 +346,18 @@ void api_why(struct request *r, int64_t now_ms, struct effects *fx)
     }
     perigee__aurora__answer__why__init(out);
     out->has_pending = true;
+    const struct app_member *member = aurora_member(&r->p->core, job);
     uint32_t throttled = 0;
     for (const struct task *t = job->active.first; t; t = t->next) {
         out->pending += t->state == TASK_PENDING || t->state == TASK_THROTTLED;
         throttled += t->state == TASK_THROTTLED;
     }
-    if (throttled > 0 && throttled == out->pending) {
+    if (member && app_member_is_held(member)) {
+        out->pending = job->instances;
+        out->advice = arena_printf(
+            &r->arena, "%s: it begins with its group '%s'",
+            view_waits(&r->p->core, member, &r->arena), member->group->key.name);
+    } else if (throttled > 0 && throttled == out->pending) {
         out->advice =
             arena_printf(&r->arena,
                          "%u wait because they ended too soon again and again: "

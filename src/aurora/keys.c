@@ -61,7 +61,7 @@ static void show_job(struct request *r, Perigee__Aurora__Answer *answer)
         return;
     answer->n_jobs = 1;
     answer->jobs = arena_alloc(&r->arena, sizeof(void *));
-    answer->jobs[0] = view_job(job, &r->arena);
+    answer->jobs[0] = view_job(r->p, job, &r->arena);
 }
 
 /* The answer of the first time; true when it could be given. */

@@ -165,6 +165,8 @@ struct aurora_program {
     VEC(struct blob *) stored_tasks;
     VEC(struct blob *) stored_updates;
     VEC(struct blob *) stored_slots;
+    VEC(struct blob *) stored_groups;
+    VEC(struct blob *) stored_members;
     uint64_t requests, refusals;
     struct buf schema; /* schema.c */
     struct backups backups;
@@ -203,6 +205,16 @@ Perigee__Aurora__RollingView *view_rolling(const struct rolling *rolling,
                                            struct arena *arena);
 Perigee__Aurora__RollingView *view_rolling_event(const struct event *event,
                                                  struct arena *arena);
+/* --- group_store.c: the records of application groups, for store.c --- */
+int groups_restore(struct aurora_program *p, struct err *err);
+void groups_save(struct aurora_program *p, struct effects *fx);
+void groups_store_release(struct aurora_program *p);
+/* A sealed tree; its members are the jobs of each group before those of the
+ * groups in it. ERR_INVALID (a circle, an unknown name), ERR_LIMIT. */
+int group_tree_decode(const Perigee__Group *group, struct group_tree *out,
+                      struct err *err);
+/* The tree, packed. */
+struct blob *group_source(const Perigee__Group *tree);
 
 /* --- job_codec.c --- */
 /* A new config from an evaluated job that was checked (ERR_INVALID names the
@@ -233,7 +245,19 @@ Perigee__Aurora__UpdateView *view_update(const struct update *update,
                                          bool is_whole, struct arena *arena);
 Perigee__Aurora__UpdateView *view_update_event(const struct event *event,
                                                struct arena *arena);
-Perigee__Aurora__JobView *view_job(const struct job *job, struct arena *arena);
+/* group_views.c. With its tree, members and history, or the head alone. */
+Perigee__Aurora__GroupView *view_group(const struct aurora *a,
+                                       const struct app_group *group,
+                                       bool is_whole, struct arena *arena);
+Perigee__Aurora__GroupView *view_group_event(const struct event *event,
+                                             struct arena *arena);
+Perigee__Aurora__GroupEvent **view_group_history(const struct app_group *group,
+                                                 struct arena *arena);
+/* What a member waits for, or NULL. */
+char *view_waits(const struct aurora *a, const struct app_member *member,
+                 struct arena *arena);
+Perigee__Aurora__JobView *view_job(const struct aurora_program *p,
+                                   const struct job *job, struct arena *arena);
 Perigee__Aurora__Event *view_event(struct aurora_program *p,
                                    const struct event *event,
                                    struct arena *arena);
@@ -317,6 +341,26 @@ void api_scale(struct request *r, int64_t now_ms, struct effects *fx);
 /* api_rolling.c: kills and restarts. */
 void api_target(struct request *r, int64_t now_ms, struct effects *fx);
 void api_cancel_rolling(struct request *r, int64_t now_ms, struct effects *fx);
+/* For api_groups.c: hand a bundle to a script worker, for one job or (NULL) all
+ * of them; is every asset here; was the client's result another one? Then the
+ * request is over. */
+void api_begin_evaluation(struct request *r, struct bytes bundle,
+                          const char *pick, int64_t now_ms, struct effects *fx);
+int api_check_assets(struct aurora_program *p, const Perigee__Job *job,
+                     struct err *err);
+bool api_refuse_difference(struct request *r, const Perigee__Job *job,
+                           const Perigee__Job *expected,
+                           const char *stdlib_hash, int64_t now_ms,
+                           struct effects *fx);
+/* api_groups.c */
+void api_group_deploy(struct request *r, int64_t now_ms, struct effects *fx);
+void api_group_evaluated(struct request *r,
+                         const Perigee__Evaluation *evaluation, int64_t now_ms,
+                         struct effects *fx);
+void api_group_scale(struct request *r, int64_t now_ms, struct effects *fx);
+void api_group_remove(struct request *r, int64_t now_ms, struct effects *fx);
+void api_group_get(struct request *r, int64_t now_ms, struct effects *fx);
+void api_group_list(struct request *r, int64_t now_ms, struct effects *fx);
 /* api_updates.c: calls about updates that exist. */
 void api_update_act(struct request *r, int64_t now_ms, struct effects *fx);
 void api_update_pulse(struct request *r, int64_t now_ms, struct effects *fx);

@@ -14,7 +14,9 @@ typedef Perigee__Aurora__HostRecord HostRecord;
 static const char *const TABLE[] = {
     [RECORD_CONFIG] = "config", [RECORD_JOB] = "job",
     [RECORD_TASK] = "task",     [RECORD_HOST] = "host",
-    [RECORD_UPDATE] = "update", [RECORD_SLOT] = "update_instance"};
+    [RECORD_UPDATE] = "update", [RECORD_SLOT] = "update_instance",
+    [RECORD_APP_GROUP] = "group",
+    [RECORD_APP_MEMBER] = "group_member"};
 
 static char *or_empty(char *text)
 {
@@ -161,6 +163,10 @@ int store_take(struct aurora_program *p, const char *table, struct bytes key,
         *vec_add(&p->stored_updates) = blob_new(value);
     else if (strcmp(table, "update_instance") == 0)
         *vec_add(&p->stored_slots) = blob_new(value);
+    else if (strcmp(table, "group") == 0)
+        *vec_add(&p->stored_groups) = blob_new(value);
+    else if (strcmp(table, "group_member") == 0)
+        *vec_add(&p->stored_members) = blob_new(value);
     /* A table of a newer version is left alone. */
     return 0;
 }
@@ -284,6 +290,7 @@ void store_release(struct aurora_program *p)
     for (uint32_t i = 0; i < p->stored_tasks.count; i++)
         blob_unref(p->stored_tasks.item[i]);
     updates_store_release(p);
+    groups_store_release(p);
     vec_free(&p->stored_jobs);
     vec_free(&p->stored_tasks);
 }
@@ -298,6 +305,8 @@ int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
         rc = restore_tasks(p, err);
     if (rc == 0)
         rc = updates_restore(p, err);
+    if (rc == 0)
+        rc = groups_restore(p, err);
     if (rc == 0)
         aurora_restored(&p->core, p->ceiling, now_ms);
     store_release(p);
@@ -444,6 +453,7 @@ void store_save(struct aurora_program *p, struct effects *fx)
     for (uint32_t i = 0; i < w->hosts.count; i++)
         save_host(w->hosts.item[i], fx);
     updates_save(p, fx);
+    groups_save(p, fx);
     if (w->save_sequence)
         store_save_scheduler(p, fx);
 }

@@ -2,6 +2,7 @@
  * arena and may borrow from the objects. */
 #include "aurora/state.h"
 
+#include "aurora/core/app_groups.h"
 #include "base/id.h"
 
 #include <string.h>
@@ -102,8 +103,10 @@ TaskView *view_task(struct aurora_program *p, const struct task *task,
     return out;
 }
 
-JobView *view_job(const struct job *job, struct arena *arena)
+JobView *view_job(const struct aurora_program *p, const struct job *job,
+                  struct arena *arena)
 {
+    const struct app_member *member = aurora_member(&p->core, job);
     JobView *out = arena_alloc(arena, sizeof *out);
 
     perigee__aurora__job_view__init(out);
@@ -137,6 +140,10 @@ JobView *view_job(const struct job *job, struct arena *arena)
             job->update->count[SLOT_WAITING] + job->update->count[SLOT_WORKING];
         out->update = view_update(job->update, false, arena);
     }
+    if (member) {
+        out->group = key_encode(&member->group->key, arena);
+        out->waits_for = view_waits(&p->core, member, arena);
+    }
     return out;
 }
 
@@ -152,6 +159,11 @@ Event *view_event(struct aurora_program *p, const struct event *event,
     out->at_ms = (uint64_t)event->at_ms;
     if (event->kind == EVENT_HOST_CHANGED) {
         out->host = view_host_event(event, arena);
+        return out;
+    }
+    if (event->kind == EVENT_GROUP_CHANGED) {
+        out->group = view_group_event(event, arena);
+        out->key = out->group->key;
         return out;
     }
     out->key = key_encode(&event->config->key, arena);

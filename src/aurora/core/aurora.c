@@ -27,6 +27,7 @@ void aurora_release(struct aurora *a)
 {
     aurora_work_clear(a);
     event_log_release(&a->events);
+    app_groups_release(a);
     while (a->jobs.count > 0) {
         struct job *job = a->jobs.item[a->jobs.count - 1];
         job->update = NULL;
@@ -67,8 +68,7 @@ void aurora_restore_config(struct aurora *a, struct job_config *config)
     HASH_ADD_STR(a->configs, id, config);
 }
 
-/* Like records_use_config for what is in the table already. */
-static void restored_use(struct aurora *a, struct job_config *config)
+void restored_use(struct aurora *a, struct job_config *config)
 {
     (void)job_config_ref(config);
     config->users++;
@@ -143,6 +143,7 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
         task_list_add(&job->ended, task);
     else
         job_add_active(job, task);
+    job->running += task->state == TASK_RUNNING;
     restore_place(a, task);
     if (task->state == TASK_PENDING)
         group_add(a, task);
@@ -232,6 +233,7 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
     for (uint32_t i = 0; i < a->jobs.count; i++)
         if (a->jobs.item[i]->update)
             updater_restored(a, a->jobs.item[i]->update, now_ms);
+    app_groups_restored(a);
     updater_go_on(a, now_ms);
     heap_push(&a->timers, now_ms + PRUNE_INTERVAL_MS, TIMER_PRUNE, 0);
     aurora_reserve_sequence(a);
@@ -274,7 +276,7 @@ static void check_job(const struct aurora *a, const struct job *job,
                       uint32_t by_state[TASK_STATE_COUNT])
 {
     uint32_t *instance = xcalloc(job->active.count + 1, sizeof *instance);
-    uint32_t n = 0;
+    uint32_t n = 0, running = 0;
 
     assert(job->config->users > 0 && aurora_config(a, job->config->id));
     for (const struct task *t = job->active.first; t; t = t->next) {
@@ -283,9 +285,10 @@ static void check_job(const struct aurora *a, const struct job *job,
         assert(!t->host || t->placement);
         assert(t->events.count > 0);
         instance[n++] = t->instance;
+        running += t->state == TASK_RUNNING;
         by_state[t->state]++;
     }
-    assert(n == job->active.count);
+    assert(n == job->active.count && running == job->running);
     qsort(instance, n, sizeof *instance, by_instance);
     for (uint32_t i = 1; i < n; i++)
         assert(instance[i] != instance[i - 1]);
@@ -337,6 +340,7 @@ void aurora_check(const struct aurora *a)
         assert(by_state[state] == a->counters.tasks[state]);
     assert(by_state[TASK_PENDING] == a->waiting_count);
     check_groups(a);
+    app_groups_check(a);
     hosts_check(&a->hosts);
     assert(a->events.next <= a->sequence_ceiling || a->sequence_ceiling == 0 ||
            a->work.save_sequence);

@@ -11,6 +11,7 @@
  * only they wait in their group; what tasks use on a host is the sum of their
  * needs. */
 #pragma once
+#include "aurora/core/app_group.h"
 #include "aurora/core/events.h"
 #include "aurora/core/hosts.h"
 #include "aurora/core/placer.h"
@@ -96,7 +97,9 @@ enum record_table {
     RECORD_TASK,
     RECORD_HOST,
     RECORD_UPDATE,
-    RECORD_SLOT
+    RECORD_SLOT,
+    RECORD_APP_GROUP,
+    RECORD_APP_MEMBER
 };
 
 struct forgotten {
@@ -118,6 +121,8 @@ struct work {
     VEC(struct host *) hosts;
     VEC(struct update *) updates;
     VEC(struct slot_ref) slots;
+    VEC(struct app_group *) groups;
+    VEC(struct app_member *) members;
     VEC(struct forgotten) forgotten;
     VEC(struct launch) launches;
     VEC(struct task_ref) kills;
@@ -148,6 +153,10 @@ struct aurora {
     uint32_t next_update;
     VEC(uint32_t) due_updates;     /* numbers of those with something to do */
     VEC(struct job *) due_rolling; /* with rolling work to look at */
+    VEC(struct app_group *) app_groups; /* owned, sorted by key */
+    struct app_member *app_members;     /* of all of them, by key */
+    VEC(struct app_group *) due_groups; /* those with something to do */
+    bool is_in_groups;                  /* they are being worked on */
     struct hosts hosts;
     struct questions questions;
     VEC(struct asking) askings; /* under way */
@@ -184,6 +193,10 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err);
  * order of their age. Takes the update, also on failure. */
 int aurora_restore_update_take(struct aurora *a, struct update *update,
                                struct err *err);
+/* Its members are all here; configs and jobs are restored already. Takes the
+ * group, also on failure. */
+int aurora_restore_group_take(struct aurora *a, struct app_group *group,
+                              struct err *err);
 /* That was all: arm timers, begin events behind `ceiling`. */
 void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms);
 

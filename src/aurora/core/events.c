@@ -22,6 +22,7 @@ static void event_release(struct event *event)
     blob_unref(event->agent_id);
     blob_unref(event->hostname);
     blob_unref(event->endpoint);
+    blob_unref(event->member);
 }
 
 void event_log_release(struct event_log *log)
@@ -163,6 +164,29 @@ uint64_t event_log_rolling(struct event_log *log, const struct job *job,
         event->part_phase = part->phase;
     }
     memcpy(event->slots, r->count, sizeof r->count);
+    return event->sequence;
+}
+
+uint64_t event_log_group(struct event_log *log, const struct app_group *group,
+                         const struct app_member *member, int64_t now_ms)
+{
+    struct event *event = add(log);
+    struct blob *message =
+        member ? member->message
+               : group->events.item[group->events.count - 1].message;
+
+    *event = (struct event){.sequence = log->next++,
+                            .at_ms = now_ms,
+                            .kind = EVENT_GROUP_CHANGED,
+                            .key_text = blob_ref(group->key_text),
+                            .message = blob_ref(message),
+                            .group_state = group->state};
+    if (member) {
+        event->member = blob_ref(member->key_text);
+        event->member_action = member->action;
+        event->member_phase = member->phase;
+    }
+    app_group_count(group, event->phases);
     return event->sequence;
 }
 

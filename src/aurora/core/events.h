@@ -5,6 +5,7 @@
  * Sequence numbers never repeat, over restarts too: a ceiling is stored ahead
  * of use, and a new life begins at the ceiling of the last one. */
 #pragma once
+#include "aurora/core/app_group.h"
 #include "aurora/core/hosts.h"
 #include "aurora/core/task.h"
 #include "aurora/core/update.h"
@@ -24,7 +25,8 @@ enum event_kind {
     EVENT_TASK_CHANGED = 6,
     EVENT_UPDATE_CHANGED = 8,
     EVENT_HOST_CHANGED = 290,
-    EVENT_ROLLING_CHANGED = 320
+    EVENT_ROLLING_CHANGED = 320,
+    EVENT_GROUP_CHANGED = 350
 };
 
 /* The numbers are those of perigee.aurora.HostEvent.Change. */
@@ -66,6 +68,13 @@ struct event {
     enum rolling_state rolling_state;
     enum part_phase part_phase; /* of `instance`; 0: of the whole */
     uint64_t rolling_number;
+    /* EVENT_GROUP_CHANGED, which has no config; `message` is of the state, or
+     * of the member */
+    enum app_group_state group_state;
+    struct blob *member; /* its key; NULL: the group as a whole */
+    enum member_action member_action;
+    enum member_phase member_phase;
+    uint32_t phases[MEMBER_PHASE_COUNT];
 };
 
 struct event_log {
@@ -91,6 +100,9 @@ uint64_t event_log_host(struct event_log *log, enum host_change change,
 /* The job's rolling work, or one of its parts. */
 uint64_t event_log_rolling(struct event_log *log, const struct job *job,
                            const struct part *part, int64_t now_ms);
+/* The newest history entry of the group, or one of its members. */
+uint64_t event_log_group(struct event_log *log, const struct app_group *group,
+                         const struct app_member *member, int64_t now_ms);
 /* The first number still here (== next when there is none). */
 uint64_t event_log_first(const struct event_log *log);
 /* NULL when it is gone or has not happened. */

@@ -139,3 +139,33 @@ void updater_restored(struct aurora *a, struct update *u, int64_t now_ms);
 /* Work off what the changes of this input have made possible; every input that
  * changes tasks ends with it. */
 void updater_go_on(struct aurora *a, int64_t now_ms);
+
+/* app_group_driver.c, app_group_requests.c, app_group_records.c: application
+ * groups. Something about the job changed. */
+void app_groups_note(struct aurora *a, const struct job *job);
+/* Work off what the changes of this input have made possible. */
+void app_groups_go_on(struct aurora *a, int64_t now_ms);
+void app_group_set_due(struct aurora *a, struct app_group *group);
+void app_group_enter(struct aurora *a, struct app_group *group,
+                     enum app_group_state to, const char *message,
+                     int64_t now_ms);
+/* Out of its group, which goes on without it. */
+void app_member_drop(struct aurora *a, struct app_member *member);
+/* It ended by itself, and the last task of some instance not well. */
+bool job_is_broken(const struct job *job);
+/* ERR_CONFLICT for a job that waits with its group; `job` may be NULL. */
+int request_check_held(const struct aurora *a, const struct job *job,
+                       struct err *err);
+struct app_member *aurora_member_by_key(const struct aurora *a,
+                                        const struct job_key *key);
+void mark_group(struct aurora *a, struct app_group *group);
+void mark_member(struct aurora *a, struct app_member *member);
+void records_put_member(struct aurora *a, struct app_member *member);
+void records_forget_member(struct aurora *a, struct app_member *member);
+void records_delete_group(struct aurora *a, struct app_group *group);
+void app_groups_work_clear(struct aurora *a);
+void app_groups_release(struct aurora *a);
+void app_groups_restored(struct aurora *a);
+void app_groups_check(const struct aurora *a);
+/* aurora.c: like records_use_config for what is in the table already. */
+void restored_use(struct aurora *a, struct job_config *config);

@@ -201,8 +201,9 @@ static void prune(struct aurora *a, int64_t now_ms)
         prune_job(a, job, now_ms);
         prune_updates(a, job, now_ms);
         if (job->active.count > 0 || job->ended.count > 0 || job->update ||
-            job_is_suspended(job))
-            continue;
+            job_is_suspended(job) ||
+            (!job->is_removed && aurora_member_by_key(a, &job->key)))
+            continue; /* a group remembers what has come to its end */
         if (!job->is_removed) {
             job->is_removed = true;
             records_tell_job(a, EVENT_JOB_REMOVED, job, now_ms);

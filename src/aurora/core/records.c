@@ -107,6 +107,7 @@ void aurora_work_clear(struct aurora *a)
     refs_clear(w->reconcile.item, w->reconcile.count);
     w->configs.count = w->jobs.count = w->tasks.count = w->hosts.count = 0;
     w->updates.count = w->slots.count = 0;
+    app_groups_work_clear(a);
     w->forgotten.count = w->launches.count = w->declines.count = 0;
     w->kills.count = w->reconcile.count = w->askings.count = 0;
     w->revive = w->save_sequence = false;
@@ -236,6 +237,7 @@ void records_delete_task(struct aurora *a, struct task *task)
     HASH_DELETE(hh_id, a->task_by_id, task);
     HASH_DELETE(hh_number, a->task_by_number, task);
     records_count(a, task->state, TASK_NONE);
+    job->running -= task->state == TASK_RUNNING;
     task->config = NULL;
     job_task_free(task);
     records_unuse_config(a, config);
@@ -380,4 +382,5 @@ void records_tell_job(struct aurora *a, enum event_kind kind, struct job *job,
 {
     (void)event_log_job(&a->events, kind, job, now_ms);
     mark_job(a, job);
+    app_groups_note(a, job);
 }

@@ -63,6 +63,8 @@ int request_find_running(const struct aurora *a, const struct job_key *key,
         rc = request_check_idle(*out, err);
     if (rc == 0)
         rc = request_check_no_kill(*out, err);
+    if (rc == 0)
+        rc = request_check_held(a, *out, err);
     if (rc < 0)
         return rc;
     if ((*out)->is_killed)
@@ -93,6 +95,8 @@ static int check_create(const struct aurora *a, const struct job *job,
     char text[JOB_KEY_TEXT_MAX];
     int rc = request_check_idle(job, err);
 
+    if (rc == 0)
+        rc = request_check_held(a, job, err);
     if (rc < 0)
         return rc;
     (void)job_key_text(&config->key, text);

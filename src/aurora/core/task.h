@@ -86,6 +86,7 @@ struct job {
     VEC(struct update *) updates; /* owned, oldest first; it is the last */
     struct task_list active;      /* oldest first */
     struct task *by_instance;     /* the active ones */
+    uint32_t running;             /* of them, RUNNING */
     struct task_list ended;       /* in the order of their end */
     bool is_dirty;
 };

@@ -85,6 +85,8 @@ static void enter(struct aurora *a, struct task *task, enum task_state to,
     if (task->state == TASK_PENDING)
         group_remove(a, task);
     records_count(a, task->state, to);
+    task->job->running -= task->state == TASK_RUNNING;
+    task->job->running += to == TASK_RUNNING;
     task->state = to;
     task_add_event(task, to, message, now_ms);
     (void)event_log_task(&a->events, task, now_ms);
@@ -94,6 +96,7 @@ static void enter(struct aurora *a, struct task *task, enum task_state to,
         group_add(a, task);
     else if (task_machine_is_terminal(to))
         end_task(a, task);
+    app_groups_note(a, task->job);
 }
 
 static void apply(struct aurora *a, struct task *task, enum task_state to,

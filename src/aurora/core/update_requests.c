@@ -70,6 +70,8 @@ static int check_start(const struct aurora *a, const struct job *job,
     if (rc == 0)
         rc = request_check_no_kill(job, err);
     if (rc == 0)
+        rc = request_check_held(a, job, err);
+    if (rc == 0)
         rc = request_check_count(a, request->instances, err);
     if (rc < 0)
         return rc;
