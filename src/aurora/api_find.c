@@ -198,7 +198,7 @@ static int by_config(const void *x, const void *y)
 }
 
 /* The tasks of one configuration, in the order of their instances. */
-static Perigee__Aurora__ConfigGroup *view_group(const struct job *job,
+static Perigee__Aurora__ConfigGroup *view_config_group(const struct job *job,
                                                 struct task *const *task,
                                                 size_t count,
                                                 struct arena *arena)
@@ -250,7 +250,7 @@ void api_configs(struct request *r, int64_t now_ms, struct effects *fx)
              to < count && task[to]->config == task[from]->config;)
             to++;
         answer->groups_by_config[answer->n_groups_by_config++] =
-            view_group(job, &task[from], to - from, &r->arena);
+            view_config_group(job, &task[from], to - from, &r->arena);
     }
     free(task);
     api_answer(r, answer, now_ms, fx);

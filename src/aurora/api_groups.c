@@ -30,8 +30,7 @@ static void answer_group(struct request *r, const struct app_group *group,
     if (group) {
         answer->n_groups = 1;
         answer->groups = arena_alloc(&r->arena, sizeof(void *));
-        answer->groups[0] =
-            view_group(&r->p->core, group, is_whole, &r->arena);
+        answer->groups[0] = view_group(&r->p->core, group, is_whole, &r->arena);
     }
     api_answer(r, answer, now_ms, fx);
 }
@@ -70,8 +69,7 @@ static int collect(const Perigee__Group *group, Perigee__Job *const *job,
                    struct err *err)
 {
     for (size_t i = 0; i < group->n_jobs; i++) {
-        const Perigee__Job *found =
-            find_job(job, count, group->jobs[i], arena);
+        const Perigee__Job *found = find_job(job, count, group->jobs[i], arena);
         if (!found) {
             (void)err_set(err, ERR_INVALID,
                           "group '%s': its job '%s' is not here", group->name,
@@ -99,8 +97,8 @@ static int decode_jobs(struct request *r, const struct members *members,
         const Perigee__Job *job = members->job[i];
         rc = api_check_assets(r->p, job, err);
         if (rc == 0)
-            rc = job_decode(r->p, job, &wish[i].config, &wish[i].instances,
-                            err);
+            rc =
+                job_decode(r->p, job, &wish[i].config, &wish[i].instances, err);
         if (rc < 0) {
             wish[i].config = NULL;
             (void)err_wrap(err, "job '%s'", job->name ? job->name : "");
@@ -140,9 +138,8 @@ static void deploy(struct request *r, const struct job_key *key,
         api_refuse(r, &err, now_ms, fx);
     else
         answer_group(r, group, sequence,
-                     r->p->core.events.next == before
-                         ? "nothing had to change"
-                         : NULL,
+                     r->p->core.events.next == before ? "nothing had to change"
+                                                      : NULL,
                      now_ms, fx);
     blob_unref(source);
 }
@@ -187,8 +184,8 @@ void api_group_deploy(struct request *r, int64_t now_ms, struct effects *fx)
                   : refuse_missing(&err, "deploy_group");
 
     if (rc == 0 && call->has_bundle && call->bundle.len > 0) {
-        api_begin_evaluation(
-            r, bytes_of(call->bundle.data, call->bundle.len), NULL, now_ms, fx);
+        api_begin_evaluation(r, bytes_of(call->bundle.data, call->bundle.len),
+                             NULL, now_ms, fx);
         return;
     }
     if (rc == 0 && !call->group)
@@ -224,7 +221,8 @@ static bool refuse_difference(struct request *r,
         for (size_t j = 0; j < evaluation->n_jobs; j++) {
             const Perigee__Job *a = call->expected[i], *b = evaluation->jobs[j];
             if (!a->name || !a->role || !a->environment ||
-                strcmp(a->name, b->name) != 0 || strcmp(a->role, b->role) != 0 ||
+                strcmp(a->name, b->name) != 0 ||
+                strcmp(a->role, b->role) != 0 ||
                 strcmp(a->environment, b->environment) != 0)
                 continue;
             if (api_refuse_difference(r, b, a, evaluation->stdlib_hash, now_ms,

@@ -153,8 +153,7 @@ void api_begin_evaluation(struct request *r, struct bytes bundle,
         api_refuse(r, &err, now_ms, fx);
         return;
     }
-    struct aurora_evaluate act = {.ticket = ++p->next_ticket,
-                                  .pick = pick};
+    struct aurora_evaluate act = {.ticket = ++p->next_ticket, .pick = pick};
     r->ticket = act.ticket;
     r->canonical = bundle; /* the request's own */
     act.bundle = bytes_of(arena_memdup(&fx->arena, bundle.data, bundle.size),

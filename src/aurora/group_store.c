@@ -40,8 +40,7 @@ static int add_needs(const Perigee__Group *group, struct group_tree *tree,
         const Perigee__Group *child = group->groups[i];
         uint32_t at = group_tree_child(tree, node, child->name);
         for (size_t j = 0; j < child->n_depends_on && rc == 0; j++) {
-            uint32_t need =
-                group_tree_child(tree, node, child->depends_on[j]);
+            uint32_t need = group_tree_child(tree, node, child->depends_on[j]);
             rc = need == TREE_NONE
                      ? refuse_need(child, child->depends_on[j], err)
                      : group_tree_need(tree, at, need, err);
@@ -98,8 +97,7 @@ int group_tree_decode(const Perigee__Group *group, struct group_tree *out,
 
     if (rc == 0 && group->n_depends_on > 0) {
         rc = err_set(err, ERR_INVALID,
-                     "group '%s' waits for what is outside of it",
-                     group->name);
+                     "group '%s' waits for what is outside of it", group->name);
         err_field(err, "group.depends_on");
         err_hint(err, "put it and what it waits for into one Group");
     }
@@ -232,10 +230,9 @@ static int restore_group(struct aurora_program *p, struct bytes value,
     } else {
         if (group)
             app_group_free(group);
-        rc = store_damaged(err, "group",
-                           bytes_of_text(r && r->key && r->key->name
-                                             ? r->key->name
-                                             : ""));
+        rc = store_damaged(
+            err, "group",
+            bytes_of_text(r && r->key && r->key->name ? r->key->name : ""));
     }
     if (r)
         perigee__aurora__group_record__free_unpacked(r, NULL);
@@ -249,8 +246,8 @@ int groups_restore(struct aurora_program *p, struct err *err)
     int rc = unpack_members(p, record, err);
 
     for (uint32_t i = 0; i < p->stored_groups.count && rc == 0; i++)
-        rc = restore_group(p, blob_bytes(p->stored_groups.item[i]), record,
-                           err);
+        rc =
+            restore_group(p, blob_bytes(p->stored_groups.item[i]), record, err);
     for (uint32_t i = 0; i < count; i++)
         if (record[i])
             perigee__aurora__group_member_record__free_unpacked(record[i],
@@ -290,8 +287,8 @@ static void save_group(const struct app_group *group, struct effects *fx)
     r.key = key_encode(&group->key, &fx->arena);
     r.has_state = r.has_members = true;
     r.state = (Perigee__Aurora__GroupState)group->state;
-    r.tree = perigee__group__unpack(NULL, group->source->size,
-                                    group->source->data);
+    r.tree =
+        perigee__group__unpack(NULL, group->source->size, group->source->data);
     r.has_backward = r.backward = group->is_backward;
     r.members = group->members.count;
     r.events = view_group_history(group, &fx->arena);

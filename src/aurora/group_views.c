@@ -28,9 +28,9 @@ GroupEvent **view_group_history(const struct app_group *group,
     GroupEvent **out = arena_alloc(arena, (n + 1) * sizeof(void *));
 
     for (uint32_t i = 0; i < n; i++)
-        out[i] = view_state(group->events.item[i].at_ms,
-                            group->events.item[i].state,
-                            group->events.item[i].message, arena);
+        out[i] =
+            view_state(group->events.item[i].at_ms, group->events.item[i].state,
+                       group->events.item[i].message, arena);
     return out;
 }
 
@@ -124,8 +124,8 @@ GroupView *view_group(const struct aurora *a, const struct app_group *group,
     out->has_created_ms = out->has_changed_ms = true;
     out->created_ms = (uint64_t)app_group_created_ms(group);
     out->changed_ms = (uint64_t)app_group_changed_ms(group);
-    out->message = view_text(
-        group->events.item[group->events.count - 1].message, arena);
+    out->message =
+        view_text(group->events.item[group->events.count - 1].message, arena);
     if (!is_whole)
         return out;
     out->tree = tree_of(group, arena);
@@ -156,9 +156,9 @@ GroupView *view_group_event(const struct event *event, struct arena *arena)
         key = key_of(event->member, arena);
         out->n_members = 1;
         out->members = arena_alloc(arena, sizeof(void *));
-        out->members[0] = view_member_head(&key, event->member_action,
-                                           event->member_phase, event->message,
-                                           arena);
+        out->members[0] =
+            view_member_head(&key, event->member_action, event->member_phase,
+                             event->message, arena);
         return out;
     }
     out->message = view_text(event->message, arena);

@@ -210,11 +210,11 @@ static void log_event(const struct event *event, struct effects *fx)
     }
     if (event->kind == EVENT_GROUP_CHANGED) {
         if (!event->member)
-            effect_log(fx, 2, "group_changed group=%.*s state=%s message=\"%s\"",
-                       (int)key.size, (const char *)key.data,
-                       app_group_state_name(event->group_state),
-                       event->message ? one_line(event->message, &fx->arena)
-                                      : "");
+            effect_log(
+                fx, 2, "group_changed group=%.*s state=%s message=\"%s\"",
+                (int)key.size, (const char *)key.data,
+                app_group_state_name(event->group_state),
+                event->message ? one_line(event->message, &fx->arena) : "");
         return;
     }
     if (event->kind != EVENT_TASK_CHANGED) {

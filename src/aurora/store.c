@@ -12,11 +12,10 @@ typedef Perigee__Aurora__JobRecord JobRecord;
 typedef Perigee__Aurora__HostRecord HostRecord;
 
 static const char *const TABLE[] = {
-    [RECORD_CONFIG] = "config", [RECORD_JOB] = "job",
-    [RECORD_TASK] = "task",     [RECORD_HOST] = "host",
-    [RECORD_UPDATE] = "update", [RECORD_SLOT] = "update_instance",
-    [RECORD_APP_GROUP] = "group",
-    [RECORD_APP_MEMBER] = "group_member"};
+    [RECORD_CONFIG] = "config",   [RECORD_JOB] = "job",
+    [RECORD_TASK] = "task",       [RECORD_HOST] = "host",
+    [RECORD_UPDATE] = "update",   [RECORD_SLOT] = "update_instance",
+    [RECORD_APP_GROUP] = "group", [RECORD_APP_MEMBER] = "group_member"};
 
 static char *or_empty(char *text)
 {

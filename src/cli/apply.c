@@ -2,6 +2,7 @@
  * changes is rolled out by the scheduler, so a client that dies leaves no half
  * change behind, and applying again goes on where it stopped. */
 #include "cli/command.h"
+#include "cli/group.h"
 #include "cli/jobfile.h"
 #include "cli/plan.h"
 #include "cli/update.h"
@@ -130,7 +131,7 @@ static int apply_step(struct apply *a, const struct plan_step *step)
     char text[JOB_KEY_TEXT_MAX];
     int rc;
 
-    if (step->kind == PLAN_KEEP)
+    if (step->kind == PLAN_KEEP || step->group > 0)
         return 0;
     job_key_text(&step->key, text);
     if (step->is_ending && (rc = watch_job(a->cli, &step->key, &all, WATCH_GONE,
@@ -143,6 +144,38 @@ static int apply_step(struct apply *a, const struct plan_step *step)
     a->done++;
     if (!a->cli->json)
         buf_addf(&a->cli->out, "%-8s  %s\n", past[step->kind], text);
+    return 0;
+}
+
+/* One call for the group and all its jobs. */
+static int apply_group(struct apply *a, const struct plan_group *group)
+{
+    static const char *const past[] = {"",       "creating", "changing",
+                                       "scaled", "removing", ""};
+    struct group_deploy how = {.prune = a->cli->prune};
+    Perigee__Aurora__Answer *answer;
+    char text[JOB_KEY_TEXT_MAX];
+    int rc;
+
+    if (group->kind == PLAN_KEEP)
+        return 0;
+    (void)job_key_text(&group->key, text);
+    cli_progress(a->cli, "%s group %s", plan_verb(group->kind), text);
+    if (group->kind == PLAN_REMOVE)
+        rc = group_send_remove(
+            a->cli, &group->key,
+            a->cli->message ? a->cli->message : "pruned by apply", &answer);
+    else
+        rc = group_send(a->cli, &group->key, a->evaluation, group->group, &how,
+                        &answer);
+    if (rc == 0 && (a->waits || group->kind == PLAN_REMOVE))
+        rc = group_follow(a->cli, &group->key, group->kind == PLAN_REMOVE,
+                          a->timeout_ms);
+    if (rc != 0)
+        return rc;
+    a->done++;
+    if (!a->cli->json)
+        buf_addf(&a->cli->out, "%-8s  group %s\n", past[group->kind], text);
     return 0;
 }
 
@@ -184,12 +217,14 @@ static int apply_plan(struct apply *a, const struct plan *plan)
 
     for (uint32_t i = 0; i < plan->steps.count && rc == 0; i++)
         rc = apply_step(a, &plan->steps.item[i]);
+    for (uint32_t i = 0; i < plan->groups.count && rc == 0; i++)
+        rc = apply_group(a, &plan->groups.item[i]);
     if (rc != 0) {
         if (a->done > 0)
             cli_say(a->cli,
-                    "%u of %u changes were made before that; apply "
-                    "again when it is mended",
-                    a->done, plan->steps.count - plan->count[PLAN_KEEP]);
+                    "%u change%s made before that; apply again when it is "
+                    "mended",
+                    a->done, a->done == 1 ? " was" : "s were");
         return rc;
     }
     if (a->cli->json) {

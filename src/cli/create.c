@@ -2,6 +2,7 @@
  * to the scheduler together with our result. */
 #include "cli/cluster.h"
 #include "cli/command.h"
+#include "cli/group.h"
 #include "cli/jobfile.h"
 #include "cli/watch.h"
 
@@ -63,6 +64,31 @@ static void report(struct cli *cli, const struct job_key *key,
                  cluster->aurora, key->role, key->env, key->name);
 }
 
+static bool has_job(const Perigee__Evaluation *evaluation,
+                    const struct job_key *key)
+{
+    for (size_t i = 0; i < evaluation->n_jobs; i++)
+        if (jobfile_is(evaluation->jobs[i], key))
+            return true;
+    return false;
+}
+
+static int create_group(struct cli *cli, const struct job_key *key,
+                        const Perigee__Evaluation *evaluation,
+                        const Perigee__Group *group)
+{
+    enum watch_goal goal = WATCH_RUNNING;
+    bool waits =
+        cli->wait_until != NULL && strcmp(cli->wait_until, "PENDING") != 0;
+    int rc = waits ? watch_goal_parse(cli, cli->wait_until, &goal) : 0;
+
+    if (rc == 0 && goal != WATCH_RUNNING)
+        rc = cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
+                        "--wait-until %s: want PENDING or RUNNING of a group",
+                        cli->wait_until);
+    return rc != 0 ? rc : group_create(cli, key, evaluation, group, waits);
+}
+
 int create_run(struct cli *cli)
 {
     Perigee__Evaluation *evaluation = NULL;
@@ -76,6 +102,11 @@ int create_run(struct cli *cli)
         (rc = jobfile_choose(cli, &key, 1, &file)) != 0 ||
         (rc = jobfile_evaluate(cli, file, &evaluation)) != 0)
         goto done;
+    const Perigee__Group *group = group_find(evaluation, &key);
+    if (group != NULL && !has_job(evaluation, &key)) {
+        rc = create_group(cli, &key, evaluation, group);
+        goto done;
+    }
     if ((rc = jobfile_find(cli, file, evaluation, &key, &job)) != 0 ||
         (rc = send(cli, &key, evaluation, job, &answer)) != 0)
         goto done;

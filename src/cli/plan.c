@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/group.h"
 #include "cli/jobfile.h"
 
 #include <string.h>
@@ -153,6 +154,15 @@ static bool is_in_scope(const Perigee__Evaluation *evaluation,
     return false;
 }
 
+/* The group of that key, by its place + 1; 0: none. */
+static uint32_t group_at(const struct plan *plan, const struct job_key *key)
+{
+    for (uint32_t i = 0; i < plan->groups.count; i++)
+        if (job_key_equal(&plan->groups.item[i].key, key))
+            return i + 1;
+    return 0;
+}
+
 static bool is_in_file(const Perigee__Evaluation *evaluation,
                        const struct job_key *key)
 {
@@ -202,6 +212,26 @@ static int came_from(struct cli *cli, const Perigee__Job *runs,
     return 0;
 }
 
+/* The group that the job is in, as far as it is planned: in the file its other
+ * jobs are; otherwise it goes as a whole. */
+static uint32_t group_of_removed(struct plan *plan,
+                                 const Perigee__Aurora__JobView *view)
+{
+    const Perigee__Aurora__JobKey *wire = view->group;
+    struct job_key key;
+
+    if (wire == NULL ||
+        job_key_make(wire->cluster, wire->role, wire->environment, wire->name,
+                     &key, NULL) < 0)
+        return 0;
+    uint32_t at = group_at(plan, &key);
+    if (at > 0)
+        return at;
+    *vec_add(&plan->groups) =
+        (struct plan_group){.kind = PLAN_REMOVE, .key = key};
+    return plan->groups.count;
+}
+
 static int plan_removals(struct cli *cli, const char *file,
                          const Perigee__Evaluation *evaluation,
                          const struct running *running, struct plan *plan)
@@ -210,19 +240,81 @@ static int plan_removals(struct cli *cli, const char *file,
     int rc = 0;
 
     for (uint32_t i = 0; i < running->jobs.count && rc == 0; i++) {
-        const Perigee__Job *runs = running->jobs.item[i]->job;
-        struct job_key key = jobfile_key(runs);
+        const Perigee__Aurora__JobView *view = running->jobs.item[i];
+        struct job_key key = jobfile_key(view->job);
         bool is_ours;
 
-        if (running->jobs.item[i]->killed || !is_in_scope(evaluation, runs) ||
+        if (view->killed || !is_in_scope(evaluation, view->job) ||
             is_in_file(evaluation, &key))
             continue;
-        rc = came_from(cli, runs, file, &known, &is_ours);
-        if (rc == 0 && is_ours)
-            add_step(plan, PLAN_REMOVE, &key)->runs = runs;
+        rc = came_from(cli, view->job, file, &known, &is_ours);
+        if (rc != 0 || !is_ours)
+            continue;
+        uint32_t group = group_of_removed(plan, view);
+        struct plan_step *step = add_step(plan, PLAN_REMOVE, &key);
+        step->runs = view->job;
+        step->group = group;
     }
     vec_free(&known);
     return rc;
+}
+
+/* --- groups --- */
+
+static bool same_tree(const Perigee__Group *a, const Perigee__Group *b,
+                      struct arena *arena)
+{
+    size_t size = perigee__group__get_packed_size(a);
+
+    if (b == NULL || size != perigee__group__get_packed_size(b))
+        return false;
+    uint8_t *x = arena_alloc(arena, size + 1);
+    uint8_t *y = arena_alloc(arena, size + 1);
+    perigee__group__pack(a, x);
+    perigee__group__pack(b, y);
+    return memcmp(x, y, size) == 0;
+}
+
+static int plan_group(struct cli *cli, const char *file,
+                      const Perigee__Group *group, struct plan *plan)
+{
+    const Perigee__Aurora__GroupView *runs = NULL;
+    struct plan_group out = {.kind = PLAN_KEEP, .group = group};
+    uint64_t sequence;
+
+    if (!group_key(group, &out.key))
+        return cli_refuse(cli, EXIT_BAD_CONFIG, NULL,
+                          "%s: the group '%s' has no job", file, group->name);
+    int rc = group_ask(cli, &out.key, &runs, &sequence);
+    if (rc != 0)
+        return rc;
+    if (runs == NULL)
+        out.kind = PLAN_CREATE;
+    else if (!same_tree(group, runs->tree, &cli->arena))
+        out.why = "other jobs are in it, or they wait for each other otherwise";
+    else if (runs->state != PERIGEE__AURORA__GROUP_STATE__GROUP_RUNNING)
+        out.why = arena_printf(&cli->arena, "it is %s",
+                               group_state_text(runs->state));
+    if (out.why != NULL)
+        out.kind = PLAN_UPDATE;
+    *vec_add(&plan->groups) = out;
+    for (uint32_t i = 0; i < plan->steps.count; i++)
+        if (group_has(group, &plan->steps.item[i].key))
+            plan->steps.item[i].group = plan->groups.count;
+    return 0;
+}
+
+/* A group changes when one of its jobs does; one that is stuck is stuck. */
+static void settle_groups(struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->steps.count; i++) {
+        const struct plan_step *step = &plan->steps.item[i];
+        if (step->group == 0 || step->kind == PLAN_KEEP)
+            continue;
+        struct plan_group *group = &plan->groups.item[step->group - 1];
+        if (group->kind == PLAN_KEEP)
+            group->kind = PLAN_UPDATE;
+    }
 }
 
 /* --- making it --- */
@@ -231,11 +323,10 @@ static int plan_removals(struct cli *cli, const char *file,
 static int check_objects(struct cli *cli, const char *file,
                          const Perigee__Evaluation *evaluation)
 {
-    const char *what = evaluation->n_quotas   ? "Quota"
-                       : evaluation->n_roles  ? "Role"
-                       : evaluation->n_users  ? "User"
-                       : evaluation->n_groups ? "Group"
-                                              : NULL;
+    const char *what = evaluation->n_quotas  ? "Quota"
+                       : evaluation->n_roles ? "Role"
+                       : evaluation->n_users ? "User"
+                                             : NULL;
 
     if (what == NULL)
         return 0;
@@ -258,8 +349,11 @@ int plan_make(struct cli *cli, const char *file,
         rc = list_running(cli, evaluation, &running);
     for (size_t i = 0; i < evaluation->n_jobs && rc == 0; i++)
         plan_job(cli, out, &running, evaluation->jobs[i]);
+    for (size_t i = 0; i < evaluation->n_groups && rc == 0; i++)
+        rc = plan_group(cli, file, evaluation->groups[i], out);
     if (rc == 0 && prune)
         rc = plan_removals(cli, file, evaluation, &running, out);
+    settle_groups(out);
     vec_free(&running.jobs);
     return rc;
 }
@@ -269,10 +363,14 @@ void plan_release(struct plan *plan)
     for (uint32_t i = 0; i < plan->steps.count; i++)
         vec_free(&plan->steps.item[i].changes);
     vec_free(&plan->steps);
+    vec_free(&plan->groups);
 }
 
 bool plan_is_empty(const struct plan *plan)
 {
+    for (uint32_t i = 0; i < plan->groups.count; i++)
+        if (plan->groups.item[i].kind != PLAN_KEEP)
+            return false;
     return plan->steps.count == plan->count[PLAN_KEEP];
 }
 
@@ -286,13 +384,14 @@ const char *plan_verb(enum plan_kind kind)
 
 /* --- showing it --- */
 
+static const enum cli_colour COLOUR[] = {CLI_DIM,    CLI_GREEN, CLI_YELLOW,
+                                         CLI_YELLOW, CLI_RED,   CLI_RED};
+
 static void print_step(struct cli *cli, const struct plan_step *step)
 {
-    static const enum cli_colour colour[] = {CLI_DIM,    CLI_GREEN, CLI_YELLOW,
-                                             CLI_YELLOW, CLI_RED,   CLI_RED};
     char text[JOB_KEY_TEXT_MAX];
 
-    buf_addf(&cli->out, "%s%-6s%s  %s", cli_colour(cli, colour[step->kind]),
+    buf_addf(&cli->out, "%s%-6s%s  %s", cli_colour(cli, COLOUR[step->kind]),
              plan_verb(step->kind), cli_colour(cli, CLI_PLAIN),
              job_key_text(&step->key, text));
     if (step->runs != NULL && step->job != NULL &&
@@ -310,10 +409,32 @@ static void print_step(struct cli *cli, const struct plan_step *step)
         buf_addf(&cli->out, "        %s\n", step->why);
 }
 
+/* A group, then its jobs. */
+static void print_group(struct cli *cli, const struct plan *plan, uint32_t at)
+{
+    const struct plan_group *group = &plan->groups.item[at];
+    char text[JOB_KEY_TEXT_MAX];
+
+    buf_addf(&cli->out, "%s%-6s%s  group %s\n",
+             cli_colour(cli, COLOUR[group->kind]), plan_verb(group->kind),
+             cli_colour(cli, CLI_PLAIN), job_key_text(&group->key, text));
+    if (group->why != NULL)
+        buf_addf(&cli->out, "        %s\n", group->why);
+    for (uint32_t i = 0; i < plan->steps.count; i++) {
+        if (plan->steps.item[i].group != at + 1)
+            continue;
+        buf_add_text(&cli->out, "  ");
+        print_step(cli, &plan->steps.item[i]);
+    }
+}
+
 void plan_print(struct cli *cli, const struct plan *plan)
 {
     for (uint32_t i = 0; i < plan->steps.count; i++)
-        print_step(cli, &plan->steps.item[i]);
+        if (plan->steps.item[i].group == 0)
+            print_step(cli, &plan->steps.item[i]);
+    for (uint32_t i = 0; i < plan->groups.count; i++)
+        print_group(cli, plan, i);
     if (plan_is_empty(plan)) {
         buf_add_text(&cli->out, "nothing to do\n");
         return;
@@ -326,13 +447,18 @@ void plan_print(struct cli *cli, const struct plan *plan)
              plan->count[PLAN_KEEP]);
 }
 
-static void step_json(struct json_writer *w, const struct plan_step *step)
+static void step_json(struct json_writer *w, const struct plan *plan,
+                      const struct plan_step *step)
 {
     char text[JOB_KEY_TEXT_MAX];
 
     json_begin_object(w);
     json_put_string(w, "key", job_key_text(&step->key, text));
     json_put_string(w, "action", plan_verb(step->kind));
+    if (step->group > 0)
+        json_put_string(
+            w, "group",
+            job_key_text(&plan->groups.item[step->group - 1].key, text));
     if (step->runs != NULL)
         json_put_int(w, "instances_now", step->runs->instances);
     if (step->job != NULL)
@@ -346,12 +472,29 @@ static void step_json(struct json_writer *w, const struct plan_step *step)
     json_end_object(w);
 }
 
+static void group_json(struct json_writer *w, const struct plan_group *group)
+{
+    char text[JOB_KEY_TEXT_MAX];
+
+    json_begin_object(w);
+    json_put_string(w, "key", job_key_text(&group->key, text));
+    json_put_string(w, "action", plan_verb(group->kind));
+    if (group->why != NULL)
+        json_put_string(w, "why", group->why);
+    json_end_object(w);
+}
+
 void plan_json(struct json_writer *w, const struct plan *plan)
 {
     json_key(w, "steps");
     json_begin_array(w);
     for (uint32_t i = 0; i < plan->steps.count; i++)
-        step_json(w, &plan->steps.item[i]);
+        step_json(w, plan, &plan->steps.item[i]);
+    json_end_array(w);
+    json_key(w, "groups");
+    json_begin_array(w);
+    for (uint32_t i = 0; i < plan->groups.count; i++)
+        group_json(w, &plan->groups.item[i]);
     json_end_array(w);
     for (int kind = PLAN_KEEP; kind <= PLAN_STUCK; kind++)
         json_put_int(w, plan_verb((enum plan_kind)kind), plan->count[kind]);

@@ -20,6 +20,7 @@ enum plan_kind {
 
 struct plan_step {
     enum plan_kind kind;
+    uint32_t group; /* place in `groups` + 1: part of its step; 0: of none */
     struct job_key key;
     const Perigee__Job *job;  /* wanted; NULL for PLAN_REMOVE */
     const Perigee__Job *runs; /* NULL: nothing of it lives */
@@ -28,8 +29,17 @@ struct plan_step {
     const char *why;
 };
 
+/* A group is brought, changed or removed by one call, with all its jobs. */
+struct plan_group {
+    enum plan_kind kind; /* never PLAN_SCALE */
+    struct job_key key;
+    const Perigee__Group *group; /* wanted; NULL for PLAN_REMOVE */
+    const char *why;
+};
+
 struct plan {
-    VEC(struct plan_step) steps; /* in the order of the file, then removals */
+    VEC(struct plan_step) steps;   /* in the order of the file, then removals */
+    VEC(struct plan_group) groups; /* the same */
     uint32_t count[PLAN_STUCK + 1]; /* steps by kind */
 };
 

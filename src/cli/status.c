@@ -99,9 +99,14 @@ int status_run(struct cli *cli)
         buf_addf(&cli->out, "  %s, %u instance%s",
                  view->job->service ? "service" : "batch job",
                  view->job->instances, view->job->instances == 1 ? "" : "s");
+    if (view != NULL && view->group != NULL)
+        buf_addf(&cli->out, ", of group %s", view->group->name);
     buf_add_char(&cli->out, '\n');
     if (view != NULL && view->rolling != NULL)
         rolling_print(cli, view->rolling);
+    if (view != NULL && view->waits_for != NULL)
+        buf_addf(&cli->out, "%s%s%s\n", cli_colour(cli, CLI_YELLOW),
+                 view->waits_for, cli_colour(cli, CLI_PLAIN));
     print_tasks(cli, answer, false, "active");
     print_tasks(cli, answer, true, "ended");
     return EXIT_OK;

@@ -138,6 +138,46 @@ size_t honour_check(const Perigee__Job *job, honour_refused *tell,
 
 /* --- besides jobs --- */
 
+enum { DEPTH_MAX = 32 };
+
+/* "cluster/role/environment/" of the first job. */
+struct scope {
+    const char *key;
+    size_t size;
+};
+
+static bool same_scope(const Perigee__Group *group, struct scope *scope,
+                       int depth)
+{
+    for (size_t i = 0; i < group->n_jobs; i++) {
+        const char *slash = strrchr(group->jobs[i], '/');
+        size_t size = slash != NULL ? (size_t)(slash - group->jobs[i]) + 1 : 0;
+        if (scope->size == 0)
+            *scope = (struct scope){group->jobs[i], size};
+        if (size != scope->size ||
+            memcmp(scope->key, group->jobs[i], size) != 0)
+            return false;
+    }
+    for (size_t i = 0; depth < DEPTH_MAX && i < group->n_groups; i++)
+        if (!same_scope(group->groups[i], scope, depth + 1))
+            return false;
+    return true;
+}
+
+/* What keeps a scheduler from storing the group, or NULL. */
+static const char *group_problem(const Perigee__Group *group)
+{
+    struct scope scope = {0};
+    if (group->n_depends_on > 0)
+        return "one at the top of a file cannot wait for what is beside it: "
+               "put both into one Group";
+    if (!same_scope(group, &scope, 0))
+        return "its jobs are of more than one cluster, role or environment";
+    if (scope.size == 0)
+        return "there is no job in it";
+    return NULL;
+}
+
 size_t honour_check_file(const Perigee__Evaluation *evaluation,
                          honour_refused *tell, void *context)
 {
@@ -145,12 +185,18 @@ size_t honour_check_file(const Perigee__Evaluation *evaluation,
         size_t count;
         const char *field, *reason;
     } rows[] = {
-        {evaluation->n_groups, "Group", "groups are not started in order yet"},
         {evaluation->n_quotas, "Quota", "quotas are not kept yet"},
         {evaluation->n_roles, "Role", "roles are not kept yet"},
         {evaluation->n_users, "User", "nobody signs in yet"},
     };
     size_t count = 0;
+    for (size_t i = 0; i < evaluation->n_groups; i++) {
+        const char *problem = group_problem(evaluation->groups[i]);
+        if (problem == NULL)
+            continue;
+        tell(context, "Group", problem);
+        count++;
+    }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (rows[i].count == 0)
             continue;
@@ -162,7 +208,6 @@ size_t honour_check_file(const Perigee__Evaluation *evaluation,
 
 static bool holds(const Perigee__Group *group, const char *key, int depth)
 {
-    enum { DEPTH_MAX = 32 };
     for (size_t i = 0; i < group->n_jobs; i++)
         if (strcmp(group->jobs[i], key) == 0)
             return true;

@@ -31,6 +31,24 @@ local function keys_of(file)
   return keys
 end
 
+--- Keys of jobs that begin with a group, and the key of that group.
+local function grouped(file)
+  local output, status = evaluate.file(file, '--groups')
+  assert.equal(0, status, output)
+  local members = {}
+  local function walk(group, top)
+    for _, key in ipairs(group.jobs or {}) do
+      members[key] = key:gsub('[^/]+$', '') .. top
+    end
+    for _, inner in ipairs(group.groups or {}) do walk(inner, top) end
+  end
+  for text in output:gmatch('%b{}') do
+    local group = cjson.decode(text)
+    walk(group, group.name)
+  end
+  return members
+end
+
 describe('what a cluster cannot do', function()
   local c
   setup(function() c = cluster.start { agents = 1 } end)
@@ -53,22 +71,31 @@ describe('what a cluster cannot do', function()
         assert.not_equal(0, result.status, all[1] .. ' is not refused by apply')
         assert.matches(all[1]:lower(), (result.err .. result.out):lower(), 1, true)
       end
-      local keys = keys_of(file)
+      local keys, members, groups = keys_of(file), grouped(file), {}
       assert.equal(told.jobs, #keys)
       for _, key in ipairs(keys) do
         local result = c:cli { 'create', key, file }
         local field = warned[key] or all[1]
-        if result.err:find('this cluster has no ZooKeeper', 1, true) then
+        if members[key] then
+          assert.matches('begins with its group', result.err, 1, true)
+          groups[members[key]] = groups[members[key]] or field or ''
+        elseif result.err:find('this cluster has no ZooKeeper', 1, true) then
           -- A matter of this cluster, which check does not know.
           assert.not_equal(0, result.status)
         elseif field then
           assert.not_equal(0, result.status, key .. ': ' .. field .. ' is not refused')
-          -- A group is refused before its jobs are looked at.
-          assert.matches(#all > 0 and 'group' or field, result.err, 1, true)
+          assert.matches(field, result.err, 1, true)
         else
           assert.equal(0, result.status, result.err)
           c:must { 'killall', key, '--no-wait' }
         end
+      end
+      for key, field in pairs(groups) do
+        local result = c:cli { 'create', key, file }
+        local elsewhere = result.err:find('this cluster has no ZooKeeper', 1, true)
+        assert.equal(field == '' and not elsewhere, result.status == 0, result.err)
+        assert.matches(elsewhere and '' or field, result.err, 1, true)
+        if field == '' then c:must { 'group', 'remove', key, '--no-wait' } end
       end
     end)
   end

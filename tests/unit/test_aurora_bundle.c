@@ -193,8 +193,8 @@ static void test_a_job_of_a_group_is_refused(void **unused)
     evaluation.n_groups = 1;
     verdict(w, &evaluation);
     expect_status(w, 400);
-    assert_string_equal(w->answer->error->field, "group");
-    assert_non_null(strstr(w->answer->error->message, "the group 'shop'"));
+    assert_string_equal(w->answer->error->field, "create_job.key");
+    assert_non_null(strstr(w->answer->error->message, "its group 'shop'"));
     get_job(w);
     expect_status(w, 404);
     world_free(w);

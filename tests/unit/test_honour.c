@@ -106,12 +106,41 @@ static void test_what_a_file_gives_besides_jobs_is_told(void **unused)
         "local a, b = job 'a', job 'b'\n"
         "return { a, b, Group { name = 'g', jobs = { Group { name = 'h', "
         "jobs = { b } } } }, User { name = 'ada' } }");
-    assert_int_equal(honour_check_file(evaluation, add_field, &told), 2);
-    assert_string_equal(buf_text(&told), "Group User");
+    assert_int_equal(honour_check_file(evaluation, add_field, &told), 1);
+    assert_string_equal(buf_text(&told), "User");
     assert_null(honour_group(evaluation, evaluation->jobs[0]));
     assert_string_equal(honour_group(evaluation, evaluation->jobs[1]), "g");
     buf_release(&told);
     perigee__evaluation__free_unpacked(evaluation, NULL);
+}
+
+static void groups(const char *list, size_t count)
+{
+    struct buf told = {0}, text = {0};
+    buf_addf(&text,
+             "local function job(name, role) return Job { cluster = 'c', role "
+             "= role or 'r', environment = 'test', name = name, task = "
+             "SimpleTask('t', 'x') } end\nlocal a, b = job 'a', job('b', 'q')\n"
+             "return { a, %s }",
+             list);
+    Perigee__Evaluation *evaluation = evaluate(buf_text(&text));
+    assert_int_equal(honour_check_file(evaluation, add_field, &told), count);
+    buf_release(&told);
+    buf_release(&text);
+    perigee__evaluation__free_unpacked(evaluation, NULL);
+}
+
+static void test_groups_that_no_scheduler_takes_are_told(void **unused)
+{
+    (void)unused;
+    groups("Group { name = 'g', jobs = { a } }", 0);
+    groups("Group { name = 'g', jobs = { b } }", 0);
+    groups("Group { name = 'g', jobs = { a, b } }", 1);
+    groups("Group { name = 'g', jobs = { a, Group { name = 'h', jobs = { b } } "
+           "} }",
+           1);
+    groups("Group { name = 'g', jobs = {} }", 1);
+    groups("Group { name = 'g', jobs = { b }, depends_on = a }", 1);
 }
 
 int main(int argc, char **argv)
@@ -123,6 +152,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_defaults_ask_for_nothing),
         cmocka_unit_test(test_what_nobody_does_is_told_by_name),
         cmocka_unit_test(test_what_a_file_gives_besides_jobs_is_told),
+        cmocka_unit_test(test_groups_that_no_scheduler_takes_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,8 +57,8 @@ void app_group_add_event(struct app_group *group, enum app_group_state state,
     struct blob *text = NULL;
 
     if (message && *message)
-        text = blob_new(
-            bytes_of(message, strnlen(message, MEMBER_MESSAGE_MAX)));
+        text =
+            blob_new(bytes_of(message, strnlen(message, MEMBER_MESSAGE_MAX)));
     if (group->events.count == APP_GROUP_EVENTS_MAX) {
         blob_unref(group->events.item[1].message);
         vec_remove(&group->events, 1);

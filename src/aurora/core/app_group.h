@@ -50,7 +50,7 @@ struct app_group_event {
 };
 
 struct app_group {
-    struct job_key key; /* role and environment are those of its jobs */
+    struct job_key key;    /* role and environment are those of its jobs */
     struct blob *key_text; /* owned; shared with events */
     struct blob *source;   /* owned; the tree as users wrote it, packed */
     struct group_tree tree;

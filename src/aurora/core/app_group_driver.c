@@ -79,7 +79,7 @@ static void add_missing(const struct aurora *a, const struct app_group *group,
         buf_addf(out, " (%u of %u running)", job->running, job->instances);
     else
         buf_add_text(out, job_is_broken(job) ? " (it failed)"
-                                         : " (it has not finished)");
+                                             : " (it has not finished)");
 }
 
 void app_member_waits(const struct aurora *a, const struct app_member *member,
@@ -96,8 +96,8 @@ void app_member_waits(const struct aurora *a, const struct app_member *member,
         at++;
     for (uint32_t i = 0; i < group->tree.members; i++)
         is_up[i] = app_member_is_up(a, group->members.item[i]);
-    uint32_t count = group_tree_waits(&group->tree, at, is_up, missing,
-                                      TREE_MEMBERS_MAX);
+    uint32_t count =
+        group_tree_waits(&group->tree, at, is_up, missing, TREE_MEMBERS_MAX);
     for (uint32_t i = 0; i < count && i < SHOWN_MAX; i++) {
         buf_add_text(out, i ? ", " : "waits for ");
         add_missing(a, group, missing[i], out);
@@ -146,10 +146,10 @@ static void set_phase(struct aurora *a, struct app_member *m,
 {
     m->phase = phase;
     blob_unref(m->message);
-    m->message = message && *message
-                     ? blob_new(bytes_of(message, strnlen(message,
-                                                          MEMBER_MESSAGE_MAX)))
-                     : NULL;
+    m->message =
+        message && *message
+            ? blob_new(bytes_of(message, strnlen(message, MEMBER_MESSAGE_MAX)))
+            : NULL;
     if (phase != MEMBER_WAITING && m->config) {
         records_unuse_config(a, m->config);
         m->config = NULL;
@@ -160,8 +160,7 @@ static void set_phase(struct aurora *a, struct app_member *m,
 
 /* --- beginning --- */
 
-static void begin_create(struct aurora *a, struct app_member *m,
-                         int64_t now_ms)
+static void begin_create(struct aurora *a, struct app_member *m, int64_t now_ms)
 {
     struct job *job = app_member_job(a, m);
 
@@ -192,8 +191,8 @@ static int begin_scale(struct aurora *a, struct app_member *m, int64_t now_ms,
 {
     struct instance_list touched = {0};
     uint64_t sequence;
-    int rc = aurora_scale(a, &m->key, m->instances, now_ms, &touched,
-                          &sequence, err);
+    int rc = aurora_scale(a, &m->key, m->instances, now_ms, &touched, &sequence,
+                          err);
 
     vec_free(&touched);
     if (rc == 0)
@@ -289,8 +288,7 @@ static uint32_t highest_leaving(const struct app_group *group)
 static void find_clear(const struct app_group *group, struct pass *pass)
 {
     uint32_t high = highest_leaving(group);
-    bool is_backward =
-        group->state == APP_GROUP_REMOVING || group->is_backward;
+    bool is_backward = group->state == APP_GROUP_REMOVING || group->is_backward;
     bool all_done = true;
 
     if (is_backward)
@@ -300,9 +298,8 @@ static void find_clear(const struct app_group *group, struct pass *pass)
     for (uint32_t i = 0; i < group->tree.members; i++)
         all_done &= pass->is_done[i];
     for (uint32_t i = group->tree.members; i < group->members.count; i++)
-        pass->is_clear[i] =
-            (all_done || group->state == APP_GROUP_REMOVING) &&
-            group->members.item[i]->level == high;
+        pass->is_clear[i] = (all_done || group->state == APP_GROUP_REMOVING) &&
+                            group->members.item[i]->level == high;
 }
 
 static void describe_failure(const struct aurora *a, const struct app_member *m,

@@ -29,8 +29,8 @@ bool app_group_is_busy(enum app_group_state state)
 const char *app_group_state_name(enum app_group_state state)
 {
     static const char *const name[APP_GROUP_STATE_COUNT] = {
-        [APP_GROUP_NONE] = "NONE",       [APP_GROUP_DEPLOYING] = "DEPLOYING",
-        [APP_GROUP_RUNNING] = "RUNNING", [APP_GROUP_FAILED] = "FAILED",
+        [APP_GROUP_NONE] = "NONE",         [APP_GROUP_DEPLOYING] = "DEPLOYING",
+        [APP_GROUP_RUNNING] = "RUNNING",   [APP_GROUP_FAILED] = "FAILED",
         [APP_GROUP_REMOVING] = "REMOVING", [APP_GROUP_REMOVED] = "REMOVED",
     };
 
@@ -44,8 +44,7 @@ static enum member_act rule_working(const struct member_facts *facts)
         return ACT_FAIL;
     if (facts->update != UPDATE_NONE && update_is_active(facts->update))
         return ACT_WAIT;
-    if (facts->update != UPDATE_NONE &&
-        facts->update != UPDATE_ROLLED_FORWARD)
+    if (facts->update != UPDATE_NONE && facts->update != UPDATE_ROLLED_FORWARD)
         return ACT_FAIL;
     return facts->is_up ? ACT_DONE : ACT_WAIT;
 }

@@ -105,8 +105,7 @@ void records_delete_group(struct aurora *a, struct app_group *group)
 void app_groups_release(struct aurora *a)
 {
     while (a->app_groups.count > 0)
-        records_delete_group(a,
-                             a->app_groups.item[a->app_groups.count - 1]);
+        records_delete_group(a, a->app_groups.item[a->app_groups.count - 1]);
     vec_free(&a->app_groups);
     vec_free(&a->due_groups);
     vec_free(&a->work.groups);
@@ -143,10 +142,9 @@ int aurora_restore_group_take(struct aurora *a, struct app_group *group,
                               struct err *err)
 {
     if (!is_sound(a, group)) {
-        int rc = err_set(err, ERR_DAMAGED,
-                         "group '%.*s' contradicts other records",
-                         (int)group->key_text->size,
-                         (const char *)group->key_text->data);
+        int rc = err_set(
+            err, ERR_DAMAGED, "group '%.*s' contradicts other records",
+            (int)group->key_text->size, (const char *)group->key_text->data);
         app_group_free(group);
         return rc;
     }

@@ -44,8 +44,9 @@ static int find_group(const struct aurora *a, const struct job_key *key,
         return 0;
     (void)err_set(err, ERR_NOT_FOUND, "group '%s' does not exist",
                   job_key_text(key, text));
-    err_hint(err, "list the groups of the role with: clusterctl group list "
-                  "%s/%s",
+    err_hint(err,
+             "list the groups of the role with: clusterctl group list "
+             "%s/%s",
              key->cluster, key->role);
     return -ERR_NOT_FOUND;
 }
@@ -68,7 +69,8 @@ int request_check_held(const struct aurora *a, const struct job *job,
     if (!m || job->is_removed || !app_member_is_held(m))
         return 0;
     app_member_waits(a, m, &why);
-    (void)err_set(err, ERR_CONFLICT, "job '%.*s' begins with its group '%s'%s%s",
+    (void)err_set(err, ERR_CONFLICT,
+                  "job '%.*s' begins with its group '%s'%s%s",
                   (int)job->key_text->size, (const char *)job->key_text->data,
                   m->group->key.name, why.size ? ": it " : "", buf_text(&why));
     err_hint(err, "change the group: clusterctl apply FILE");
@@ -141,8 +143,9 @@ static int compare(const struct job *job, const struct group_wish *wish,
     return 0;
 }
 
-static int check_owner(const struct app_member *m, const struct app_group *group,
-                       const struct job *job, bool must_be_new, struct err *err)
+static int check_owner(const struct app_member *m,
+                       const struct app_group *group, const struct job *job,
+                       bool must_be_new, struct err *err)
 {
     if (m && m->group != group) {
         (void)err_set(err, ERR_CONFLICT, "job '%.*s' is in group '%.*s'",
@@ -266,8 +269,7 @@ static int plan(const struct aurora *a, const struct app_group *group,
     }
     for (uint32_t i = 0; i < request->tree.members && rc == 0; i++)
         rc = plan_member(a, group, request, i, &step[i], err);
-    return rc < 0 ? rc
-                  : check_room(a, group, step, request->tree.members, err);
+    return rc < 0 ? rc : check_room(a, group, step, request->tree.members, err);
 }
 
 /* --- making it so --- */
@@ -425,8 +427,7 @@ static bool take_over(struct aurora *a, struct app_group *group,
         if (!is_wanted(group->members.item[i], request))
             let_go(a, group, group->members.item[i], request->prunes);
     for (uint32_t i = 0; i < request->tree.members; i++)
-        set_member(a,
-                   member_of(a, group, &request->wish[i].config->key),
+        set_member(a, member_of(a, group, &request->wish[i].config->key),
                    &request->wish[i], &step[i], now_ms);
     sort_members(a, group, request);
     group_tree_release(&group->tree);
@@ -519,11 +520,10 @@ static int check_scale(const struct aurora *a, const struct app_group *group,
         return rc;
     }
     if (group->state != APP_GROUP_RUNNING) {
-        (void)err_set(err, ERR_CONFLICT,
-                      "group '%.*s' is %s: want a RUNNING one",
-                      (int)group->key_text->size,
-                      (const char *)group->key_text->data,
-                      app_group_state_name(group->state));
+        (void)err_set(
+            err, ERR_CONFLICT, "group '%.*s' is %s: want a RUNNING one",
+            (int)group->key_text->size, (const char *)group->key_text->data,
+            app_group_state_name(group->state));
         err_hint(err, "see what it waits for: clusterctl group status %.*s",
                  (int)group->key_text->size,
                  (const char *)group->key_text->data);
@@ -564,8 +564,7 @@ int aurora_group_scale(struct aurora *a, const struct job_key *key,
         struct app_member *m = group->members.item[i];
         const struct job *job = app_member_job(a, m);
         uint32_t wanted = scaled(job->instances, factor_milli);
-        bool is_scaled =
-            job->config->is_service && wanted != job->instances;
+        bool is_scaled = job->config->is_service && wanted != job->instances;
         m->action = is_scaled ? MEMBER_SCALE : MEMBER_KEEP;
         m->phase = is_scaled ? MEMBER_WAITING : MEMBER_DONE;
         m->instances = is_scaled ? wanted : 0;

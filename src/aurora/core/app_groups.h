@@ -15,8 +15,8 @@ struct group_request {
     struct bytes source;           /* the tree as users wrote it */
     const struct group_wish *wish; /* one for each member of the tree */
     bool must_be_new;              /* neither the group nor a job may exist */
-    bool prunes;        /* remove jobs that the group has no more; else they
-                           leave it and run on */
+    bool prunes;         /* remove jobs that the group has no more; else they
+                            leave it and run on */
     const char *message; /* may be NULL */
 };
 
