@@ -199,9 +199,9 @@ static int by_config(const void *x, const void *y)
 
 /* The tasks of one configuration, in the order of their instances. */
 static Perigee__Aurora__ConfigGroup *view_config_group(const struct job *job,
-                                                struct task *const *task,
-                                                size_t count,
-                                                struct arena *arena)
+                                                       struct task *const *task,
+                                                       size_t count,
+                                                       struct arena *arena)
 {
     Perigee__Aurora__ConfigGroup *out = arena_alloc(arena, sizeof *out);
     Perigee__Aurora__InstanceRange *range = NULL;
