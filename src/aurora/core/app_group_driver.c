@@ -200,21 +200,24 @@ static int begin_scale(struct aurora *a, struct app_member *m, int64_t now_ms,
     return rc;
 }
 
-/* An update under way does not keep its job from going; nor can anything else
- * but that it has gone already. */
-static void begin_remove(struct aurora *a, struct app_member *m, int64_t now_ms)
+/* An update under way does not keep its job from going. */
+static int begin_remove(struct aurora *a, struct app_member *m, int64_t now_ms,
+                        struct err *err)
 {
     struct job *job = app_member_job(a, m);
     struct instance_list touched = {0};
     uint64_t sequence;
+    int rc = 0;
 
-    set_phase(a, m, MEMBER_WORKING, NULL, now_ms);
+    if (m->phase != MEMBER_WORKING)
+        set_phase(a, m, MEMBER_WORKING, NULL, now_ms);
     if (job->update)
         updater_abort(a, job->update, "its group is removed", now_ms);
     if (!job->is_killed)
-        (void)aurora_kill(a, &m->key, NULL, "removed with its group", now_ms,
-                          &touched, &sequence, NULL);
+        rc = aurora_kill(a, &m->key, NULL, "removed with its group", now_ms,
+                         &touched, &sequence, err);
     vec_free(&touched);
+    return rc;
 }
 
 static void begin(struct aurora *a, struct app_member *m, int64_t now_ms)
@@ -233,7 +236,7 @@ static void begin(struct aurora *a, struct app_member *m, int64_t now_ms)
         rc = begin_scale(a, m, now_ms, &err);
         break;
     case MEMBER_REMOVE:
-        begin_remove(a, m, now_ms);
+        rc = begin_remove(a, m, now_ms, &err);
         break;
     case MEMBER_KEEP:
     case MEMBER_ACTION_COUNT:
@@ -381,7 +384,7 @@ static void conclude(struct aurora *a, struct app_group *group, int64_t now_ms)
                      m->message ? (int)m->message->size : 0,
                      m->message ? (const char *)m->message->data : "");
     }
-    if (group->state == APP_GROUP_DEPLOYING && count[MEMBER_FAILED] > 0)
+    if (count[MEMBER_FAILED] > 0)
         app_group_enter(a, group, APP_GROUP_FAILED, buf_text(&why), now_ms);
     else if (count[MEMBER_WAITING] + count[MEMBER_WORKING] == 0)
         app_group_enter(a, group,

@@ -11,7 +11,7 @@ static const unsigned next[APP_GROUP_STATE_COUNT] = {
                             TO(REMOVING),
     [APP_GROUP_RUNNING]   = TO(DEPLOYING) | TO(REMOVING),
     [APP_GROUP_FAILED]    = TO(DEPLOYING) | TO(REMOVING),
-    [APP_GROUP_REMOVING]  = TO(REMOVED),
+    [APP_GROUP_REMOVING]  = TO(REMOVED) | TO(FAILED),
 };
 /* clang-format on */
 
@@ -61,5 +61,8 @@ enum member_act member_rule(const struct member_facts *facts)
             return ACT_FAIL;
         return facts->is_clear ? ACT_BEGIN : ACT_WAIT;
     }
-    return facts->action == MEMBER_REMOVE ? ACT_WAIT : rule_working(facts);
+    if (facts->action != MEMBER_REMOVE)
+        return rule_working(facts);
+    /* Somebody ended its end: begin it again. */
+    return facts->is_here ? ACT_BEGIN : ACT_WAIT;
 }

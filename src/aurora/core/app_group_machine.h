@@ -7,7 +7,7 @@
  *            │          │
  *            ╰────┬─────╯
  *                 ▼
- *             REMOVING ──► REMOVED
+ *             REMOVING ──► REMOVED, FAILED
  *
  * A deployment may follow a deployment that is not over. FAILED is one that
  * cannot go on: what it began runs on, what waits goes on waiting. */
