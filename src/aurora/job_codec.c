@@ -156,6 +156,12 @@ static int check_update(const Perigee__UpdateConfig *u, struct err *err)
     for (size_t i = 0; i < u->n_batch_sizes; i++)
         if (u->batch_sizes[i] == 0)
             return refuse(err, "update.batch_sizes", "want more than 0");
+    if (u->minimum_health_capacity_milli > 1000)
+        return refuse(err, "update.minimum_health_capacity_milli",
+                      "want at most 1000");
+    if (u->maximum_over_capacity_milli > 1000)
+        return refuse(err, "update.maximum_over_capacity_milli",
+                      "want at most 1000");
     return 0;
 }
 
@@ -341,6 +347,15 @@ static void set_runs_id(const Perigee__Job *job, struct job_config *config)
     buf_release(&packed);
 }
 
+static void set_canary(const Perigee__Canary *canary,
+                       struct update_settings *settings)
+{
+    settings->canary_count = canary->has_instances ? canary->instances : 1;
+    settings->canary_ms =
+        canary->has_watch_secs ? (int64_t)canary->watch_secs * 1000 : 300000;
+    settings->canary_failures_max = canary->max_failures;
+}
+
 /* How it is updated. What is not said is as the job language has it. */
 static void set_update(const Perigee__UpdateConfig *u,
                        struct job_config *config)
@@ -358,6 +373,14 @@ static void set_update(const Perigee__UpdateConfig *u,
         settings.size = u->batch_sizes;
         settings.size_count = (uint32_t)u->n_batch_sizes;
     }
+    if (u->strategy == PERIGEE__UPDATE_CONFIG__STRATEGY__SURGE)
+        settings.strategy = UPDATE_SURGE;
+    settings.minimum_health_milli = u->has_minimum_health_capacity_milli
+                                        ? u->minimum_health_capacity_milli
+                                        : 1000;
+    settings.maximum_over_milli = u->has_maximum_over_capacity_milli
+                                      ? u->maximum_over_capacity_milli
+                                      : 1000;
     settings.autopause = u->autopause_after_batch;
     if (u->has_watch_secs)
         settings.watch_ms = (int64_t)u->watch_secs * 1000;
@@ -366,6 +389,9 @@ static void set_update(const Perigee__UpdateConfig *u,
     if (u->has_rollback_on_failure)
         settings.rolls_back = u->rollback_on_failure;
     settings.pulse_ms = (int64_t)u->pulse_interval_secs * 1000;
+    settings.is_sla_aware = u->sla_aware;
+    if (u->canary)
+        set_canary(u->canary, &settings);
     job_config_set_update(config, &settings);
 }
 

@@ -118,6 +118,11 @@ void aurora_program_free(struct aurora_program *p)
     free(p);
 }
 
+const struct aurora *aurora_program_core(const struct aurora_program *program)
+{
+    return &program->core;
+}
+
 void aurora_program_set_endpoint(struct aurora_program *p, const char *endpoint)
 {
     struct buf url = {0};

@@ -81,6 +81,7 @@ struct aurora_backup_fact { /* what became of either */
     struct bytes result;    /* why it failed; or packed perigee.aurora.Answer */
 };
 
+struct aurora;
 struct aurora_program;
 /* Options are copied. */
 struct aurora_program *aurora_program_new(const struct aurora_options *options);
@@ -88,4 +89,6 @@ void aurora_program_free(struct aurora_program *program);
 /* Where tasks fetch assets from, once the port is known. */
 void aurora_program_set_endpoint(struct aurora_program *program,
                                  const char *endpoint);
+/* Its state, for those who check it; borrowed. */
+const struct aurora *aurora_program_core(const struct aurora_program *program);
 extern const struct program AURORA_PROGRAM;

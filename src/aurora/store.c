@@ -307,6 +307,8 @@ int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
     if (rc == 0)
         rc = groups_restore(p, err);
     if (rc == 0)
+        rc = aurora_restore_check(&p->core, err);
+    if (rc == 0)
         aurora_restored(&p->core, p->ceiling, now_ms);
     store_release(p);
     return rc;

@@ -84,6 +84,8 @@ static void restore_head(const UpdateRecord *r, struct update *u)
     u->state = (enum update_state)r->state;
     u->groups = r->groups;
     u->pause_group = r->pause_group;
+    u->is_judged = r->judged;
+    u->borne = r->borne;
     for (size_t i = 0; i < r->n_events && i < UPDATE_EVENTS_MAX; i++)
         update_add_event(u, (enum update_state)r->events[i]->state,
                          r->events[i]->message, (int64_t)r->events[i]->at_ms);
@@ -220,6 +222,9 @@ static void save_update(const struct update *u, struct effects *fx)
     r.groups = u->groups;
     r.pause_group = u->pause_group;
     r.changes = u->slot_count;
+    r.has_judged = r.judged = u->is_judged;
+    r.has_borne = u->borne > 0;
+    r.borne = u->borne;
     fill_events(u, &r, &fx->arena);
     store_persist(fx, "update", blob_bytes(u->id), &r.base);
 }

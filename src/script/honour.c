@@ -29,16 +29,9 @@ static bool differs(const ProtobufCMessage *message, const char *object,
     return !is_same;
 }
 
-static bool asks_canary(const Perigee__Job *job)
-{
-    return job->update != NULL && job->update->canary != NULL;
-}
-
 static bool asks_update(const Perigee__Job *job)
 {
-    return job->update != NULL &&
-           (job->update->strategy == PERIGEE__UPDATE_CONFIG__STRATEGY__SURGE ||
-            job->update->sla_aware);
+    return job->update != NULL && job->update->sla_aware;
 }
 
 static bool asks_docker(const Perigee__Job *job)
@@ -116,11 +109,7 @@ static const struct {
     {"sla_policy", "maintenance asks no policy yet", asks_sla},
     {"task.processes.resources", "resources are the whole task's yet",
      asks_process_resources},
-    {"update",
-     "new instances never start before old ones end yet, and kills "
-     "ask no policy",
-     asks_update},
-    {"update.canary", "no first batch is judged by itself yet", asks_canary},
+    {"update.sla_aware", "kills ask no policy yet", asks_update},
 };
 
 size_t honour_check(const Perigee__Job *job, honour_refused *tell,

@@ -1,6 +1,7 @@
 #include "tests/sim/checks.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/plain.h"
+#include "tests/sim/surges.h"
 #include "tests/sim/user.h"
 
 #include "base/alloc.h"
@@ -184,15 +185,27 @@ static struct told *told_about(struct checks *checks, const struct node *node,
  * first call may wait for an agent that is restarted. */
 enum { ASSIGNED_MS = 5 * 60 * 1000 - 120 * 1000 };
 
-/* Two may live at once only when the scheduler was told that the other is lost
- * or out of reach, or heard nothing of it for so long that it gave it up. */
+static bool may_surge(struct cluster *c, const struct run *old,
+                      const struct run *run)
+{
+    const struct user_job *job = user_job_of(c->user.self, run->instance);
+
+    return job != NULL && user_has_surged(job) &&
+           surge_explains(c->aurora.self,
+                          &(struct surging){old->task_id, old->version},
+                          &(struct surging){run->task_id, run->version});
+}
+
+/* Two may live at once in a surge, or when the scheduler was told that the
+ * other is lost or out of reach, or heard nothing of it for so long that it
+ * gave it up. */
 static void check_pair(struct cluster *c, const struct run *old,
                        const struct run *run)
 {
     if (strcmp(old->task_id, run->task_id) == 0)
         world_fail(c->w, "task %s runs a second time", run->task_id);
     if (run->instance[0] == '\0' || old->ended_ms != 0 ||
-        strcmp(old->instance, run->instance) != 0)
+        strcmp(old->instance, run->instance) != 0 || may_surge(c, old, run))
         return;
     const struct told *told = told_about(&c->checks, &c->aurora, old->task_id);
     if (!told->is_over &&

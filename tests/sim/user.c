@@ -116,6 +116,33 @@ const struct user_job *user_job(const struct user *u, uint32_t at)
     return &u->job[at];
 }
 
+const struct user_job *user_job_of(const struct user *u, const char *instance)
+{
+    char name[64];
+
+    for (uint32_t i = 0; i < USER_JOBS; i++) {
+        const struct user_job *job = &u->job[i];
+        int size = snprintf(name, sizeof name, "%s/%s/%s/", job->role, job->env,
+                            job->name);
+        if (strncmp(instance, name, (size_t)size) == 0)
+            return job;
+    }
+    return NULL;
+}
+
+bool user_step_surges(const struct user_step *step)
+{
+    return step->verb == USER_UPDATE && step->argument % 5 < 2;
+}
+
+bool user_has_surged(const struct user_job *job)
+{
+    for (uint32_t i = 0; i <= job->done && i < job->steps; i++)
+        if (user_step_surges(&job->step[i]))
+            return true;
+    return false;
+}
+
 static exchange_id post(struct user *u, const Call *call, const char *key,
                         struct effects *fx)
 {

@@ -69,6 +69,12 @@ extern const struct program USER_PROGRAM;
 /* What is wrong with an answer; "" when nothing is. */
 const char *user_problem(const struct user *u);
 const struct user_job *user_job(const struct user *u, uint32_t at);
+/* The job of an instance "role/env/name/number", or NULL. */
+const struct user_job *user_job_of(const struct user *u, const char *instance);
+/* Is this step an update that starts new ones first? */
+bool user_step_surges(const struct user_step *step);
+/* Has a step of the job been one, so far? */
+bool user_has_surged(const struct user_job *job);
 /* The host where no picky job may run. */
 #define USER_SHUNNED "10.0.1.1"
 /* What a script worker would say of hosts; packed Verdicts. `fails`: it ran out

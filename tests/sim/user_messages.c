@@ -278,6 +278,30 @@ void user_set_create(const struct user *u, const struct user_job *job,
     call->type = PERIGEE__AURORA__CALL__TYPE__CREATE_JOB;
 }
 
+/* New ones first, with more or less to spare. Where hosts take few of them, old
+ * ones may all end first: otherwise nothing would ever fit. */
+static void add_surge(const struct user_job *job, const struct user_step *step,
+                      Perigee__UpdateConfig *update)
+{
+    update->strategy = PERIGEE__UPDATE_CONFIG__STRATEGY__SURGE;
+    update->has_minimum_health_capacity_milli = 1;
+    update->minimum_health_capacity_milli =
+        job->limit > 0 ? 0 : 500 * (step->argument / 5 % 3);
+    update->has_maximum_over_capacity_milli = 1;
+    update->maximum_over_capacity_milli = 500 * (step->argument / 15 % 3);
+}
+
+static void add_canary(const struct user_job *job, const struct user_step *step,
+                       Perigee__UpdateConfig *update, struct arena *arena)
+{
+    NEW(arena, Perigee__Canary, canary, PERIGEE__CANARY__INIT);
+
+    canary->has_instances = canary->has_watch_secs = 1;
+    canary->instances = job->updated > 1 ? 1 + step->argument % 2 : 1;
+    canary->watch_secs = 5 * (step->argument % 4);
+    update->canary = canary;
+}
+
 /* A quarter of the updates are judged strictly, so that faults turn them back;
  * others bear everything, as does what follows an update that left the job half
  * way. */
@@ -292,6 +316,10 @@ static void add_update(const struct user_job *job, const struct user_step *step,
                            ? PERIGEE__UPDATE_CONFIG__STRATEGY__QUEUE
                            : PERIGEE__UPDATE_CONFIG__STRATEGY__BATCH;
     update->batch_size = 1 + step->argument % 3;
+    if (user_step_surges(step))
+        add_surge(job, step, update);
+    if (step->argument % 7 < 2)
+        add_canary(job, step, update, arena);
     update->has_autopause_after_batch = 1;
     update->autopause_after_batch = step->argument % 3 == 1;
     update->has_watch_secs = update->has_max_per_shard_failures = 1;

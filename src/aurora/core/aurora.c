@@ -128,8 +128,7 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
     if (task->state <= TASK_INIT || task->state >= TASK_DELETED ||
         task->events.count == 0 ||
         (task_machine_is_assigned(task->state) && !task->placement) ||
-        aurora_task(a, blob_bytes(task->id)) ||
-        (!is_ended && job_active(job, task->instance)))
+        aurora_task(a, blob_bytes(task->id)))
         return err_set(err, ERR_DAMAGED,
                        "task '%.*s' contradicts other records",
                        (int)task->id->size, (const char *)task->id->data);
@@ -194,6 +193,66 @@ int aurora_restore_update_take(struct aurora *a, struct update *u,
     return 0;
 }
 
+/* --- instances --- */
+
+static int by_instance(const void *x, const void *y)
+{
+    const struct task *a = *(struct task *const *)x;
+    const struct task *b = *(struct task *const *)y;
+
+    if (a->instance != b->instance)
+        return a->instance < b->instance ? -1 : 1;
+    return (a->number > b->number) - (a->number < b->number);
+}
+
+/* May two tasks of an instance live at the same time? */
+static bool may_both_live(const struct task *a, const struct task *b)
+{
+    struct update *u = a->job->update;
+    const struct slot *slot =
+        u && update_is_surge(u) ? update_slot(u, a->instance) : NULL;
+
+    if (!slot || slot->kind != SLOT_CHANGE)
+        return false;
+    return (strcmp(a->config->runs_id, u->config->runs_id) == 0) !=
+           (strcmp(b->config->runs_id, u->config->runs_id) == 0);
+}
+
+/* At most one task of an instance is alive, but in a surge: there it may be one
+ * of each version. What is being killed does not count. The first that is one
+ * too many, or NULL. */
+static const struct task *find_surplus(const struct job *job)
+{
+    const struct task **task = xcalloc(job->active.count + 1, sizeof(void *));
+    const struct task *found = NULL;
+    uint32_t n = 0;
+
+    for (const struct task *t = job->active.first; t; t = t->next)
+        if (t->state != TASK_KILLING)
+            task[n++] = t;
+    qsort((void *)task, n, sizeof(void *), by_instance);
+    for (uint32_t i = 1; i < n && !found; i++)
+        if (task[i]->instance == task[i - 1]->instance &&
+            (!may_both_live(task[i - 1], task[i]) ||
+             (i > 1 && task[i - 2]->instance == task[i]->instance)))
+            found = task[i];
+    free((void *)task);
+    return found;
+}
+
+int aurora_restore_check(const struct aurora *a, struct err *err)
+{
+    for (uint32_t i = 0; i < a->jobs.count; i++) {
+        const struct task *task = find_surplus(a->jobs.item[i]);
+        if (task)
+            return err_set(err, ERR_DAMAGED,
+                           "task '%.*s' contradicts other records: its "
+                           "instance has another one",
+                           (int)task->id->size, (const char *)task->id->data);
+    }
+    return 0;
+}
+
 static void drop_unused_configs(struct aurora *a)
 {
     for (struct job_config *c = a->configs, *next; c; c = next) {
@@ -249,13 +308,8 @@ void aurora_reserve_sequence(struct aurora *a)
 
 /* --- invariants --- */
 
-static int by_instance(const void *x, const void *y)
-{
-    uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
-    return a < b ? -1 : a > b;
-}
-
-/* The slots of an update under way know the tasks of their instances. */
+/* The slots of an update under way know the tasks of their instances, but for
+ * what is still being killed since before it. */
 static void check_slots(const struct job *job)
 {
     uint32_t tasks = 0;
@@ -264,18 +318,19 @@ static void check_slots(const struct job *job)
         return;
     for (const struct task *t = job->active.first; t; t = t->next) {
         const struct slot *slot = update_slot(job->update, t->instance);
-        assert(!slot || slot->task == t);
-        tasks += slot != NULL;
+        bool is_known = slot && (slot->task == t || slot->other == t);
+        assert(!slot || is_known || t->state == TASK_KILLING);
+        tasks += is_known;
     }
     for (uint32_t i = 0; i < job->update->slot_count; i++)
-        tasks -= job->update->slot[i].task != NULL;
+        tasks -= (uint32_t)(job->update->slot[i].task != NULL) +
+                 (uint32_t)(job->update->slot[i].other != NULL);
     assert(tasks == 0);
 }
 
 static void check_job(const struct aurora *a, const struct job *job,
                       uint32_t by_state[TASK_STATE_COUNT])
 {
-    uint32_t *instance = xcalloc(job->active.count + 1, sizeof *instance);
     uint32_t n = 0, running = 0;
 
     assert(job->config->users > 0 && aurora_config(a, job->config->id));
@@ -284,15 +339,12 @@ static void check_job(const struct aurora *a, const struct job *job,
         assert(task_machine_is_assigned(t->state) == (t->host != NULL));
         assert(!t->host || t->placement);
         assert(t->events.count > 0);
-        instance[n++] = t->instance;
+        n++;
         running += t->state == TASK_RUNNING;
         by_state[t->state]++;
     }
     assert(n == job->active.count && running == job->running);
-    qsort(instance, n, sizeof *instance, by_instance);
-    for (uint32_t i = 1; i < n; i++)
-        assert(instance[i] != instance[i - 1]);
-    free(instance);
+    assert(!find_surplus(job));
     for (const struct task *t = job->ended.first; t; t = t->next) {
         assert(t->job == job && task_machine_is_terminal(t->state) && !t->host);
         by_state[t->state]++;

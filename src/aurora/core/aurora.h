@@ -6,10 +6,11 @@
  * Nothing here knows messages. Configs arrive as heads (job_config.h), task
  * reports as states, offers as amounts.
  *
- * Invariants, asserted by aurora_check: at most one active task per job
- * instance; a task stands in exactly one list of its job; PENDING tasks and
- * only they wait in their group; what tasks use on a host is the sum of their
- * needs. */
+ * Invariants, asserted by aurora_check: at most one live task per job instance,
+ * but for a surge under way, which may have one of each version, and for what
+ * is being killed; a task stands in exactly one list of its job; PENDING tasks
+ * and only they wait in their group; what tasks use on a host is the sum of
+ * their needs. */
 #pragma once
 #include "aurora/core/app_group.h"
 #include "aurora/core/events.h"
@@ -197,7 +198,9 @@ int aurora_restore_update_take(struct aurora *a, struct update *update,
  * group, also on failure. */
 int aurora_restore_group_take(struct aurora *a, struct app_group *group,
                               struct err *err);
-/* That was all: arm timers, begin events behind `ceiling`. */
+/* That was all: do the records agree with each other? */
+int aurora_restore_check(const struct aurora *a, struct err *err);
+/* Arm timers, begin events behind `ceiling`. */
 void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms);
 
 /* --- what users ask --- */

@@ -109,12 +109,15 @@ int request_find_running(const struct aurora *a, const struct job_key *key,
 /* ERR_CONFLICT while a rolling kill of the job is under way. */
 int request_check_no_kill(const struct job *job, struct err *err);
 
-/* updater.c: updates under way. */
+/* updater.c, update_work.c: updates under way. */
 struct update *aurora_update_by_number(const struct aurora *a, uint32_t number);
 /* A task came, ended (before it leaves its list), or took another state. */
 void updater_note_started(struct aurora *a, struct task *task);
 void updater_note_ended(struct aurora *a, struct task *task);
 void updater_note_changed(struct aurora *a, const struct task *task);
+/* Does another task follow the one that ended? Not in a surge, where the one
+ * of the other version may be here already. */
+bool updater_has_successor(const struct task *ended);
 /* What the task that follows this one runs. */
 struct job_config *updater_config_after(const struct task *ended);
 /* The task runs the same, by another configuration. */

@@ -163,6 +163,11 @@ struct task *job_active(const struct job *job, uint32_t instance)
     struct task *task;
 
     HASH_FIND(hh_instance, job->by_instance, &instance, sizeof instance, task);
+    if (!task || task->state != TASK_KILLING)
+        return task;
+    for (struct task *t = job->active.first; t; t = t->next)
+        if (t->instance == instance && t->state != TASK_KILLING)
+            return t;
     return task;
 }
 

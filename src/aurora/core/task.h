@@ -85,8 +85,8 @@ struct job {
     struct update *update;        /* the one under way, or NULL */
     VEC(struct update *) updates; /* owned, oldest first; it is the last */
     struct task_list active;      /* oldest first */
-    struct task *by_instance;     /* the active ones */
-    uint32_t running;             /* of them, RUNNING */
+    struct task *by_instance;     /* the active ones; keys may stand twice */
+    uint32_t running;             /* of the active ones, RUNNING */
     struct task_list ended;       /* in the order of their end */
     bool is_dirty;
 };
@@ -118,5 +118,6 @@ uint32_t job_living(const struct job *job);
 bool job_is_suspended(const struct job *job);
 /* Its rolling work while that is under way, or NULL. */
 struct rolling *job_rolling(const struct job *job);
-/* The active task of an instance, or NULL. */
+/* The active task of an instance, or NULL. While an update is under way, and
+ * shortly after it, there may be two: rather one that is not being killed. */
 struct task *job_active(const struct job *job, uint32_t instance);

@@ -112,7 +112,8 @@ static void apply(struct aurora *a, struct task *task, enum task_state to,
         updater_note_changed(a, task);
         rolling_note(a, task);
     }
-    if (effects & TASK_RESCHEDULE && !job->is_killed) {
+    if (effects & TASK_RESCHEDULE && !job->is_killed &&
+        updater_has_successor(task)) {
         (void)task_start(a, job, updater_config_after(task), task->instance,
                          task, now_ms);
         a->counters.rescheduled++;

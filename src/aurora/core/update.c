@@ -22,6 +22,8 @@ void update_free(struct update *update)
         blob_unref(update->events.item[i].message);
     vec_free(&update->events);
     vec_free(&update->changed);
+    vec_free(&update->to_start);
+    vec_free(&update->to_stop);
     free(update->slot);
     free(update->order);
     blob_unref(update->id);
@@ -51,11 +53,15 @@ struct slot *update_add_slot(struct update *update, uint32_t instance,
     return &update->slot[n];
 }
 
-static void add_kind(struct update *update, enum slot_kind kind, uint32_t *n)
+static uint32_t add_kind(struct update *update, enum slot_kind kind,
+                         uint32_t *n)
 {
+    uint32_t before = *n;
+
     for (uint32_t i = 0; i < update->slot_count; i++)
         if (update->slot[i].kind == kind)
             update->order[(*n)++] = i;
+    return *n - before;
 }
 
 /* Forward the first that waits, back the one behind the last that waits. */
@@ -81,14 +87,15 @@ void update_index(struct update *update)
 
     free(update->order);
     update->order = xcalloc(update->slot_count + 1, sizeof update->order[0]);
-    add_kind(update, SLOT_CREATE, &n);
-    add_kind(update, SLOT_CHANGE, &n);
-    add_kind(update, SLOT_KILL, &n);
+    update->creates = add_kind(update, SLOT_CREATE, &n);
+    (void)add_kind(update, SLOT_CHANGE, &n);
+    update->kills = add_kind(update, SLOT_KILL, &n);
     assert(n == update->slot_count);
     memset(update->count, 0, sizeof update->count);
     for (uint32_t i = 0; i < n; i++)
         update->count[update->slot[i].phase]++;
     update->next = find_next(update);
+    update->surplus = 0;
 }
 
 struct slot *update_slot(struct update *update, uint32_t instance)
@@ -174,13 +181,46 @@ struct update_settings update_settings_of(const struct update *update)
         settings.size = &update->batch_size;
         settings.size_count = 1;
         settings.autopause = false;
+        settings.canary_count = 0;
     }
     return settings;
 }
 
+bool update_is_surge(const struct update *update)
+{
+    return !update->has_batch_size &&
+           update->config->update.strategy == UPDATE_SURGE;
+}
+
+struct task **update_side(const struct update *update, struct slot *slot,
+                          const struct task *task)
+{
+    const struct job_config *wanted = update_wanted(update, slot);
+
+    if (!wanted || !update_is_surge(update) ||
+        strcmp(task->config->runs_id, wanted->runs_id) == 0)
+        return &slot->task;
+    return &slot->other;
+}
+
+void update_seat(const struct update *update, struct slot *slot,
+                 struct task *task)
+{
+    struct task **side = update_side(update, slot, task);
+
+    if (!*side || (*side)->state == TASK_KILLING)
+        *side = task;
+}
+
+uint32_t update_target(const struct update *update)
+{
+    return update->beside + update->slot_count -
+           (update_is_back(update->state) ? update->creates : update->kills);
+}
+
 void update_check(const struct update *update)
 {
-    uint32_t count[SLOT_PHASE_COUNT] = {0};
+    uint32_t count[SLOT_PHASE_COUNT] = {0}, on_way = 0, unproven = 0;
     bool is_back = update_is_back(update->state);
 
     assert(update->config->users > 0 && update->events.count > 0);
@@ -193,9 +233,16 @@ void update_check(const struct update *update)
         if (slot->task)
             assert(slot->task->instance == slot->instance &&
                    slot->task->job == update->job);
+        if (slot->other)
+            assert(update_is_surge(update) && slot->other != slot->task &&
+                   slot->other->instance == slot->instance &&
+                   slot->other->job == update->job);
+        on_way += slot->is_on_way;
+        unproven += slot->is_unproven;
     }
     for (int i = 0; i < SLOT_PHASE_COUNT; i++)
         assert(count[i] == update->count[i]);
+    assert(on_way == update->on_way && unproven == update->unproven);
     if (!update_is_active(update->state))
         return;
     for (uint32_t i = 0; i < update->slot_count; i++)

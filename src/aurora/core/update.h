@@ -7,6 +7,12 @@
  * instance; backwards on the way back. Instances that need no change have no
  * slot.
  *
+ * A surge may have two tasks of one instance: the one that is wanted in this
+ * direction is the slot's `task`, the one that must go is its `other`. Each is
+ * the only one of its version: a task that is being killed is followed by
+ * another one of the same version only when it has ended. What an earlier
+ * update left behind, still being killed, no slot knows.
+ *
  * Invariants: as many slots stand in each phase as `count` says; all slots of
  * the order before `next` have begun (forward), all at or behind it (back). */
 #pragma once
@@ -59,11 +65,14 @@ struct slot {
     uint32_t failures;         /* ends since it began, this direction */
     struct job_config *before; /* one use; NULL: there was none */
     struct task *task;         /* borrowed; its active task, or NULL */
+    struct task *other;        /* borrowed; see above; NULL but in a surge */
     int64_t watch_ms;          /* when to look again; 0: never */
     struct slot_event event[SLOT_EVENTS_MAX];
     uint32_t event_count;
     bool is_dirty;
     bool is_changed; /* stands in the update's list */
+    /* What the sums of a surge say of it, and its lists. */
+    bool is_on_way, is_unproven, is_to_start, is_to_stop;
 };
 
 struct update_event {
@@ -87,14 +96,24 @@ struct update {
     VEC(struct update_event) events;
     struct slot *slot; /* owned */
     uint32_t slot_count;
-    uint32_t *order; /* owned; places in `slot` */
+    uint32_t *order;         /* owned; places in `slot` */
+    uint32_t creates, kills; /* slots of these kinds: the ends of `order` */
     uint32_t next;
     uint32_t count[SLOT_PHASE_COUNT];
     uint32_t groups;      /* batches begun on the way forward */
     uint32_t pause_group; /* the last one that was paused after */
+    uint32_t borne;       /* failures that the canary's verdict let pass */
+    bool is_judged;       /* the canary was found good, or there is none */
     int64_t pulse_until_ms;
     VEC(uint32_t) changed; /* slots to look at */
-    bool is_due;           /* stands in aurora's list */
+    /* Of a surge: sums over its slots under way, and lists of them. */
+    uint32_t beside;        /* instances of the job without a slot */
+    uint32_t on_way;        /* wanted ones on a host, not healthy yet */
+    uint32_t unproven;      /* of these, RUNNING and watched */
+    uint32_t surplus;       /* place in `order` of the next that just goes */
+    VEC(uint32_t) to_start; /* the wanted one is to be started */
+    VEC(uint32_t) to_stop;  /* it is healthy: the other one is to go */
+    bool is_due;            /* stands in aurora's list */
     bool is_dirty;
     UT_hash_handle hh;
 };
@@ -127,4 +146,14 @@ int64_t update_created_ms(const struct update *update);
 int64_t update_changed_ms(const struct update *update);
 /* Its strategy and limits; `size` is borrowed. */
 struct update_settings update_settings_of(const struct update *update);
+bool update_is_surge(const struct update *update);
+/* The slot's pointer for a task of its instance. */
+struct task **update_side(const struct update *update, struct slot *slot,
+                          const struct task *task);
+/* An active task of the slot's instance came, or is found again. */
+void update_seat(const struct update *update, struct slot *slot,
+                 struct task *task);
+/* How many instances the job has when it is over, in this direction; of a
+ * surge. */
+uint32_t update_target(const struct update *update);
 void update_check(const struct update *update);

@@ -10,9 +10,10 @@ enum { UPDATE_SIZES_MAX = 256 }; /* batch sizes of one job */
 
 /* The numbers are those of perigee.UpdateConfig.Strategy. */
 enum update_strategy {
-    UPDATE_QUEUE = 1,     /* `size` in flight, rolling on */
-    UPDATE_BATCH,         /* a whole batch, then the next */
-    UPDATE_VARIABLE_BATCH /* sizes in turn, the last one again and again */
+    UPDATE_QUEUE = 1,      /* `size` in flight, rolling on */
+    UPDATE_BATCH,          /* a whole batch, then the next */
+    UPDATE_VARIABLE_BATCH, /* sizes in turn, the last one again and again */
+    UPDATE_SURGE           /* new ones first, within capacities: surge.h */
 };
 
 /* How a job wants to be updated. `size` is owned by who holds the settings. */
@@ -26,6 +27,12 @@ struct update_settings {
     uint32_t failures_max;          /* failed instances that are borne */
     int64_t watch_ms;               /* RUNNING this long is updated */
     int64_t pulse_ms;               /* 0: not coordinated */
+    uint32_t minimum_health_milli;  /* SURGE: thousandths of the instances */
+    uint32_t maximum_over_milli;
+    uint32_t canary_count; /* changed first and judged; 0: no canary */
+    uint32_t canary_failures_max;
+    int64_t canary_ms; /* they must run so long; watch_ms if that is more */
+    bool is_sla_aware; /* kills ask the policy of the job */
 };
 
 enum update_action {
