@@ -81,6 +81,7 @@ perigee-sim.main    := tests/sim/main.c
 evaluate.main       := tests/tools/evaluate.c
 plan-outcomes.main  := tests/tools/plan_outcomes.c
 thermos-deaths.main := tests/tools/thermos_deaths.c
+crash-states.main   := tests/tools/crash_states.c tests/tools/crash_record.c
 cron-fires.main     := tests/tools/cron_fires.c
 perigee-master.lib := master
 perigee-agent.lib  := agent
@@ -93,7 +94,7 @@ perigee-sim.lib    := sim master agent aurora thermos
 BIN  := $(foreach p,perigee-master perigee-agent perigee-aurora thermos \
           clusterctl perigee-fetch,$(if $(wildcard $($p.main)),$B/bin/$p))
 SIM  := $(if $(wildcard tests/sim/main.c),$B/bin/perigee-sim)
-TOOLS := $B/bin/evaluate $B/bin/plan-outcomes $B/bin/cron-fires
+TOOLS := $B/bin/evaluate $B/bin/plan-outcomes $B/bin/crash-states $B/bin/cron-fires
 UNIT := $(patsubst tests/unit/%.c,$B/bin/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$B/bin/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst bench/bench_%.c,$B/bin/bench-%,$(wildcard bench/bench_*.c))
@@ -157,7 +158,7 @@ STATIC := -static -Wl,-z,norelro,--no-warnings
 thermos.ldflags := $(if $(filter release debug,$V),$(STATIC))
 perigee-fetch.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl libarchive)
 $(foreach p,perigee-master perigee-agent perigee-aurora thermos clusterctl \
-  perigee-fetch perigee-sim evaluate plan-outcomes thermos-deaths cron-fires,$(eval $(call program,$p)))
+  perigee-fetch perigee-sim evaluate plan-outcomes thermos-deaths cron-fires crash-states,$(eval $(call program,$p)))
 
 $B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)

@@ -107,3 +107,12 @@ bool store_value_open(struct bytes key, struct bytes stored,
     *value = (struct bytes){stored.data + sizeof sum, stored.size - sizeof sum};
     return store_value_checksum(key, *value) == sum;
 }
+
+uint64_t store_record_sum(const char *table, struct bytes stored)
+{
+    uint64_t checksum = 0; /* of key and value, in front of it */
+
+    if (stored.size >= sizeof checksum)
+        memcpy(&checksum, stored.data, sizeof checksum);
+    return hash64(bytes_of_text(table), checksum);
+}

@@ -21,3 +21,6 @@ uint64_t store_value_checksum(struct bytes key, struct bytes value);
 /* Take a stored value apart; false when it fails its checksum. */
 bool store_value_open(struct bytes key, struct bytes stored,
                       struct bytes *value);
+
+/* What one stored value adds to the sum over all records of a checkpoint. */
+uint64_t store_record_sum(const char *table, struct bytes stored);

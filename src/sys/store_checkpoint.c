@@ -14,10 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Where the position in the log lives: a table of our own. */
-#define META_TABLE "_store"
-#define META_APPLIED "applied"
-
 enum {
     WAITING_BYTES_MAX = 16 << 20, /* of batches beside a save; then we wait */
     STACK_BYTES = 128 << 10,
@@ -37,6 +33,7 @@ struct store_checkpoint {
     struct table table[STORE_TABLES_MAX];
     uint32_t table_count;
     uint64_t applied; /* sequence of the last batch in txn, or waiting */
+    uint64_t sum;     /* over the records in txn */
     uint32_t records;
     int64_t since_ns;
     struct buf value; /* scratch */
@@ -134,6 +131,19 @@ static int forget(struct store_checkpoint *checkpoint, MDB_dbi dbi,
     return rc == 0 || rc == MDB_NOTFOUND ? 0 : lmdb_error(checkpoint, rc, err);
 }
 
+/* What is there goes out of the sum. */
+static int take_out(struct store_checkpoint *checkpoint, MDB_dbi dbi,
+                    const struct store_op *op, struct err *err)
+{
+    MDB_val key = mdb_val(op->key), old;
+    int rc = mdb_get(checkpoint->txn, dbi, &key, &old);
+
+    if (rc == 0)
+        checkpoint->sum -=
+            store_record_sum(op->table, bytes_of(old.mv_data, old.mv_size));
+    return rc == 0 || rc == MDB_NOTFOUND ? 0 : lmdb_error(checkpoint, rc, err);
+}
+
 static int apply_op(void *context, const struct store_op *op, struct err *err)
 {
     struct store_checkpoint *checkpoint = context;
@@ -143,9 +153,15 @@ static int apply_op(void *context, const struct store_op *op, struct err *err)
     if (status < 0)
         return status;
     checkpoint->records++;
-    return op->value.data == NULL
-               ? forget(checkpoint, dbi, op->key, err)
-               : put(checkpoint, dbi, op->key, op->value, err);
+    status = take_out(checkpoint, dbi, op, err);
+    if (status < 0)
+        return status;
+    if (op->value.data == NULL)
+        return forget(checkpoint, dbi, op->key, err);
+    status = put(checkpoint, dbi, op->key, op->value, err);
+    checkpoint->sum +=
+        store_record_sum(op->table, buf_bytes(&checkpoint->value));
+    return status;
 }
 
 static int apply(struct store_checkpoint *checkpoint, struct bytes batch,
@@ -192,15 +208,19 @@ static void let_go(const struct store_checkpoint *checkpoint)
 static int seal(struct store_checkpoint *checkpoint, MDB_txn **out,
                 struct err *err)
 {
+    uint64_t sum[2] = {checkpoint->applied, checkpoint->sum};
     MDB_dbi dbi = 0;
     int status = begin(checkpoint, err);
 
     if (status == 0)
-        status = table_open(checkpoint, META_TABLE, &dbi, err);
+        status = table_open(checkpoint, STORE_META_TABLE, &dbi, err);
     if (status == 0)
-        status = put(checkpoint, dbi, bytes_of_text(META_APPLIED),
+        status = put(checkpoint, dbi, bytes_of_text(STORE_META_APPLIED),
                      bytes_of(&checkpoint->applied, sizeof checkpoint->applied),
                      err);
+    if (status == 0)
+        status = put(checkpoint, dbi, bytes_of_text(STORE_META_SUM),
+                     bytes_of(sum, sizeof sum), err);
     if (status < 0)
         return status;
     *out = checkpoint->txn;
@@ -367,7 +387,7 @@ static int each_table(const struct store_checkpoint *checkpoint, MDB_txn *txn,
         char table[STORE_TABLE_MAX + 1];
         snprintf(table, sizeof table, "%.*s", (int)name.mv_size,
                  (const char *)name.mv_data);
-        if (strcmp(table, META_TABLE) != 0)
+        if (strcmp(table, STORE_META_TABLE) != 0)
             status = each_record(checkpoint, txn, table, visit, context, err);
     }
     mdb_cursor_close(cursor);
@@ -420,15 +440,17 @@ int store_checkpoint_read(const char *path, store_visit *visit, void *context,
 
 /* --- opening --- */
 
-static int read_applied(struct store_checkpoint *checkpoint, struct err *err)
+/* A value of our own table: `size` bytes to *out. 1: it is there. */
+static int read_meta(struct store_checkpoint *checkpoint, const char *name,
+                     void *out, size_t size, struct err *err)
 {
-    struct bytes key = bytes_of_text(META_APPLIED), value;
+    struct bytes key = bytes_of_text(name), value;
     MDB_val mdb_key = mdb_val(key), found;
     MDB_dbi dbi = 0;
     int status = begin(checkpoint, err);
 
     if (status == 0)
-        status = table_open(checkpoint, META_TABLE, &dbi, err);
+        status = table_open(checkpoint, STORE_META_TABLE, &dbi, err);
     if (status < 0)
         return status;
     int rc = mdb_get(checkpoint->txn, dbi, &mdb_key, &found);
@@ -436,12 +458,44 @@ static int read_applied(struct store_checkpoint *checkpoint, struct err *err)
         return 0;
     if (rc == 0 && (!store_value_open(
                         key, bytes_of(found.mv_data, found.mv_size), &value) ||
-                    value.size != sizeof checkpoint->applied))
+                    value.size != size))
         rc = MDB_CORRUPTED;
     if (rc != 0)
         return lmdb_error(checkpoint, rc, err);
-    memcpy(&checkpoint->applied, value.data, sizeof checkpoint->applied);
+    memcpy(out, value.data, size);
+    return 1;
+}
+
+static int add_to_sum(void *context, const char *table, struct bytes key,
+                      struct bytes value, struct err *err)
+{
+    uint64_t checksum = store_value_checksum(key, value);
+
+    (void)err;
+    *(uint64_t *)context +=
+        store_record_sum(table, bytes_of(&checksum, sizeof checksum));
     return 0;
+}
+
+/* A program that knew no sum may have written last: then it is made anew. */
+static int read_position(struct store_checkpoint *checkpoint, struct err *err)
+{
+    uint64_t sum[2];
+    int status = read_meta(checkpoint, STORE_META_APPLIED, &checkpoint->applied,
+                           sizeof checkpoint->applied, err);
+
+    if (status > 0)
+        status = read_meta(checkpoint, STORE_META_SUM, sum, sizeof sum, err);
+    else
+        return status;
+    if (status < 0)
+        return status;
+    if (status > 0 && sum[0] == checkpoint->applied) {
+        checkpoint->sum = sum[1];
+        return 0;
+    }
+    return each_table(checkpoint, checkpoint->txn, add_to_sum, &checkpoint->sum,
+                      err);
 }
 
 int store_checkpoint_open(struct store_checkpoint **out, const char *path,
@@ -461,7 +515,7 @@ int store_checkpoint_open(struct store_checkpoint **out, const char *path,
         rc = mdb_env_open(checkpoint->env, path,
                           MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NORDAHEAD,
                           0600);
-    status = rc == 0 ? read_applied(checkpoint, err)
+    status = rc == 0 ? read_position(checkpoint, err)
                      : lmdb_error(checkpoint, rc, err);
     if (status < 0) {
         store_checkpoint_close(checkpoint);

@@ -11,6 +11,14 @@
 #pragma once
 #include "sys/store.h"
 
+/* A table of our own: the position in the log, and the sum over all records
+ * with the position that it belongs to. LMDB checks nothing of its own pages;
+ * a pointer that turned to an old page gives old records, all of them sound.
+ * The sum tells. */
+#define STORE_META_TABLE "_store"
+#define STORE_META_APPLIED "applied" /* u64 */
+#define STORE_META_SUM "sum"         /* u64 applied | u64 sum */
+
 struct store_checkpoint;
 
 /* Scan the file first (sys/store_scan.h), then open or create it. */

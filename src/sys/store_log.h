@@ -23,8 +23,8 @@ enum {
     STORE_LOG_MAGIC = 0x31674c50, /* "PLg1" */
     STORE_LOG_HEADER_BYTES = 24,
     STORE_LOG_PAYLOAD_MAX = 128 << 20,
-    STORE_LOG_REPAIR_MAX = 64 << 10,
-    STORE_LOG_EXTEND_MIN = 1 << 20, /* zeroes written ahead */
+    STORE_LOG_REPAIR_MAX = 32 << 10, /* it takes the square of it */
+    STORE_LOG_EXTEND_MIN = 1 << 20,  /* zeroes written ahead */
     STORE_LOG_EXTEND_MAX = 8 << 20
 };
 

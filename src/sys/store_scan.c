@@ -1,7 +1,9 @@
 #include "sys/store_scan.h"
 #include "sys/store_batch.h"
+#include "sys/store_checkpoint.h"
 #include <errno.h>
 #include <lmdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +30,32 @@ static bool is_behind(struct bytes key, struct bytes last)
     return order > 0 || (order == 0 && key.size > last.size);
 }
 
+/* The sum over all records, and what our own table says of it. */
+struct sums {
+    uint64_t seen, applied;
+    uint64_t said[2]; /* applied, sum */
+    bool is_said;
+    bool is_ours;    /* our own table is there: no save is without it */
+    uint32_t tables; /* none: nothing was saved yet */
+};
+
+static void take_meta(struct sums *sums, struct bytes key, struct bytes content)
+{
+    if (bytes_equal_text(key, STORE_META_APPLIED) &&
+        content.size == sizeof sums->applied) {
+        memcpy(&sums->applied, content.data, content.size);
+        sums->is_ours = true;
+    }
+    if (bytes_equal_text(key, STORE_META_SUM) &&
+        content.size == sizeof sums->said) {
+        memcpy(sums->said, content.data, content.size);
+        sums->is_said = true;
+    }
+}
+
 /* What the checksums do not cover must agree with what they do: the order of
  * the keys, their number, the kind of the table. */
-static int scan_table(MDB_txn *txn, const char *name)
+static int scan_table(MDB_txn *txn, const char *name, struct sums *sums)
 {
     MDB_cursor *cursor;
     MDB_val key, value;
@@ -41,6 +66,7 @@ static int scan_table(MDB_txn *txn, const char *name)
     uint8_t last[STORE_KEY_MAX];
     size_t last_size = 0;
     struct bytes content;
+    bool is_meta = strcmp(name, STORE_META_TABLE) == 0;
     int rc = mdb_dbi_open(txn, name, 0, &dbi);
 
     if (rc != 0 || (rc = mdb_dbi_flags(txn, dbi, &flags)) != 0 ||
@@ -55,6 +81,11 @@ static int scan_table(MDB_txn *txn, const char *name)
             !store_value_open(k, bytes_of(value.mv_data, value.mv_size),
                               &content))
             return MDB_CORRUPTED;
+        if (is_meta)
+            take_meta(sums, k, content);
+        else
+            sums->seen +=
+                store_record_sum(name, bytes_of(value.mv_data, value.mv_size));
         memcpy(last, k.data, k.size);
         last_size = k.size;
         count++;
@@ -114,6 +145,7 @@ static int scan_tables(MDB_txn *txn)
     MDB_val name, unused;
     MDB_dbi names;
     char table[STORE_TABLE_MAX + 1];
+    struct sums sums = {0};
     int rc = mdb_dbi_open(txn, NULL, 0, &names);
 
     if (rc == 0)
@@ -125,24 +157,25 @@ static int scan_tables(MDB_txn *txn)
             return MDB_CORRUPTED;
         memcpy(table, name.mv_data, name.mv_size);
         table[name.mv_size] = 0;
-        rc = scan_table(txn, table);
+        sums.tables++;
+        rc = scan_table(txn, table, &sums);
         if (rc != 0)
             return rc;
     }
+    if (rc == MDB_NOTFOUND && sums.tables > 0 &&
+        (!sums.is_ours || (sums.is_said && sums.said[0] == sums.applied &&
+                           sums.said[1] != sums.seen)))
+        return MDB_CORRUPTED;
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/* In the child: it never returns, and tidies nothing up. */
-static void scan_and_exit(const char *path, int64_t size)
+/* 0, an errno, or LMDB's own numbers, which are negative. */
+static int scan_file(const char *path)
 {
-    rlim_t seconds = SCAN_SECONDS_MIN + (rlim_t)(size / SCAN_BYTES_PER_SECOND);
-    struct rlimit cpu = {seconds, seconds}, no_core = {0, 0};
     MDB_env *env = NULL;
     MDB_txn *txn = NULL;
     int rc;
 
-    (void)setrlimit(RLIMIT_CPU, &cpu);
-    (void)setrlimit(RLIMIT_CORE, &no_core);
     if ((rc = mdb_env_create(&env)) == 0 &&
         (rc = mdb_env_set_maxdbs(env, STORE_TABLES_MAX)) == 0 &&
         (rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY,
@@ -150,6 +183,27 @@ static void scan_and_exit(const char *path, int64_t size)
         (rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn)) == 0 &&
         (rc = scan_tables(txn)) == 0)
         rc = scan_free_list(env, txn);
+    if (txn != NULL)
+        mdb_txn_abort(txn);
+    if (env != NULL)
+        mdb_env_close(env);
+    return rc;
+}
+
+int store_scan_here(const char *data_path)
+{
+    return scan_file(data_path) == 0 ? 0 : -ERR_DAMAGED;
+}
+
+/* In the child: it never returns, and tidies nothing up. */
+static void scan_and_exit(const char *path, int64_t size)
+{
+    rlim_t seconds = SCAN_SECONDS_MIN + (rlim_t)(size / SCAN_BYTES_PER_SECOND);
+    struct rlimit cpu = {seconds, seconds}, no_core = {0, 0};
+
+    (void)setrlimit(RLIMIT_CPU, &cpu);
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    int rc = scan_file(path);
     _exit(rc == 0                  ? SCAN_SOUND
           : rc > 0 && rc != ENOENT ? SCAN_FAILED /* an errno */
                                    : SCAN_DAMAGED);

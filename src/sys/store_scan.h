@@ -6,3 +6,5 @@
 /* 0 when the file is sound or does not exist; ERR_DAMAGED when it is not. Call
  * it before LMDB is opened in this process, and before there are threads. */
 int store_scan(const char *data_path, struct err *err);
+/* The child's work, done here: for tests that look at many files. */
+int store_scan_here(const char *data_path);

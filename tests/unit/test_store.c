@@ -310,6 +310,20 @@ static void expect_refusal(const struct fixture *f, enum err_code code,
         fail_msg("hint '%s' lacks '%s'", err.hint, hint);
 }
 
+static void work_nothing(struct store *store)
+{
+    (void)store;
+}
+
+static void test_a_crash_before_the_first_commit(void **state)
+{
+    crash_after(*state, work_nothing);
+    crash_after(*state, work_three);
+    struct store *store = must_open(*state);
+    expect(store, "t/a=1 t/b=2 t/c=3 ");
+    store_close(store);
+}
+
 static void test_a_flipped_bit_of_the_last_frame_is_put_right(void **state)
 {
     struct fixture *f = *state;
@@ -557,6 +571,7 @@ int main(void)
         TEST(test_a_crash_behind_checkpoints),
         TEST(test_kill_at_any_moment_loses_nothing_told),
         TEST(test_a_torn_tail_is_dropped),
+        TEST(test_a_crash_before_the_first_commit),
         TEST(test_a_flipped_bit_of_the_last_frame_is_put_right),
         TEST(test_a_damaged_middle_is_refused),
         TEST(test_a_damaged_checkpoint_is_refused_not_crashed_on),
