@@ -107,6 +107,9 @@ static void show_end(const struct run_show *show, const struct runner_event *e)
              e->run + 1);
     else if (e->outcome == RUN_SUCCESS)
         line(show, code, "%s: succeeded", e->process);
+    else if (e->wait_status < 0)
+        line(show, code, "%s: could not be started (run %u): %s", e->process,
+             e->run + 1, e->text);
     else if (WIFEXITED(e->wait_status))
         line(show, code, "%s: exited with status %d (run %u)", e->process,
              WEXITSTATUS(e->wait_status), e->run + 1);

@@ -37,7 +37,8 @@ struct runner_event {
     int wait_status; /* -1: unknown */
     enum task_run_state task_state;
     enum thermos_state state;
-    const char *text;
+    const char *text; /* ENDED; PROCESS_ENDED: why it never began, and
+                         wait_status is -1 */
 };
 typedef void runner_listener(void *context, const struct runner_event *event);
 

@@ -225,7 +225,8 @@ static void not_started(struct runner *r, uint32_t at, bool is_lost,
                                           .process = r->config.process[at].name,
                                           .run = run,
                                           .outcome = RUN_FAILED,
-                                          .wait_status = -1});
+                                          .wait_status = -1,
+                                          .text = r->process[at].unrunnable});
 }
 
 void runner_start(struct runner *r, uint32_t at, int64_t now_ms)

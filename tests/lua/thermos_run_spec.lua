@@ -240,6 +240,18 @@ return job(Task { resources = small, finalization_wait = 5, processes = {
     assert.same({ 60000, 0 }, { last, gaps })
   end)
 
+  it('says why a process cannot be started, and shows it afterwards', function()
+    local path = file [[return job(SequentialTask { resources = small, processes = {
+      Process { name = "spoil", cmdline = "rm -rf .logs; touch .logs" },
+      Process { name = "main", cmdline = "true" } } })]]
+    local result = run.run({ THERMOS, 'run', path, '--directory', box }, { timeout = 25 })
+    assert.equal(4, result.status)
+    assert.matches("main: could not be started (run 1): log '.logs/main': Not a directory",
+      result.out, 1, true)
+    local shown = run.run({ THERMOS, 'inspect', box }, { timeout = 25 }).out
+    assert.matches("FAILED  could not be started: log '.logs/main'", shown, 1, true)
+  end)
+
   it('is found by the bare name of its folder', function()
     local path = file [[return job(Task { resources = small, processes = {
       Process { name = "main", cmdline = "echo said" } } })]]

@@ -3,12 +3,14 @@
 #include "executor/thermos/program.h"
 
 #include "mesos/v1/executor.pb-c.h"
+#include "wire/base64.h"
 #include "wire/codec.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -336,6 +338,108 @@ static void test_a_runner_exit_starts_another(void **unused)
     rig_release(&r);
 }
 
+/* --- the events of a recorded Mesos 1.12 agent, word for word --- */
+
+#define RECORDED_RESOURCES                                                  \
+    "[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":0.1},"   \
+    "\"allocation_info\":{\"role\":\"dev\"}},{\"name\":\"mem\",\"type\":"   \
+    "\"SCALAR\",\"scalar\":{\"value\":32.0},\"allocation_info\":{\"role\":" \
+    "\"dev\"}}]"
+#define RECORDED_EXECUTOR                                                    \
+    "{\"type\":\"CUSTOM\",\"executor_id\":{\"value\":\"ex\"},"               \
+    "\"framework_id\":{\"value\":\"fw\"},\"command\":{\"environment\":{"     \
+    "\"variables\":[{\"name\":\"EXTRA\",\"type\":\"VALUE\",\"value\":\"1\"}" \
+    "]},\"shell\":true,\"value\":\"exec "                                    \
+    "executor\"},\"resources\":" RECORDED_RESOURCES                          \
+    ",\"name\":\"custom\",\"source\":\"src\"}"
+#define RECORDED_LAUNCH(id, more)                                              \
+    "{\"type\":\"LAUNCH\",\"launch\":{\"task\":{\"name\":\"" id                \
+    "\",\"task_id\":{\"value\":\"" id "\"},\"agent_id\":{\"value\":\"u-S0\"}," \
+    "\"resources\":" RECORDED_RESOURCES                                        \
+    ",\"executor\":" RECORDED_EXECUTOR more "}}}"
+
+static void recorded_subscribed(struct rig *r)
+{
+    answer(r, r->follow, 200);
+    event(r,
+          "{\"type\":\"SUBSCRIBED\",\"subscribed\":{\"executor_"
+          "info\":" RECORDED_EXECUTOR
+          ",\"framework_info\":{\"user\":\"root\",\"name\":\"rec\",\"id\":{"
+          "\"value\":\"fw\"},\"failover_timeout\":0.0,\"checkpoint\":false,"
+          "\"roles\":[\"dev\"],\"principal\":\"alice\",\"capabilities\":[{"
+          "\"type\":\"MULTI_ROLE\"},{\"type\":\"RESERVATION_REFINEMENT\"},{"
+          "\"type\":\"PARTITION_AWARE\"},{\"type\":\"TASK_KILLING_STATE\"}]},"
+          "\"agent_info\":{\"hostname\":\"localhost\",\"port\":5051,"
+          "\"resources\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{"
+          "\"value\":4.0}},{\"name\":\"mem\",\"type\":\"SCALAR\",\"scalar\":{"
+          "\"value\":4096.0}},{\"name\":\"ports\",\"type\":\"RANGES\","
+          "\"ranges\":{\"range\":[{\"begin\":31000,\"end\":31999}]}}],\"id\":{"
+          "\"value\":\"u-S0\"}},\"container_id\":{\"value\":\"c\"}}}");
+}
+
+/* The newest update as the recorded executor sent its own: these fields and no
+ * others, but for a message. Then it is answered and acknowledged. */
+static void recorded_update(struct rig *r, const char *task,
+                            Mesos__V1__TaskState state)
+{
+    const call_t *call = call_of(r, EFFECT_CALL);
+    exchange_id exchange = find(r, EFFECT_CALL)->exchange;
+    const Mesos__V1__TaskStatus *status = call->update->status;
+    char json[200];
+    struct buf uuid = {0};
+
+    assert_int_equal(call->type, MESOS__V1__EXECUTOR__CALL__TYPE__UPDATE);
+    assert_string_equal(status->task_id->value, task);
+    assert_int_equal(status->state, state);
+    assert_true(status->has_timestamp && status->has_uuid &&
+                status->has_source && status->executor_id != NULL);
+    assert_false(status->has_reason || status->has_healthy || status->has_data);
+    assert_null(status->labels);
+    assert_null(status->container_status);
+    assert_null(status->agent_id);
+    base64_encode(bytes_of(status->uuid.data, status->uuid.len), &uuid);
+    (void)snprintf(json, sizeof json,
+                   "{\"type\":\"ACKNOWLEDGED\",\"acknowledged\":{\"task_id\":"
+                   "{\"value\":\"%s\"},\"uuid\":\"%s\"}}",
+                   task, buf_text(&uuid));
+    answer(r, exchange, 202);
+    event(r, json);
+    buf_release(&uuid);
+}
+
+static void test_a_recorded_agent_is_understood(void **unused)
+{
+    (void)unused;
+    struct rig r;
+    struct executor_options o = options();
+    rig_init(&r, &o);
+    recorded_subscribed(&r);
+    event(&r, RECORDED_LAUNCH("c1", ""));
+    assert_non_null(find_act(&r, EXECUTOR_ACT_START_RUNNER));
+    recorded_update(&r, "c1", MESOS__V1__TASK_STATE__TASK_STARTING);
+    fact(&r, EXECUTOR_FACT_RUNNING, &(struct executor_running){3000});
+    recorded_update(&r, "c1", MESOS__V1__TASK_STATE__TASK_RUNNING);
+    /* One executor, one task: the second is refused, the first goes on. */
+    event(&r, RECORDED_LAUNCH("c2", ",\"data\":\"cGF5bG9hZA==\""));
+    assert_null(find_act(&r, EXECUTOR_ACT_START_RUNNER));
+    recorded_update(&r, "c2", MESOS__V1__TASK_STATE__TASK_FAILED);
+    event(&r, "{\"type\":\"MESSAGE\",\"message\":{\"data\":\"aGVsbG8=\"}}");
+    assert_null(find(&r, EFFECT_STOP));
+    event(&r,
+          "{\"type\":\"KILL\",\"kill\":{\"task_id\":{\"value\":\"c1\"},"
+          "\"kill_policy\":{\"grace_period\":{\"nanoseconds\":500000000}}}}");
+    const struct executor_kill *kill = find_act(&r, EXECUTOR_ACT_KILL_TASK);
+    assert_int_equal(kill->grace_ms, 500);
+    recorded_update(&r, "c1", MESOS__V1__TASK_STATE__TASK_KILLING);
+    struct executor_ended ended = {.state = THERMOS_KILLED,
+                                   .text = bytes_of_text("killed")};
+    fact(&r, EXECUTOR_FACT_ENDED, &ended);
+    recorded_update(&r, "c1", MESOS__V1__TASK_STATE__TASK_KILLED);
+    assert_int_equal(executor_program_state(r.program)->updates.count, 0);
+    event(&r, "{\"type\":\"SHUTDOWN\"}");
+    rig_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_a_task_group_is_refused_by_name),
         cmocka_unit_test(test_garbage_is_logged_and_ignored),
         cmocka_unit_test(test_a_runner_exit_starts_another),
+        cmocka_unit_test(test_a_recorded_agent_is_understood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,6 +228,7 @@ static void test_what_can_never_start_fails_with_its_reason(void **unused)
     (void)snprintf(path, sizeof path, "%s/.thermos/stream", r.dir);
     history_read(&h, path);
     assert_string_equal(history_letters(&h, 1, runs, sizeof runs), "f");
+    assert_int_equal(history_run_of(&h, 1, 0)->pid, 0);
     history_release(&h);
     rig_release(&r);
 }

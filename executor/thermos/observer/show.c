@@ -110,7 +110,7 @@ static void run_line(struct request *r, const struct history_run *run,
         buf_addf(&r->out, " for %s, pid %d",
                  text_age(clock_wall_ms() - run->started_ms, age), run->pid);
     if (run->reason != NULL)
-        buf_addf(&r->out, ", it could not be started: %s", run->reason);
+        buf_addf(&r->out, "could not be started: %s", run->reason);
     if (run->wait_status > 0)
         buf_addf(&r->out, ", %s",
                  process_status_text(run->wait_status, text, sizeof text));
