@@ -469,11 +469,24 @@ void api_refuse_method(struct aurora_program *p, exchange_id exchange,
     buf_release(&body);
 }
 
+/* Who checks our health and who fetches assets is not counted: the one must
+ * not be refused, the others start with their tasks, all at once. */
+static bool is_counted(const char *path)
+{
+    return strcmp(path, "/health") != 0 && strncmp(path, "/assets/", 8) != 0;
+}
+
 void api_request(struct aurora_program *p, exchange_id exchange,
                  const struct http_request *http, int64_t now_ms,
                  struct effects *fx)
 {
+    struct err err = {0};
+
     p->requests++;
+    if (is_counted(http->path) && rate_take(p, http->peer, now_ms, &err) < 0) {
+        api_refuse(request_new(p, exchange), &err, now_ms, fx);
+        return;
+    }
     if (strcmp(http->path, "/api/v1") != 0) {
         rest_request(p, exchange, http, now_ms, fx);
         return;

@@ -21,9 +21,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+enum { CONNECTIONS_MAX = 10000 }; /* of clients and followers */
+
 struct config {
     char *master, *ip, *hostname, *cluster_name, *work_dir, *thermos_path;
     char *allowed_job_environments, *user, *log_level;
+    int64_t requests_per_second;
     int64_t port, max_tasks_per_job, executor_cpu_milli;
     int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
     char *zookeeper, *announce_root, *backup_dir;
@@ -69,6 +72,9 @@ static const struct config_option OPTIONS[] = {
      false},
     {"heartbeat_interval", CONFIG_DURATION, OPTION(heartbeat_ms), "15secs",
      "between heartbeats on our event streams", 0, 0, false},
+    {"api_requests_per_second", CONFIG_INT, OPTION(requests_per_second), "2000",
+     "most requests of one address, twice as many at once; 0: any number", 0,
+     1000000, false},
     {"framework_user", CONFIG_STRING, OPTION(user), "root",
      "the user that the master knows us by; tasks run as their role", 0, 0,
      false},
@@ -271,6 +277,7 @@ static struct aurora_options options_of(struct shell *shell)
     options.executor_mem_milli = c->executor_ram / (1024 * 1024) * 1000;
     options.failover_timeout_ms = c->failover_ms;
     options.heartbeat_ms = c->heartbeat_ms;
+    options.requests_per_second = c->requests_per_second;
     options.zookeeper = c->zookeeper;
     options.announce_root = c->announce_root;
     options.allow_announce_path = c->allow_announce_path;
@@ -303,7 +310,8 @@ static int open_daemon(struct shell *shell, struct err *err)
     struct daemon_config config = {.ip = c->ip,
                                    .port = (int)c->port,
                                    .store_dir = shell->store,
-                                   .stream_bound = 4 << 20};
+                                   .stream_bound = 4 << 20,
+                                   .connections_max = CONNECTIONS_MAX};
     char endpoint[300];
 
     script_stdlib_release(&shell->release);

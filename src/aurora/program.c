@@ -25,6 +25,7 @@ const struct aurora_options AURORA_OPTIONS = {
     .failover_timeout_ms = (int64_t)21 * 24 * 60 * 60 * 1000,
     .heartbeat_ms = 15 * 1000,
     .announce_root = "/aurora",
+    .requests_per_second = 2000,
     .seed = 1,
 };
 
@@ -104,6 +105,7 @@ void aurora_program_free(struct aurora_program *p)
     assets_release(p);
     releases_release(p);
     schema_release(p);
+    rates_release(p);
     regfree(&p->environments);
     free((char *)p->options.cluster);
     free((char *)p->options.master);
@@ -478,6 +480,8 @@ static void metrics(const void *self, struct metrics *m)
     gauge(m, "aurora_asset_bytes", "Bytes of assets kept", p->asset_bytes);
     counter(m, "aurora_requests_total", "Requests served", p->requests);
     counter(m, "aurora_refusals_total", "Requests refused", p->refusals);
+    counter(m, "aurora_rate_refusals_total", "Requests of who asks too often",
+            p->rate_refusals);
     counter(m, "aurora_status_updates_total", "Task statuses received",
             p->link.updates);
     counter(m, "aurora_launches_total", "ACCEPTs sent", a->counters.launches);

@@ -21,14 +21,15 @@ struct aurora_options {
     int64_t offer_hold_ms, offer_jitter_ms;
     int64_t executor_cpus_milli, executor_mem_milli; /* cores, MiB */
     int64_t failover_timeout_ms;
-    int64_t heartbeat_ms;       /* of our event streams */
-    const char *zookeeper;      /* that tasks are announced in; NULL: in none */
-    const char *announce_root;  /* "/aurora": /role/env/job is below it */
-    bool allow_announce_path;   /* jobs may name another path */
-    uint64_t seed;              /* never the same for two lives */
-    bool can_back_up;           /* the shell has a directory for backups */
-    int64_t backup_interval_ms; /* of automatic ones; 0: none */
-    int64_t backup_last_ms;     /* when the newest there is was made; 0: none */
+    int64_t heartbeat_ms;      /* of our event streams */
+    const char *zookeeper;     /* that tasks are announced in; NULL: in none */
+    const char *announce_root; /* "/aurora": /role/env/job is below it */
+    bool allow_announce_path;  /* jobs may name another path */
+    int64_t requests_per_second; /* of one address; 0: any number */
+    uint64_t seed;               /* never the same for two lives */
+    bool can_back_up;            /* the shell has a directory for backups */
+    int64_t backup_interval_ms;  /* of automatic ones; 0: none */
+    int64_t backup_last_ms; /* when the newest there is was made; 0: none */
 };
 extern const struct aurora_options AURORA_OPTIONS; /* the defaults */
 

@@ -167,7 +167,8 @@ struct aurora_program {
     VEC(struct blob *) stored_slots;
     VEC(struct blob *) stored_groups;
     VEC(struct blob *) stored_members;
-    uint64_t requests, refusals;
+    struct peer *peers; /* rates.c */
+    uint64_t requests, refusals, rate_refusals;
     struct buf schema; /* schema.c */
     struct backups backups;
 };
@@ -448,6 +449,12 @@ void releases_release(struct aurora_program *p);
 void questions_ask(struct aurora_program *p, struct effects *fx);
 void questions_judged(struct aurora_program *p,
                       const struct aurora_judged_fact *fact, int64_t now_ms);
+
+/* --- rates.c: how often one address may ask --- */
+/* ERR_BUSY: too often. `peer` is "address:port". */
+int rate_take(struct aurora_program *p, const char *peer, int64_t now_ms,
+              struct err *err);
+void rates_release(struct aurora_program *p);
 
 /* --- streams.c --- */
 void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx);

@@ -238,9 +238,13 @@ static int open_edges(struct daemon *d, struct err *err)
 {
     struct http_client_config client = {on_answer, on_record, on_broken, d,
                                         HTTP_BODY_MAX};
-    struct http_server_config server = {
-        d->config.ip, d->config.port, d->config.stream_bound,
-        on_request,   on_gone,        d};
+    struct http_server_config server = {d->config.ip,
+                                        d->config.port,
+                                        d->config.stream_bound,
+                                        on_request,
+                                        on_gone,
+                                        d,
+                                        d->config.connections_max};
     int status;
 
     d->client = http_client_open(d->base, &client);

@@ -20,13 +20,14 @@ struct store_backup;
 struct backup_result;
 
 struct daemon_config {
-    const char *ip;         /* NULL: do not listen */
-    int port;               /* 0: any free port */
-    const char *store_dir;  /* NULL: PERSIST is an error of ours */
-    size_t stream_bound;    /* bytes a slow reader may leave unread (16 MiB for
-                               schedulers, 4 MiB for others); then its last
-                               words, when the stream's head has a body, and
-                               the end */
+    const char *ip;        /* NULL: do not listen */
+    int port;              /* 0: any free port */
+    const char *store_dir; /* NULL: PERSIST is an error of ours */
+    size_t stream_bound;   /* bytes a slow reader may leave unread (16 MiB for
+                              schedulers, 4 MiB for others); then its last
+                              words, when the stream's head has a body, and
+                              the end */
+    uint32_t connections_max; /* 0: as http_server.h says */
     const char *ready_text; /* printed to stderr log when listening; or NULL */
 };
 

@@ -116,10 +116,12 @@ static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
 {
     struct bufferevent *bev =
         bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    struct http_refusal *refusal = arg;
 
-    (void)arg;
     assert(bev != NULL);
     evbuffer_add_cb(bufferevent_get_output(bev), on_output, bev);
+    if (refusal->on_connection != NULL)
+        refusal->on_connection(refusal->context);
     return bev;
 }
 
@@ -130,7 +132,7 @@ void http_refusal_init(struct http_refusal *refusal, struct event_base *base,
     refusal->on_page = event_new(base, -1, 0, on_page, refusal);
     assert(refusal->on_page != NULL);
     refusals = refusal;
-    evhttp_set_bevcb(http, make_bufferevent, NULL);
+    evhttp_set_bevcb(http, make_bufferevent, refusal);
 }
 
 void http_refusal_release(struct http_refusal *refusal)

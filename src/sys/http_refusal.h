@@ -14,10 +14,12 @@ enum { HTTP_HEADERS_BYTES_MAX = 64 << 10 }; /* all header lines of a request */
 
 /* One per evhttp; the storage must stay where it is. */
 struct http_refusal {
-    struct evhttp *http;       /* borrowed */
-    bool is_ours;              /* set around our own writing */
-    struct foreign_page *page; /* to be replaced; owned */
-    struct event *on_page;     /* owned */
+    struct evhttp *http;                  /* borrowed */
+    bool is_ours;                         /* set around our own writing */
+    struct foreign_page *page;            /* to be replaced; owned */
+    struct event *on_page;                /* owned */
+    void (*on_connection)(void *context); /* one was accepted; or NULL */
+    void *context;
     struct http_refusal *next; /* of this process */
 };
 

@@ -15,17 +15,21 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/listener.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     LISTEN_BACKLOG = 1024,
     ACCEPT_PAUSE_MS = 100, /* after accept() failed, for want of descriptors */
+    FULL_SAID_MS = 10000,
     METHODS_KNOWN = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
                     EVHTTP_REQ_DELETE | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS |
                     EVHTTP_REQ_PATCH | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT
@@ -58,6 +62,8 @@ struct http_server {
     uint32_t streams;
     uint32_t unsent;
     int port;
+    int descriptors_max;   /* open ones, at which we stop accepting */
+    int64_t full_again_ms; /* say so again when it was not for so long */
     bool is_draining;
     struct http_refusal refusal;
 };
@@ -371,16 +377,55 @@ static void on_accept_again(evutil_socket_t fd, short what, void *arg)
         evconnlistener_enable(server->listener);
 }
 
+static void pause_accepting(struct http_server *server)
+{
+    struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
+
+    evconnlistener_disable(server->listener);
+    evtimer_add(server->accept_again, &pause);
+}
+
 /* Without a pause the loop would spin: the connection stays in the queue. */
 static void on_accept_failed(struct evconnlistener *listener, void *arg)
 {
-    struct http_server *server = arg;
-    struct timeval pause = {.tv_usec = ACCEPT_PAUSE_MS * 1000};
-
+    (void)listener;
     log_line(LOG_LEVEL_WARN, "accept_failed reason=%s, retrying",
              log_value(strerror(errno)));
-    evconnlistener_disable(listener);
-    evtimer_add(server->accept_again, &pause);
+    pause_accepting(arg);
+}
+
+/* A new descriptor gets the lowest free number, so it tells how many are open.
+ * Nobody tells us when evhttp closes one: we look again after a while. */
+static void on_connection(void *context)
+{
+    struct http_server *server = context;
+    int fd = fcntl(evconnlistener_get_fd(server->listener), F_DUPFD_CLOEXEC, 0);
+
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 && fd < server->descriptors_max)
+        return;
+    if (clock_monotonic_ms() >= server->full_again_ms)
+        log_line(LOG_LEVEL_WARN,
+                 "connections_full descriptors=%d, waiting until some close",
+                 server->descriptors_max);
+    server->full_again_ms = clock_monotonic_ms() + FULL_SAID_MS;
+    pause_accepting(server);
+}
+
+static int descriptors_max(const struct http_server_config *config)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+    rlim_t most =
+        config->connections_max > 0 && config->connections_max < INT_MAX / 2
+            ? config->connections_max + HTTP_DESCRIPTORS_SPARE
+            : INT_MAX;
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t usable = limit.rlim_cur > 2 * (rlim_t)HTTP_DESCRIPTORS_SPARE
+                        ? limit.rlim_cur - HTTP_DESCRIPTORS_SPARE
+                        : limit.rlim_cur / 2;
+    return (int)(most < usable ? most : usable);
 }
 
 static int bound_port(int fd)
@@ -447,6 +492,9 @@ int http_server_open(struct http_server **out, struct event_base *base,
     server->accept_again = evtimer_new(base, on_accept_again, server);
     assert(server->http && server->scratch && server->accept_again);
     http_refusal_init(&server->refusal, base, server->http);
+    server->refusal.on_connection = on_connection;
+    server->refusal.context = server;
+    server->descriptors_max = descriptors_max(config);
     evhttp_set_allowed_methods(server->http, METHODS_KNOWN);
     evhttp_set_default_content_type(server->http, NULL);
     evhttp_set_max_headers_size(server->http, HTTP_HEADERS_BYTES_MAX);

@@ -19,7 +19,8 @@ struct http_server;
 enum {
     HTTP_IDLE_SECONDS_MAX = 120, /* without a byte: a request half sent, an
                                     answer nobody reads, a kept connection */
-    HTTP_PIPELINE_BYTES_MAX = 64 << 10 /* read ahead while we answer */
+    HTTP_PIPELINE_BYTES_MAX = 64 << 10, /* read ahead while we answer */
+    HTTP_DESCRIPTORS_SPARE = 128        /* never taken for connections */
 };
 
 struct http_server_config {
@@ -32,6 +33,9 @@ struct http_server_config {
     /* An exchange that was not answered to its end lost its other side. */
     void (*on_gone)(void *context, exchange_id exchange);
     void *context;
+    /* Further ones wait, in the kernel's queue, until others are closed. 0: as
+     * many as there are descriptors, some for our own files and calls apart. */
+    uint32_t connections_max;
 };
 
 int http_server_open(struct http_server **out, struct event_base *base,

@@ -27,7 +27,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { WAIT_MS = 10000, FOLLOWERS_MAX = 64, STREAM_BOUND = 1 << 20 };
+enum {
+    WAIT_MS = 10000,
+    FOLLOWERS_MAX = 64,
+    STREAM_BOUND = 1 << 20,
+    CONNECTIONS_MAX = 100
+};
 
 /* --- the program --- */
 
@@ -239,8 +244,10 @@ static bool serve_file(void *context, exchange_id exchange,
 
 static void child(const char *store, int port_fd)
 {
-    struct daemon_config config = {
-        .ip = "127.0.0.1", .store_dir = store, .stream_bound = STREAM_BOUND};
+    struct daemon_config config = {.ip = "127.0.0.1",
+                                   .store_dir = store,
+                                   .stream_bound = STREAM_BOUND,
+                                   .connections_max = CONNECTIONS_MAX};
     struct pad pad = {0};
     struct daemon *d;
     struct err err = {0};

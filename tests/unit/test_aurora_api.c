@@ -279,6 +279,60 @@ static void test_why_says_what_is_missing(void **unused)
     world_free(w);
 }
 
+/* As `peer`; the status of the answer. */
+static int ask_as(struct world *w, const char *peer, const char *path)
+{
+    struct http_request http = {.method = HTTP_GET,
+                                .method_name = "GET",
+                                .path = path,
+                                .query = "",
+                                .peer = peer};
+    int later = 0;
+
+    AURORA_PROGRAM.on_request(w->p, ++w->next_exchange, &http, w->now_ms,
+                              &w->fx);
+    w->is_api = false;
+    for (uint32_t i = 0; i < w->fx.count; i++)
+        if (w->fx.item[i].kind == EFFECT_REPLY)
+            later = w->fx.item[i].response.header_count > 0 &&
+                    strcmp(w->fx.item[i].response.header[0].name,
+                           "Retry-After") == 0;
+    look(w);
+    assert_int_equal(later, w->reply.status == 429);
+    return w->reply.status;
+}
+
+static void test_who_asks_too_often_waits(void **unused)
+{
+    struct world *w = world_new();
+    int64_t rate = AURORA_OPTIONS.requests_per_second;
+
+    (void)unused;
+    for (int64_t i = 0; i < 2 * rate; i++)
+        assert_int_equal(ask_as(w, "10.0.0.1:4711", "/state"), 200);
+    assert_int_equal(ask_as(w, "10.0.0.1:4712", "/api/v1/roles"), 429);
+    assert_non_null(strstr((const char *)w->reply.body.data, "10.0.0.1: want"));
+    /* Others, and what is not counted, go on. */
+    assert_int_equal(ask_as(w, "10.0.0.2:4711", "/api/v1/roles"), 200);
+    assert_int_equal(ask_as(w, "[::1]:4711", "/api/v1/roles"), 200);
+    assert_int_equal(ask_as(w, "10.0.0.1:1", "/health"), 200);
+    /* A tenth of a second brings a tenth of the rate. */
+    w->now_ms += 100;
+    for (int64_t i = 0; i < rate / 10; i++)
+        assert_int_equal(ask_as(w, "10.0.0.1:4711", "/api/v1/roles"), 200);
+    assert_int_equal(ask_as(w, "10.0.0.1:4711", "/api/v1/roles"), 429);
+    /* A clock that was set back gives nothing and takes nothing. */
+    w->now_ms -= 60000;
+    assert_int_equal(ask_as(w, "10.0.0.1:4711", "/api/v1/roles"), 429);
+    /* More addresses than are remembered. */
+    for (int i = 0; i < 5000; i++)
+        assert_int_equal(
+            ask_as(w, arena_printf(&w->arena, "10.1.%d.%d:1", i / 250, i % 250),
+                   "/api/v1/version"),
+            200);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_jobs_are_listed_whole_or_by_key),
         cmocka_unit_test(test_an_idempotency_key_makes_a_change_once),
         cmocka_unit_test(test_refusals_say_what_and_change_nothing),
+        cmocka_unit_test(test_who_asks_too_often_waits),
         cmocka_unit_test(test_reads_over_get),
         cmocka_unit_test(test_why_says_what_is_missing),
     };

@@ -1,6 +1,10 @@
 /* What the server does with requests of every kind, spoken over raw sockets. */
 #include "daemon_fixture.h"
 
+#include "sys/http_server.h"
+
+#include <dirent.h>
+
 static int dial(struct fixture *f)
 {
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -205,6 +209,41 @@ static void test_http_1_0_streams_end_with_the_connection(void **state)
     close(stream);
 }
 
+static int count_descriptors(pid_t pid)
+{
+    char path[64];
+    int count = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count - 2;
+}
+
+/* Those beyond the limit are served when others have left. */
+static void test_connections_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    enum { MORE = CONNECTIONS_MAX + HTTP_DESCRIPTORS_SPARE + 50 };
+    int fd[MORE];
+
+    for (int i = 0; i < MORE; i++)
+        fd[i] = dial(f);
+    say(fd[0], "GET /echo HTTP/1.1\r\n\r\n");
+    hear(fd[0], "GET /echo? 0");
+    assert_true(count_descriptors(f->pid) <=
+                CONNECTIONS_MAX + HTTP_DESCRIPTORS_SPARE + 2);
+    say(fd[MORE - 1], "GET /echo HTTP/1.1\r\n\r\n");
+    for (int i = 0; i < MORE / 2; i++)
+        close(fd[i]);
+    hear(fd[MORE - 1], "GET /echo? 0");
+    for (int i = MORE / 2; i < MORE; i++)
+        close(fd[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +251,7 @@ int main(void)
         TEST(test_a_long_body_is_refused_while_it_is_sent),
         TEST(test_pipelined_requests_are_answered_in_order),
         TEST(test_a_body_cut_short_changes_nothing),
+        TEST(test_connections_are_bounded),
         TEST(test_who_leaves_is_noticed),
         TEST(test_a_slow_reader_is_dropped),
         TEST(test_a_slow_reader_gets_its_last_words),
