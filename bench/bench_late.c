@@ -3,13 +3,18 @@
  * budget, in turns: how much later does it come to its ticks because of them?
  * Then each call of the API with the largest body it may have: how long does
  * the loop work on it? */
+#include "aurora/program.h"
 #include "bench/kit.h"
+#include "perigee/aurora.pb-c.h"
 #include "script/bundle.h"
 #include "script/evaluate.h"
 #include "script/worker.h"
 #include "sys/file.h"
 #include "sys/process.h"
+#include "wire/codec.h"
 #include <event2/event.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +26,16 @@ enum {
     BUDGET_MS = 100,
     TICK_US = 1000,
     TICKS_MAX = 100000,
-    FILE_BYTES = (4 << 20) - 4096 /* the largest there are */
+    FILE_BYTES = (4 << 20) - 4096, /* the largest there are */
+    CALL_TURNS = 5,
+    FAT_PROCESSES = 1000
 };
+
+#define JOB_HEAD                                                             \
+    "{\"cluster\":\"devcluster\",\"role\":\"www\",\"environment\":\"prod\"," \
+    "\"name\":\"web\",\"service\":true,\"instances\":1,\"task\":{\"name\":"  \
+    "\"web\",\"resources\":{\"cpu_milli\":100,\"ram_bytes\":1048576,"        \
+    "\"disk_bytes\":1048576},\"processes\":["
 
 static const char *const HOSTILE[] = {
     "while true do pcall(function() while true do end end) end",
@@ -223,6 +236,246 @@ static void measure_late(void)
         buf_release(&bundle[i]);
 }
 
+/* --- the longest that a call holds the loop --- */
+
+struct scheduler {
+    struct aurora_program *program;
+    struct effects fx;
+    exchange_id exchange;
+    struct bytes verdict; /* of the script worker */
+    int64_t longest_ns;
+    int status;
+};
+
+static void note_step(struct scheduler *s, int64_t began_ns)
+{
+    int64_t took_ns = thread_cpu_ns() - began_ns;
+    if (took_ns > s->longest_ns)
+        s->longest_ns = took_ns;
+}
+
+static void *read_beside(void *work)
+{
+    aurora_decode_run(work);
+    return NULL;
+}
+
+/* The act is data of effects that go now. */
+static void decode(struct scheduler *s, struct aurora_decode act)
+{
+    struct aurora_decoded fact = {.ticket = act.ticket};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, read_beside, act.work) != 0)
+        bench_fail("no thread");
+    pthread_join(thread, NULL);
+    effects_clear(&s->fx);
+    int64_t began_ns = thread_cpu_ns();
+    AURORA_PROGRAM.on_fact(s->program, AURORA_FACT_DECODED, &fact, 1, &s->fx);
+    note_step(s, began_ns);
+}
+
+static void evaluate(struct scheduler *s, uint64_t ticket)
+{
+    struct aurora_evaluated fact = {.ticket = ticket, .result = s->verdict};
+    effects_clear(&s->fx);
+    int64_t began_ns = thread_cpu_ns();
+    AURORA_PROGRAM.on_fact(s->program, AURORA_FACT_EVALUATED, &fact, 1, &s->fx);
+    note_step(s, began_ns);
+}
+
+/* One effect that the shell must act on; false when there is none. */
+static bool act(struct scheduler *s)
+{
+    for (uint32_t i = 0; i < s->fx.count; i++) {
+        const struct effect *effect = &s->fx.item[i];
+        const struct aurora_evaluate *bundle = effect->act.data;
+        const struct aurora_decode *body = effect->act.data;
+        if (effect->kind == EFFECT_REPLY)
+            s->status = effect->response.status;
+        if (effect->kind != EFFECT_ACT)
+            continue;
+        if (effect->act.kind == AURORA_ACT_DECODE)
+            decode(s, *body);
+        else if (effect->act.kind == AURORA_ACT_EVALUATE)
+            evaluate(s, bundle->ticket);
+        return true;
+    }
+    return false;
+}
+
+static void call(struct scheduler *s, struct bytes body, enum media_type type)
+{
+    const struct http_header header[] = {
+        {"Content-Type", media_type_name(type)},
+        {"Accept", "application/x-protobuf"}};
+    struct http_request request = {.method = HTTP_POST,
+                                   .method_name = "POST",
+                                   .path = "/api/v1",
+                                   .query = "",
+                                   .header = header,
+                                   .header_count = 2,
+                                   .body = body,
+                                   .peer = "127.0.0.1:1"};
+    int64_t began_ns = thread_cpu_ns();
+    AURORA_PROGRAM.on_request(s->program, ++s->exchange, &request, 1, &s->fx);
+    note_step(s, began_ns);
+    while (act(s))
+        ;
+    effects_clear(&s->fx);
+}
+
+/* The longest step of several turns, each in a new scheduler: memory that was
+ * touched before costs less. */
+static void measure_call(const char *name, struct bytes body,
+                         enum media_type type, struct bytes verdict, int status)
+{
+    struct scheduler s = {.verdict = verdict};
+    char figure[64];
+    effects_init(&s.fx);
+    for (int i = 0; i < CALL_TURNS; i++) {
+        s.program = aurora_program_new(&AURORA_OPTIONS);
+        AURORA_PROGRAM.on_start(s.program, 1, &s.fx);
+        effects_clear(&s.fx);
+        call(&s, body, type);
+        aurora_program_free(s.program);
+        if (s.status != status)
+            bench_fail("%s: status %d, want %d", name, s.status, status);
+    }
+    effects_release(&s.fx);
+    snprintf(figure, sizeof figure, "call_%s", name);
+    bench_figure(figure, (double)s.longest_ns / 1e6, "ms", 0, NULL);
+}
+
+static void measure_both(const char *name, const Perigee__Aurora__Call *made,
+                         struct bytes verdict)
+{
+    static const struct {
+        enum media_type type;
+        const char *name;
+    } media[] = {{MEDIA_PROTOBUF, "protobuf"}, {MEDIA_JSON, "json"}};
+    for (int i = 0; i < 2; i++) {
+        struct buf body = {0};
+        char figure[48];
+        codec_encode(&made->base, media[i].type, &body);
+        snprintf(figure, sizeof figure, "%s_%s", name, media[i].name);
+        if (body.size <= HTTP_BODY_MAX)
+            measure_call(figure, buf_bytes(&body), media[i].type, verdict, 200);
+        buf_release(&body);
+    }
+}
+
+static ProtobufCBinaryData noise(size_t size)
+{
+    uint8_t *data = malloc(size);
+    uint32_t state = 1;
+    if (data == NULL)
+        bench_fail("no memory");
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)((state = state * 1664525 + 1013904223) >> 24);
+    return (ProtobufCBinaryData){size, data};
+}
+
+static void measure_asset(void)
+{
+    Perigee__Aurora__Call made = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__PutAsset put =
+        PERIGEE__AURORA__CALL__PUT_ASSET__INIT;
+    made.has_type = put.has_content = true;
+    made.type = PERIGEE__AURORA__CALL__TYPE__PUT_ASSET;
+    made.put_asset = &put;
+    put.content = noise(FILE_BYTES);
+    measure_both("put_asset", &made, bytes_of("", 0));
+    free(put.content.data);
+}
+
+/* What the worker would say of it: one job, as fat as `commands`. */
+static struct buf make_verdict(int commands)
+{
+    Perigee__Evaluation evaluation = PERIGEE__EVALUATION__INIT;
+    struct arena arena;
+    struct buf text = {0}, out = {0};
+    ProtobufCMessage *job = NULL;
+    struct err err = {0};
+    arena_init(&arena);
+    buf_add_text(&text, JOB_HEAD);
+    for (int i = 0; i < commands; i++)
+        buf_addf(&text, "%s{\"name\":\"p%d\",\"cmdline\":\"%0900d {{x}}\"}",
+                 i > 0 ? "," : "", i, i);
+    buf_add_text(&text, "]}}");
+    if (codec_decode(&perigee__job__descriptor, "Job", MEDIA_JSON,
+                     buf_bytes(&text), &arena, &job, &err) < 0)
+        bench_fail("%s", err.text);
+    evaluation.n_jobs = 1;
+    evaluation.jobs = (Perigee__Job *[]){(Perigee__Job *)job};
+    evaluation.bundle_hash = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1a"
+                             "c88b59b2dc327aa4";
+    codec_encode(&evaluation.base, MEDIA_PROTOBUF, &out);
+    arena_release(&arena);
+    buf_release(&text);
+    return out;
+}
+
+static struct buf largest_bundle(void)
+{
+    Perigee__Bundle bundle = PERIGEE__BUNDLE__INIT;
+    Perigee__BundleFile text = PERIGEE__BUNDLE_FILE__INIT;
+    Perigee__BundleFile asset = PERIGEE__BUNDLE_FILE__INIT;
+    Perigee__BundleFile *files[] = {&asset, &text};
+    struct buf out = {0};
+    bundle.has_format = true;
+    bundle.format = 1;
+    bundle.entry = text.path = "web.lua";
+    bundle.files = files;
+    bundle.n_files = 2;
+    text.has_content = asset.has_content = asset.has_asset = true;
+    asset.asset = true;
+    text.content = asset.content = noise(FILE_BYTES);
+    asset.path = "tool";
+    asset.sha256 = "8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc"
+                   "327aa5";
+    codec_encode(&bundle.base, MEDIA_PROTOBUF, &out);
+    free(text.content.data);
+    return out;
+}
+
+static void measure_create(void)
+{
+    Perigee__Aurora__Call made = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__CreateJob create =
+        PERIGEE__AURORA__CALL__CREATE_JOB__INIT;
+    Perigee__Aurora__JobKey key = PERIGEE__AURORA__JOB_KEY__INIT;
+    struct buf bundle = largest_bundle();
+    struct buf plain = make_verdict(1), fat = make_verdict(FAT_PROCESSES);
+    key.cluster = "devcluster";
+    key.role = "www";
+    key.environment = "prod";
+    key.name = "web";
+    made.has_type = true;
+    made.type = PERIGEE__AURORA__CALL__TYPE__CREATE_JOB;
+    made.create_job = &create;
+    create.key = &key;
+    create.has_bundle = create.has_accept_server = create.accept_server = true;
+    create.bundle = (ProtobufCBinaryData){bundle.size, bundle.data};
+    measure_both("create_bundle", &made, buf_bytes(&plain));
+    create.bundle = (ProtobufCBinaryData){2, (uint8_t *)"\x08\x01"};
+    measure_both("create_fat_job", &made, buf_bytes(&fat));
+    buf_release(&bundle);
+    buf_release(&plain);
+    buf_release(&fat);
+}
+
+/* Bodies made to cost: `size` bytes of many values, refused. */
+static void measure_nonsense(const char *name, size_t size, int status)
+{
+    struct buf body = {0};
+    buf_add_text(&body, "{\"type\":\"KILL_JOB\",\"target\":{\"instances\":[");
+    while (body.size < size - 64)
+        buf_add_text(&body, "{\"first\":1,\"last\":1},");
+    buf_add_text(&body, "{\"first\":1}]}}");
+    measure_call(name, buf_bytes(&body), MEDIA_JSON, bytes_of("", 0), status);
+    buf_release(&body);
+}
+
 int main(int argc, char **argv)
 {
     int status = script_worker_main(argc, argv);
@@ -232,5 +485,9 @@ int main(int argc, char **argv)
     bench_leans_on(BENCH_MEMORY | BENCH_SPAWN);
     process_wake_promptly(); /* as the scheduler does */
     measure_late();
+    measure_asset();
+    measure_create();
+    measure_nonsense("1m_of_ranges", 1 << 20, 400);
+    measure_nonsense("8m_of_ranges", HTTP_BODY_MAX, 413);
     return bench_close();
 }

@@ -1,7 +1,6 @@
 /* POST /api/v1: one Call in, one Answer out (or a stream). */
 #include "aurora/state.h"
 
-#include "base/hash.h"
 #include "wire/codec.h"
 
 #include <assert.h>
@@ -95,6 +94,7 @@ int api_status(enum err_code code)
 
 void request_free(struct request *r)
 {
+    body_release(&r->body);
     arena_release(&r->arena);
     free(r);
 }
@@ -299,6 +299,7 @@ static struct request *request_new(struct aurora_program *p,
     arena_init(&r->arena);
     r->call = arena_alloc(&r->arena, sizeof *r->call);
     perigee__aurora__call__init(r->call);
+    arena_init(&r->body.arena);
     return r;
 }
 
@@ -333,31 +334,6 @@ struct request *request_of_get(struct aurora_program *p, exchange_id exchange,
     if (tag)
         r->if_none_match = arena_strdup(&r->arena, tag);
     return r;
-}
-
-/* Media types first, then the body. */
-static int decode(struct request *r, const struct http_request *http,
-                  int *status, struct err *err)
-{
-    enum media_type body = media_type_parse(http_header(http, "Content-Type"));
-    ProtobufCMessage *message;
-
-    if (check_accept(r, http, status, err) < 0)
-        return -ERR_UNSUPPORTED;
-    if (body != MEDIA_JSON && body != MEDIA_PROTOBUF) {
-        *status = 415;
-        return err_set(err, ERR_UNSUPPORTED,
-                       "Content-Type: want application/json "
-                       "or application/x-protobuf");
-    }
-    int rc = codec_decode_strictly(&perigee__aurora__call__descriptor, "Call",
-                                   body, http->body, &r->arena, &message, err);
-    if (rc < 0) {
-        *status = 400;
-        return rc;
-    }
-    r->call = (Call *)message;
-    return 0;
 }
 
 static int refuse_type(struct err *err)
@@ -411,24 +387,14 @@ static int check_fields(const Call *call, const struct api_route *route,
     return 0;
 }
 
-static void note_key(struct request *r, const struct http_request *http)
+/* The body was read. */
+static void serve_call(struct request *r, int64_t now_ms, struct effects *fx)
 {
-    const char *key = http_header(http, "Idempotency-Key");
+    struct err err = r->body.refusal;
 
-    if (!key)
-        return;
-    r->idempotency_key = arena_strdup(&r->arena, key);
-    r->fingerprint = hash64(http->body, 0);
-}
-
-static void serve_post(struct request *r, const struct http_request *http,
-                       int64_t now_ms, struct effects *fx)
-{
-    struct err err = {0};
-    int status = 0;
-
-    if (decode(r, http, &status, &err) < 0) {
-        api_refuse_with(r, status, &err, NULL, 0, now_ms, fx);
+    if (err.code) {
+        api_refuse_with(r, err.code == ERR_LIMIT ? 413 : 400, &err, NULL, 0,
+                        now_ms, fx);
         return;
     }
     const struct api_route *route;
@@ -438,8 +404,8 @@ static void serve_post(struct request *r, const struct http_request *http,
         return;
     }
     r->route = route;
-    if (r->route->flags & API_CHANGES) {
-        note_key(r, http);
+    if (route->flags & API_CHANGES) {
+        r->idempotency_key = r->given_key;
         int rc = r->idempotency_key ? keys_begin(r, now_ms, fx, &err) : 0;
         if (rc < 0)
             api_refuse(r, &err, now_ms, fx);
@@ -447,6 +413,34 @@ static void serve_post(struct request *r, const struct http_request *http,
             return;
     }
     r->route->call(r, now_ms, fx);
+}
+
+static void serve_post(struct request *r, const struct http_request *http,
+                       int64_t now_ms, struct effects *fx)
+{
+    const char *key = http_header(http, "Idempotency-Key");
+    struct err err = {0};
+    int status = 0;
+
+    r->given_key = key ? arena_strdup(&r->arena, key) : NULL;
+    int rc = check_accept(r, http, &status, &err);
+    if (rc == 0)
+        rc = body_media(r, http, &status, &err);
+    if (rc == 0)
+        rc = body_read(r, http->body, now_ms, fx, &err);
+    if (rc < 0)
+        api_refuse_with(r, status, &err, NULL, 0, now_ms, fx);
+    else if (rc == 0)
+        serve_call(r, now_ms, fx);
+}
+
+void api_decoded(struct aurora_program *p, const struct aurora_decoded *fact,
+                 int64_t now_ms, struct effects *fx)
+{
+    struct request *r = body_done(p, fact->ticket);
+
+    if (r)
+        serve_call(r, now_ms, fx);
 }
 
 void api_refuse_method(struct aurora_program *p, exchange_id exchange,
@@ -502,6 +496,9 @@ void api_gone(struct aurora_program *p, exchange_id exchange)
 {
     if (stream_gone(p, exchange) || backups_gone(p, exchange))
         return;
+    for (uint32_t i = 0; i < p->decoding.count; i++)
+        if (p->decoding.item[i]->exchange == exchange)
+            p->decoding.item[i]->is_gone = true;
     for (uint32_t i = 0; i < p->evaluating.count; i++)
         if (p->evaluating.item[i]->exchange == exchange)
             p->evaluating.item[i]->is_gone = true;

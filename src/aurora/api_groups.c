@@ -249,8 +249,8 @@ void api_group_evaluated(struct request *r,
     if (!err.code && refuse_difference(r, evaluation, now_ms, fx))
         return;
     if (!err.code)
-        (void)bundle_put(r->p, r->canonical, evaluation->bundle_hash, now_ms,
-                         fx, &err);
+        (void)bundle_put(r->p, &r->body, evaluation->bundle_hash, now_ms, fx,
+                         &err);
     if (err.code)
         api_refuse(r, &err, now_ms, fx);
     else

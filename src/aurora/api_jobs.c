@@ -148,7 +148,7 @@ void api_begin_evaluation(struct request *r, struct bytes bundle,
         (void)err_set(&err, ERR_BUSY, "%u job files are being evaluated",
                       p->evaluating.count);
     else
-        (void)bundle_check_here(p, bundle, now_ms, &err);
+        (void)bundle_check_here(p, r->body.bundle, now_ms, &err);
     if (err.code) {
         api_refuse(r, &err, now_ms, fx);
         return;
@@ -156,8 +156,7 @@ void api_begin_evaluation(struct request *r, struct bytes bundle,
     struct aurora_evaluate act = {.ticket = ++p->next_ticket, .pick = pick};
     r->ticket = act.ticket;
     r->canonical = bundle; /* the request's own */
-    act.bundle = bytes_of(arena_memdup(&fx->arena, bundle.data, bundle.size),
-                          bundle.size);
+    act.bundle = bundle;
     effect_act(fx, AURORA_ACT_EVALUATE, &act, sizeof act);
     *vec_add(&p->evaluating) = r;
 }
@@ -287,15 +286,7 @@ static bool jobs_equal(const Perigee__Job *a, const Perigee__Job *b,
 
 static const char *bundle_stdlib(struct request *r)
 {
-    Perigee__Bundle *bundle =
-        perigee__bundle__unpack(NULL, r->canonical.size, r->canonical.data);
-    const char *hash = "";
-
-    if (bundle && bundle->stdlib_hash)
-        hash = arena_strdup(&r->arena, bundle->stdlib_hash);
-    if (bundle)
-        perigee__bundle__free_unpacked(bundle, NULL);
-    return hash;
+    return or_empty(r->body.bundle->stdlib_hash);
 }
 
 /* The client evaluated the same bundle, and got something else, or with another
@@ -429,8 +420,8 @@ static void create_from(struct request *r,
         api_refuse_difference(r, job, create->expected, evaluation->stdlib_hash,
                               now_ms, fx))
         return;
-    if (bundle_put(r->p, r->canonical, evaluation->bundle_hash, now_ms, fx,
-                   &err) < 0) {
+    if (bundle_put(r->p, &r->body, evaluation->bundle_hash, now_ms, fx, &err) <
+        0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { AS_JSON_MAX = 512 << 10 }; /* of a bundle; more holds up the loop */
+
 struct asset *asset_find(struct aurora_program *p, const char *sha256)
 {
     struct asset *asset;
@@ -51,64 +53,45 @@ struct bytes bundle_bytes(struct aurora_program *p, const char *sha256)
     return blob_bytes(bundle ? bundle->bytes : NULL);
 }
 
-void asset_restore(struct aurora_program *p, const char *sha256,
-                   struct bytes content, int64_t at_ms)
+static void asset_add(struct aurora_program *p, const char *sha256,
+                      struct blob *content, int64_t at_ms)
 {
-    struct asset *asset = asset_find(p, sha256);
+    struct asset *asset = xcalloc(1, sizeof *asset);
 
-    if (asset)
-        return;
-    asset = xcalloc(1, sizeof *asset);
     asset->sha256 = xstrdup(sha256);
-    asset->content = blob_new(content);
+    asset->content = content;
     asset->at_ms = at_ms;
-    p->asset_bytes += content.size;
+    p->asset_bytes += content->size;
     HASH_ADD_KEYPTR(hh, p->assets, asset->sha256, strlen(asset->sha256), asset);
 }
 
-/* Content whose hash is known to be right. */
-static int keep_asset(struct aurora_program *p, struct bytes content,
-                      const char *sha256, int64_t now_ms, struct effects *fx,
-                      struct err *err)
+void asset_restore(struct aurora_program *p, const char *sha256,
+                   struct bytes content, int64_t at_ms)
 {
-    struct asset *asset = asset_find(p, sha256);
+    if (!asset_find(p, sha256))
+        asset_add(p, sha256, blob_new(content), at_ms);
+}
+
+/* Content whose hash is known to be right. */
+static int keep_asset(struct aurora_program *p, const struct asset_sent *sent,
+                      int64_t now_ms, struct effects *fx, struct err *err)
+{
+    struct asset *asset = asset_find(p, sent->sha256);
+    size_t size = sent->content->size;
 
     if (asset) {
         asset->at_ms = now_ms;
         return 0;
     }
-    if (content.size > ASSET_MAX)
+    if (size > ASSET_MAX)
         return err_set(err, ERR_LIMIT, "asset of %zu bytes: want at most %d",
-                       content.size, ASSET_MAX);
-    if (p->asset_bytes + content.size > ASSETS_BYTES_MAX)
+                       size, ASSET_MAX);
+    if (p->asset_bytes + size > ASSETS_BYTES_MAX)
         return err_set(err, ERR_NO_SPACE, "assets: %d MB are kept already",
                        ASSETS_BYTES_MAX >> 20);
-    asset_restore(p, sha256, content, now_ms);
-
-    Perigee__Aurora__AssetRecord r = PERIGEE__AURORA__ASSET_RECORD__INIT;
-    r.has_content = r.has_at_ms = true;
-    r.content.data = (uint8_t *)content.data;
-    r.content.len = content.size;
-    r.at_ms = (uint64_t)now_ms;
-    size_t size = perigee__aurora__asset_record__get_packed_size(&r);
-    uint8_t *packed = arena_alloc(&fx->arena, size + 1);
-    perigee__aurora__asset_record__pack(&r, packed);
-    effect_persist(fx, "asset", bytes_of_text(sha256), bytes_of(packed, size));
+    asset_add(p, sent->sha256, blob_ref(sent->content), now_ms);
+    effect_persist(fx, "asset", bytes_of_text(sent->sha256), sent->record);
     return 0;
-}
-
-int asset_put(struct aurora_program *p, struct bytes content,
-              const char *sha256, int64_t now_ms, struct effects *fx,
-              struct err *err)
-{
-    char text[SHA256_TEXT_MAX];
-
-    (void)sha256_text(content, text);
-    if (sha256 && *sha256 && strcmp(text, sha256) != 0)
-        return err_set(err, ERR_INVALID,
-                       "asset: its SHA-256 is %s, not %s as said", text,
-                       sha256);
-    return keep_asset(p, content, text, now_ms, fx, err);
 }
 
 static void pack_bundle(const Perigee__Bundle *bundle, struct buf *out)
@@ -119,67 +102,54 @@ static void pack_bundle(const Perigee__Bundle *bundle, struct buf *out)
     out->size += perigee__bundle__pack(bundle, out->data + out->size);
 }
 
-void bundle_restore(struct aurora_program *p, const char *sha256,
-                    struct bytes bytes, int64_t now_ms)
+static void bundle_add(struct aurora_program *p, const char *sha256,
+                       struct blob *bytes, int64_t now_ms)
 {
-    struct bundle *bundle = bundle_find(p, sha256);
+    struct bundle *bundle = xcalloc(1, sizeof *bundle);
 
-    if (bundle)
-        return;
-    bundle = xcalloc(1, sizeof *bundle);
     bundle->sha256 = xstrdup(sha256);
-    bundle->bytes = blob_new(bytes);
+    bundle->bytes = bytes;
     bundle->at_ms = now_ms;
     HASH_ADD_KEYPTR(hh, p->bundles, bundle->sha256, strlen(bundle->sha256),
                     bundle);
 }
 
+void bundle_restore(struct aurora_program *p, const char *sha256,
+                    struct bytes bytes, int64_t now_ms)
+{
+    if (!bundle_find(p, sha256))
+        bundle_add(p, sha256, blob_new(bytes), now_ms);
+}
+
 /* Stored under the hash of what is stored: that is the bundle_hash of its jobs,
  * which does not depend on whether assets travelled with it. */
-static void store_bundle(struct aurora_program *p,
-                         const Perigee__Bundle *bundle, const char *hash,
-                         int64_t now_ms, struct effects *fx)
+static void store_bundle(struct aurora_program *p, struct blob *stored,
+                         const char *hash, int64_t now_ms, struct effects *fx)
 {
     char sha256[SHA256_TEXT_MAX];
-    struct buf out = {0};
 
-    pack_bundle(bundle, &out);
     if (hash && strlen(hash) == SHA256_TEXT_MAX - 1)
         memcpy(sha256, hash, sizeof sha256);
     else
-        (void)sha256_text(buf_bytes(&out), sha256);
+        (void)sha256_text(blob_bytes(stored), sha256);
     if (!bundle_find(p, sha256)) {
-        bundle_restore(p, sha256, buf_bytes(&out), now_ms);
-        effect_persist(fx, "bundle", bytes_of_text(sha256), buf_bytes(&out));
+        bundle_add(p, sha256, blob_ref(stored), now_ms);
+        effect_persist(fx, "bundle", bytes_of_text(sha256), blob_bytes(stored));
     }
     release_keep(p, bundle_find(p, sha256), fx);
-    buf_release(&out);
 }
 
-int bundle_put(struct aurora_program *p, struct bytes canonical,
+int bundle_put(struct aurora_program *p, const struct body *body,
                const char *hash, int64_t now_ms, struct effects *fx,
                struct err *err)
 {
-    Perigee__Bundle *bundle =
-        perigee__bundle__unpack(NULL, canonical.size, canonical.data);
-    int rc = 0;
-
-    if (!bundle)
-        return err_set(err, ERR_INVALID, "bundle: not a perigee.Bundle");
-    for (size_t i = 0; i < bundle->n_files && rc == 0; i++) {
-        Perigee__BundleFile *file = bundle->files[i];
-        if (!file->asset || !file->has_content)
-            continue;
-        rc = keep_asset(p, bytes_of(file->content.data, file->content.len),
-                        file->sha256, now_ms, fx, err);
-        file->has_content = false; /* the memory stays the message's */
+    for (uint32_t i = 0; i < body->asset_count; i++) {
+        int rc = keep_asset(p, &body->asset[i], now_ms, fx, err);
+        if (rc < 0)
+            return rc;
     }
-    if (rc == 0)
-        store_bundle(p, bundle, hash, now_ms, fx);
-    for (size_t i = 0; i < bundle->n_files; i++)
-        bundle->files[i]->has_content = true;
-    perigee__bundle__free_unpacked(bundle, NULL);
-    return rc;
+    store_bundle(p, body->stored, hash, now_ms, fx);
+    return 0;
 }
 
 static int missing_asset(const Perigee__BundleFile *file, struct err *err)
@@ -191,11 +161,9 @@ static int missing_asset(const Perigee__BundleFile *file, struct err *err)
     return -ERR_NOT_FOUND;
 }
 
-int bundle_check_here(struct aurora_program *p, struct bytes bytes,
+int bundle_check_here(struct aurora_program *p, const Perigee__Bundle *bundle,
                       int64_t now_ms, struct err *err)
 {
-    Perigee__Bundle *bundle =
-        perigee__bundle__unpack(NULL, bytes.size, bytes.data);
     int rc = 0;
 
     if (!bundle) {
@@ -217,7 +185,6 @@ int bundle_check_here(struct aurora_program *p, struct bytes bytes,
         else
             asset->at_ms = now_ms;
     }
-    perigee__bundle__free_unpacked(bundle, NULL);
     return rc;
 }
 
@@ -355,13 +322,17 @@ void assets_release(struct aurora_program *p)
 void api_put_asset(struct request *r, int64_t now_ms, struct effects *fx)
 {
     const Perigee__Aurora__Call__PutAsset *put = r->call->put_asset;
+    const char *said = put && put->sha256 ? put->sha256 : "";
     struct err err = {0};
 
     if (!put || !put->has_content)
         (void)err_set(&err, ERR_INVALID, "put_asset.content: missing");
+    else if (*said && strcmp(r->body.asset->sha256, said) != 0)
+        (void)err_set(&err, ERR_INVALID,
+                      "asset: its SHA-256 is %s, not %s as said",
+                      r->body.asset->sha256, said);
     else
-        (void)asset_put(r->p, bytes_of(put->content.data, put->content.len),
-                        put->sha256, now_ms, fx, &err);
+        (void)keep_asset(r->p, r->body.asset, now_ms, fx, &err);
     if (err.code)
         api_refuse(r, &err, now_ms, fx);
     else
@@ -381,6 +352,13 @@ void api_get_bundle(struct request *r, int64_t now_ms, struct effects *fx)
                       sha256 ? sha256 : "");
     else
         (void)bundle_fill(r->p, blob_bytes(bundle->bytes), &canonical, &err);
+    if (!err.code && r->media == MEDIA_JSON && canonical.size > AS_JSON_MAX) {
+        (void)err_set(&err, ERR_LIMIT,
+                      "bundle of %zu KiB as JSON: want at most %d KiB",
+                      canonical.size >> 10, AS_JSON_MAX >> 10);
+        err_hint(&err, "ask for application/x-protobuf");
+        buf_release(&canonical);
+    }
     if (err.code) {
         api_refuse(r, &err, now_ms, fx);
         return;

@@ -1,6 +1,7 @@
 /* perigee-aurora: the scheduler's shell. It decides nothing. */
 #include "aurora/backup_shell.h"
 #include "aurora/program.h"
+#include "base/alloc.h"
 #include "base/err.h"
 #include "base/job_key.h"
 #include "base/version.h"
@@ -8,6 +9,7 @@
 #include "script/evaluate.h"
 #include "script/worker.h"
 #include "sys/address.h"
+#include "sys/beside.h"
 #include "sys/daemon.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -119,6 +121,7 @@ struct shell {
     struct daemon *daemon;
     struct worker_pool *workers;
     struct backup_shell backups;
+    struct beside *beside;
 };
 
 /* --- script workers --- */
@@ -160,6 +163,36 @@ static void judge(struct shell *shell, const struct aurora_judge *act)
         tell_judged(shell, act->ticket, true, bytes_of("", 0));
 }
 
+/* --- large requests --- */
+
+struct reading {
+    struct shell *shell;
+    struct aurora_decode act;
+};
+
+static void read_body(void *context)
+{
+    aurora_decode_run(((struct reading *)context)->act.work);
+}
+
+static void on_read(void *context)
+{
+    struct reading *reading = context;
+    struct aurora_decoded fact = {.ticket = reading->act.ticket};
+
+    daemon_fact(reading->shell->daemon, AURORA_FACT_DECODED, &fact,
+                sizeof fact);
+    free(reading);
+}
+
+static void decode(struct shell *shell, const struct aurora_decode *act)
+{
+    struct reading *reading = xcalloc(1, sizeof *reading);
+
+    *reading = (struct reading){shell, *act};
+    beside_add(shell->beside, read_body, on_read, reading);
+}
+
 static void on_act(void *context, uint32_t kind, const void *data)
 {
     struct shell *shell = context;
@@ -170,6 +203,8 @@ static void on_act(void *context, uint32_t kind, const void *data)
         return;
     if (kind == AURORA_ACT_JUDGE)
         judge(shell, data);
+    if (kind == AURORA_ACT_DECODE)
+        decode(shell, data);
     if (kind != AURORA_ACT_EVALUATE)
         return;
     if (worker_pool_evaluate(shell->workers, act->ticket, act->bundle,
@@ -333,11 +368,12 @@ static int open_daemon(struct shell *shell, struct err *err)
                          &SCRIPT_LIMITS, on_evaluated, shell, err) < 0)
         return -(int)err->code;
     worker_pool_on_judged(shell->workers, on_judged);
-    return 0;
+    return beside_open(&shell->beside, daemon_base(shell->daemon), err);
 }
 
 static void close_all(struct shell *shell)
 {
+    beside_close(shell->beside); /* before the requests that it reads go */
     if (shell->workers)
         worker_pool_close(shell->workers);
     if (shell->daemon)

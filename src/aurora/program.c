@@ -93,6 +93,9 @@ void aurora_program_free(struct aurora_program *p)
 {
     if (!p)
         return;
+    for (uint32_t i = 0; i < p->decoding.count; i++)
+        request_free(p->decoding.item[i]);
+    vec_free(&p->decoding);
     for (uint32_t i = 0; i < p->evaluating.count; i++)
         request_free(p->evaluating.item[i]);
     vec_free(&p->evaluating);
@@ -354,6 +357,8 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
         backups_done(p, data, now_ms, fx);
     if (kind == AURORA_FACT_BACKUPS)
         backups_listed(p, data, now_ms, fx);
+    if (kind == AURORA_FACT_DECODED)
+        api_decoded(p, data, now_ms, fx);
     finish(p, fx);
 }
 

@@ -37,19 +37,21 @@ extern const struct aurora_options AURORA_OPTIONS; /* the defaults */
 enum aurora_act {
     AURORA_ACT_EVALUATE = 1,
     AURORA_ACT_JUDGE,
+    AURORA_ACT_DECODE,
     AURORA_ACT_BACKUP = 260,
     AURORA_ACT_LIST_BACKUPS
 };
 enum aurora_fact {
     AURORA_FACT_EVALUATED = 1,
     AURORA_FACT_JUDGED,
+    AURORA_FACT_DECODED,
     AURORA_FACT_BACKED_UP = 260,
     AURORA_FACT_BACKUPS
 };
 
 struct aurora_evaluate { /* evaluate a bundle in a script worker */
     uint64_t ticket;
-    struct bytes bundle; /* canonical perigee.Bundle */
+    struct bytes bundle; /* canonical perigee.Bundle; stays until the verdict */
     const char *pick;    /* the key of the job wanted, or NULL */
 };
 struct aurora_evaluated { /* its verdict */
@@ -68,6 +70,16 @@ struct aurora_judged_fact { /* what it says */
     uint32_t is_busy;    /* too many questions: nothing was tried */
     struct bytes result; /* packed perigee.Verdicts */
 };
+
+struct aurora_decode { /* read a large request: aurora_decode_run(work) */
+    uint64_t ticket;
+    void *work; /* the request's; nobody else touches it until it is told */
+};
+struct aurora_decoded { /* it was read */
+    uint64_t ticket;
+};
+/* On any thread. */
+void aurora_decode_run(void *work);
 
 struct aurora_backup {  /* make a live backup, and remove old ones */
     int64_t created_ms; /* names it */

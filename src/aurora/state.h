@@ -20,6 +20,7 @@ enum program_limits {
     EVALUATIONS_MAX = 66, /* under way: the workers and their queue */
     EVALUATIONS_BYTES_MAX = 64 << 20, /* of their bundles */
     ASSET_MAX = 4 << 20,
+    CALL_BYTES_MAX = 1 << 20, /* of a call beside its asset or bundle */
     ASSETS_BYTES_MAX = 256 << 20,
     ACKS_IN_FLIGHT_MAX = 8,
     RECONCILE_BATCH = 1000,
@@ -98,18 +99,40 @@ struct remembered {
     UT_hash_handle hh;
 };
 
+/* An asset that came with a request, ready to be kept. */
+struct asset_sent {
+    const char *sha256;
+    struct blob *content; /* owned */
+    struct bytes record;  /* packed AssetRecord */
+};
+
+/* What body.c makes of a body, in its own arena. */
+struct body {
+    struct arena arena;
+    struct bytes bytes;      /* of itself, in the request's arena or borrowed */
+    enum media_type type;    /* JSON or protobuf */
+    int64_t at_ms;           /* of its arrival */
+    struct err refusal;      /* set: it cannot be read */
+    Perigee__Bundle *bundle; /* NULL: none, or no perigee.Bundle */
+    struct blob *stored;     /* it, without the assets' contents; owned */
+    struct asset_sent *asset;
+    uint32_t asset_count;
+};
+
 /* One POST /api/v1 from its arrival to its answer. */
 struct request {
     struct aurora_program *p;
     exchange_id exchange;
     enum media_type media;
-    struct arena arena; /* owns call and answer */
+    struct arena arena; /* owns the answer; the body's owns the call */
     Perigee__Aurora__Call *call;
     const struct api_route *route; /* NULL before it is found, and of a GET */
     bool is_get;
     const char *if_none_match;   /* of a GET; NULL without */
-    const char *idempotency_key; /* NULL without */
+    const char *given_key;       /* in the header; NULL without */
+    const char *idempotency_key; /* the same, once the call honours it */
     uint64_t fingerprint;
+    struct body body;
     /* A CREATE_JOB or EVALUATE whose bundle is being evaluated. */
     uint64_t ticket;
     struct bytes canonical; /* that bundle, in the arena */
@@ -150,6 +173,7 @@ struct aurora_program {
     exchange_id next_exchange;
     uint64_t next_ticket;
     VEC(struct subscriber) subscribers;
+    VEC(struct request *) decoding; /* in the shell's hands */
     VEC(struct request *) evaluating;
     struct remembered *remembered; /* oldest first */
     struct asset *assets;
@@ -299,6 +323,18 @@ void calls_clear(struct aurora_program *p);
 bool calls_done(struct aurora_program *p, exchange_id exchange, int status,
                 struct bytes text, struct effects *fx);
 
+/* --- body.c: what a call's body says --- */
+/* How to read it; *status when it is an error. */
+int body_media(struct request *r, const struct http_request *http, int *status,
+               struct err *err);
+/* 0: r->call is there, or r->refusal; 1: it is being read beside the loop, and
+ * AURORA_FACT_DECODED will tell; ERR_BUSY: too much is. */
+int body_read(struct request *r, struct bytes body, int64_t now_ms,
+              struct effects *fx, struct err *err);
+/* The request that was read; NULL when nobody waits for it any more. */
+struct request *body_done(struct aurora_program *p, uint64_t ticket);
+void body_release(struct body *body);
+
 /* --- api.c and its calls --- */
 typedef void api_call(struct request *r, int64_t now_ms, struct effects *fx);
 enum api_flags {
@@ -318,6 +354,8 @@ void api_request(struct aurora_program *p, exchange_id exchange,
                  const struct http_request *http, int64_t now_ms,
                  struct effects *fx);
 void api_gone(struct aurora_program *p, exchange_id exchange);
+void api_decoded(struct aurora_program *p, const struct aurora_decoded *fact,
+                 int64_t now_ms, struct effects *fx);
 void api_evaluated(struct aurora_program *p,
                    const struct aurora_evaluated *fact, int64_t now_ms,
                    struct effects *fx);
@@ -481,9 +519,6 @@ void keys_release(struct aurora_program *p);
 
 /* --- assets.c --- */
 struct asset *asset_find(struct aurora_program *p, const char *sha256);
-int asset_put(struct aurora_program *p, struct bytes content,
-              const char *sha256, int64_t now_ms, struct effects *fx,
-              struct err *err);
 void asset_restore(struct aurora_program *p, const char *sha256,
                    struct bytes content, int64_t at_ms);
 void bundle_restore(struct aurora_program *p, const char *sha256,
@@ -491,12 +526,12 @@ void bundle_restore(struct aurora_program *p, const char *sha256,
 /* Keep the bundle that a job came from, its assets apart. A script worker has
  * checked the hashes in it, and told its own (NULL: work it out): hashing
  * megabytes would hold up the loop. */
-int bundle_put(struct aurora_program *p, struct bytes canonical,
+int bundle_put(struct aurora_program *p, const struct body *body,
                const char *hash, int64_t now_ms, struct effects *fx,
                struct err *err);
 /* Is the content of each asset here or in the bundle? ERR_NOT_FOUND names one
  * that is not; the others stay for another while. */
-int bundle_check_here(struct aurora_program *p, struct bytes bytes,
+int bundle_check_here(struct aurora_program *p, const Perigee__Bundle *bundle,
                       int64_t now_ms, struct err *err);
 /* The release that the bundle was evaluated with; NULL unknown. */
 const char *bundle_release(struct aurora_program *p, const char *sha256);

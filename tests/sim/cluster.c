@@ -128,6 +128,14 @@ static void aurora_act(struct node *node, uint32_t kind, const void *data)
         aurora_judge(node, data);
         return;
     }
+    if (kind == AURORA_ACT_DECODE) {
+        const struct aurora_decode *decode = data;
+        struct aurora_decoded fact = {.ticket = decode->ticket};
+        aurora_decode_run(decode->work);
+        node_fact_later(node, world_between(node->w, 1, 2 * SECOND),
+                        AURORA_FACT_DECODED, &fact, sizeof fact, "DECODED");
+        return;
+    }
     const struct aurora_evaluate *act = data;
     struct aurora_evaluated fact = {.ticket = act->ticket};
     struct buf result = {0};

@@ -64,6 +64,7 @@ struct world {
         Perigee__Judgement *judgement;
         int count;
     } question;
+    struct aurora_decode decode; /* the last one asked for */
 };
 
 static inline void keep_record(struct world *w, const struct effect *e)
@@ -163,6 +164,10 @@ static inline void look(struct world *w)
         case EFFECT_ACT:
             if (e->act.kind == AURORA_ACT_JUDGE) {
                 keep_question(w, e->act.data);
+                break;
+            }
+            if (e->act.kind == AURORA_ACT_DECODE) {
+                w->decode = *(const struct aurora_decode *)e->act.data;
                 break;
             }
             if (e->act.kind != AURORA_ACT_EVALUATE) {
