@@ -219,7 +219,8 @@ static int on_stored(void *context, const char *table, struct bytes key,
 static int open_store(struct daemon *d, struct err *err)
 {
     struct replay replay = {d->program, d->self};
-    int status = store_open(&d->store, d->config.store_dir, err);
+    int status = store_open_each(&d->store, d->config.store_dir, on_stored,
+                                 &replay, err);
 
     if (status == 0 && store_repaired(d->store) > 0)
         log_line(LOG_LEVEL_WARN,
@@ -227,8 +228,6 @@ static int open_store(struct daemon *d, struct err *err)
                  "message=\"nothing is lost; check this machine's disk and "
                  "memory\"",
                  store_repaired(d->store), log_value(d->config.store_dir));
-    if (status == 0)
-        status = store_each(d->store, on_stored, &replay, err);
     if (status == 0)
         status = committer_open(&d->committer, d->store, d->wake_fd, err);
     return status;

@@ -7,6 +7,8 @@
 #include "sys/store_checkpoint.h"
 #include "sys/store_copy.h"
 #include "sys/store_log.h"
+#include "sys/store_scan.h"
+#include "sys/store_tail.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -310,9 +312,51 @@ static int replay_batch(void *context, uint64_t sequence, struct bytes payload,
     return status;
 }
 
-static int open_parts(struct store *store, struct err *err)
+/* Records on their way from the scan to who wants them. */
+struct opening {
+    const char *log_dir;
+    struct store_tail tail;
+    store_visit *visit;
+    void *context;
+};
+
+static int scan_begun(void *context, uint64_t applied, struct err *err)
+{
+    struct opening *opening = context;
+
+    return store_tail_read(&opening->tail, opening->log_dir, applied, err);
+}
+
+static int scan_visit(void *context, const char *table, struct bytes key,
+                      struct bytes value, struct err *err)
+{
+    struct opening *opening = context;
+
+    return store_tail_merge(&opening->tail, table, key, value, opening->visit,
+                            opening->context, err);
+}
+
+static int scan_and_visit(struct opening *opening, const char *data,
+                          struct err *err)
+{
+    struct store_scan_reader reader = {scan_begun, scan_visit, opening};
+    int status = store_scan_read(data, &reader, err);
+
+    if (status == 0)
+        status = store_tail_merge(&opening->tail, NULL, (struct bytes){0},
+                                  (struct bytes){0}, opening->visit,
+                                  opening->context, err);
+    store_tail_release(&opening->tail);
+    return status;
+}
+
+/* `visit` may be NULL. */
+static int open_parts(struct store *store, store_visit *visit, void *context,
+                      struct err *err)
 {
     char log_dir[PATH_MAX], data[PATH_MAX];
+    struct opening opening = {
+        .log_dir = log_dir, .visit = visit, .context = context};
     uint64_t last = 0;
     int status;
 
@@ -322,6 +366,8 @@ static int open_parts(struct store *store, struct err *err)
         (status = dir_make(log_dir, 0700, err)) < 0 ||
         (status = store_lock(store->dir, &store->lock_fd, err)) < 0 ||
         (status = check_version(store, err)) < 0 ||
+        (status = visit == NULL ? store_scan(data, err)
+                                : scan_and_visit(&opening, data, err)) < 0 ||
         (status = store_checkpoint_open(&store->checkpoint, data, err)) < 0 ||
         (status = store_log_replay(
              log_dir, store_checkpoint_applied(store->checkpoint), replay_batch,
@@ -331,14 +377,15 @@ static int open_parts(struct store *store, struct err *err)
     return store_log_open(&store->log, log_dir, last, err);
 }
 
-int store_open(struct store **out, const char *dir, struct err *err)
+int store_open_each(struct store **out, const char *dir, store_visit *visit,
+                    void *context, struct err *err)
 {
     struct store *store = xcalloc(1, sizeof *store);
     struct err failed = {0};
 
     store->dir = xstrdup(dir);
     store->lock_fd = -1;
-    if (open_parts(store, &failed) == 0) {
+    if (open_parts(store, visit, context, &failed) == 0) {
         *out = store;
         return 0;
     }
@@ -355,6 +402,11 @@ int store_open(struct store **out, const char *dir, struct err *err)
     if (err != NULL)
         *err = failed;
     return -(int)failed.code;
+}
+
+int store_open(struct store **out, const char *dir, struct err *err)
+{
+    return store_open_each(out, dir, NULL, NULL, err);
 }
 
 void store_close(struct store *store)

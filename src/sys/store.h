@@ -40,16 +40,21 @@ struct store_op {
     struct bytes value; /* data == NULL deletes */
 };
 
+typedef int store_visit(void *context, const char *table, struct bytes key,
+                        struct bytes value, struct err *err);
+
 /* Create or open. ERR_BUSY when another process holds the lock; ERR_DAMAGED
  * with what to do next; ERR_UNSUPPORTED for a newer version. A child process
  * scans the checkpoint first, so damage cannot crash the daemon. */
 int store_open(struct store **out, const char *dir, struct err *err);
+/* The same, and visit every record while it is verified: twice as fast as
+ * store_each behind it. When it fails, nothing that was visited counts. */
+int store_open_each(struct store **out, const char *dir, store_visit *visit,
+                    void *context, struct err *err);
 void store_close(struct store *store); /* saves; accepts NULL */
 /* How many frames of the log had one flipped bit, which was put right. Somebody
  * should hear of it: the disk or the memory of this machine is failing. */
 uint32_t store_repaired(const struct store *store);
-typedef int store_visit(void *context, const char *table, struct bytes key,
-                        struct bytes value, struct err *err);
 /* Every record, by table then key, in byte order. */
 int store_each(struct store *store, store_visit *visit, void *context,
                struct err *err);

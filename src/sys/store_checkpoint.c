@@ -2,7 +2,6 @@
 #include "base/alloc.h"
 #include "sys/clock.h"
 #include "sys/store_batch.h"
-#include "sys/store_scan.h"
 #include <assert.h>
 #include <errno.h>
 #include <lmdb.h>
@@ -502,10 +501,8 @@ int store_checkpoint_open(struct store_checkpoint **out, const char *path,
                           struct err *err)
 {
     struct store_checkpoint *checkpoint;
-    int rc, status = store_scan(path, err);
+    int rc, status;
 
-    if (status < 0)
-        return status;
     checkpoint = xcalloc(1, sizeof *checkpoint);
     checkpoint->path = xstrdup(path);
     checkpoint->since_ns = INT64_MAX;

@@ -21,7 +21,7 @@
 
 struct store_checkpoint;
 
-/* Scan the file first (sys/store_scan.h), then open or create it. */
+/* Open or create it. Scan the file first (sys/store_scan.h). */
 int store_checkpoint_open(struct store_checkpoint **out, const char *path,
                           struct err *err);
 /* What was not saved is forgotten: the log has it. Accepts NULL. */

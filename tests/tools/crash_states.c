@@ -376,14 +376,16 @@ static void expect_open(uint64_t acked, uint64_t at)
 {
     struct store *store;
     struct err err = {0};
-    uint64_t hash = 0;
+    uint64_t hash = 0, first = 0;
 
-    if (store_open(&store, made, &err) < 0 ||
+    if (store_open_each(&store, made, add_record, &first, &err) < 0 ||
         store_each(store, add_record, &hash, &err) < 0) {
         (void)printf("%s\n", err.text);
         wrong("a state does not open", at, counted.disk);
     }
     store_close(store);
+    if (first != hash)
+        wrong("records are others while the store is opened", at, counted.disk);
     for (uint64_t n = acked; n <= (uint64_t)commits && n <= acked + 1; n++)
         if (content[n] == hash)
             return;

@@ -197,6 +197,52 @@ static void test_crash_after_crash(void **state)
     store_close(store);
 }
 
+static void test_opening_gives_every_record_once(void **state)
+{
+    const struct fixture *f = *state;
+    struct store *store;
+    struct buf seen = {0};
+
+    store = must_open(f);
+    must_commit(store, op_put("a", "x", "0"));
+    must_commit(store, op_put("t", "a", "0"));
+    must_commit(store, op_put("t", "e", "0"));
+    store_close(store);
+    crash_after(f, work_three); /* what follows is in the log alone */
+    crash_after(f, work_more);
+    assert_int_equal(store_open_each(&store, f->dir, show, &seen, NULL), 0);
+    assert_string_equal(buf_text(&seen), "a/x=0 t/b=22 t/c=3 t/e=0 ");
+    expect(store, "a/x=0 t/b=22 t/c=3 t/e=0 ");
+    store_close(store);
+    buf_release(&seen);
+}
+
+static int refuse(void *context, const char *table, struct bytes key,
+                  struct bytes value, struct err *err)
+{
+    (void)context;
+    (void)table;
+    (void)key;
+    (void)value;
+    return err_set(err, ERR_UNSUPPORTED, "not of mine");
+}
+
+static void test_a_refused_record_refuses_the_store(void **state)
+{
+    const struct fixture *f = *state;
+    struct store *store = must_open(f);
+    struct err err = {0};
+
+    work_three(store);
+    store_close(store);
+    assert_int_equal(store_open_each(&store, f->dir, refuse, NULL, &err),
+                     -ERR_UNSUPPORTED);
+    assert_string_equal(err.text, "not of mine");
+    store = must_open(f);
+    expect(store, "t/a=1 t/b=2 t/c=3 ");
+    store_close(store);
+}
+
 static void work_checkpoints(struct store *store)
 {
     char key[32];
@@ -569,6 +615,8 @@ int main(void)
         TEST(test_a_crash_loses_no_commit),
         TEST(test_crash_after_crash),
         TEST(test_a_crash_behind_checkpoints),
+        TEST(test_opening_gives_every_record_once),
+        TEST(test_a_refused_record_refuses_the_store),
         TEST(test_kill_at_any_moment_loses_nothing_told),
         TEST(test_a_torn_tail_is_dropped),
         TEST(test_a_crash_before_the_first_commit),
