@@ -142,7 +142,8 @@ JobView *view_job(const struct aurora_program *p, const struct job *job,
     }
     if (member) {
         out->group = key_encode(&member->group->key, arena);
-        out->waits_for = view_waits(&p->core, member, arena);
+        if (app_member_is_held(member))
+            out->waits_for = view_waits(&p->core, member, arena);
     }
     return out;
 }

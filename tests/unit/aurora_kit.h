@@ -55,10 +55,10 @@ struct world {
     } events;
     struct aurora_evaluate act;
     int acts;
-    uint32_t backup_act;    /* the newest about backups */
+    uint32_t backup_act; /* the newest about backups */
     int backup_acts;
     uint64_t backup_ticket; /* of the newest LIST_BACKUPS */
-    struct { /* the newest question about hosts */
+    struct {                /* the newest question about hosts */
         uint64_t ticket;
         struct bytes bundle, stdlib;
         Perigee__Judgement *judgement;
@@ -272,9 +272,10 @@ static inline void reborn(struct world *w)
     struct err err = {0};
     /* As a store lists them: by table, then key. */
     static const char *const order[] = {
-        "asset",     "bundle", "bundle_release", "config",
-        "host",      "job",    "release",        "request",
-        "scheduler", "task",   "update",         "update_instance"};
+        "asset",   "bundle",         "bundle_release", "config",
+        "group",   "group_member",   "host",           "job",
+        "release", "request",        "scheduler",      "task",
+        "update",  "update_instance"};
 
     aurora_program_free(w->p);
     w->p = new_program(++w->seed);

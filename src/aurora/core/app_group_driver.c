@@ -65,18 +65,28 @@ bool app_member_is_up(const struct aurora *a, const struct app_member *member)
 
 /* --- waiting --- */
 
+/* Up, and not about to be changed: others may count on it. */
+static bool is_ready(const struct aurora *a, const struct app_member *member)
+{
+    return member->phase == MEMBER_DONE && app_member_is_up(a, member);
+}
+
 static void add_missing(const struct aurora *a, const struct app_group *group,
                         uint32_t member, struct buf *out)
 {
+    static const char *const changing[MEMBER_ACTION_COUNT] = {
+        [MEMBER_UPDATE] = ", is updated", [MEMBER_SCALE] = ", is scaled"};
     const struct app_member *m = group->members.item[member];
     const struct job *job = app_member_job(a, m);
+    const char *change = m->phase == MEMBER_DONE ? NULL : changing[m->action];
 
     group_tree_path(&group->tree, group_tree_node_of(&group->tree, member),
                     out);
     if (!job || job->is_killed)
         buf_add_text(out, " (it is gone)");
     else if (job->config->is_service)
-        buf_addf(out, " (%u of %u running)", job->running, job->instances);
+        buf_addf(out, " (%u of %u running%s)", job->running, job->instances,
+                 change ? change : "");
     else
         buf_add_text(out, job_is_broken(job) ? " (it failed)"
                                              : " (it has not finished)");
@@ -89,13 +99,14 @@ void app_member_waits(const struct aurora *a, const struct app_member *member,
     const struct app_group *group = member->group;
     uint32_t at = 0, missing[TREE_MEMBERS_MAX];
 
-    if (!app_member_is_held(member))
+    if (member->phase != MEMBER_WAITING || member->action == MEMBER_REMOVE ||
+        group->is_backward)
         return;
     bool *is_up = xcalloc(group->members.count + 1, sizeof *is_up);
     while (group->members.item[at] != member)
         at++;
     for (uint32_t i = 0; i < group->tree.members; i++)
-        is_up[i] = app_member_is_up(a, group->members.item[i]);
+        is_up[i] = is_ready(a, group->members.item[i]);
     uint32_t count =
         group_tree_waits(&group->tree, at, is_up, missing, TREE_MEMBERS_MAX);
     for (uint32_t i = 0; i < count && i < SHOWN_MAX; i++) {
@@ -251,7 +262,7 @@ static void begin(struct aurora *a, struct app_member *m, int64_t now_ms)
 
 /* By the places of members. */
 struct pass {
-    bool *is_up, *is_done, *is_clear;
+    bool *is_up, *is_done, *is_ready, *is_clear;
 };
 
 static struct member_facts facts_of(const struct aurora *a,
@@ -286,8 +297,9 @@ static uint32_t highest_leaving(const struct app_group *group)
     return high;
 }
 
-/* Who may begin: with everything up that it waits for; against the order when
- * all that wait for it are done; those that leave at the end, from the top. */
+/* Who may begin: with everything ready that it waits for; against the order
+ * when all that wait for it are done; those that leave at the end, from the
+ * top. */
 static void find_clear(const struct app_group *group, struct pass *pass)
 {
     uint32_t high = highest_leaving(group);
@@ -297,12 +309,24 @@ static void find_clear(const struct app_group *group, struct pass *pass)
     if (is_backward)
         group_tree_may_stop(&group->tree, pass->is_done, pass->is_clear);
     else
-        group_tree_may_start(&group->tree, pass->is_up, pass->is_clear);
+        group_tree_may_start(&group->tree, pass->is_ready, pass->is_clear);
     for (uint32_t i = 0; i < group->tree.members; i++)
         all_done &= pass->is_done[i];
     for (uint32_t i = group->tree.members; i < group->members.count; i++)
         pass->is_clear[i] = (all_done || group->state == APP_GROUP_REMOVING) &&
                             group->members.item[i]->level == high;
+}
+
+/* The newest reason in its history. */
+static void describe_update(const struct update *update, struct buf *out)
+{
+    const struct blob *why = NULL;
+
+    for (uint32_t i = update->events.count; i-- > 0 && !why;)
+        why = update->events.item[i].message;
+    buf_addf(out, "its update is %s", update_state_name(update->state));
+    if (why)
+        buf_addf(out, ": %.*s", (int)why->size, (const char *)why->data);
 }
 
 static void describe_failure(const struct aurora *a, const struct app_member *m,
@@ -314,12 +338,8 @@ static void describe_failure(const struct aurora *a, const struct app_member *m,
 
     if (!job || job->is_killed) {
         buf_add_text(out, "it was killed");
-    } else if (update) {
-        const struct blob *why =
-            update->events.item[update->events.count - 1].message;
-        buf_addf(out, "its update is %s", update_state_name(update->state));
-        if (why)
-            buf_addf(out, ": %.*s", (int)why->size, (const char *)why->data);
+    } else if (update && update->state != UPDATE_ROLLED_FORWARD) {
+        describe_update(update, out);
     } else {
         buf_add_text(out, "an instance ended and did not finish");
     }
@@ -399,14 +419,16 @@ static void conclude(struct aurora *a, struct app_group *group, int64_t now_ms)
 static void step(struct aurora *a, struct app_group *group, int64_t now_ms)
 {
     uint32_t n = group->members.count;
-    bool *flags = xcalloc(3 * (size_t)n + 1, sizeof *flags);
-    struct pass pass = {flags, flags + n, flags + 2 * (size_t)n};
+    bool *flags = xcalloc(4 * (size_t)n + 1, sizeof *flags);
+    struct pass pass = {flags, flags + n, flags + 2 * (size_t)n,
+                        flags + 3 * (size_t)n};
     bool has_moved = false;
 
     for (uint32_t i = 0; i < n; i++) {
         const struct app_member *m = group->members.item[i];
         pass.is_up[i] = app_member_is_up(a, m);
         pass.is_done[i] = m->phase == MEMBER_DONE;
+        pass.is_ready[i] = is_ready(a, m);
     }
     find_clear(group, &pass);
     for (uint32_t i = 0; i < n; i++)

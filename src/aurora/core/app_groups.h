@@ -54,6 +54,7 @@ struct job *app_member_job(const struct aurora *a,
                            const struct app_member *member);
 /* Are all its instances RUNNING, or FINISHED if it ends by itself? */
 bool app_member_is_up(const struct aurora *a, const struct app_member *member);
-/* "waits for storage/db (1 of 3 running)"; nothing when it waits for nobody. */
+/* "waits for storage/db (1 of 3 running)"; nothing when it waits for nobody
+ * who is above it in the order. */
 void app_member_waits(const struct aurora *a, const struct app_member *member,
                       struct buf *out);
