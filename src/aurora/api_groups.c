@@ -22,7 +22,9 @@ static void answer_group(struct request *r, const struct app_group *group,
                          uint64_t sequence, const char *note, int64_t now_ms,
                          struct effects *fx)
 {
-    bool is_whole = r->call->type == PERIGEE__AURORA__CALL__TYPE__GET_GROUP;
+    const Query *query = r->call->groups;
+    bool is_whole = query && query->key &&
+                    r->call->type != PERIGEE__AURORA__CALL__TYPE__REMOVE_GROUP;
     Answer *answer = api_answer_new(r);
 
     answer->sequence = sequence;

@@ -288,6 +288,21 @@ static int get_update(struct get *g, struct err *err)
     return 0;
 }
 
+static int get_groups(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Groups *q = arena_alloc(&g->r->arena, sizeof *q);
+
+    perigee__aurora__call__groups__init(q);
+    g->r->call->groups = q;
+    q->role = part_or(g, 0, "role");
+    q->environment = part_or(g, 1, "environment");
+    q->key = g->part[2] ? path_key(g) : NULL;
+    if (page(g, &q->has_limit, &q->limit, &q->cursor, err) < 0)
+        return -ERR_INVALID;
+    (q->key ? api_group_get : api_group_list)(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
 /* --- hosts, offers, what waits, roles --- */
 
 static int fill_hosts(struct get *g, struct err *err)
@@ -434,6 +449,10 @@ static const struct path_route {
     {"/api/v1/tasks/*", get_task, ""},
     {"/api/v1/updates", get_updates, "role environment active limit cursor "},
     {"/api/v1/updates/*", get_update, ""},
+    {"/api/v1/groups", get_groups, "role environment limit cursor "},
+    {"/api/v1/groups/*", get_groups, "environment limit cursor "},
+    {"/api/v1/groups/*/*", get_groups, "limit cursor "},
+    {"/api/v1/groups/*/*/*", get_groups, ""},
     {"/api/v1/hosts", get_hosts, "hostname limit cursor "},
     {"/api/v1/hosts/*", get_hosts, ""},
     {"/api/v1/offers", get_offers, "hostname limit cursor "},

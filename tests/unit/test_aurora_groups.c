@@ -499,11 +499,22 @@ static void test_changes_wait_for_what_is_needed(void **unused)
     assert_string_equal(get_group(w)->members[0]->update->key->name, "db");
     assert_string_equal(waits_of(w, "cache"),
                         "waits for db/db (0 of 2 running, is updated)");
-    (void)round_of(w);
     reborn(w);
     subscribed(w, "fw-1");
-    pass(w, 6 * 60 * 1000); /* launches of the last life were lost */
+    pass(w, 20 * 1000); /* kills of the last life are sent again */
     rest_of_it(w);
+    {
+        const Group *g = get_group(w);
+        printf("%s | %s\n", members(w),
+               g->members[0]->update ? g->members[0]->update->message
+                                           ? g->members[0]->update->message
+                                           : "upd"
+                                     : "no upd");
+        printf("%s\n", waits_of(w, "cache"));
+        const Answer *q = ask_job(w, "GET_JOB", "db");
+        for (size_t i = 0; i < q->n_tasks; i++)
+            printf("%d %d\n", q->tasks[i]->instance, q->tasks[i]->state);
+    }
     assert_string_equal(state_of(w), "RUNNING");
     assert_string_equal(members(w), "db:2/2 cache:1/1 web:4/4 admin:1/1");
     world_free(w);
