@@ -151,7 +151,8 @@ end
 
 local function flags(field)
   local out = {}
-  for _, name in ipairs { 'required', 'one', 'always', 'alone', 'plain' } do
+  for _, name in ipairs { 'required', 'one', 'always', 'alone', 'plain', 'quiet',
+    'moves' } do
     if field[name] then out[#out + 1] = 'IS_' .. name:upper() end
   end
   return #out > 0 and table.concat(out, '|') or '0'

@@ -45,6 +45,19 @@ local function quoted_names(list)
   return table.concat(names, ', ')
 end
 
+-- What another value of a field means to instances that run.
+local function add_changes(out, held)
+  local quiet, moves = {}, {}
+  for _, field in ipairs(held) do
+    if field.quiet then quiet[#quiet + 1] = field[1] end
+    if field.moves then moves[#moves + 1] = field[1] end
+  end
+  if #quiet == 0 then return end
+  out(('\nInstances that run go on when these change: %s. Other %s move only '
+    .. 'the instances whose host does not suit them. Anything else restarts '
+    .. 'instances, as `update` says.'):format(quoted_names(quiet), quoted_names(moves)))
+end
+
 local function add_object(out, model, object)
   local held, refused = model_of.split(object)
   local makers = model.made_by[object.name]
@@ -59,6 +72,7 @@ local function add_object(out, model, object)
   out '\n| field | type | default | range | meaning |'
   out '| --- | --- | --- | --- | --- |'
   for _, field in ipairs(held) do add_field(out, model, object, field) end
+  add_changes(out, held)
   if #refused > 0 then out '\nRefused:\n' end
   for _, field in ipairs(refused) do
     out(('- `%s`: %s'):format(field[1], field.help))

@@ -35,6 +35,7 @@ static const struct api_route ROUTES[] = {
     {TYPE(GET_GROUP), API_NEEDS_FIELD, api_group_get, "groups", "groups "},
     {TYPE(KILL_JOB), API_CHANGES | API_NEEDS_FIELD, api_target, "target", "instances rolling note "},
     {TYPE(RESTART_JOB), API_CHANGES | API_NEEDS_FIELD, api_target, "target", "instances rolling note "},
+    {TYPE(PREVIEW_UPDATE), API_NEEDS_FIELD, api_preview, "create_job", "preview "},
     {TYPE(CANCEL_ROLLING), API_CHANGES | API_NEEDS_FIELD, api_cancel_rolling, "target", "rolling "},
     {TYPE(SCALE_JOB), API_CHANGES | API_NEEDS_FIELD, api_scale, "scale", "instances note "},
     {TYPE(ADD_INSTANCES), API_CHANGES | API_NEEDS_FIELD, api_scale, "scale", "instances note "},

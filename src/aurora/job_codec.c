@@ -5,6 +5,7 @@
 #include "script/expression.h"
 #include "script/health_call.h"
 #include "script/honour.h"
+#include "script/job_effect.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -326,24 +327,16 @@ static struct bytes pack_config(const Perigee__Job *job, struct buf *out)
     return buf_bytes(out);
 }
 
-/* Without what only the scheduler reads, and only when it decides: whom to
- * tell, how to update, what else to place first, how often to try again. The
- * bundle stays where a function of it runs with the task. */
+/* What matters to a task that runs, and to one that stands where it may. */
 static void set_runs_id(const Perigee__Job *job, struct job_config *config)
 {
-    Perigee__Job copy = *job;
     struct buf packed = {0};
 
-    copy.contact = NULL;
-    copy.n_metadata = copy.n_notify = 0;
-    copy.update = NULL;
-    copy.sla_policy = NULL;
-    copy.partition_policy = NULL;
-    copy.has_priority = copy.has_max_task_failures = false;
-    copy.place = copy.rank = NULL;
-    if (!job->health_check || !job->health_check->lua)
-        copy.bundle_hash = NULL;
-    job_config_id(pack_config(&copy, &packed), config->runs_id);
+    job_effect_pack(job, JOB_EFFECT_MOVE, &packed);
+    job_config_id(buf_bytes(&packed), config->runs_id);
+    buf_clear(&packed);
+    job_effect_pack(job, JOB_EFFECT_RESTART, &packed);
+    job_config_id(buf_bytes(&packed), config->stands_id);
     buf_release(&packed);
 }
 
@@ -453,6 +446,22 @@ int job_decode(struct aurora_program *p, const Perigee__Job *job,
         rc = check_policy(p, job, err);
     if (rc == 0)
         rc = check_functions(p, job, err);
+    if (rc < 0)
+        return rc;
+    *out = build(p, job, &key);
+    *instances = job->has_instances ? job->instances : 1;
+    return 0;
+}
+
+int job_decode_preview(struct aurora_program *p, const Perigee__Job *job,
+                       struct job_config **out, uint32_t *instances,
+                       struct err *err)
+{
+    struct job_key key;
+    int rc = check_head(job, &key, err);
+
+    if (rc == 0)
+        rc = check_cluster(p, job->cluster, err);
     if (rc < 0)
         return rc;
     *out = build(p, job, &key);

@@ -246,6 +246,10 @@ struct blob *group_source(const Perigee__Group *tree);
  * field); *instances is what the job asks for. */
 int job_decode(struct aurora_program *p, const Perigee__Job *job,
                struct job_config **out, uint32_t *instances, struct err *err);
+/* To look at, not to run: its functions may be missing here. */
+int job_decode_preview(struct aurora_program *p, const Perigee__Job *job,
+                       struct job_config **out, uint32_t *instances,
+                       struct err *err);
 /* From a stored record, unchecked but for what the core needs. */
 int job_decode_stored(struct aurora_program *p, const Perigee__Job *job,
                       struct job_config **out, struct err *err);
@@ -380,6 +384,8 @@ void api_scale(struct request *r, int64_t now_ms, struct effects *fx);
 /* api_rolling.c: kills and restarts. */
 void api_target(struct request *r, int64_t now_ms, struct effects *fx);
 void api_cancel_rolling(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_preview.c: what an update would do. */
+void api_preview(struct request *r, int64_t now_ms, struct effects *fx);
 /* For api_groups.c: hand a bundle to a script worker, for one job or (NULL) all
  * of them; is every asset here; was the client's result another one? Then the
  * request is over. */

@@ -53,7 +53,9 @@ enum field_flag {
     IS_ONE = 2,    /* LIST: one element may stand for a list */
     IS_ALWAYS = 4, /* OBJECT: unset means one of defaults */
     IS_ALONE = 8,  /* its value alone may stand for the whole object */
-    IS_PLAIN = 16  /* OBJECT, LIST: plain tables are taken for objects */
+    IS_PLAIN = 16, /* OBJECT, LIST: plain tables are taken for objects */
+    IS_QUIET = 32, /* Job: another value restarts nothing */
+    IS_MOVES = 64  /* Job: it moves instances from hosts that do not suit */
 };
 
 struct schema_object;

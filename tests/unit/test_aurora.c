@@ -156,6 +156,8 @@ static void check_ended(const struct update *u)
             if (t->state == TASK_KILLING)
                 continue;
             assert_ptr_equal(t->config, u->config);
+            assert_true(!t->host || t->config->is_limited ||
+                        placer_suits(t->host, t->config, NULL));
             living++;
         }
         assert_int_equal(living, u->instances);
@@ -351,22 +353,30 @@ static void set_update(struct job_config *config, int kind)
     job_config_set_update(config, &settings);
 }
 
-/* `version` makes another config; even and odd ones run the same. */
+/* `version` makes another config; even and odd ones run the same. Of job 4
+ * those from 2 on differ from those before in constraints alone. */
 static struct job_config *config_of(int n, unsigned version)
 {
     struct job_key key = key_of(n);
+    unsigned stands = version / (n == 4 ? 4 : 2);
+    const char *rack = "r0";
     char bytes[2 * JOB_KEY_PART_MAX];
 
     snprintf(bytes, sizeof bytes, "%s v%u", key.name, version);
     struct job_config *config = job_config_new(&key, text(bytes));
     snprintf(bytes, sizeof bytes, "%s v%u", key.name, version / 2);
     job_config_id(text(bytes), config->runs_id);
+    snprintf(bytes, sizeof bytes, "%s v%u", key.name, stands);
+    job_config_id(text(bytes), config->stands_id);
     config->is_service = n >= 2;
     set_update(config, n + (int)version);
     config->priority = n % 3 + (int)(version % 2);
     config->failures_max = n == 1 ? 3 : 1;
     config->task = config->need =
-        (struct amounts){100 * (1 + n + (int)(version / 2)), 64000, 1000, 0};
+        (struct amounts){100 * (1 + n + (int)stands), 64000, 1000, 0};
+    if (n == 4 && version / 2 % 2 == 1)
+        job_config_add_constraint(config, "rack", CONSTRAINT_ONE_OF, &rack, 1,
+                                  0);
     if (n == 3) {
         const char *none = NULL;
         job_config_add_constraint(config, "rack", CONSTRAINT_LIMIT, &none, 0,

@@ -295,6 +295,26 @@ int aurora_update_start_take(struct aurora *a, struct job_config *config,
                              const struct update_request *request,
                              int64_t now_ms, struct update **out,
                              uint64_t *sequence, struct err *err);
+
+/* What aurora_update_start_take would do with each instance, without doing it;
+ * `config` stays the caller's. The same refusals. */
+enum preview_kind {
+    PREVIEW_KEEP,
+    PREVIEW_ADD,
+    PREVIEW_REMOVE,
+    PREVIEW_RESTART, /* it runs something else */
+    PREVIEW_MOVE     /* its host does not suit the new constraints */
+};
+struct preview_list { /* by instance; free with vec_free */
+    struct preview {
+        uint32_t instance;
+        enum preview_kind kind;
+    } * item;
+    uint32_t count, capacity;
+};
+int aurora_update_preview(struct aurora *a, struct job_config *config,
+                          const struct update_request *request,
+                          struct preview_list *out, struct err *err);
 /* `id` NULL: the newest. ERR_NOT_FOUND, or ERR_CONFLICT in a state that does
  * not allow it. */
 int aurora_update_act(struct aurora *a, const struct job_key *key,

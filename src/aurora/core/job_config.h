@@ -80,9 +80,11 @@ struct job_config {
     struct job_config *group_prev, *group_next; /* aurora's list of groups */
     uint32_t waiting_count;
 
-    char id[CONFIG_ID_MAX];      /* hash of `bytes` */
-    char runs_id[CONFIG_ID_MAX]; /* hash of what matters to a task that runs:
-                                    equal ones need no restart */
+    char id[CONFIG_ID_MAX];        /* hash of `bytes` */
+    char runs_id[CONFIG_ID_MAX];   /* hash of what matters to a task that runs:
+                                      equal ones need no restart */
+    char stands_id[CONFIG_ID_MAX]; /* the same without the constraints: equal
+                                      ones need none where the host suits */
     bool is_service;
     bool is_host_bound; /* hosts of one shape are not alike to it: some
                            constraint is about "host", or scripts judge */

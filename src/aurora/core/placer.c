@@ -21,8 +21,8 @@ static struct limit_count *find_count(const struct limit_counts *counts,
     return NULL;
 }
 
-static void count_host(struct limit_counts *counts,
-                       const struct job_config *config, const struct host *host)
+void limit_counts_add(struct limit_counts *counts,
+                      const struct job_config *config, const struct host *host)
 {
     for (uint32_t i = 0; i < config->constraint_count; i++) {
         const struct constraint *c = &config->constraint[i];
@@ -49,7 +49,7 @@ void limit_counts_of(const struct job *job, const struct job_config *config,
         return;
     for (const struct task *t = job->active.first; t; t = t->next)
         if (t->host)
-            count_host(out, config, t->host);
+            limit_counts_add(out, config, t->host);
 }
 
 void limit_counts_release(struct limit_counts *counts)
@@ -216,6 +216,19 @@ static enum veto limit_veto(const struct host *host,
         }
     }
     return VETO_NONE;
+}
+
+bool placer_suits(const struct host *host, const struct job_config *config,
+                  const struct limit_counts *counts)
+{
+    uint32_t unused;
+
+    if (!config->is_dedicated && host_value(host, "dedicated"))
+        return false;
+    for (uint32_t i = 0; i < config->constraint_count; i++)
+        if (value_veto(&config->constraint[i], host) != VETO_NONE)
+            return false;
+    return limit_veto(host, config, counts, &unused) == VETO_NONE;
 }
 
 static enum veto amounts_veto(const struct amounts *free, uint64_t ports,
@@ -409,7 +422,7 @@ static void take(struct attempt *attempt, struct host *host,
 
     hosts_take(attempt->hosts, host, &attempt->config->need,
                attempt->config->port_count, ports);
-    count_host(attempt->counts, attempt->config, host);
+    limit_counts_add(attempt->counts, attempt->config, host);
     if (attempt->config->is_host_bound) {
         offer_host(attempt, host);
         return;

@@ -47,12 +47,19 @@ struct limit_counts {
 };
 void limit_counts_of(const struct job *job, const struct job_config *config,
                      struct limit_counts *out); /* out: unset */
+/* A task stands on the host. */
+void limit_counts_add(struct limit_counts *counts,
+                      const struct job_config *config, const struct host *host);
 void limit_counts_release(struct limit_counts *counts);
 
 /* May the host run one more task of this config? On refusal *constraint is the
  * index of the constraint to blame, when one is. */
 enum veto placer_veto(const struct host *host, const struct job_config *config,
                       const struct limit_counts *counts, uint32_t *constraint);
+/* Do the constraints allow one more task on the host, whatever room it has?
+ * What no script has judged does not suit. */
+bool placer_suits(const struct host *host, const struct job_config *config,
+                  const struct limit_counts *counts);
 /* Why a script failed for this host; "" when none did. Borrowed. */
 const char *placer_failure(const struct host *host,
                            const struct job_config *config, enum veto veto,

@@ -1,6 +1,7 @@
 /* What users ask about updates: start, pause, resume, abort, roll back, pulse.
  * Each request is checked as a whole before anything changes. */
 #include "aurora/core/internal.h"
+#include "aurora/core/moving.h"
 #include "base/id.h"
 
 #include <assert.h>
@@ -157,6 +158,21 @@ static void add_slots(struct aurora *a, struct update *u,
     update_index(u);
 }
 
+/* Tasks that differ in constraints alone, and suit the new ones where they are,
+ * have them from here on. */
+static void let_stay(struct aurora *a, struct update *u,
+                     const struct instances *scope)
+{
+    struct moving_list list = {0};
+
+    moving_list_of(u->job, u->config, &a->hosts, &list);
+    for (uint32_t i = 0; i < list.count; i++)
+        if (list.item[i].what == MOVING_STAYS &&
+            instances_have(scope, list.item[i].task->instance))
+            updater_take_config(a, list.item[i].task, u->config);
+    vec_free(&list);
+}
+
 static struct job *job_for(struct aurora *a, struct job_config *config,
                            const struct update_request *request, int64_t now_ms)
 {
@@ -188,6 +204,7 @@ static struct update *make(struct aurora *a, struct job *job,
     records_use_config(a, config);
     u->instances = request->instances;
     u->is_partial = request->scope && request->scope->count > 0;
+    let_stay(a, u, request->scope);
     add_slots(a, u, request->scope);
     u->has_batch_size = request->has_batch_size;
     u->batch_size = request->batch_size > 0 ? request->batch_size
@@ -241,6 +258,60 @@ int aurora_update_start_take(struct aurora *a, struct job_config *config,
     updater_begin(a, u, request->message, now_ms);
     *out = u;
     updater_go_on(a, now_ms);
+    return 0;
+}
+
+static enum preview_kind preview_of(const struct moving_task *task,
+                                    const struct update_request *request)
+{
+    static const enum preview_kind kind[] = {
+        [MOVING_SAME] = PREVIEW_KEEP,
+        [MOVING_STAYS] = PREVIEW_KEEP,
+        [MOVING_MOVES] = PREVIEW_MOVE,
+        [MOVING_RESTART] = PREVIEW_RESTART,
+    };
+
+    if (!task)
+        return PREVIEW_ADD;
+    if (!instances_have(request->scope, task->task->instance))
+        return PREVIEW_KEEP;
+    return task->task->instance < request->instances ? kind[task->what]
+                                                     : PREVIEW_REMOVE;
+}
+
+static void add_preview(struct preview_list *out, uint32_t instance,
+                        enum preview_kind kind)
+{
+    *vec_add(out) = (struct preview){instance, kind};
+}
+
+int aurora_update_preview(struct aurora *a, struct job_config *config,
+                          const struct update_request *request,
+                          struct preview_list *out, struct err *err)
+{
+    const struct job *job = aurora_job(a, &config->key);
+    struct moving_list list = {0};
+    uint32_t at = 0, instance = 0;
+    int rc = check_start(a, job, config, request, err);
+
+    if (rc < 0)
+        return rc;
+    judging_share(a, config);
+    if (job)
+        moving_list_of(job, config, &a->hosts, &list);
+    while (instance < request->instances || at < list.count) {
+        if (instance >= request->instances)
+            instance = list.item[at].task->instance;
+        bool is_here =
+            at < list.count && list.item[at].task->instance == instance;
+        if (is_here || instances_have(request->scope, instance))
+            add_preview(out, instance,
+                        preview_of(is_here ? &list.item[at] : NULL, request));
+        while (at < list.count && list.item[at].task->instance == instance)
+            at++; /* a surge has two of one instance */
+        instance++;
+    }
+    vec_free(&list);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* Updates under way: what changes of tasks mean to them, their states, what
  * users ask of them. Changes only mark their slots: update_work.c goes on. */
 #include "aurora/core/updating.h"
+#include "aurora/core/moving.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -185,6 +186,23 @@ void updater_adopt(struct aurora *a, struct job *job, struct job_config *config)
     mark_job(a, job);
 }
 
+/* Tasks that stayed where they were under new constraints have the old ones
+ * again, if they suit those still. */
+static void take_back(struct aurora *a, struct update *u)
+{
+    struct job *job = u->job;
+    struct moving_list list = {0};
+
+    moving_list_of(job, job->config, &a->hosts, &list);
+    for (uint32_t i = 0; i < list.count; i++) {
+        struct task *task = list.item[i].task;
+        if (list.item[i].what == MOVING_STAYS && task->config == u->config &&
+            !update_slot(u, task->instance))
+            updater_take_config(a, task, job->config);
+    }
+    vec_free(&list);
+}
+
 void updating_finish(struct aurora *a, struct update *u, enum update_state to,
                      const char *message, int64_t now_ms)
 {
@@ -200,6 +218,8 @@ void updating_finish(struct aurora *a, struct update *u, enum update_state to,
     job->update = NULL;
     if (to == UPDATE_ROLLED_FORWARD && !u->is_partial)
         updater_adopt(a, job, u->config);
+    if (to == UPDATE_ROLLED_BACK)
+        take_back(a, u);
     if (living > 0)
         job->instances = living;
     else
