@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { AGENTS = 4, KEYS = 5, TASKS_MAX = 4096, STEPS = 600, SEEDS = 80 };
+enum { AGENTS = 4, KEYS = 5, TASKS_MAX = 4096, STEPS = 600, SEEDS = 120 };
 
 /* What really is: tasks on agents, as the master would know them. */
 struct real {
@@ -344,7 +344,7 @@ static void set_update(struct job_config *config, int kind)
         .canary_ms = 10000,
         .canary_failures_max = kind % 2 == 0,
         .autopause = kind % 4 == 1,
-        .rolls_back = kind % 5 != 0,
+        .rolls_back = kind % 3 != 1,
         .instance_failures_max = kind % 2 == 0 ? 3 : 0,
         .failures_max = kind % 7 == 0 ? 1 : 0,
         .watch_ms = kind % 3 * 5000,
