@@ -21,6 +21,15 @@ static void call_release(struct master_call *call)
     vec_free(&call->tasks);
 }
 
+static void forget_asked(struct master_link *link)
+{
+    for (uint32_t i = 0; i < link->asking.count; i++) {
+        blob_unref(link->asking.item[i].task_id);
+        blob_unref(link->asking.item[i].agent_id);
+    }
+    link->asking.count = link->asked = 0;
+}
+
 void calls_clear(struct aurora_program *p)
 {
     struct master_link *link = &p->link;
@@ -29,6 +38,7 @@ void calls_clear(struct aurora_program *p)
         call_release(&link->ordered.item[i]);
     for (uint32_t i = 0; i < link->acks.count; i++)
         call_release(&link->acks.item[i]);
+    forget_asked(link);
     link->ordered.count = link->acks.count = 0;
     link->acks_in_flight = 0;
 }
@@ -326,6 +336,53 @@ void calls_reconcile_implicitly(struct aurora_program *p)
     arena_release(&arena);
 }
 
+/* All over again: the tasks that are to be asked after now. */
+static void begin_asking(struct aurora_program *p)
+{
+    struct master_link *link = &p->link;
+    const struct work *w = &p->core.work;
+
+    forget_asked(link);
+    for (uint32_t i = 0; i < w->reconcile.count; i++)
+        *vec_add(&link->asking) =
+            (struct task_ref){blob_ref(w->reconcile.item[i].task_id),
+                              blob_ref(w->reconcile.item[i].agent_id)};
+    link->ask_ms = p->now_ms;
+}
+
+/* Is the task one that should be on an agent, still? */
+static bool is_to_be_asked(struct aurora_program *p, const struct task_ref *ref)
+{
+    const struct task *task = aurora_task(&p->core, blob_bytes(ref->task_id));
+
+    return task && task_machine_is_assigned(task->state);
+}
+
+void calls_ask_on(struct aurora_program *p, int64_t now_ms)
+{
+    struct master_link *link = &p->link;
+    uint32_t count = 0, most = p->options.reconcile_batch;
+    struct arena arena;
+
+    if (link->state != LINK_UP || link->asked >= link->asking.count ||
+        now_ms < link->ask_ms)
+        return;
+    arena_init(&arena);
+    struct task_ref *batch = arena_alloc(&arena, most * sizeof *batch);
+    while (link->asked < link->asking.count && count < most) {
+        const struct task_ref *ref = &link->asking.item[link->asked++];
+        if (is_to_be_asked(p, ref))
+            batch[count++] = *ref;
+    }
+    /* Without a task it would ask after everything. */
+    if (count > 0)
+        enqueue_reconcile(p, batch, count, &arena);
+    arena_release(&arena);
+    link->ask_ms = now_ms + p->options.reconcile_pause_ms;
+    if (link->asked == link->asking.count)
+        forget_asked(link);
+}
+
 void calls_from_work(struct aurora_program *p)
 {
     const struct work *w = &p->core.work;
@@ -340,11 +397,9 @@ void calls_from_work(struct aurora_program *p)
         enqueue_kill(p, &w->kills.item[i], &arena);
     if (w->declines.count > 0)
         enqueue_declines(p, &arena);
-    for (uint32_t i = 0; i < w->reconcile.count; i += RECONCILE_BATCH) {
-        uint32_t left = w->reconcile.count - i;
-        enqueue_reconcile(p, &w->reconcile.item[i],
-                          left < RECONCILE_BATCH ? left : RECONCILE_BATCH,
-                          &arena);
+    if (w->reconcile.count > 0) {
+        begin_asking(p);
+        calls_ask_on(p, p->now_ms);
     }
     if (w->revive) {
         Call call = MESOS__V1__SCHEDULER__CALL__INIT;
@@ -472,8 +527,8 @@ static void on_ordered_done(struct aurora_program *p, int status,
             link->explicit_ms = p->now_ms + RECONCILE_RETRY_MS;
         /* A lost KILL may be of a task that we gave up: only a report of
          * everything shows it again. */
-        if (link->implicit_ms > p->now_ms + RECONCILE_IMPLICIT_OFFSET_MS)
-            link->implicit_ms = p->now_ms + RECONCILE_IMPLICIT_OFFSET_MS;
+        if (link->implicit_ms > p->now_ms + p->options.reconcile_first_ms)
+            link->implicit_ms = p->now_ms + p->options.reconcile_first_ms;
     }
     call_release(&call);
     if (stream_is_stale(status, text))

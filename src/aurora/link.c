@@ -32,6 +32,7 @@ void link_release(struct aurora_program *p)
     calls_clear(p);
     vec_free(&p->link.ordered);
     vec_free(&p->link.acks);
+    vec_free(&p->link.asking);
     free(p->link.address);
     free(p->link.stream_id);
     free(p->link.framework_id);
@@ -149,7 +150,22 @@ int64_t link_next_ms(const struct aurora_program *p)
         next = link->explicit_ms;
     if (link->implicit_ms < next)
         next = link->implicit_ms;
+    if (link->asked < link->asking.count && link->ask_ms < next)
+        next = link->ask_ms;
     return next;
+}
+
+/* In the middle between two explicit ones. */
+static void plan_implicit(struct aurora_program *p, int64_t now_ms)
+{
+    struct master_link *link = &p->link;
+    int64_t apart = p->options.reconcile_explicit_ms / 2;
+    int64_t interval = p->options.reconcile_implicit_ms;
+    int64_t next = link->explicit_ms - apart, soonest = now_ms + apart / 2;
+
+    if (next <= soonest)
+        next += ((soonest - next) / interval + 1) * interval;
+    link->implicit_ms = next;
 }
 
 void link_time(struct aurora_program *p, int64_t now_ms, struct effects *fx)
@@ -165,14 +181,18 @@ void link_time(struct aurora_program *p, int64_t now_ms, struct effects *fx)
         link_drop(p, "no heartbeat", now_ms, fx);
         return;
     }
-    if (now_ms >= link->explicit_ms) {
+    if (now_ms >= link->explicit_ms && link->asking.count > 0) {
+        /* To begin anew would never come to the last ones. */
+        link->explicit_ms = now_ms + RECONCILE_RETRY_MS;
+    } else if (now_ms >= link->explicit_ms) {
         aurora_reconcile(&p->core);
-        link->explicit_ms = now_ms + RECONCILE_EXPLICIT_MS;
+        link->explicit_ms = now_ms + p->options.reconcile_explicit_ms;
     }
     if (now_ms >= link->implicit_ms) {
         calls_reconcile_implicitly(p);
-        link->implicit_ms = now_ms + RECONCILE_IMPLICIT_MS;
+        plan_implicit(p, now_ms);
     }
+    calls_ask_on(p, now_ms);
 }
 
 /* --- what comes back --- */
@@ -266,8 +286,11 @@ static void on_subscribed(struct aurora_program *p, const Event *event,
     link->failures = 0;
     link->subscriptions++;
     link->got_subscribed = true;
-    link->explicit_ms = now_ms + RECONCILE_EXPLICIT_MS;
-    link->implicit_ms = now_ms + RECONCILE_IMPLICIT_OFFSET_MS;
+    /* aurora_connected asks after our tasks at once. Soon the rest: tasks that
+     * we gave up may have come back with their agent while nobody could tell
+     * us. */
+    link->explicit_ms = now_ms + p->options.reconcile_explicit_ms;
+    link->implicit_ms = now_ms + p->options.reconcile_first_ms;
     effect_log(fx, 2, "master_subscribed master=%s framework=%s", link->address,
                link->framework_id);
     aurora_connected(&p->core, now_ms);

@@ -29,6 +29,8 @@ struct config {
     char *master, *ip, *hostname, *cluster_name, *work_dir, *thermos_path;
     char *allowed_job_environments, *user, *log_level;
     int64_t requests_per_second;
+    int64_t reconcile_batch, reconcile_pause_ms, reconcile_first_ms;
+    int64_t reconcile_explicit_ms, reconcile_implicit_ms;
     int64_t port, max_tasks_per_job, executor_cpu_milli;
     int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
     char *zookeeper, *announce_root, *backup_dir;
@@ -74,6 +76,23 @@ static const struct config_option OPTIONS[] = {
      false},
     {"heartbeat_interval", CONFIG_DURATION, OPTION(heartbeat_ms), "15secs",
      "between heartbeats on our event streams", 0, 0, false},
+    {"reconciliation_initial_delay", CONFIG_DURATION,
+     OPTION(reconcile_first_ms), "1mins",
+     "from a subscription to the first implicit reconciliation; our own tasks "
+     "are asked after at once",
+     0, 0, false},
+    {"reconciliation_explicit_interval", CONFIG_DURATION,
+     OPTION(reconcile_explicit_ms), "60mins",
+     "how often the master is asked after every task that we know", 0, 0,
+     false},
+    {"reconciliation_explicit_batch_size", CONFIG_INT, OPTION(reconcile_batch),
+     "1000", "tasks in one such call", 1, 100000, false},
+    {"reconciliation_explicit_batch_interval", CONFIG_DURATION,
+     OPTION(reconcile_pause_ms), "5secs", "between two such calls", 0, 0,
+     false},
+    {"reconciliation_implicit_interval", CONFIG_DURATION,
+     OPTION(reconcile_implicit_ms), "60mins",
+     "how often it is asked after every task that it knows", 0, 0, false},
     {"api_requests_per_second", CONFIG_INT, OPTION(requests_per_second), "2000",
      "most requests of one address, twice as many at once; 0: any number", 0,
      1000000, false},
@@ -278,7 +297,8 @@ static int check_config(struct shell *shell, struct err *err)
         return err_set(err, ERR_INVALID,
                        "cluster_name '%s': want letters, digits, '_', '-', '.'",
                        c->cluster_name);
-    if (c->heartbeat_ms <= 0 || c->hold_ms < 0 || c->jitter_ms < 0)
+    if (c->heartbeat_ms <= 0 || c->hold_ms < 0 || c->jitter_ms < 0 ||
+        c->reconcile_explicit_ms <= 0 || c->reconcile_implicit_ms <= 0)
         return err_set(err, ERR_INVALID, "durations: want more than 0");
     if (c->backup_interval_ms < 0 || c->backup_rate < 64 << 10 ||
         c->backup_rate > (int64_t)1 << 40)
@@ -313,6 +333,11 @@ static struct aurora_options options_of(struct shell *shell)
     options.failover_timeout_ms = c->failover_ms;
     options.heartbeat_ms = c->heartbeat_ms;
     options.requests_per_second = c->requests_per_second;
+    options.reconcile_batch = (uint32_t)c->reconcile_batch;
+    options.reconcile_pause_ms = c->reconcile_pause_ms;
+    options.reconcile_first_ms = c->reconcile_first_ms;
+    options.reconcile_explicit_ms = c->reconcile_explicit_ms;
+    options.reconcile_implicit_ms = c->reconcile_implicit_ms;
     options.zookeeper = c->zookeeper;
     options.announce_root = c->announce_root;
     options.allow_announce_path = c->allow_announce_path;

@@ -25,6 +25,11 @@ const struct aurora_options AURORA_OPTIONS = {
     .failover_timeout_ms = (int64_t)21 * 24 * 60 * 60 * 1000,
     .heartbeat_ms = 15 * 1000,
     .announce_root = "/aurora",
+    .reconcile_batch = 1000,
+    .reconcile_pause_ms = 5 * 1000,
+    .reconcile_first_ms = 60 * 1000,
+    .reconcile_explicit_ms = 60 * 60 * 1000,
+    .reconcile_implicit_ms = 60 * 60 * 1000,
     .requests_per_second = 2000,
     .seed = 1,
 };

@@ -25,6 +25,12 @@ struct aurora_options {
     const char *zookeeper;     /* that tasks are announced in; NULL: in none */
     const char *announce_root; /* "/aurora": /role/env/job is below it */
     bool allow_announce_path;  /* jobs may name another path */
+    /* Asking the master after tasks: those that we know, so many at a time
+     * with pauses between; then everything that the master knows, half an
+     * explicit interval apart, but for the first time. */
+    uint32_t reconcile_batch;
+    int64_t reconcile_pause_ms, reconcile_first_ms;
+    int64_t reconcile_explicit_ms, reconcile_implicit_ms;
     int64_t requests_per_second; /* of one address; 0: any number */
     uint64_t seed;               /* never the same for two lives */
     bool can_back_up;            /* the shell has a directory for backups */

@@ -23,7 +23,6 @@ enum program_limits {
     CALL_BYTES_MAX = 1 << 20, /* of a call beside its asset or bundle */
     ASSETS_BYTES_MAX = 256 << 20,
     ACKS_IN_FLIGHT_MAX = 8,
-    RECONCILE_BATCH = 1000,
     PAGE_DEFAULT = 500,
     PAGE_MAX = 5000,
     CALL_RANGES_MAX = 1000, /* of instances, in one call */
@@ -37,11 +36,6 @@ enum program_times {
     RECONNECT_MAX_MS = 15000,
     HEARTBEATS_MISSED_MAX = 5,
     HEARTBEAT_DEFAULT_MS = 15000,
-    RECONCILE_EXPLICIT_MS = 60 * 60 * 1000,
-    /* Soon after a subscription: tasks that we gave up may have come back with
-     * their agent while nobody could tell us. */
-    RECONCILE_IMPLICIT_OFFSET_MS = 60 * 1000,
-    RECONCILE_IMPLICIT_MS = 10 * 60 * 1000,
     RECONCILE_RETRY_MS = 2000
 };
 
@@ -72,6 +66,9 @@ struct master_link {
     VEC(struct master_call) acks;
     uint32_t acks_in_flight;
     int64_t explicit_ms, implicit_ms; /* next reconciliations */
+    VEC(struct task_ref) asking;      /* owned; to be asked after, in batches */
+    uint32_t asked;                   /* of `asking` */
+    int64_t ask_ms;                   /* next batch */
     uint64_t updates, calls_failed, subscriptions;
 };
 
@@ -320,6 +317,8 @@ void calls_from_work(struct aurora_program *p);
 void calls_acknowledge(struct aurora_program *p, struct bytes task_id,
                        struct bytes agent_id, struct bytes uuid);
 void calls_reconcile_implicitly(struct aurora_program *p);
+/* The next batch of those that the master is asked after, if any is due. */
+void calls_ask_on(struct aurora_program *p, int64_t now_ms);
 /* Send what may be on its way now. */
 void calls_send(struct aurora_program *p, struct effects *fx);
 void calls_clear(struct aurora_program *p);

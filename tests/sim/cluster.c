@@ -97,6 +97,9 @@ static void *aurora_begin(struct node *node)
     options.hostname = node->host;
     options.endpoint = node->address;
     options.seed = node->seed + node->life;
+    /* What got lost must be found within the quiet time at the end. */
+    options.reconcile_explicit_ms = 20 * 60 * SECOND;
+    options.reconcile_implicit_ms = 10 * 60 * SECOND;
     return aurora_program_new(&options);
 }
 

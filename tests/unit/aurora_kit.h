@@ -32,6 +32,7 @@ struct world {
     struct arena arena; /* decoded messages */
     int64_t now_ms;
     exchange_id stream, next_exchange;
+    MasterCall *subscribe; /* that opened the stream */
     uint64_t next_offer, seed;
     struct {
         char table[24], key[300];
@@ -134,6 +135,8 @@ static inline void look(struct world *w)
             break;
         case EFFECT_FOLLOW:
             w->stream = e->exchange;
+            w->subscribe = decode(w, &mesos__v1__scheduler__call__descriptor,
+                                  MEDIA_PROTOBUF, e->bytes);
             break;
         case EFFECT_CALL:
             assert_true(w->calls.count < 64);
