@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Registry key of the methods, and key of the value in an expectation. */
-static const char METHODS = 0, SUBJECT = 0;
+static const char METHODS = 0, SUBJECT = 0, NUMBER = 0;
 
 enum { DEPTH_MAX = 16, SHOWN_MAX = 200, ELEMENTS_SHOWN = 8 };
 
@@ -221,6 +221,9 @@ static void take(lua_State *L, const char *method)
     lua_settop(L, 2);
     if (!lua_istable(L, 1))
         luaL_error(L, "want a colon: expect(value):%s(...)", method);
+    lua_rawgetp(L, 1, &NUMBER);
+    tests_settle(L, lua_tointeger(L, -1));
+    lua_pop(L, 1);
     lua_rawgetp(L, 1, &SUBJECT);
 }
 
@@ -372,6 +375,8 @@ static int l_expect(lua_State *L)
     lua_newtable(L);
     lua_pushvalue(L, 1);
     lua_rawsetp(L, -2, &SUBJECT);
+    lua_pushinteger(L, tests_promise(L));
+    lua_rawsetp(L, -2, &NUMBER);
     lua_rawgetp(L, LUA_REGISTRYINDEX, &METHODS);
     lua_setmetatable(L, -2);
     return 1;

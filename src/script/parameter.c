@@ -217,6 +217,26 @@ static char *read_bound(struct declaration *d, const char *name)
     return text;
 }
 
+/* Bounds that no value keeps: the maximum is dropped once that is told. */
+static void check_order(struct declaration *d)
+{
+    lua_State *L = d->L;
+    char expected[MESSAGE_MAX];
+    int top = lua_gettop(L);
+    lua_getfield(L, OPTIONS, "min");
+    lua_getfield(L, OPTIONS, "max");
+    if (lua_isnumber(L, -2) && lua_isnumber(L, -1) &&
+        lua_compare(L, -1, -2, LUA_OPLT)) {
+        snprintf(expected, sizeof expected, "want max to be at least %s",
+                 d->message->min);
+        report(d, "has a min above its max", expected, NULL);
+        d->message->max = NULL;
+        lua_pushnil(L);
+        lua_setfield(L, OPTIONS, "max");
+    }
+    lua_settop(L, top);
+}
+
 static void read_choices(struct declaration *d)
 {
     lua_State *L = d->L;
@@ -434,6 +454,7 @@ static int l_param(lua_State *L)
     read_help(&d);
     d.message->min = read_bound(&d, "min");
     d.message->max = read_bound(&d, "max");
+    check_order(&d);
     read_choices(&d);
     bool has_default = push_default(&d);
     declare(&d);

@@ -279,6 +279,34 @@ static void note_trace(lua_State *L, struct sandbox_failure *failure)
     lua_pop(L, 1);
 }
 
+/* What a file threw that is no text. A table's own __tostring is not asked: it
+ * is the file's, and may do anything. */
+static void describe(lua_State *L, struct sandbox_failure *failure)
+{
+    const char *text = NULL;
+
+    snprintf(failure->text, sizeof failure->text,
+             "error with a %s instead of a text", luaL_typename(L, 1));
+    if (lua_isnil(L, 1))
+        snprintf(failure->text, sizeof failure->text,
+                 "error without a text: want error('what is wrong')");
+    if (lua_istable(L, 1)) {
+        lua_pushliteral(L, "message");
+        lua_rawget(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING)
+            text = lua_tostring(L, -1);
+    } else if (lua_isuserdata(L, 1) || lua_isnumber(L, 1)) {
+        text = luaL_tolstring(L, 1, NULL);
+    }
+    if (text != NULL)
+        snprintf(failure->text, sizeof failure->text,
+                 "error with %s instead of a text: %s",
+                 lua_istable(L, 1)    ? "a table"
+                 : lua_isnumber(L, 1) ? "a number"
+                                      : "an object",
+                 text);
+}
+
 /* Message handler: while the stack still stands, note where it broke. */
 static int on_error(lua_State *L)
 {
@@ -292,8 +320,7 @@ static int on_error(lua_State *L)
     }
     note_trace(L, failure);
     if (lua_type(L, 1) != LUA_TSTRING) {
-        snprintf(failure->text, sizeof failure->text,
-                 "error with a %s instead of a text", luaL_typename(L, 1));
+        describe(L, failure);
         return 1;
     }
     const char *message = lua_tostring(L, 1);

@@ -1,5 +1,6 @@
 #include "script/tests.h"
 #include "base/text.h"
+#include "base/vec.h"
 #include "script/language.h"
 #include "script/library.h"
 #include "script/value.h"
@@ -11,8 +12,21 @@
 /* Registry key of the run; keys in the metatable of an evaluate()'s result. */
 static const char RUN = 0, JOBS = 0, PROBLEMS = 0;
 
+/* An expect() that no method has followed yet. */
+struct promise {
+    int64_t number;
+    const struct bundle_file *file;
+    uint32_t line;
+    const char *name; /* of the test it stands in, or NULL */
+    bool is_kept;
+};
+
+enum { PROMISES_MAX = 10000 }; /* open ones; more are not looked after */
+
 struct tests {
     struct evaluation *e;
+    VEC(struct promise) promises; /* oldest first; ends with an open one */
+    int64_t last_promise;
     Perigee__TestReport *report;
     const char *name;                     /* of the test that runs, or NULL */
     const struct script_parameter *given; /* with the command */
@@ -78,6 +92,51 @@ void tests_count(lua_State *L, const char *message)
         add_failure(t,
                     site.file > 0 ? t->e->files.list.item[site.file - 1] : NULL,
                     site.line, message);
+}
+
+int64_t tests_promise(lua_State *L)
+{
+    struct tests *t = tests_of(L);
+    struct call_site site = evaluation_site(t->e, "expect");
+
+    if (t->promises.count >= PROMISES_MAX)
+        return 0;
+    *vec_add(&t->promises) = (struct promise){
+        .number = ++t->last_promise,
+        .file = site.file > 0 ? t->e->files.list.item[site.file - 1] : NULL,
+        .line = site.line,
+        .name = t->name};
+    return t->last_promise;
+}
+
+void tests_settle(lua_State *L, int64_t number)
+{
+    struct tests *t = tests_of(L);
+    uint32_t at = t->promises.count;
+
+    while (at > 0 && t->promises.item[at - 1].number > number)
+        at--;
+    if (at > 0 && t->promises.item[at - 1].number == number)
+        t->promises.item[at - 1].is_kept = true;
+    while (t->promises.count > 0 &&
+           t->promises.item[t->promises.count - 1].is_kept)
+        t->promises.count--;
+}
+
+static void add_promises(struct tests *t)
+{
+    for (uint32_t i = 0; i < t->promises.count; i++) {
+        const struct promise *promise = &t->promises.item[i];
+        if (promise->is_kept)
+            continue;
+        t->name = promise->name;
+        t->report->expectations++;
+        add_failure(t, promise->file, promise->line,
+                    "expect(value) alone says nothing: want a method behind "
+                    "it, as expect(value):equals(other)");
+    }
+    t->name = NULL;
+    vec_free(&t->promises);
 }
 
 static void add_error(struct tests *t, const struct sandbox_failure *failure)
@@ -483,6 +542,7 @@ Perigee__TestReport *tests_run(struct evaluation *e, const char *path)
     lua_pushlightuserdata(L, file);
     if (sandbox_call(&e->sandbox, 1, 0, &failure) < 0)
         add_error(&t, &failure);
+    add_promises(&t);
     add_mistakes(&t);
     return t.report;
 }

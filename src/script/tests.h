@@ -9,7 +9,7 @@
  *   jobs["nightly-report"]              names that Lua cannot write, and keys
  *
  * An expectation that does not hold is recorded and the file goes on; a Lua
- * error ends the test it is in. */
+ * error ends the test it is in. expect(value) without a method is a mistake. */
 #pragma once
 #include "script/evaluation.h"
 
@@ -23,6 +23,9 @@ Perigee__TestReport *tests_run(struct evaluation *e, const char *path);
 
 /* Count an expectation; `message` says why it failed, NULL when it held. */
 void tests_count(lua_State *L, const char *message);
+/* expect() was called: one of its methods must follow. A number for it. */
+int64_t tests_promise(lua_State *L);
+void tests_settle(lua_State *L, int64_t number);
 /* expect() into the table on top. */
 void expect_open(lua_State *L);
 /* Is the value at `index` a result of evaluate()? Its problems as one text are

@@ -126,6 +126,20 @@ expect(5):equals(6)
     assert.matches('4 of 4 expectations failed', result.out, 1, true)
   end)
 
+  it('wants a method behind each expectation', function()
+    local result = test([[
+expect(web.instances)
+local first, second = expect(1), expect(2)
+second:equals(2)
+first:equals(1):differs(2)
+test("inside", function() expect(web.service) error("over") end)]])
+    assert.equal(4, result.status)
+    assert.matches('web_test.lua:1: expect(value) alone says nothing: want a method behind it',
+      result.out, 1, true)
+    assert.matches('web_test.lua:5: inside: expect(value) alone says nothing', result.out, 1, true)
+    assert.is_nil(result.out:find('web_test.lua:2', 1, true))
+  end)
+
   it('takes parameters, several files, and speaks JSON', function()
     run.write(dir .. '/web_test.lua', 'expect(web.instances):equals(5)\nexpect(1):equals(2)\n')
     run.write(dir .. '/two.lua', 'return {}\n')

@@ -235,6 +235,8 @@ describe('a parameter', function()
         "parameter 'n' has a default that is no number",
       ['param("n", { type = "integer", default = 5, max = 3 })'] =
         "parameter 'n' has a default out of range: want at most 3",
+      ['param("n", { type = "number", default = 4, min = 5, max = 1.5 })'] =
+        "parameter 'n' has a min above its max: want max to be at least 5",
       ['param("n", { default = "x", min = 3 })'] =
         "parameter 'n' has a min that is no bound of its type",
       ['param("n", { default = "x", choices = {} })'] =
