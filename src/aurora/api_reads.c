@@ -307,11 +307,11 @@ void api_fill_why(struct request *r, const struct job *job,
                   const struct job_config *config,
                   Perigee__Aurora__Answer__Why *out)
 {
-    struct limit_counts counts;
+    struct limit_counts counts = {0};
     struct buf text = {0};
     struct why why;
 
-    limit_counts_of(job, config, &counts);
+    limit_counts_prepare(&counts, job, config, &r->p->core.hosts);
     placer_why(&r->p->core.hosts, config, &counts, &why);
     limit_counts_release(&counts);
     fill_reasons(&why, config, out, &r->arena);

@@ -105,6 +105,7 @@ static bool oracle_allows(const struct copy *all, size_t count,
 }
 
 static struct copy *oracle_best(struct copy *all, size_t count,
+                                enum placement_policy policy,
                                 const struct job_config *config)
 {
     struct copy *best = NULL;
@@ -113,8 +114,8 @@ static struct copy *oracle_best(struct copy *all, size_t count,
     for (size_t i = 0; i < count; i++) {
         if (!oracle_allows(all, count, &all[i], config))
             continue;
-        int64_t score =
-            placer_score(&all[i].free, &all[i].host->total, &config->need);
+        int64_t score = placer_score(policy, &all[i].free, &all[i].host->total,
+                                     &config->need);
         if (!best || score > best_score ||
             (score == best_score &&
              host_compare(all[i].host, best->host) < 0)) {
@@ -128,6 +129,7 @@ static struct copy *oracle_best(struct copy *all, size_t count,
 struct trial {
     struct copy copy[HOSTS];
     size_t count;
+    enum placement_policy policy;
     const struct job_config *config;
     uint32_t placed;
 };
@@ -136,7 +138,7 @@ static bool on_placed(void *context, struct host *host,
                       const struct ranges *ports)
 {
     struct trial *t = context;
-    struct copy *best = oracle_best(t->copy, t->count, t->config);
+    struct copy *best = oracle_best(t->copy, t->count, t->policy, t->config);
 
     assert_non_null(best);
     assert_ptr_equal(best->host, host);
@@ -202,6 +204,8 @@ static void one_round(uint64_t seed)
     struct rng rng;
 
     rng_seed(&rng, seed);
+    trial.policy = hosts.index.policy =
+        seed % 3 ? PLACEMENT_PACK : PLACEMENT_SPREAD;
     random_hosts(&hosts, &rng, &trial);
     hosts_check(&hosts);
     for (int job = 0; job < 4; job++) {
@@ -212,11 +216,13 @@ static void one_round(uint64_t seed)
         trial.placed = 0;
         for (size_t i = 0; i < trial.count; i++)
             trial.copy[i].placed = 0;
+        limit_counts_prepare(&counts, NULL, config, &hosts);
         uint32_t done =
             placer_place(&hosts, config, &counts, wanted, 0, on_placed, &trial);
         assert_int_equal(done, trial.placed);
         if (done < wanted) {
-            assert_null(oracle_best(trial.copy, trial.count, config));
+            assert_null(
+                oracle_best(trial.copy, trial.count, trial.policy, config));
             /* Nothing changed since: looking at nothing finds nothing. */
             assert_int_equal(placer_place(&hosts, config, &counts, 1,
                                           hosts.generation, on_placed, &trial),
@@ -278,8 +284,9 @@ static void test_limit_within_a_job(void **unused)
     for (uint32_t limit = 1; limit <= 3; limit++) {
         struct job_config *config = config_new(100, 1000);
         constrain(config, "rack", CONSTRAINT_LIMIT, NULL, limit);
-        struct limit_count *count = vec_add(&counts);
-        *count = (struct limit_count){"rack", strdup("b"), 2};
+        limit_counts_prepare(&counts, NULL, config, &hosts);
+        limit_counts_add(&counts, &hosts, b);
+        limit_counts_add(&counts, &hosts, b);
         assert_int_equal(placer_veto(b, config, &counts, &constraint),
                          limit == 3 ? VETO_NONE : VETO_LIMIT);
         limit_counts_release(&counts);

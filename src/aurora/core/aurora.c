@@ -118,6 +118,7 @@ static void restore_place(struct aurora *a, struct task *task)
     }
     task->host = host;
     host_use(host, &task->config->need);
+    limit_counts_add(&task->job->limits, &a->hosts, host);
 }
 
 int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
@@ -359,6 +360,7 @@ static void check_job(const struct aurora *a, const struct job *job,
                update_is_active(u->state) == (u == job->update));
     }
     check_slots(job);
+    limit_counts_check(&job->limits, job, &a->hosts);
 }
 
 static void check_groups(const struct aurora *a)

@@ -1,6 +1,7 @@
 /* Groups of equal tasks that wait, highest priority first; groups of one
  * priority take turns. */
 #include "aurora/core/internal.h"
+#include "aurora/core/placer_classes.h"
 
 #include <assert.h>
 
@@ -69,8 +70,11 @@ void group_remove(struct aurora *a, struct task *task)
     task->waiting_prev = task->waiting_next = NULL;
     assert(config->waiting_count > 0 && a->waiting_count > 0);
     a->waiting_count--;
-    if (--config->waiting_count == 0)
-        list_remove(a, config);
+    if (--config->waiting_count > 0)
+        return;
+    list_remove(a, config);
+    class_verdicts_free(config->classes);
+    config->classes = NULL;
 }
 
 void group_rotate(struct aurora *a, struct job_config *config)

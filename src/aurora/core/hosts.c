@@ -59,176 +59,120 @@ bool host_has_value(const struct host *host, const char *attribute,
            strcmp(host->hostname, value) == 0;
 }
 
-/* --- shapes --- */
+/* --- order --- */
 
-static void heap_put(struct shape *shape, uint32_t at, struct host *host)
+/* Far apart, so that most hosts find room between two others. */
+#define ORDER_STEP (UINT64_C(1) << 32)
+
+static uint32_t place_in_order(const struct hosts *hosts,
+                               const struct host *host)
 {
-    shape->heap[at] = host;
-    host->heap_at = at;
-}
+    uint32_t low = 0, high = hosts->in_order.count;
 
-static void sift_up(struct shape *shape, uint32_t at)
-{
-    struct host *host = shape->heap[at];
-
-    while (at > 0) {
-        uint32_t parent = (at - 1) / 2;
-        if (host_compare(shape->heap[parent], host) <= 0)
-            break;
-        heap_put(shape, at, shape->heap[parent]);
-        at = parent;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (host_compare(hosts->in_order.item[middle], host) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    heap_put(shape, at, host);
+    return low;
 }
 
-static void sift_down(struct shape *shape, uint32_t at)
+/* Nobody's place changes, so heaps by order stay heaps; their copies of the
+ * old numbers do not. */
+static void number_anew(struct hosts *hosts)
 {
-    struct host *host = shape->heap[at];
-
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= shape->count)
-            break;
-        if (child + 1 < shape->count &&
-            host_compare(shape->heap[child + 1], shape->heap[child]) < 0)
-            child++;
-        if (host_compare(host, shape->heap[child]) <= 0)
-            break;
-        heap_put(shape, at, shape->heap[child]);
-        at = child;
+    for (uint32_t i = 0; i < hosts->in_order.count; i++)
+        index_remove(&hosts->index, hosts->in_order.item[i]);
+    for (uint32_t i = 0; i < hosts->in_order.count; i++) {
+        struct host *host = hosts->in_order.item[i];
+        host->order = (i + 1) * ORDER_STEP;
+        if (host->offers && !host->is_avoided)
+            index_put(&hosts->index, host);
     }
-    heap_put(shape, at, host);
 }
 
-static void list_remove(struct hosts *hosts, struct shape *shape)
+static void order_add(struct hosts *hosts, struct host *host)
 {
-    if (shape->newer)
-        shape->newer->older = shape->older;
-    else
-        hosts->newest = shape->older;
-    if (shape->older)
-        shape->older->newer = shape->newer;
-    shape->older = shape->newer = NULL;
+    uint32_t at = place_in_order(hosts, host), count = hosts->in_order.count;
+    struct host **item;
+
+    (void)*vec_add(&hosts->in_order);
+    item = hosts->in_order.item;
+    memmove(&item[at + 1], &item[at], (count - at) * sizeof(struct host *));
+    item[at] = host;
+    uint64_t before = at > 0 ? item[at - 1]->order : 0;
+    uint64_t behind =
+        at < count ? item[at + 1]->order : before + 2 * ORDER_STEP;
+    host->order = before + (behind - before) / 2;
+    if (host->order == before)
+        number_anew(hosts);
 }
 
-static void list_put_newest(struct hosts *hosts, struct shape *shape)
+static void order_remove(struct hosts *hosts, const struct host *host)
 {
-    shape->older = hosts->newest;
-    shape->newer = NULL;
-    if (hosts->newest)
-        hosts->newest->newer = shape;
-    hosts->newest = shape;
+    uint32_t at = place_in_order(hosts, host);
+
+    assert(hosts->in_order.item[at] == host);
+    vec_remove(&hosts->in_order, at);
 }
 
-static void leave_shape(struct hosts *hosts, struct host *host)
-{
-    struct shape *shape = host->shape;
-
-    if (!shape)
-        return;
-    uint32_t at = host->heap_at;
-    struct host *last = shape->heap[--shape->count];
-    if (last != host) {
-        heap_put(shape, at, last);
-        sift_down(shape, at);
-        sift_up(shape, last->heap_at);
-    }
-    host->shape = NULL;
-    if (shape->count > 0)
-        return;
-    list_remove(hosts, shape);
-    HASH_DEL(hosts->shape, shape);
-    free(shape->heap);
-    free(shape);
-}
-
-static struct shape *find_shape(struct hosts *hosts, const struct host *host)
-{
-    struct shape_key key;
-    struct shape *shape;
-    uint64_t ports = ranges_size(&host->ports);
-
-    memset(&key, 0, sizeof key);
-    key.class_number = host->class->number;
-    key.free = host->free;
-    key.total = host->total;
-    key.ports = ports < SHAPE_PORTS_MAX ? ports : SHAPE_PORTS_MAX;
-    HASH_FIND(hh, hosts->shape, &key, sizeof key, shape);
-    if (!shape) {
-        shape = xcalloc(1, sizeof *shape);
-        shape->key = key;
-        shape->class = host->class;
-        HASH_ADD(hh, hosts->shape, key, sizeof shape->key, shape);
-        list_put_newest(hosts, shape);
-    }
-    return shape;
-}
+/* --- changes --- */
 
 /* Put the host where it belongs now; every call is a change of the host. */
-static void reshape(struct hosts *hosts, struct host *host)
+static void changed(struct hosts *hosts, struct host *host)
 {
-    leave_shape(hosts, host);
-    hosts->generation++;
-    if (!host->offers)
-        return;
-    struct shape *shape = find_shape(hosts, host);
-    if (shape->count == shape->capacity) {
-        shape->capacity = shape->capacity ? shape->capacity * 2 : 2;
-        shape->heap =
-            xreallocarray(shape->heap, shape->capacity, sizeof(struct host *));
-    }
-    host->shape = shape;
-    heap_put(shape, shape->count++, host);
-    sift_up(shape, host->heap_at);
-    shape->generation = hosts->generation;
-    list_remove(hosts, shape);
-    list_put_newest(hosts, shape);
+    host->generation = ++hosts->generation;
+    hosts->change[host->generation % CHANGES_MAX] = host;
+    if (host->offers && !host->is_avoided)
+        index_put(&hosts->index, host);
+    else
+        index_remove(&hosts->index, host);
 }
 
-/* --- classes --- */
-
-/* Names and values are length-prefixed, so no two lists share a text. */
-static void class_text(const struct attributes *attributes, struct buf *out)
+/* Its ports changed. */
+static void count_ports(struct host *host)
 {
-    for (uint32_t i = 0; i < attributes->count; i++) {
-        const struct attribute *a = &attributes->item[i];
-        if (strcmp(a->name, "host") == 0)
-            continue;
-        buf_addf(out, "%zu:%s=%zu:%s;", strlen(a->name), a->name,
-                 strlen(a->text), a->text);
-    }
+    uint64_t ports = ranges_size(&host->ports);
+
+    host->ports_open =
+        ports > host->ports_kept ? (uint32_t)(ports - host->ports_kept) : 0;
 }
 
-static void class_leave(struct hosts *hosts, struct host *host)
+struct changes hosts_changes(const struct hosts *hosts, uint64_t since)
 {
-    struct host_class *class = host->class;
-
-    host->class = NULL;
-    if (!class)
-        return;
-    if (--class->refs > 0)
-        return;
-    HASH_DEL(hosts->class, class);
-    free(class->text);
-    free(class);
+    return (struct changes){
+        .hosts = hosts,
+        .since = since,
+        .at = hosts->generation,
+        .next = hosts->by_agent,
+        .is_log = hosts->generation - since < CHANGES_MAX,
+    };
 }
 
-static void class_enter(struct hosts *hosts, struct host *host)
+static struct host *next_logged(struct changes *changes)
 {
-    struct buf text = {0};
-    struct host_class *class;
-
-    class_text(&host->attributes, &text);
-    HASH_FIND(hh, hosts->class, buf_text(&text), text.size, class);
-    if (!class) {
-        class = xcalloc(1, sizeof *class);
-        class->number = ++hosts->next_number;
-        class->text = xstrndup(buf_text(&text), text.size);
-        HASH_ADD_KEYPTR(hh, hosts->class, class->text, text.size, class);
+    while (changes->at > changes->since) {
+        uint64_t generation = changes->at--;
+        struct host *host = changes->hosts->change[generation % CHANGES_MAX];
+        if (host && host->generation == generation)
+            return host;
     }
-    buf_release(&text);
-    class->refs++;
-    host->class = class;
+    return NULL;
+}
+
+struct host *hosts_next_change(struct changes *changes)
+{
+    if (changes->is_log)
+        return next_logged(changes);
+    while (changes->next) {
+        struct host *host = changes->next;
+        changes->next = host->hh.next;
+        if (host->generation > changes->since)
+            return host;
+    }
+    return NULL;
 }
 
 /* --- hosts --- */
@@ -264,18 +208,20 @@ struct host *hosts_update(struct hosts *hosts, struct bytes agent_id,
         host->number = ++hosts->next_number;
         HASH_ADD_KEYPTR(hh, hosts->by_agent, host->agent_id->data,
                         host->agent_id->size, host);
+        order_add(hosts, host);
     } else {
-        leave_shape(hosts, host);
-        class_leave(hosts, host);
+        index_remove(&hosts->index, host);
+        host_class_leave(&hosts->classes, host);
         attributes_release(&host->attributes);
+        hosts->renamed++;
     }
     host->description = ++hosts->next_number;
     replace_text(&host->hostname, hostname);
     replace_text(&host->endpoint, endpoint);
     attributes_copy(&host->attributes, attributes);
-    class_enter(hosts, host);
+    host_class_enter(&hosts->classes, host);
     if (host->offers)
-        reshape(hosts, host);
+        changed(hosts, host);
     host->is_dirty = true;
     return host;
 }
@@ -283,9 +229,15 @@ struct host *hosts_update(struct hosts *hosts, struct bytes agent_id,
 void hosts_remove(struct hosts *hosts, struct host *host)
 {
     assert(!host->offers && host->tasks == 0);
-    leave_shape(hosts, host);
+    index_remove(&hosts->index, host);
+    for (uint32_t i = 0;
+         host->generation + CHANGES_MAX > hosts->generation && i < CHANGES_MAX;
+         i++)
+        if (hosts->change[i] == host)
+            hosts->change[i] = NULL;
+    order_remove(hosts, host);
     HASH_DEL(hosts->by_agent, host);
-    class_leave(hosts, host);
+    host_class_leave(&hosts->classes, host);
     attributes_release(&host->attributes);
     ranges_release(&host->ports);
     blob_unref(host->agent_id);
@@ -297,10 +249,13 @@ void hosts_remove(struct hosts *hosts, struct host *host)
 void hosts_release(struct hosts *hosts)
 {
     hosts_remove_all_offers(hosts);
-    while (hosts->by_agent) {
-        hosts->by_agent->tasks = 0;
-        hosts_remove(hosts, hosts->by_agent);
+    while (hosts->in_order.count > 0) {
+        struct host *last = hosts->in_order.item[hosts->in_order.count - 1];
+        last->tasks = 0;
+        hosts_remove(hosts, last);
     }
+    host_classes_release(&hosts->classes);
+    vec_free(&hosts->in_order);
 }
 
 /* --- offers --- */
@@ -320,7 +275,10 @@ static void note_total(struct hosts *hosts, struct host *host)
         larger(host->total.gpus, host->free.gpus + host->used.gpus);
     if (has_more_ports)
         host->ports_total = ports;
-    if (has_more_ports || memcmp(&before, &host->total, sizeof before) != 0)
+    bool has_more = memcmp(&before, &host->total, sizeof before) != 0;
+    if (has_more)
+        index_remove(&hosts->index, host);
+    if (has_more_ports || has_more)
         host->description = ++hosts->next_number;
 }
 
@@ -365,7 +323,8 @@ struct offer *hosts_add_offer(struct hosts *hosts, struct host *host,
     ranges_add_all(&host->ports, ports);
     host->seen_ms = now_ms;
     note_total(hosts, host);
-    reshape(hosts, host);
+    count_ports(host);
+    changed(hosts, host);
     return offer;
 }
 
@@ -389,7 +348,8 @@ void hosts_remove_offer(struct hosts *hosts, struct offer *offer)
     amounts_subtract(&host->free, &offer->free);
     ranges_subtract_all(&host->ports, &offer->ports);
     offer_free(hosts, offer);
-    reshape(hosts, host);
+    count_ports(host);
+    changed(hosts, host);
 }
 
 void hosts_remove_offers_of(struct hosts *hosts, struct host *host)
@@ -404,7 +364,8 @@ void hosts_remove_offers_of(struct hosts *hosts, struct host *host)
     host->free = (struct amounts){0};
     ranges_release(&host->ports);
     host->ports = (struct ranges){0};
-    reshape(hosts, host);
+    count_ports(host);
+    changed(hosts, host);
 }
 
 void hosts_remove_all_offers(struct hosts *hosts)
@@ -425,14 +386,58 @@ void hosts_take(struct hosts *hosts, struct host *host,
         bool had = ranges_take(&host->ports, port_count, ports);
         assert(had);
         (void)had;
+        count_ports(host);
     }
-    reshape(hosts, host);
+    changed(hosts, host);
+}
+
+void hosts_give(struct hosts *hosts, struct host *host,
+                const struct amounts *need, const struct ranges *ports)
+{
+    amounts_add(&host->free, need);
+    if (ports->count > 0) {
+        ranges_add_all(&host->ports, ports);
+        count_ports(host);
+    }
+    changed(hosts, host);
+}
+
+static void kept_changed(struct hosts *hosts, struct host *host)
+{
+    static const struct amounts nothing;
+
+    host->has_kept = memcmp(&host->kept, &nothing, sizeof nothing) != 0;
+    count_ports(host);
+    changed(hosts, host);
+}
+
+void hosts_keep(struct hosts *hosts, struct host *host,
+                const struct amounts *need, uint32_t port_count)
+{
+    amounts_add(&host->kept, need);
+    host->ports_kept += port_count;
+    kept_changed(hosts, host);
+}
+
+void hosts_unkeep(struct hosts *hosts, struct host *host,
+                  const struct amounts *need, uint32_t port_count)
+{
+    amounts_subtract(&host->kept, need);
+    assert(host->ports_kept >= port_count);
+    host->ports_kept -= port_count;
+    kept_changed(hosts, host);
+}
+
+void hosts_avoid(struct hosts *hosts, struct host *host, bool is_avoided)
+{
+    host->is_avoided = is_avoided;
+    changed(hosts, host);
 }
 
 void hosts_touch(struct hosts *hosts, struct host *host)
 {
     if (host->offers)
-        reshape(hosts, host);
+        changed(hosts, host);
 }
 
 void host_use(struct host *host, const struct amounts *need)
@@ -449,25 +454,32 @@ void host_unuse(struct host *host, const struct amounts *need)
     assert(host->used.cpus >= 0 && host->used.mem >= 0);
 }
 
+static void check_host(const struct hosts *hosts, const struct host *host)
+{
+    bool is_indexed = host->offers && !host->is_avoided;
+
+    assert(is_indexed == (host->kind != NULL));
+    assert(host->free.cpus >= 0 && host->free.mem >= 0);
+    assert(host->free.disk >= 0 && host->free.gpus >= 0);
+    assert(host->kept.cpus >= 0 && host->kept.mem >= 0);
+    assert(host->has_kept || (host->kept.cpus == 0 && host->kept.mem == 0));
+    assert(host->ports_open <= ranges_size(&host->ports));
+    assert(host->class && host->class->slot == host->class_slot);
+    assert(host->generation <= hosts->generation);
+}
+
 void hosts_check(const struct hosts *hosts)
 {
-    uint32_t with_offers = 0, in_shapes = 0;
+    uint32_t indexed = 0;
 
-    for (const struct host *host = hosts->by_agent; host;
-         host = host->hh.next) {
-        with_offers += host->offers != NULL;
-        assert((host->offers != NULL) == (host->shape != NULL));
-        assert(!host->shape || host->shape->heap[host->heap_at] == host);
-        assert(host->free.cpus >= 0 && host->free.mem >= 0);
-        assert(host->class);
+    for (uint32_t i = 0; i < hosts->in_order.count; i++) {
+        const struct host *host = hosts->in_order.item[i];
+        check_host(hosts, host);
+        indexed += host->kind != NULL;
+        assert(i == 0 || hosts->in_order.item[i - 1]->order < host->order);
+        assert(i == 0 || host_compare(hosts->in_order.item[i - 1], host) < 0);
     }
-    uint64_t last = UINT64_MAX;
-    for (const struct shape *s = hosts->newest; s; s = s->older) {
-        assert(s->count > 0 && s->generation <= last);
-        last = s->generation;
-        in_shapes += s->count;
-        for (uint32_t i = 1; i < s->count; i++)
-            assert(host_compare(s->heap[(i - 1) / 2], s->heap[i]) < 0);
-    }
-    assert(with_offers == in_shapes);
+    assert(hosts->in_order.count == HASH_COUNT(hosts->by_agent));
+    assert(indexed == hosts->index.hosts);
+    index_check(&hosts->index);
 }

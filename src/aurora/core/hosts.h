@@ -2,54 +2,27 @@
  * one agent count as one heap of free resources: they are always accepted
  * together, so what they hold is never spent twice.
  *
- * The index that placing uses: hosts with offers whose attributes (but "host"),
- * free amounts and totals are equal are interchangeable, and stand in one
- * **shape**, a heap by host order. Placing looks at shapes, not at hosts, and a
- * fresh cluster of equal machines is one shape.
+ * `free` is what the offers hold. What of it anybody may have is less by what
+ * is kept for single instances. Hosts with offers stand in the index that
+ * placing searches (hosts_index.h).
  *
- * Every change of what a host offers gives it the next generation, and shapes
- * are listed by their newest one: a group that did not fit looks only at what
+ * Every change of what a host offers gives it the next generation, and the
+ * latest changes are remembered: a group that did not fit looks only at what
  * changed since. Host order is by agent id: the shorter id first, then by
- * bytes, which is the order of their numbers. */
+ * bytes, which is the order of their numbers; `order` grows with it. */
 #pragma once
+#include "aurora/core/hosts_class.h"
+#include "aurora/core/hosts_index.h"
 #include "aurora/core/job_config.h"
 #include "base/attributes.h"
 #include "base/bytes.h"
 #include "base/ranges.h"
 #include "base/table.h"
+#include "base/vec.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SHAPE_PORTS_MAX = PORT_NAMES_MAX };
-
-struct host;
-
-/* Equal attributes, "host" apart. Kept while a host has it. */
-struct host_class {
-    uint64_t number;
-    uint32_t refs;
-    char *text; /* owned; canonical */
-    UT_hash_handle hh;
-};
-
-/* Integers only, no padding: compared and hashed as memory. */
-struct shape_key {
-    uint64_t class_number;
-    struct amounts free, total;
-    uint64_t ports; /* free ones, at most SHAPE_PORTS_MAX */
-};
-
-struct shape {
-    struct shape_key key;
-    struct host_class *class;
-    struct host **heap; /* owned; heap[0] is the first in host order */
-    uint32_t count, capacity;
-    uint64_t generation;         /* newest of its hosts since it was made */
-    struct shape *older, *newer; /* by generation */
-    uint64_t attempt;            /* scratch of placing */
-    int64_t score;               /* scratch of placing */
-    UT_hash_handle hh;
-};
+enum { CHANGES_MAX = 1024 }; /* remembered; a power of two */
 
 struct offer {
     struct blob *id; /* owned */
@@ -62,6 +35,23 @@ struct offer {
 };
 
 struct host {
+    /* What placing reads of every host it looks at, and changes. */
+    struct amounts free;  /* sum of the offers */
+    struct amounts total; /* most ever seen as free + used */
+    struct host_class *class;
+    uint32_t class_slot;
+    uint32_t ports_open;
+    uint64_t order;
+    uint64_t name; /* what constraints on "host" compare */
+    uint64_t generation;
+    struct index_kind *kind; /* NULL: not in the index */
+    uint32_t cell, heap_at;
+    bool is_avoided;     /* in trouble: not in the index */
+    bool is_dedicated;   /* as its class */
+    bool has_kept;       /* `kept` is not nothing */
+    uint32_t tasks;      /* active tasks of ours on it */
+    struct amounts used; /* by them */
+
     struct blob *agent_id; /* owned */
     uint64_t number;       /* tells it from every other host there ever was */
     uint64_t description;  /* another one whenever scripts would see it change:
@@ -69,30 +59,42 @@ struct host {
     char *hostname;        /* owned */
     char *endpoint;        /* owned; "ip:port" of the agent, "" unknown */
     struct attributes attributes;
-    struct host_class *class;
+    struct host *class_prev, *class_next;
     struct offer *offers; /* owned list */
-    struct amounts free;  /* sum of the offers */
+    struct amounts kept;  /* of what is free, for single instances */
+    uint32_t ports_kept;
     struct ranges ports;  /* union of the offers */
-    struct amounts used;  /* by our own active tasks */
-    struct amounts total; /* most ever seen as free + used */
     uint64_t ports_total; /* most ever seen free */
-    uint32_t tasks;       /* active tasks of ours on it */
     int64_t seen_ms;      /* last offer */
-    struct shape *shape;  /* NULL while it has no offer */
-    uint32_t heap_at;
-    bool is_dirty;      /* to be saved */
-    bool is_lost;       /* it failed and made no offer since */
-    uint32_t launch_at; /* its open launch of this pass + 1; 0: none */
+    bool is_dirty;        /* to be saved */
+    bool is_lost;         /* it failed and made no offer since */
+    uint32_t launch_at;   /* its open launch of this pass + 1; 0: none */
     UT_hash_handle hh;
 };
 
+/* What of its free amounts anybody may have. */
+static inline struct amounts host_open(const struct host *host)
+{
+    struct amounts open = host->free;
+
+    if (!host->has_kept)
+        return open;
+    open.cpus = open.cpus > host->kept.cpus ? open.cpus - host->kept.cpus : 0;
+    open.mem = open.mem > host->kept.mem ? open.mem - host->kept.mem : 0;
+    open.disk = open.disk > host->kept.disk ? open.disk - host->kept.disk : 0;
+    open.gpus = open.gpus > host->kept.gpus ? open.gpus - host->kept.gpus : 0;
+    return open;
+}
+
 struct hosts {
     struct host *by_agent;
-    struct host_class *class;
-    struct shape *shape;
-    struct shape *newest;
+    struct host_classes classes;
+    struct host_index index;
+    VEC(struct host *) in_order; /* all of them */
     struct offer *offer_by_id, *offer_by_number;
-    uint64_t next_number, generation, attempt;
+    struct host *change[CHANGES_MAX]; /* by generation; NULL: it is gone */
+    uint64_t next_number, generation;
+    uint64_t renamed; /* grows when a host's names or attributes change */
 };
 
 void hosts_release(struct hosts *hosts);
@@ -120,11 +122,34 @@ void hosts_remove_all_offers(struct hosts *hosts);
 void hosts_take(struct hosts *hosts, struct host *host,
                 const struct amounts *need, uint32_t port_count,
                 struct ranges *ports);
+/* The opposite: what was taken was not spent after all. */
+void hosts_give(struct hosts *hosts, struct host *host,
+                const struct amounts *need, const struct ranges *ports);
+/* Keep that much of what it has, or will have, for somebody; or no more. */
+void hosts_keep(struct hosts *hosts, struct host *host,
+                const struct amounts *need, uint32_t port_count);
+void hosts_unkeep(struct hosts *hosts, struct host *host,
+                  const struct amounts *need, uint32_t port_count);
+/* Leave it out of the index, or not any more. */
+void hosts_avoid(struct hosts *hosts, struct host *host, bool is_avoided);
 /* A script judged it: those that wait look at it again. */
 void hosts_touch(struct hosts *hosts, struct host *host);
 /* A task of ours began or ended to count on this host. */
 void host_use(struct host *host, const struct amounts *need);
 void host_unuse(struct host *host, const struct amounts *need);
+
+/* Hosts that changed after `since`, each once, in a defined order:
+ *     struct changes at = hosts_changes(hosts, since);
+ *     while ((host = hosts_next_change(&at)))
+ */
+struct changes {
+    const struct hosts *hosts;
+    uint64_t since, at;
+    struct host *next; /* of all hosts, when too much changed */
+    bool is_log;
+};
+struct changes hosts_changes(const struct hosts *hosts, uint64_t since);
+struct host *hosts_next_change(struct changes *changes);
 
 /* Negative when a comes before b. */
 int host_compare(const struct host *a, const struct host *b);

@@ -1,4 +1,5 @@
 #include "aurora/core/job_config.h"
+#include "aurora/core/placer_classes.h"
 #include "base/alloc.h"
 #include "base/hash.h"
 
@@ -60,6 +61,7 @@ void job_config_unref(struct job_config *config)
     free((void *)config->update.size);
     question_unref(config->place);
     question_unref(config->rank);
+    class_verdicts_free(config->classes);
     if (config->decoded)
         config->decoded_free(config->decoded);
     blob_unref(config->bytes);
@@ -105,6 +107,14 @@ bool constraint_counts(enum constraint_kind kind)
     return false;
 }
 
+bool constraint_is_of_class(const struct constraint *constraint)
+{
+    enum constraint_kind kind = constraint->kind;
+
+    return (kind == CONSTRAINT_ONE_OF || kind == CONSTRAINT_NONE_OF) &&
+           strcmp(constraint->attribute, "host") != 0;
+}
+
 void job_config_add_constraint(struct job_config *config, const char *attribute,
                                enum constraint_kind kind,
                                const char *const *value, uint32_t value_count,
@@ -123,8 +133,10 @@ void job_config_add_constraint(struct job_config *config, const char *attribute,
     c->value = xcalloc(value_count ? value_count : 1, sizeof(char *));
     for (uint32_t i = 0; i < value_count; i++)
         c->value[i] = xstrdup(value[i]);
-    if (strcmp(attribute, "host") == 0)
+    if (strcmp(attribute, "host") == 0 && !constraint_counts(kind))
         config->is_host_bound = true;
+    if (constraint_is_of_class(c))
+        config->has_values = true;
     if (strcmp(attribute, "dedicated") == 0)
         config->is_dedicated = true;
     if (constraint_counts(kind))

@@ -21,6 +21,7 @@ enum {
     PORT_NAMES_MAX = 256         /* of one job */
 };
 
+struct class_verdicts;
 struct task;
 
 /* Thousandths of cpus, MiB, MiB and devices. */
@@ -53,6 +54,9 @@ struct constraint {
     struct question *question; /* owned; of LIKE and UNLIKE */
 };
 
+/* Is it about values that all hosts of a class (hosts_class.h) share? */
+bool constraint_is_of_class(const struct constraint *constraint);
+
 struct job_config {
     uint32_t refs;
     uint32_t users; /* jobs and tasks; without any the record goes */
@@ -77,6 +81,7 @@ struct job_config {
     /* The group of tasks that wait, oldest first. */
     struct task *waiting_first, *waiting_last; /* borrowed */
     uint64_t tried; /* hosts not changed since then do not fit */
+    struct class_verdicts *classes; /* owned; NULL until placing wants it */
     struct job_config *group_prev, *group_next; /* aurora's list of groups */
     uint32_t waiting_count;
 
@@ -86,8 +91,9 @@ struct job_config {
     char stands_id[CONFIG_ID_MAX]; /* the same without the constraints: equal
                                       ones need none where the host suits */
     bool is_service;
-    bool is_host_bound; /* hosts of one shape are not alike to it: some
+    bool is_host_bound; /* hosts of one class are not alike to it: some value
                            constraint is about "host", or scripts judge */
+    bool has_values;    /* some constraint is about values of a class */
     bool is_dedicated;  /* some constraint is about "dedicated" */
     bool is_limited;    /* some constraint counts tasks */
     bool is_ordered;    /* what does not fit now may fit behind another task */

@@ -53,17 +53,16 @@ static void add_host(struct asking *asking, const struct host *host)
 static bool gather(const struct hosts *hosts, struct asking *asking)
 {
     const struct question *q = asking->question;
+    struct changes changes = hosts_changes(hosts, q->seen);
+    const struct host *host;
 
-    for (const struct shape *shape = hosts->newest;
-         shape && shape->generation > q->seen; shape = shape->older) {
-        for (uint32_t i = 0; i < shape->count; i++) {
-            const struct host *host = shape->heap[i];
-            if (question_is_asked(q, host->number, host->description))
-                continue;
-            if (asking->hosts.count == ASKED_HOSTS_MAX)
-                return false;
-            add_host(asking, host);
-        }
+    while ((host = hosts_next_change(&changes))) {
+        if (!host->offers ||
+            question_is_asked(q, host->number, host->description))
+            continue;
+        if (asking->hosts.count == ASKED_HOSTS_MAX)
+            return false;
+        add_host(asking, host);
     }
     return true;
 }

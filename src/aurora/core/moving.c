@@ -33,7 +33,7 @@ static enum moving first_guess(const struct task *task,
 /* One more that stays makes room for others where tasks are to be spread
  * evenly, so they are looked at until nothing changes. */
 static bool keep_some(const struct job_config *config,
-                      const struct moving_list *list,
+                      const struct hosts *hosts, const struct moving_list *list,
                       struct limit_counts *counts)
 {
     bool has_kept = false;
@@ -44,7 +44,7 @@ static bool keep_some(const struct job_config *config,
             !placer_suits(t->task->host, config, counts))
             continue;
         t->what = MOVING_STAYS;
-        limit_counts_add(counts, config, t->task->host);
+        limit_counts_add(counts, hosts, t->task->host);
         has_kept = true;
     }
     return has_kept;
@@ -55,17 +55,16 @@ void moving_list_of(const struct job *job, const struct job_config *config,
 {
     struct limit_counts counts = {0};
 
-    (void)hosts;
+    limit_counts_prepare(&counts, NULL, config, hosts);
     for (struct task *t = job->active.first; t; t = t->next)
         if (t->state != TASK_KILLING)
             *vec_add(out) = (struct moving_task){t, first_guess(t, config)};
-    if (out->count == 0)
-        return;
-    qsort(out->item, out->count, sizeof *out->item, by_instance);
+    if (out->count > 0)
+        qsort(out->item, out->count, sizeof *out->item, by_instance);
     for (uint32_t i = 0; i < out->count; i++)
         if (out->item[i].what == MOVING_SAME && out->item[i].task->host)
-            limit_counts_add(&counts, config, out->item[i].task->host);
-    while (keep_some(config, out, &counts) && config->is_ordered)
+            limit_counts_add(&counts, hosts, out->item[i].task->host);
+    while (keep_some(config, hosts, out, &counts) && config->is_ordered)
         ;
     limit_counts_release(&counts);
 }

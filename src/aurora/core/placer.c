@@ -1,119 +1,8 @@
 #include "aurora/core/placer.h"
-#include "base/alloc.h"
-
-#include <assert.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { SHARE_ONE = 1024 };
-
-/* --- limits --- */
-
-static struct limit_count *find_count(const struct limit_counts *counts,
-                                      const char *attribute, const char *value)
-{
-    for (uint32_t i = 0; i < counts->count; i++) {
-        struct limit_count *c = &counts->item[i];
-        if (strcmp(c->value, value) == 0 &&
-            strcmp(c->attribute, attribute) == 0)
-            return c;
-    }
-    return NULL;
-}
-
-void limit_counts_add(struct limit_counts *counts,
-                      const struct job_config *config, const struct host *host)
-{
-    for (uint32_t i = 0; i < config->constraint_count; i++) {
-        const struct constraint *c = &config->constraint[i];
-        if (!constraint_counts(c->kind))
-            continue;
-        const char *value = host_value(host, c->attribute);
-        if (!value)
-            continue;
-        struct limit_count *count = find_count(counts, c->attribute, value);
-        if (!count) {
-            count = vec_add(counts);
-            *count = (struct limit_count){.attribute = c->attribute,
-                                          .value = xstrdup(value)};
-        }
-        count->tasks++;
-    }
-}
-
-void limit_counts_of(const struct job *job, const struct job_config *config,
-                     struct limit_counts *out)
-{
-    *out = (struct limit_counts){0};
-    if (!config->is_limited)
-        return;
-    for (const struct task *t = job->active.first; t; t = t->next)
-        if (t->host)
-            limit_counts_add(out, config, t->host);
-}
-
-void limit_counts_release(struct limit_counts *counts)
-{
-    for (uint32_t i = 0; i < counts->count; i++)
-        free(counts->item[i].value);
-    vec_free(counts);
-}
+#include "aurora/core/placer_classes.h"
+#include "aurora/core/placer_ranking.h"
 
 /* --- vetoes --- */
-
-static bool value_allows(const struct constraint *c, const struct host *host)
-{
-    for (uint32_t i = 0; i < c->value_count; i++)
-        if (host_has_value(host, c->attribute, c->value[i]))
-            return c->kind == CONSTRAINT_ONE_OF;
-    return c->kind == CONSTRAINT_NONE_OF;
-}
-
-/* All on the one value given, or on the one that the first task has. */
-static bool cluster_allows(const struct constraint *c, const char *value,
-                           const struct limit_counts *counts)
-{
-    if (c->value_count > 0)
-        return strcmp(c->value[0], value) == 0;
-    for (uint32_t i = 0; i < counts->count; i++)
-        if (strcmp(counts->item[i].attribute, c->attribute) == 0)
-            return strcmp(counts->item[i].value, value) == 0;
-    return true;
-}
-
-/* New values first, until there are `limit` of them; then where there are
- * fewest. */
-static bool group_allows(const struct constraint *c, uint32_t tasks,
-                         const struct limit_counts *counts)
-{
-    uint32_t values = 0, fewest = UINT32_MAX;
-
-    for (uint32_t i = 0; i < counts->count; i++) {
-        const struct limit_count *count = &counts->item[i];
-        if (strcmp(count->attribute, c->attribute) != 0 || count->tasks == 0)
-            continue;
-        values++;
-        if (count->tasks < fewest)
-            fewest = count->tasks;
-    }
-    return tasks == 0 || (values >= c->limit && tasks == fewest);
-}
-
-static bool limit_allows(const struct constraint *c, const struct host *host,
-                         const struct limit_counts *counts)
-{
-    const char *value = host_value(host, c->attribute);
-
-    if (!value)
-        return false; /* the host must have the attribute */
-    const struct limit_count *count = find_count(counts, c->attribute, value);
-    uint32_t tasks = count ? count->tasks : 0;
-    if (c->kind == CONSTRAINT_CLUSTER)
-        return cluster_allows(c, value, counts);
-    if (c->kind == CONSTRAINT_GROUP_BY)
-        return group_allows(c, tasks, counts);
-    return tasks < c->limit;
-}
 
 static const struct verdict *verdict_of(const struct question *question,
                                         const struct host *host)
@@ -138,7 +27,7 @@ static enum veto value_veto(const struct constraint *c, const struct host *host)
 {
     if (c->question)
         return like_veto(c, host);
-    if (constraint_counts(c->kind) || value_allows(c, host))
+    if (constraint_counts(c->kind) || constraint_allows(c, host))
         return VETO_NONE;
     return VETO_CONSTRAINT;
 }
@@ -204,13 +93,12 @@ static enum veto static_veto(const struct host *host,
 
 static enum veto limit_veto(const struct host *host,
                             const struct job_config *config,
-                            const struct limit_counts *counts,
-                            uint32_t *constraint)
+                            struct limit_counts *counts, uint32_t *constraint)
 {
     for (uint32_t i = 0; config->is_limited && i < config->constraint_count;
          i++) {
         const struct constraint *c = &config->constraint[i];
-        if (constraint_counts(c->kind) && !limit_allows(c, host, counts)) {
+        if (constraint_counts(c->kind) && !limit_allows(counts, c, host)) {
             *constraint = i;
             return VETO_LIMIT;
         }
@@ -219,7 +107,7 @@ static enum veto limit_veto(const struct host *host,
 }
 
 bool placer_suits(const struct host *host, const struct job_config *config,
-                  const struct limit_counts *counts)
+                  struct limit_counts *counts)
 {
     uint32_t unused;
 
@@ -250,212 +138,197 @@ static enum veto amounts_veto(const struct amounts *free, uint64_t ports,
 }
 
 enum veto placer_veto(const struct host *host, const struct job_config *config,
-                      const struct limit_counts *counts, uint32_t *constraint)
+                      struct limit_counts *counts, uint32_t *constraint)
 {
     enum veto veto = static_veto(host, config, constraint);
+    const struct amounts open = host_open(host);
 
     if (veto == VETO_NONE)
         veto = limit_veto(host, config, counts, constraint);
     if (veto != VETO_NONE)
         return veto;
     if (host->offers)
-        return amounts_veto(&host->free, ranges_size(&host->ports), config);
+        return amounts_veto(&open, host->ports_open, config);
     /* It has nothing for us now; would it be enough when it is empty? */
-    veto = amounts_veto(&host->total, SHAPE_PORTS_MAX, config);
+    veto = amounts_veto(&host->total, PORT_NAMES_MAX, config);
     return veto != VETO_NONE ? veto : VETO_NO_OFFER;
 }
 
 /* --- score --- */
 
-/* In 1/1024; amounts stay below 2^50, so nothing overflows. */
-static int64_t share(int64_t part, int64_t whole)
+static int64_t cost_on(enum placement_policy policy, const struct amounts *free,
+                       const struct amounts *total, const struct amounts *need)
 {
-    assert(part < (int64_t)1 << 50);
-    return whole > 0 ? part * SHARE_ONE / whole : 0;
+    return index_cost(policy, index_share(free->cpus - need->cpus, total->cpus),
+                      index_share(free->mem - need->mem, total->mem));
 }
 
-int64_t placer_score(const struct amounts *free, const struct amounts *total,
-                     const struct amounts *need)
+int64_t placer_score(enum placement_policy policy, const struct amounts *free,
+                     const struct amounts *total, const struct amounts *need)
 {
-    int64_t cpu = share(free->cpus - need->cpus, total->cpus);
-    int64_t mem = share(free->mem - need->mem, total->mem);
-    int64_t disk = share(free->disk - need->disk, total->disk);
-    int64_t apart = cpu > mem ? cpu - mem : mem - cpu;
-    int64_t dominant = cpu > mem ? cpu : mem;
-
-    if (disk > dominant)
-        dominant = disk;
-    return (SHARE_ONE - apart) + (SHARE_ONE - dominant);
+    return 2 * SHARE_ONE - cost_on(policy, free, total, need);
 }
 
 /* --- one attempt --- */
 
-/* A candidate: the first host of a shape, or, for configs that name hosts, any
- * host. Entries of shapes go stale when the shape changes; a fresh one is
- * pushed then, and the stale one is recognised when it is popped. */
-struct candidate {
-    int64_t rank, score;
-    struct host *host;
+enum {
+    FEW_CHANGES = 64, /* hosts that changed: looked at one by one */
+    FEW_HOSTS = 256   /* that value constraints allow: likewise */
 };
 
 struct attempt {
     struct hosts *hosts;
     const struct job_config *config;
     struct limit_counts *counts;
-    uint64_t number;
-    struct {
-        struct candidate *item;
-        uint32_t count, capacity;
-    } heap; /* best first */
+    const struct class_verdicts *classes; /* NULL: all will do */
 };
 
-static bool is_better(const struct candidate *a, const struct candidate *b)
+static bool has_room(const struct host *host, const struct amounts *open,
+                     const struct job_config *config)
 {
-    if (a->rank != b->rank)
-        return a->rank > b->rank;
-    if (a->score != b->score)
-        return a->score > b->score;
-    return host_compare(a->host, b->host) < 0;
+    const struct amounts *need = &config->need;
+
+    return open->cpus >= need->cpus && open->mem >= need->mem &&
+           open->disk >= need->disk && open->gpus >= need->gpus &&
+           host->ports_open >= config->port_count;
 }
 
-static void push(struct attempt *attempt, int64_t score, struct host *host)
+/* index_judge. */
+static int64_t judge(void *context, struct host *host)
 {
-    const struct question *rank = attempt->config->rank;
-    struct candidate it = {rank ? verdict_of(rank, host)->value : 0, score,
-                           host};
-    (void)*vec_add(&attempt->heap);
-    struct candidate *heap = attempt->heap.item;
-    uint32_t at = attempt->heap.count - 1;
+    const struct attempt *attempt = context;
+    const struct job_config *config = attempt->config;
+    const struct amounts open = host_open(host);
+    uint32_t unused;
 
-    while (at > 0 && is_better(&it, &heap[(at - 1) / 2])) {
-        heap[at] = heap[(at - 1) / 2];
-        at = (at - 1) / 2;
-    }
-    heap[at] = it;
+    if (!has_room(host, &open, config) ||
+        (attempt->classes && !attempt->classes->may[host->class_slot]) ||
+        (host->is_dedicated && !config->is_dedicated) ||
+        (config->is_host_bound &&
+         static_veto(host, config, &unused) != VETO_NONE) ||
+        limit_veto(host, config, attempt->counts, &unused) != VETO_NONE)
+        return -1;
+    return cost_on(attempt->hosts->index.policy, &open, &host->total,
+                   &config->need);
 }
 
-static bool pop(struct attempt *attempt, struct candidate *out)
+/* The better of two hosts: `host` when it may have the task at all. */
+static void compare(struct attempt *attempt, struct host *host,
+                    struct host **best, int64_t *best_cost)
 {
-    struct candidate *heap = attempt->heap.item;
+    if (!host->kind)
+        return;
+    int64_t cost = judge(attempt, host);
+    if (cost < 0 ||
+        (*best && (cost > *best_cost ||
+                   (cost == *best_cost && host->order > (*best)->order))))
+        return;
+    *best = host;
+    *best_cost = cost;
+}
 
-    if (attempt->heap.count == 0)
+static struct host *best_of_changed(struct attempt *attempt, uint64_t since)
+{
+    struct changes changes = hosts_changes(attempt->hosts, since);
+    struct host *host, *best = NULL;
+    int64_t cost = 0;
+
+    while ((host = hosts_next_change(&changes)))
+        compare(attempt, host, &best, &cost);
+    return best;
+}
+
+/* Do value constraints leave so few hosts that all can be looked at? */
+static bool are_few(const struct attempt *attempt)
+{
+    const struct class_verdicts *classes = attempt->classes;
+    uint32_t hosts = 0;
+
+    if (!classes || classes->are_many)
         return false;
-    *out = heap[0];
-    struct candidate last = heap[--attempt->heap.count];
-    uint32_t count = attempt->heap.count, at = 0;
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= count)
-            break;
-        if (child + 1 < count && is_better(&heap[child + 1], &heap[child]))
-            child++;
-        if (!is_better(&heap[child], &last))
-            break;
-        heap[at] = heap[child];
-        at = child;
+    for (uint32_t i = 0; i < classes->few.count; i++) {
+        const struct host_class *class =
+            attempt->hosts->classes.by_slot.item[classes->few.item[i]];
+        hosts += class ? class->hosts : 0;
     }
-    if (count > 0)
-        heap[at] = last;
-    return true;
+    return hosts <= FEW_HOSTS;
 }
 
-/* Judge a shape once per attempt and push its first host if tasks fit. */
-static void offer_shape(struct attempt *attempt, struct shape *shape)
+static struct host *best_of_few(struct attempt *attempt)
+{
+    struct host *best = NULL;
+    int64_t cost = 0;
+
+    for (uint32_t i = 0; i < attempt->classes->few.count; i++) {
+        const struct host_class *class =
+            attempt->hosts->classes.by_slot.item[attempt->classes->few.item[i]];
+        for (struct host *h = class ? class->first : NULL; h; h = h->class_next)
+            compare(attempt, h, &best, &cost);
+    }
+    return best;
+}
+
+static struct host *best_host(struct attempt *attempt, uint64_t since)
+{
+    struct index_search search = {.need = &attempt->config->need,
+                                  .is_dedicated = attempt->config->is_dedicated,
+                                  .seed = (uint32_t)attempt->hosts->generation,
+                                  .judge = judge,
+                                  .context = attempt};
+
+    if (since > 0 && attempt->hosts->generation - since <= FEW_CHANGES)
+        return best_of_changed(attempt, since);
+    if (are_few(attempt))
+        return best_of_few(attempt);
+    return index_find(&attempt->hosts->index, &search);
+}
+
+bool placer_allows(struct hosts *hosts, struct job_config *config,
+                   struct limit_counts *counts, struct host *host,
+                   int64_t *cost)
+{
+    struct attempt attempt = {hosts, config, counts,
+                              class_verdicts_of(config, &hosts->classes)};
+
+    if (!host->kind)
+        return false;
+    *cost = judge(&attempt, host);
+    return *cost >= 0;
+}
+
+static bool place_one(struct attempt *attempt, struct host *host,
+                      placer_placed *placed, void *context)
 {
     const struct job_config *config = attempt->config;
-    uint32_t unused;
+    struct ranges ports;
 
-    if (shape->attempt != attempt->number) {
-        shape->attempt = attempt->number;
-        shape->score = INT64_MIN;
-        if (amounts_veto(&shape->key.free, shape->key.ports, config) ==
-                VETO_NONE &&
-            static_veto(shape->heap[0], config, &unused) == VETO_NONE)
-            shape->score = placer_score(&shape->key.free, &shape->key.total,
-                                        &config->need);
-    }
-    if (shape->score != INT64_MIN)
-        push(attempt, shape->score, shape->heap[0]);
+    hosts_take(attempt->hosts, host, &config->need, config->port_count, &ports);
+    limit_counts_add(attempt->counts, attempt->hosts, host);
+    bool more = placed(context, host, &ports);
+    ranges_release(&ports);
+    return more;
 }
 
-static void offer_host(struct attempt *attempt, struct host *host)
-{
-    uint32_t unused;
-
-    if (placer_veto(host, attempt->config, attempt->counts, &unused) ==
-        VETO_NONE)
-        push(attempt,
-             placer_score(&host->free, &host->total, &attempt->config->need),
-             host);
-}
-
-static void offer_all(struct attempt *attempt, uint64_t since)
-{
-    for (struct shape *shape = attempt->hosts->newest;
-         shape && shape->generation > since; shape = shape->older) {
-        if (!attempt->config->is_host_bound) {
-            offer_shape(attempt, shape);
-            continue;
-        }
-        for (uint32_t i = 0; i < shape->count; i++)
-            offer_host(attempt, shape->heap[i]);
-    }
-}
-
-/* Is this entry still what its shape would push now? */
-static bool is_fresh(const struct attempt *attempt, const struct candidate *c)
-{
-    const struct shape *shape = c->host->shape;
-
-    if (attempt->config->is_host_bound)
-        return true;
-    return shape && shape->attempt == attempt->number &&
-           shape->score == c->score && c->host->heap_at == 0;
-}
-
-/* Take one task's share of the host and push what that changed. */
-static void take(struct attempt *attempt, struct host *host,
-                 struct ranges *ports)
-{
-    struct shape *old = host->shape;
-    bool old_stays = old->count > 1;
-
-    hosts_take(attempt->hosts, host, &attempt->config->need,
-               attempt->config->port_count, ports);
-    limit_counts_add(attempt->counts, attempt->config, host);
-    if (attempt->config->is_host_bound) {
-        offer_host(attempt, host);
-        return;
-    }
-    if (old_stays)
-        offer_shape(attempt, old);
-    if (host->heap_at == 0)
-        offer_shape(attempt, host->shape);
-}
-
-uint32_t placer_place(struct hosts *hosts, const struct job_config *config,
+uint32_t placer_place(struct hosts *hosts, struct job_config *config,
                       struct limit_counts *counts, uint32_t count,
                       uint64_t since, placer_placed *placed, void *context)
 {
-    struct attempt attempt = {.hosts = hosts,
-                              .config = config,
-                              .counts = counts,
-                              .number = ++hosts->attempt};
-    struct candidate best;
-    uint32_t done = 0, unused;
+    struct attempt attempt = {hosts, config, counts,
+                              class_verdicts_of(config, &hosts->classes)};
+    struct ranking ranking = {0};
+    uint32_t done = 0;
     bool more = true;
 
-    offer_all(&attempt, since);
-    while (more && done < count && pop(&attempt, &best)) {
-        struct ranges ports;
-        if (!is_fresh(&attempt, &best) ||
-            limit_veto(best.host, config, counts, &unused) != VETO_NONE)
-            continue;
-        take(&attempt, best.host, &ports);
+    if (config->rank)
+        ranking_open(&ranking, hosts, config, counts, since);
+    while (more && done < count) {
+        struct host *host =
+            config->rank ? ranking_next(&ranking) : best_host(&attempt, since);
+        if (!host)
+            break;
         done++;
-        more = placed(context, best.host, &ports);
-        ranges_release(&ports);
+        more = place_one(&attempt, host, placed, context);
     }
-    vec_free(&attempt.heap);
+    ranking_close(&ranking);
     return done;
 }

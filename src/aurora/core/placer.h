@@ -1,16 +1,19 @@
 /* Which machine a task goes to, and why it goes to none. Pure decisions over
- * the index of hosts.h: nothing is spent here but by placer_place.
+ * the index of hosts: nothing is spent here but by placer_place.
  *
  * Order of the checks, first veto wins: dedicated, value constraints, place,
  * rank, counting constraints, then cpu, memory, disk, gpus, ports. What a
  * script has not judged yet is no place. Score after placement, in 1/1024:
- * 1 - |free cpu share - free memory share|, plus 1 minus the dominant free
- * share (so machines fill up one after the other); the highest rank wins, then
- * the highest score, then the first host in host order. */
+ * 1 - |free cpu share - free memory share|, plus, when packing, 1 minus the
+ * larger of both (machines fill up one after the other), or, when spreading,
+ * plus the larger of both (all machines fill up alike). Disk is not part of it:
+ * of disk there is nearly always plenty, and a share that is always large would
+ * hide how full a machine is. The highest rank wins, then the highest score,
+ * then the first host in host order; how exactly, hosts_index.h says. */
 #pragma once
 #include "aurora/core/hosts.h"
 #include "aurora/core/job_config.h"
-#include "aurora/core/task.h"
+#include "aurora/core/limits.h"
 #include "base/bytes.h"
 #include "base/vec.h"
 #include <stdbool.h>
@@ -35,46 +38,34 @@ enum veto {
     VETO_COUNT
 };
 
-/* How many active tasks of one job stand on hosts by the value of one limited
- * attribute. Made for one attempt. */
-struct limit_counts {
-    struct limit_count {
-        const char *attribute; /* borrowed from the config */
-        char *value;           /* owned */
-        uint32_t tasks;
-    } * item;
-    uint32_t count, capacity;
-};
-void limit_counts_of(const struct job *job, const struct job_config *config,
-                     struct limit_counts *out); /* out: unset */
-/* A task stands on the host. */
-void limit_counts_add(struct limit_counts *counts,
-                      const struct job_config *config, const struct host *host);
-void limit_counts_release(struct limit_counts *counts);
-
 /* May the host run one more task of this config? On refusal *constraint is the
  * index of the constraint to blame, when one is. */
 enum veto placer_veto(const struct host *host, const struct job_config *config,
-                      const struct limit_counts *counts, uint32_t *constraint);
+                      struct limit_counts *counts, uint32_t *constraint);
 /* Do the constraints allow one more task on the host, whatever room it has?
  * What no script has judged does not suit. */
 bool placer_suits(const struct host *host, const struct job_config *config,
-                  const struct limit_counts *counts);
+                  struct limit_counts *counts);
 /* Why a script failed for this host; "" when none did. Borrowed. */
 const char *placer_failure(const struct host *host,
                            const struct job_config *config, enum veto veto,
                            uint32_t constraint);
 /* Score of a host once the task is on it; it must fit. */
-int64_t placer_score(const struct amounts *free, const struct amounts *total,
-                     const struct amounts *need);
+int64_t placer_score(enum placement_policy policy, const struct amounts *free,
+                     const struct amounts *total, const struct amounts *need);
+/* May it be placed there now, and at which cost? */
+bool placer_allows(struct hosts *hosts, struct job_config *config,
+                   struct limit_counts *counts, struct host *host,
+                   int64_t *cost);
 
 /* Called for each task placed: `ports` (port_count numbers in `ports`) were
  * taken from the host. Return false to place no more. */
 typedef bool placer_placed(void *context, struct host *host,
                            const struct ranges *ports);
 /* Place up to `count` equal tasks one after the other, each on the best host;
- * returns how many. Hosts not changed since `since` are not looked at. */
-uint32_t placer_place(struct hosts *hosts, const struct job_config *config,
+ * returns how many. Hosts not changed since `since` need not be looked at:
+ * none of them fits. `counts` are prepared (limits.h). */
+uint32_t placer_place(struct hosts *hosts, struct job_config *config,
                       struct limit_counts *counts, uint32_t count,
                       uint64_t since, placer_placed *placed, void *context);
 
@@ -92,7 +83,7 @@ struct why {
     int64_t nearest_score; /* veto score: smaller is nearer */
 };
 void placer_why(const struct hosts *hosts, const struct job_config *config,
-                const struct limit_counts *counts, struct why *out);
+                struct limit_counts *counts, struct why *out);
 /* "1.5 cpu", "512 MB of memory", "constraint rack: ...": what the nearest host
  * lacks. */
 void why_lacks(const struct why *why, const struct job_config *config,

@@ -283,6 +283,7 @@ void job_free(struct job *job)
     blob_unref(job->key_text);
     vec_free(&job->updates);
     rolling_free(job->rolling);
+    limit_counts_release(&job->limits);
     free(job);
 }
 

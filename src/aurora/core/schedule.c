@@ -74,7 +74,7 @@ static uint32_t place_group(struct aurora *a, struct job_config *config,
                             uint32_t count, int64_t now_ms)
 {
     struct pass pass = {a, config, now_ms};
-    struct limit_counts counts;
+    struct job *job = config->waiting_first->job;
 
     judging_ask(a, config, now_ms);
     if (config->tried == a->hosts.generation)
@@ -83,10 +83,9 @@ static uint32_t place_group(struct aurora *a, struct job_config *config,
         count = config->waiting_count;
     /* The group dies with its last waiting task, the config must not. */
     (void)job_config_ref(config);
-    limit_counts_of(config->waiting_first->job, config, &counts);
-    uint32_t done = placer_place(&a->hosts, config, &counts, count,
+    limit_counts_prepare(&job->limits, job, config, &a->hosts);
+    uint32_t done = placer_place(&a->hosts, config, &job->limits, count,
                                  config->tried, on_placed, &pass);
-    limit_counts_release(&counts);
     /* Fewer than wanted: no host of now fits, until one changes. */
     bool is_over = done < count && !(done > 0 && config->is_ordered);
     config->tried = is_over ? a->hosts.generation : 0;

@@ -5,6 +5,7 @@
 #pragma once
 #include "aurora/core/hosts.h"
 #include "aurora/core/job_config.h"
+#include "aurora/core/limits.h"
 #include "aurora/core/rolling.h"
 #include "aurora/core/task_machine.h"
 #include "base/bytes.h"
@@ -88,6 +89,7 @@ struct job {
     struct task *by_instance;     /* the active ones; keys may stand twice */
     uint32_t running;             /* of the active ones, RUNNING */
     struct task_list ended;       /* in the order of their end */
+    struct limit_counts limits;   /* where the active ones are */
     bool is_dirty;
 };
 

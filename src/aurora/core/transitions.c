@@ -68,6 +68,7 @@ static void end_task(struct aurora *a, struct task *task)
 
     if (task->host) {
         host_unuse(task->host, &task->config->need);
+        limit_counts_remove(&job->limits, &a->hosts, task->host);
         task->host = NULL;
     }
     task->kill_at_ms = 0;

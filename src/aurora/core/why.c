@@ -47,7 +47,7 @@ static int64_t veto_score(const struct host *host,
 }
 
 void placer_why(const struct hosts *hosts, const struct job_config *config,
-                const struct limit_counts *counts, struct why *out)
+                struct limit_counts *counts, struct why *out)
 {
     *out = (struct why){0};
     for (const struct host *host = hosts->by_agent; host;

@@ -1,6 +1,7 @@
-/* Placing: the fixtures of the Aurora scheduler's own benchmarks (offers of
- * 8 cpus, 16 GB, 256 GB; tasks of 6 cpus, 8 GB), in tasks placed and in
- * attempts per second. "against" are its published figures. */
+/* The fixtures of the Aurora scheduler's own benchmarks (offers of 8 cpus,
+ * 16 GB, 256 GB; tasks of 6 cpus, 8 GB), in tasks placed and in attempts per
+ * second. "against" are its published figures. */
+#pragma once
 #include "aurora/core/placer.h"
 #include "base/alloc.h"
 #include "base/rng.h"
@@ -12,8 +13,8 @@
 
 static const struct job_key KEY = {"c", "role", "prod", "bench"};
 
-static void add_hosts(struct hosts *hosts, int count, bool is_varied,
-                      const char *attribute)
+static inline void add_hosts(struct hosts *hosts, int count, bool is_varied,
+                             const char *attribute)
 {
     struct rng rng;
 
@@ -42,7 +43,7 @@ static void add_hosts(struct hosts *hosts, int count, bool is_varied,
     }
 }
 
-static struct job_config *new_config(int64_t cpus, int64_t mem)
+static inline struct job_config *new_config(int64_t cpus, int64_t mem)
 {
     struct job_config *config = job_config_new(&KEY, bytes_of_text("bench"));
 
@@ -50,8 +51,8 @@ static struct job_config *new_config(int64_t cpus, int64_t mem)
     return config;
 }
 
-static bool on_placed(void *context, struct host *host,
-                      const struct ranges *ports)
+static inline bool aurora_placed(void *context, struct host *host,
+                                 const struct ranges *ports)
 {
     (void)context;
     (void)host;
@@ -60,7 +61,7 @@ static bool on_placed(void *context, struct host *host,
 }
 
 /* Ten tasks an attempt on an empty cluster, until `tasks` are placed. */
-static void fill_cluster(int count, int tasks, double against)
+static inline void fill_cluster(int count, int tasks, double against)
 {
     struct hosts hosts = {0};
     struct job_config *config = new_config(6000, 8192000);
@@ -70,7 +71,8 @@ static void fill_cluster(int count, int tasks, double against)
     add_hosts(&hosts, count, false, "rack");
     int64_t began = bench_ns();
     for (int placed = 0; placed < tasks; placed += 10)
-        if (placer_place(&hosts, config, &counts, 10, 0, on_placed, NULL) != 10)
+        if (placer_place(&hosts, config, &counts, 10, 0, aurora_placed, NULL) !=
+            10)
             bench_fail("the cluster is full");
     double rate = (double)tasks / ((double)(bench_ns() - began) / 1e9);
     snprintf(name, sizeof name, "tasks placed, %d empty hosts", count);
@@ -81,8 +83,9 @@ static void fill_cluster(int count, int tasks, double against)
 }
 
 /* Attempts that find nothing. `cached`: nothing changed since the last. */
-static void no_match(const char *what, int count, struct job_config *config,
-                     bool is_varied, bool cached, double against)
+static inline void no_match(const char *what, int count,
+                            struct job_config *config, bool is_varied,
+                            bool cached, double against)
 {
     struct hosts hosts = {0};
     struct limit_counts counts = {0};
@@ -93,7 +96,8 @@ static void no_match(const char *what, int count, struct job_config *config,
     uint64_t since = cached ? hosts.generation : 0;
     int64_t began = bench_ns();
     for (int i = 0; i < attempts; i++)
-        if (placer_place(&hosts, config, &counts, 1, since, on_placed, NULL))
+        if (placer_place(&hosts, config, &counts, 1, since, aurora_placed,
+                         NULL))
             bench_fail("%s: a host matched", what);
     double rate = (double)attempts / ((double)(bench_ns() - began) / 1e9);
     snprintf(name, sizeof name, "attempts, %s, %d hosts, %s%s", what, count,
@@ -103,7 +107,7 @@ static void no_match(const char *what, int count, struct job_config *config,
     hosts_release(&hosts);
 }
 
-static void no_match_cases(void)
+static inline void no_match_cases(void)
 {
     static const char *const nowhere = "nowhere", *none = NULL;
     struct job_config *large = new_config(64000, 8192000);
@@ -124,13 +128,10 @@ static void no_match_cases(void)
     job_config_unref(limit);
 }
 
-int main(int argc, char **argv)
+static inline void aurora_fixtures(void)
 {
-    bench_open(argc, argv, "placer");
-    bench_leans_on(BENCH_MEMORY);
     fill_cluster(1000, 1000, 0);
     fill_cluster(10000, 10000, 0);
     fill_cluster(200000, bench_is_quick() ? 2000 : 20000, 876);
     no_match_cases();
-    return bench_close();
 }
