@@ -83,8 +83,9 @@ Record *rolling_record(const struct rolling *r, struct arena *arena)
     out->done = r->count[PART_DONE];
     out->batch_failed = r->batch_failed;
     out->batches_failed = r->batches_failed;
-    out->has_left = r->state != ROLLING_UNDER_WAY;
+    out->has_left = out->has_unwatched = r->state != ROLLING_UNDER_WAY;
     out->left = r->count[PART_WAITING];
+    out->unwatched = r->count[PART_WORKING];
     return out;
 }
 
@@ -139,8 +140,10 @@ static bool take_parts(struct rolling *r, const Record *record)
         if (part)
             part->failures = record->failing[i + 1];
     }
-    if (r->state != ROLLING_UNDER_WAY)
+    if (r->state != ROLLING_UNDER_WAY) {
         r->count[PART_WAITING] = record->left;
+        r->count[PART_WORKING] = record->unwatched;
+    }
     return (r->state == ROLLING_UNDER_WAY) == (r->part_count > 0);
 }
 

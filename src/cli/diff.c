@@ -3,6 +3,7 @@
 #include "cli/change.h"
 #include "cli/command.h"
 #include "cli/jobfile.h"
+#include "cli/preview.h"
 
 #include "base/vec.h"
 
@@ -28,6 +29,8 @@ struct part {
 struct diff {
     struct buf add, remove, keep;
     VEC(struct part) parts;
+    struct change_list all;                  /* of the job as it is stored */
+    const Perigee__Aurora__Preview *preview; /* NULL: unknown */
 };
 
 static const Perigee__Job *job_of(const Perigee__Aurora__Answer *answer,
@@ -144,6 +147,10 @@ static void print_diff(struct cli *cli, const struct job_key *key,
     if (diff->keep.size > 0)
         print_set(cli, buf_text(&diff->keep), "would stay as they are",
                   CLI_DIM);
+    if (diff->preview != NULL) {
+        buf_add_text(&cli->out, "  an update\n");
+        preview_print(cli, diff->preview, &diff->all, 4);
+    }
 }
 
 static void diff_json(struct cli *cli, const struct job_key *key,
@@ -173,6 +180,12 @@ static void diff_json(struct cli *cli, const struct job_key *key,
         json_end_object(&w);
     }
     json_end_array(&w);
+    if (diff->preview != NULL) {
+        json_key(&w, "preview");
+        json_begin_object(&w);
+        preview_json(&w, diff->preview);
+        json_end_object(&w);
+    }
     json_end_object(&w);
     buf_add_char(&cli->out, '\n');
 }
@@ -184,6 +197,7 @@ static void diff_release(struct diff *diff)
         vec_free(&diff->parts.item[i].changes);
     }
     vec_free(&diff->parts);
+    vec_free(&diff->all);
     buf_release(&diff->add);
     buf_release(&diff->remove);
     buf_release(&diff->keep);
@@ -216,6 +230,10 @@ static int show(struct cli *cli, const struct job_key *key,
     bool differs = diff.add.size > 0 || diff.remove.size > 0;
     for (uint32_t i = 0; i < diff.parts.count; i++)
         differs |= diff.parts.item[i].changes.count > 0;
+    if (differs && answer != NULL && answer->n_jobs > 0 && wanted->service) {
+        change_find(cli, answer->jobs[0]->job, wanted, &diff.all);
+        preview_ask(cli, key, wanted, &diff.preview);
+    }
     if (cli->json)
         diff_json(cli, key, &diff, answer != NULL, differs);
     else

@@ -95,7 +95,8 @@ static enum plan_kind kind_of(const Perigee__Aurora__JobView *view,
         return PLAN_UPDATE;
     if (is_equal)
         return PLAN_KEEP;
-    if (view->active + view->pending == 0)
+    bool is_suspended = runs->service && runs->instances == 0;
+    if (view->active + view->pending == 0 && !is_suspended)
         return PLAN_CREATE;
     if (changes->count == 0)
         return PLAN_SCALE;
@@ -124,6 +125,8 @@ static void plan_job(struct cli *cli, struct plan *plan,
     }
     step->runs = view->job;
     step->changes = changes;
+    if (step->kind == PLAN_UPDATE && view->update == NULL)
+        preview_ask(cli, &key, job, &step->preview);
     if (step->kind == PLAN_UPDATE && view->update != NULL)
         step->why = arena_printf(
             &cli->arena,
@@ -405,6 +408,8 @@ static void print_step(struct cli *cli, const struct plan_step *step)
                                                                       : "s");
     buf_add_char(&cli->out, '\n');
     change_print(cli, &step->changes, 8);
+    if (step->preview != NULL)
+        preview_print(cli, step->preview, &step->changes, 8);
     if (step->why != NULL)
         buf_addf(&cli->out, "        %s\n", step->why);
 }
@@ -466,6 +471,12 @@ static void step_json(struct json_writer *w, const struct plan *plan,
     if (step->changes.count > 0) {
         json_key(w, "changes");
         change_json(w, &step->changes);
+    }
+    if (step->preview != NULL) {
+        json_key(w, "preview");
+        json_begin_object(w);
+        preview_json(w, step->preview);
+        json_end_object(w);
     }
     if (step->why != NULL)
         json_put_string(w, "why", step->why);

@@ -8,6 +8,7 @@
 #include "base/vec.h"
 #include "cli/api.h"
 #include "cli/change.h"
+#include "cli/preview.h"
 
 enum plan_kind {
     PLAN_KEEP,
@@ -26,6 +27,7 @@ struct plan_step {
     const Perigee__Job *runs; /* NULL: nothing of it lives */
     bool is_ending;           /* PLAN_CREATE: one of this key is being killed */
     struct change_list changes;
+    const Perigee__Aurora__Preview *preview; /* of PLAN_UPDATE; or NULL */
     const char *why;
 };
 

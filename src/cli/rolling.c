@@ -171,6 +171,8 @@ void rolling_print(struct cli *cli, const View *view)
         buf_addf(&cli->out, ", %u failed", view->failed);
     if (view->state == STATE(UNDER_WAY))
         buf_addf(&cli->out, ", %u at a time", view->batch_size);
+    if (view->working > 0 && view->state != STATE(UNDER_WAY))
+        buf_addf(&cli->out, ", %u begun", view->working);
     if (view->state == STATE(FAILED) || view->state == STATE(CANCELLED))
         buf_addf(&cli->out, "; %s%s%s",
                  view->state == STATE(FAILED) ? "failed" : "cancelled",

@@ -87,7 +87,7 @@ void rolling_check(const struct rolling *r)
         assert(count[PART_WORKING] == r->count[PART_WORKING]);
         assert(r->settings.batch_size > 0 && rolling_left(r) > 0);
     } else {
-        assert(r->part_count == 0 && r->count[PART_WORKING] == 0);
+        assert(r->part_count == 0);
     }
     assert(r->failed.count == r->count[PART_FAILED]);
 }
@@ -294,7 +294,6 @@ static void end(struct aurora *a, struct job *job, enum rolling_state state,
     free(r->part);
     r->part = NULL;
     r->part_count = r->next = 0;
-    r->count[PART_WORKING] = 0;
     vec_free(&r->changed);
     (void)event_log_rolling(&a->events, job, NULL, now_ms);
     if (!job->is_removed)
