@@ -369,6 +369,13 @@ static int get_state(struct get *g, struct err *err)
     return 0;
 }
 
+static int get_backups(struct get *g, struct err *err)
+{
+    (void)err;
+    api_list_backups(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
 static int get_version(struct get *g, struct err *err)
 {
     (void)err;
@@ -459,6 +466,7 @@ static const struct path_route {
     {"/api/v1/pending", get_pending, "role limit cursor "},
     {"/api/v1/roles", get_roles, "limit cursor "},
     {"/api/v1/roles/*", get_roles, ""},
+    {"/api/v1/backups", get_backups, ""},
     {"/api/v1/state", get_state, ""},
     {"/api/v1/version", get_version, ""},
     {"/api/v1/schema", get_schema, ""},

@@ -244,6 +244,10 @@ describe('the aurora API', function()
       { type = 'ADD_INSTANCES', scale = { key = key('calls'), instances = 1 } },
       { type = 'RESTART_JOB', target = { key = key('calls'), instances = { { first = 0 } } } },
       { type = 'LIST_UPDATES' },
+      { type = 'LIST_GROUPS' },
+      { type = 'BACKUP_CREATE' },
+      { type = 'LIST_BACKUPS' },
+      { type = 'PREVIEW_UPDATE', create_job = { job = job('calls', 'sleep 1002') } },
     } do
       local status, answer = call(one)
       assert.equal(200, status, one.type .. ': ' .. cjson.encode(answer))
