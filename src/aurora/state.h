@@ -5,6 +5,7 @@
 #include "aurora/backup.h"
 #include "aurora/core/aurora.h"
 #include "aurora/program.h"
+#include "aurora/task_store.h"
 #include "perigee/aurora.pb-c.h"
 #include "perigee/aurora_store.pb-c.h"
 #include "perigee/job.pb-c.h"
@@ -183,7 +184,7 @@ struct aurora_program {
     uint64_t logged;   /* sequence of the last event in the text log */
     int64_t now_ms;    /* of the input being worked on */
     VEC(struct blob *) stored_jobs; /* records read before on_start */
-    VEC(struct blob *) stored_tasks;
+    struct stored_tasks stored_tasks;
     VEC(struct blob *) stored_updates;
     VEC(struct blob *) stored_slots;
     VEC(struct blob *) stored_groups;

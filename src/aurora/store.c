@@ -126,50 +126,6 @@ static int take_asset(struct aurora_program *p, struct bytes key,
     return 0;
 }
 
-int store_take(struct aurora_program *p, const char *table, struct bytes key,
-               struct bytes value, struct err *err)
-{
-    if (strcmp(table, "scheduler") == 0)
-        return take_scheduler(p, key, value, err);
-    if (strcmp(table, "config") == 0)
-        return take_config(p, key, value, err);
-    if (strcmp(table, "host") == 0)
-        return take_host(p, key, value, err);
-    if (strcmp(table, "request") == 0)
-        return take_request(p, key, value, err);
-    if (strcmp(table, "asset") == 0)
-        return take_asset(p, key, value, err);
-    if (strcmp(table, "bundle") == 0) {
-        char *name = xstrndup((const char *)key.data, key.size);
-        bundle_restore(p, name, value, 0);
-        free(name);
-        return 0;
-    }
-    if (strcmp(table, "bundle_release") == 0 || strcmp(table, "release") == 0) {
-        char *name = xstrndup((const char *)key.data, key.size);
-        if (strcmp(table, "release") == 0)
-            release_restore(p, name, value);
-        else
-            bundle_restore_release(p, name, value);
-        free(name);
-        return 0;
-    }
-    if (strcmp(table, "job") == 0)
-        *vec_add(&p->stored_jobs) = blob_new(value);
-    else if (strcmp(table, "task") == 0)
-        *vec_add(&p->stored_tasks) = blob_new(value);
-    else if (strcmp(table, "update") == 0)
-        *vec_add(&p->stored_updates) = blob_new(value);
-    else if (strcmp(table, "update_instance") == 0)
-        *vec_add(&p->stored_slots) = blob_new(value);
-    else if (strcmp(table, "group") == 0)
-        *vec_add(&p->stored_groups) = blob_new(value);
-    else if (strcmp(table, "group_member") == 0)
-        *vec_add(&p->stored_members) = blob_new(value);
-    /* A table of a newer version is left alone. */
-    return 0;
-}
-
 static int restore_rolling(const JobRecord *r, struct job *job, struct err *err)
 {
     if (r->rolling)
@@ -208,100 +164,87 @@ static int restore_job(struct aurora_program *p, struct bytes value,
     return rc;
 }
 
-static void restore_history(const TaskRecord *r, struct task *task)
+/* They come before the tasks, which want them. */
+static int restore_jobs(struct aurora_program *p, struct err *err)
 {
-    for (size_t i = 0; i < r->n_events; i++)
-        task_add_event(task, (enum task_state)r->events[i]->state,
-                       r->events[i]->message, (int64_t)r->events[i]->at_ms);
-    if (!r->place)
-        return;
-    task->placement = placement_new(bytes_of_text(or_empty(r->place->agent_id)),
-                                    or_empty(r->place->hostname),
-                                    or_empty(r->place->endpoint),
-                                    (uint32_t)r->place->n_ports);
-    for (size_t i = 0; i < r->place->n_ports; i++)
-        task->placement->port[i] = r->place->ports[i];
-}
-
-static int restore_task(struct aurora_program *p, const TaskRecord *r,
-                        struct err *err)
-{
-    struct job_key key;
-    struct bytes id = bytes_of_text(or_empty(r->task_id));
-    struct job_config *config = aurora_config(&p->core, or_empty(r->config_id));
-
-    if (key_decode(p, r->key, &key, err) < 0 || !config)
-        return store_damaged(err, "task", id);
-    struct job *job = aurora_job(&p->core, &key);
-    if (!job)
-        return store_damaged(err, "task", id);
-    struct task *task = job_task_new(id, job, config, r->instance);
-    task->state = (enum task_state)r->state;
-    task->failures = r->failures;
-    task->deadline_ms = (int64_t)r->deadline_ms;
-    if (r->ancestor_id)
-        task->ancestor = blob_new(bytes_of_text(r->ancestor_id));
-    restore_history(r, task);
-    int rc = aurora_restore_task(&p->core, task, err);
-    if (rc < 0)
-        job_task_free(task);
-    return rc;
-}
-
-static int by_number(const void *x, const void *y)
-{
-    const TaskRecord *a = *(TaskRecord *const *)x;
-    const TaskRecord *b = *(TaskRecord *const *)y;
-
-    if (a->number != b->number)
-        return a->number < b->number ? -1 : 1;
-    return strcmp(or_empty(a->task_id), or_empty(b->task_id));
-}
-
-static int restore_tasks(struct aurora_program *p, struct err *err)
-{
-    uint32_t count = p->stored_tasks.count;
-    TaskRecord **record = xcalloc(count + 1, sizeof *record);
     int rc = 0;
 
-    for (uint32_t i = 0; i < count && rc == 0; i++) {
-        struct bytes value = blob_bytes(p->stored_tasks.item[i]);
-        record[i] =
-            perigee__aurora__task_record__unpack(NULL, value.size, value.data);
-        if (!record[i])
-            rc = store_damaged(err, "task", bytes_of_text(""));
-    }
-    if (rc == 0)
-        qsort(record, count, sizeof *record, by_number);
-    for (uint32_t i = 0; i < count && rc == 0; i++)
-        rc = restore_task(p, record[i], err);
-    for (uint32_t i = 0; i < count; i++)
-        if (record[i])
-            perigee__aurora__task_record__free_unpacked(record[i], NULL);
-    free(record);
+    for (uint32_t i = 0; i < p->stored_jobs.count && rc == 0; i++)
+        rc = restore_job(p, blob_bytes(p->stored_jobs.item[i]), err);
+    for (uint32_t i = 0; i < p->stored_jobs.count; i++)
+        blob_unref(p->stored_jobs.item[i]);
+    p->stored_jobs.count = 0;
     return rc;
+}
+
+static int take_task(struct aurora_program *p, struct bytes key,
+                     struct bytes value, struct err *err)
+{
+    int rc = p->stored_jobs.count > 0 ? restore_jobs(p, err) : 0;
+
+    return rc < 0 ? rc : stored_tasks_take(p, key, value, err);
+}
+
+int store_take(struct aurora_program *p, const char *table, struct bytes key,
+               struct bytes value, struct err *err)
+{
+    if (strcmp(table, "scheduler") == 0)
+        return take_scheduler(p, key, value, err);
+    if (strcmp(table, "config") == 0)
+        return take_config(p, key, value, err);
+    if (strcmp(table, "host") == 0)
+        return take_host(p, key, value, err);
+    if (strcmp(table, "request") == 0)
+        return take_request(p, key, value, err);
+    if (strcmp(table, "asset") == 0)
+        return take_asset(p, key, value, err);
+    if (strcmp(table, "bundle") == 0) {
+        char *name = xstrndup((const char *)key.data, key.size);
+        bundle_restore(p, name, value, 0);
+        free(name);
+        return 0;
+    }
+    if (strcmp(table, "bundle_release") == 0 || strcmp(table, "release") == 0) {
+        char *name = xstrndup((const char *)key.data, key.size);
+        if (strcmp(table, "release") == 0)
+            release_restore(p, name, value);
+        else
+            bundle_restore_release(p, name, value);
+        free(name);
+        return 0;
+    }
+    if (strcmp(table, "job") == 0)
+        *vec_add(&p->stored_jobs) = blob_new(value);
+    else if (strcmp(table, "task") == 0)
+        return take_task(p, key, value, err);
+    else if (strcmp(table, "update") == 0)
+        *vec_add(&p->stored_updates) = blob_new(value);
+    else if (strcmp(table, "update_instance") == 0)
+        *vec_add(&p->stored_slots) = blob_new(value);
+    else if (strcmp(table, "group") == 0)
+        *vec_add(&p->stored_groups) = blob_new(value);
+    else if (strcmp(table, "group_member") == 0)
+        *vec_add(&p->stored_members) = blob_new(value);
+    /* A table of a newer version is left alone. */
+    return 0;
 }
 
 void store_release(struct aurora_program *p)
 {
     for (uint32_t i = 0; i < p->stored_jobs.count; i++)
         blob_unref(p->stored_jobs.item[i]);
-    for (uint32_t i = 0; i < p->stored_tasks.count; i++)
-        blob_unref(p->stored_tasks.item[i]);
     updates_store_release(p);
     groups_store_release(p);
     vec_free(&p->stored_jobs);
-    vec_free(&p->stored_tasks);
+    stored_tasks_release(&p->stored_tasks);
 }
 
 int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
 {
-    int rc = 0;
+    int rc = restore_jobs(p, err);
 
-    for (uint32_t i = 0; i < p->stored_jobs.count && rc == 0; i++)
-        rc = restore_job(p, blob_bytes(p->stored_jobs.item[i]), err);
     if (rc == 0)
-        rc = restore_tasks(p, err);
+        rc = stored_tasks_restore(p, err);
     if (rc == 0)
         rc = updates_restore(p, err);
     if (rc == 0)

@@ -37,8 +37,9 @@ static struct placement *place_of(const struct host *host,
                                   const struct ranges *ports,
                                   uint32_t port_count)
 {
-    struct placement *placement = placement_new(
-        blob_bytes(host->agent_id), host->hostname, host->endpoint, port_count);
+    struct placement *placement = placement_new_take(
+        blob_ref(host->agent_id), bytes_of_text(host->hostname),
+        bytes_of_text(host->endpoint), port_count);
     const struct range *range = ranges_items(ports);
     uint32_t n = 0;
 

@@ -6,18 +6,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char *put_text(char *to, struct bytes text)
+{
+    if (text.size > 0)
+        memcpy(to, text.data, text.size);
+    to[text.size] = 0;
+    return to;
+}
+
+struct placement *placement_new_take(struct blob *agent_id,
+                                     struct bytes hostname,
+                                     struct bytes endpoint, uint32_t port_count)
+{
+    struct placement *p;
+    size_t head = sizeof *p + port_count * sizeof p->port[0];
+    char *block = xcalloc(1, head + hostname.size + endpoint.size + 2);
+
+    p = (struct placement *)(void *)block;
+    p->refs = 1;
+    p->agent_id = agent_id;
+    p->hostname = put_text(block + head, hostname);
+    p->endpoint = put_text(block + head + hostname.size + 1, endpoint);
+    p->port_count = port_count;
+    return p;
+}
+
 struct placement *placement_new(struct bytes agent_id, const char *hostname,
                                 const char *endpoint, uint32_t port_count)
 {
-    struct placement *p =
-        xcalloc(1, sizeof *p + port_count * sizeof p->port[0]);
-
-    p->refs = 1;
-    p->agent_id = blob_new(agent_id);
-    p->hostname = xstrdup(hostname);
-    p->endpoint = xstrdup(endpoint);
-    p->port_count = port_count;
-    return p;
+    return placement_new_take(blob_new(agent_id), bytes_of_text(hostname),
+                              bytes_of_text(endpoint), port_count);
 }
 
 struct placement *placement_ref(struct placement *placement)
@@ -32,8 +50,6 @@ void placement_unref(struct placement *placement)
     if (!placement || --placement->refs > 0)
         return;
     blob_unref(placement->agent_id);
-    free(placement->hostname);
-    free(placement->endpoint);
     free(placement);
 }
 

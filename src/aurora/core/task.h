@@ -19,18 +19,24 @@ enum {
     TASK_MESSAGE_MAX = 2048
 };
 
-/* Where a task runs. Immutable, shared by the task and its events. */
+/* Where a task runs. Immutable, shared by the task and its events. One piece of
+ * memory: there are as many as tasks. */
 struct placement {
     uint32_t refs;
-    struct blob *agent_id; /* owned */
-    char *hostname;        /* owned */
-    char *endpoint;        /* owned */
     uint32_t port_count;   /* as the config's port names */
+    struct blob *agent_id; /* owned reference */
+    char *hostname;        /* in the same piece */
+    char *endpoint;        /* in the same piece */
     uint32_t port[];
 };
 
 struct placement *placement_new(struct bytes agent_id, const char *hostname,
                                 const char *endpoint, uint32_t port_count);
+/* The same with a reference to the agent's id, which is the placement's now. */
+struct placement *placement_new_take(struct blob *agent_id,
+                                     struct bytes hostname,
+                                     struct bytes endpoint,
+                                     uint32_t port_count);
 struct placement *placement_ref(struct placement *placement);
 void placement_unref(struct placement *placement); /* accepts NULL */
 
