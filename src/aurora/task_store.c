@@ -222,7 +222,21 @@ static int read_ports(struct place *place, const struct field *field)
     return 0;
 }
 
-static int read_place(struct aurora *a, struct bytes from, struct task *task)
+static struct host *host_of_record(struct aurora_program *p,
+                                   struct bytes agent_id)
+{
+    struct stored_tasks *stored = &p->stored_tasks;
+
+    if (!stored->host)
+        stored->host = xcalloc(SHARED_HOSTS, sizeof(struct host *));
+    struct host **slot = &stored->host[hash64(agent_id, 0) % SHARED_HOSTS];
+    if (!*slot || !bytes_equal(blob_bytes((*slot)->agent_id), agent_id))
+        *slot = hosts_find(&p->core.hosts, agent_id);
+    return *slot;
+}
+
+static int read_place(struct aurora_program *p, struct bytes from,
+                      struct task *task)
 {
     struct place place = {.port_count = 0};
     struct field field;
@@ -240,11 +254,12 @@ static int read_place(struct aurora *a, struct bytes from, struct task *task)
     }
     if (rc < 0)
         return rc;
-    struct host *host = hosts_find(&a->hosts, place.agent_id);
+    struct host *host = host_of_record(p, place.agent_id);
     struct blob *agent_id =
         host ? blob_ref(host->agent_id) : blob_new(place.agent_id);
     task->placement = placement_new_take(agent_id, place.hostname,
                                          place.endpoint, place.port_count);
+    task->host = host;
     memcpy(task->placement->port, place.port,
            place.port_count * sizeof place.port[0]);
     return 0;
@@ -322,7 +337,7 @@ static struct task *make_task(struct aurora_program *p, const struct record *r)
     if (r->has_ancestor)
         task->ancestor = blob_new(r->ancestor_id);
     if (read_events(&p->stored_tasks, r, task) < 0 ||
-        (r->has_place && read_place(&p->core, r->place, task) < 0)) {
+        (r->has_place && read_place(p, r->place, task) < 0)) {
         job_task_free(task);
         return NULL;
     }
@@ -388,6 +403,7 @@ void stored_tasks_release(struct stored_tasks *stored)
         blob_unref(stored->job[i].key);
     for (uint32_t i = 0; i < SHARED_MESSAGES; i++)
         blob_unref(stored->message[i]);
+    free(stored->host);
     vec_free(stored);
     *stored = (struct stored_tasks){0};
 }

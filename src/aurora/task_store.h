@@ -14,7 +14,7 @@ struct stored_task {
     struct task *task; /* owned until it is the core's */
 };
 
-enum { SHARED_JOBS = 1024, SHARED_MESSAGES = 256 };
+enum { SHARED_JOBS = 1024, SHARED_MESSAGES = 256, SHARED_HOSTS = 32768 };
 
 struct stored_tasks {
     struct stored_task *item;
@@ -25,6 +25,7 @@ struct stored_tasks {
         struct job *job;
     } job[SHARED_JOBS];
     struct blob *message[SHARED_MESSAGES]; /* owned references */
+    struct host **host; /* owned; borrowed hosts; NULL before the first task */
 };
 
 /* One record; the jobs, configs and hosts are there already. ERR_DAMAGED. */

@@ -106,10 +106,13 @@ int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
 
 static void restore_place(struct aurora *a, struct task *task)
 {
-    if (!task_machine_is_assigned(task->state) || !task->placement)
+    if (!task_machine_is_assigned(task->state) || !task->placement) {
+        task->host = NULL;
         return;
+    }
     struct bytes agent_id = blob_bytes(task->placement->agent_id);
-    struct host *host = hosts_find(&a->hosts, agent_id);
+    struct host *host =
+        task->host ? task->host : hosts_find(&a->hosts, agent_id);
     if (!host) {
         struct attributes none = {0};
         host = hosts_update(&a->hosts, agent_id, task->placement->hostname,
@@ -128,8 +131,7 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
 
     if (task->state <= TASK_INIT || task->state >= TASK_DELETED ||
         task->events.count == 0 ||
-        (task_machine_is_assigned(task->state) && !task->placement) ||
-        aurora_task(a, blob_bytes(task->id)))
+        (task_machine_is_assigned(task->state) && !task->placement))
         return err_set(err, ERR_DAMAGED,
                        "task '%.*s' contradicts other records",
                        (int)task->id->size, (const char *)task->id->data);

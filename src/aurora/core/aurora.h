@@ -188,7 +188,9 @@ void aurora_restore_host(struct aurora *a, struct bytes agent_id,
                          const struct amounts *total, int64_t seen_ms);
 int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
                        struct err *err);
-/* *job is the task's; its list, timers and counts are set from its state. */
+/* Its job is set; its list, timers and counts are set from its state. No other
+ * task has its id. `host` may be set to where it is placed, if that is known.
+ */
 int aurora_restore_task(struct aurora *a, struct task *task, struct err *err);
 /* Its slots are all here; its configs and the job are restored already. In the
  * order of their age. Takes the update, also on failure. */

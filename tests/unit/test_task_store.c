@@ -1,0 +1,163 @@
+/* Records of tasks, read by hand: every field there is, and any bytes. */
+#include "aurora/task_store.h"
+#include "base/rng.h"
+#include "perigee/aurora_store.pb-c.h"
+#include "tests/unit/aurora_kit.h"
+
+/* The reader knows these fields; when a message gains one, it must, too. */
+static void test_the_reader_knows_every_field(void **state)
+{
+    (void)state;
+    assert_int_equal(perigee__aurora__task_record__descriptor.n_fields, 11);
+    assert_int_equal(perigee__aurora__task_record__place__descriptor.n_fields,
+                     4);
+    assert_int_equal(perigee__aurora__task_event__descriptor.n_fields, 3);
+    assert_int_equal(perigee__aurora__job_key__descriptor.n_fields, 4);
+}
+
+static struct world *with_a_task(void)
+{
+    struct world *w = world_new();
+
+    post(w, CREATE("\"service\":true,\"instances\":1"));
+    offer(w, "a-1", 8);
+    pass(w, 10);
+    accept_calls(w);
+    return w;
+}
+
+static int record_of_task(const struct world *w)
+{
+    for (int i = 0; i < RECORDS_MAX; i++)
+        if (w->record[i].is_used && strcmp(w->record[i].table, "task") == 0)
+            return i;
+    fail_msg("no task was stored");
+    return -1;
+}
+
+/* What the core has of the task after a restart is what it had before. */
+static void test_a_task_comes_back_as_it_was(void **state)
+{
+    struct world *w = with_a_task();
+    struct buf before = {0};
+
+    (void)state;
+    run_all(w, "a-1");
+    int at = record_of_task(w);
+    buf_add_bytes(&before, buf_bytes(&w->record[at].value));
+    reborn(w);
+    Answer *answer = get_job(w);
+    assert_int_equal(answer->n_tasks, 1);
+    assert_int_equal(answer->tasks[0]->state,
+                     PERIGEE__AURORA__TASK_STATE__RUNNING);
+    assert_string_equal(answer->tasks[0]->hostname, "a-1.host");
+    assert_true(answer->tasks[0]->n_events >= 3);
+    /* Nothing was written again. */
+    assert_true(
+        bytes_equal(buf_bytes(&w->record[at].value), buf_bytes(&before)));
+    buf_release(&before);
+    world_free(w);
+}
+
+static int take_again(struct world *w, struct bytes key, struct bytes value,
+                      struct err *err)
+{
+    static const char *const order[] = {"config", "host", "job"};
+    int rc = 0;
+
+    aurora_program_free(w->p);
+    w->p = new_program(++w->seed);
+    for (size_t t = 0; t < 3; t++)
+        for (int i = 0; i < RECORDS_MAX; i++)
+            if (w->record[i].is_used &&
+                strcmp(w->record[i].table, order[t]) == 0)
+                assert_int_equal(AURORA_PROGRAM.on_stored(
+                                     w->p, w->record[i].table,
+                                     bytes_of_text(w->record[i].key),
+                                     buf_bytes(&w->record[i].value), err),
+                                 0);
+    rc = AURORA_PROGRAM.on_stored(w->p, "task", key, value, err);
+    if (rc == 0) {
+        AURORA_PROGRAM.on_start(w->p, w->now_ms, &w->fx);
+        effects_clear(&w->fx);
+        AURORA_PROGRAM.check(w->p);
+    }
+    return rc;
+}
+
+static void test_any_bytes_are_read_or_refused(void **state)
+{
+    struct world *w = with_a_task();
+    int at = record_of_task(w), refused = 0;
+    struct rng rng;
+    struct err err = {0};
+
+    (void)state;
+    rng_seed(&rng, 3);
+    for (int i = 0; i < 4000; i++) {
+        struct bytes good = buf_bytes(&w->record[at].value);
+        uint8_t bad[1024];
+        size_t size = good.size;
+        assert_true(size < sizeof bad);
+        memcpy(bad, good.data, size);
+        for (uint64_t n = rng_below(&rng, 3); n-- > 0;)
+            bad[rng_below(&rng, size)] = (uint8_t)rng_below(&rng, 256);
+        if (i % 3 == 0)
+            size = rng_below(&rng, size + 1);
+        int rc = take_again(w, bytes_of_text(w->record[at].key),
+                            bytes_of(bad, size), &err);
+        assert_true(rc == 0 || rc == -ERR_DAMAGED);
+        refused += rc != 0;
+    }
+    assert_true(refused > 1000);
+    assert_non_null(strstr(err.text, "cannot be read"));
+    assert_non_null(strstr(err.hint, "clusterctl backup restore"));
+    world_free(w);
+}
+
+/* What a newer version wrote beside what we know does not disturb. */
+static void test_unknown_fields_are_passed_over(void **state)
+{
+    struct world *w = with_a_task();
+    int at = record_of_task(w);
+    struct buf value = {0};
+    static const uint8_t unknown[] = {
+        0xf8, 0x3f, 1,                          /* a number */
+        0xfa, 0x3f, 2, 'x', 'y',                /* bytes */
+        0xf9, 0x3f, 1, 2,   3,   4, 5, 6, 7, 8, /* 64 bits */
+        0xfd, 0x3f, 1, 2,   3,   4,             /* 32 bits */
+    };
+
+    (void)state;
+    buf_add_bytes(&value, buf_bytes(&w->record[at].value));
+    buf_add(&value, unknown, sizeof unknown);
+    assert_int_equal(take_again(w, bytes_of_text(w->record[at].key),
+                                buf_bytes(&value), NULL),
+                     0);
+    buf_release(&value);
+    world_free(w);
+}
+
+static void test_a_record_under_another_key_is_refused(void **state)
+{
+    struct world *w = with_a_task();
+    int at = record_of_task(w);
+
+    (void)state;
+    assert_int_equal(take_again(w, bytes_of_text("another"),
+                                buf_bytes(&w->record[at].value), NULL),
+                     -ERR_DAMAGED);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_reader_knows_every_field),
+        cmocka_unit_test(test_a_task_comes_back_as_it_was),
+        cmocka_unit_test(test_any_bytes_are_read_or_refused),
+        cmocka_unit_test(test_unknown_fields_are_passed_over),
+        cmocka_unit_test(test_a_record_under_another_key_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
