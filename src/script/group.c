@@ -78,11 +78,46 @@ static void check_unknown(struct collector *c, const struct siblings *s,
          "want a job or group of the same list", text_nearest(name, names));
 }
 
+/* What this one waits for and that is left. */
+static size_t next_left(const struct siblings *s, size_t at, const bool *gone)
+{
+    const Perigee__Group *group = s->group[at];
+    for (size_t i = 0; i < group->n_depends_on; i++) {
+        size_t other = find(s, group->depends_on[i]);
+        if (other < s->count && !gone[other])
+            return other;
+    }
+    return s->count;
+}
+
+/* Go along from one that is left, until one comes again: from there on it is a
+ * circle. */
+static void tell_cycle(struct collector *c, const struct siblings *s,
+                       const bool *gone)
+{
+    bool *is_met = arena_zalloc(&c->e->arena, s->count + 1);
+    struct buf message = {0};
+    size_t at = 0;
+    while (gone[at])
+        at++;
+    for (; !is_met[at]; at = next_left(s, at, gone))
+        is_met[at] = true;
+    size_t first = at;
+    buf_addf(&message, "'%.60s' waits for itself: ", s->name[first]);
+    do {
+        buf_addf(&message, "%.60s -> ", s->name[at]);
+        at = next_left(s, at, gone);
+    } while (at != first && message.size < MESSAGE_MAX);
+    buf_addf(&message, "%.60s", at == first ? s->name[first] : "...");
+    tell(c, s->site[first], s->name[first], "depends_on", buf_text(&message),
+         "want an order without a cycle", NULL);
+    buf_release(&message);
+}
+
 /* Take away, again and again, the groups that wait for nothing that is left. */
 static void check_cycle(struct collector *c, const struct siblings *s,
                         bool *gone)
 {
-    char message[MESSAGE_MAX];
     bool is_moving = true;
     while (is_moving) {
         is_moving = false;
@@ -99,15 +134,11 @@ static void check_cycle(struct collector *c, const struct siblings *s,
             gone[i] = is_moving = true;
         }
     }
-    for (size_t i = 0; i < s->count; i++) {
-        if (gone[i])
-            continue;
-        snprintf(message, sizeof message,
-                 "'%.60s' waits for itself, by way of others", s->name[i]);
-        tell(c, s->site[i], s->name[i], "depends_on", message,
-             "want an order without a cycle", NULL);
-        return; /* each of the cycle would say the same */
-    }
+    for (size_t i = 0; i < s->count; i++)
+        if (!gone[i]) {
+            tell_cycle(c, s, gone);
+            return; /* each of the cycle would say the same */
+        }
 }
 
 static void check_siblings(struct collector *c, const struct siblings *s)

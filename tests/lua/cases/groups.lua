@@ -4,7 +4,7 @@ end
 local a, b = job "a", job "b"
 local x = Group {
   name = "x", jobs = { a },
-  depends_on = { "y" }, -- expect: 'x' waits for itself, by way of others: want an order without a cycle
+  depends_on = { "y" }, -- expect: 'x' waits for itself: x -> y -> x: want an order without a cycle
 }
 local y = Group { name = "y", jobs = { b }, depends_on = x }
 return {
