@@ -187,7 +187,8 @@ void api_group_deploy(struct request *r, int64_t now_ms, struct effects *fx)
 
     if (rc == 0 && call->has_bundle && call->bundle.len > 0) {
         api_begin_evaluation(r, bytes_of(call->bundle.data, call->bundle.len),
-                             NULL, now_ms, fx);
+                             arena_printf(&fx->arena, "group:%s", key.name),
+                             now_ms, fx);
         return;
     }
     if (rc == 0 && !call->group)

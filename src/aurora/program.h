@@ -58,7 +58,7 @@ enum aurora_fact {
 struct aurora_evaluate { /* evaluate a bundle in a script worker */
     uint64_t ticket;
     struct bytes bundle; /* canonical perigee.Bundle; stays until the verdict */
-    const char *pick;    /* the key of the job wanted, or NULL */
+    const char *pick;    /* the job wanted, "group:NAME", or NULL */
 };
 struct aurora_evaluated { /* its verdict */
     uint64_t ticket;

@@ -386,9 +386,9 @@ void api_target(struct request *r, int64_t now_ms, struct effects *fx);
 void api_cancel_rolling(struct request *r, int64_t now_ms, struct effects *fx);
 /* api_preview.c: what an update would do. */
 void api_preview(struct request *r, int64_t now_ms, struct effects *fx);
-/* For api_groups.c: hand a bundle to a script worker, for one job or (NULL) all
- * of them; is every asset here; was the client's result another one? Then the
- * request is over. */
+/* For api_groups.c: hand a bundle to a script worker, for what is picked of it
+ * (worker.h); is every asset here; was the client's result another one? Then
+ * the request is over. */
 void api_begin_evaluation(struct request *r, struct bytes bundle,
                           const char *pick, int64_t now_ms, struct effects *fx);
 int api_check_assets(struct aurora_program *p, const Perigee__Job *job,

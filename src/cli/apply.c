@@ -150,8 +150,8 @@ static int apply_step(struct apply *a, const struct plan_step *step)
 /* One call for the group and all its jobs. */
 static int apply_group(struct apply *a, const struct plan_group *group)
 {
-    static const char *const past[] = {"",       "creating", "changing",
-                                       "scaled", "removing", ""};
+    static const char *const past[] = {"",       "created", "changed",
+                                       "scaled", "removed", ""};
     struct group_deploy how = {.prune = a->cli->prune};
     Perigee__Aurora__Answer *answer;
     char text[JOB_KEY_TEXT_MAX];

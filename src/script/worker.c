@@ -3,6 +3,7 @@
 #include "base/job_key.h"
 #include "script/cpu_budget.h"
 #include "script/evaluation.h"
+#include "script/honour.h"
 #include "script/judge.h"
 #include "script/nursery.h"
 #include "script/tests.h"
@@ -223,12 +224,35 @@ static void strip(Perigee__Job *job)
     job->name = whole.name;
 }
 
-static void pick_job(Perigee__Evaluation *out, const char *pick)
+/* The jobs of one group alone, and of the groups that one. */
+static bool pick_group(Perigee__Evaluation *out, const char *name)
 {
+    Perigee__Evaluation one = PERIGEE__EVALUATION__INIT;
+    size_t at = 0, count = 0;
+    while (at < out->n_groups && strcmp(out->groups[at]->name, name) != 0)
+        at++;
+    if (at == out->n_groups)
+        return false;
+    out->groups[0] = out->groups[at];
+    out->n_groups = one.n_groups = 1;
+    one.groups = out->groups;
+    for (size_t i = 0; i < out->n_jobs; i++)
+        if (honour_group(&one, out->jobs[i]) != NULL)
+            out->jobs[count++] = out->jobs[i];
+    out->n_jobs = count;
+    return true;
+}
+
+static void pick(Perigee__Evaluation *out, const char *wanted)
+{
+    static const char group[] = "group:";
     size_t at = 0;
     out->has_jobs_in_all = true;
     out->jobs_in_all = (uint32_t)out->n_jobs;
-    while (at < out->n_jobs && !is_picked(out->jobs[at], pick))
+    if (strncmp(wanted, group, sizeof group - 1) == 0 &&
+        pick_group(out, wanted + sizeof group - 1))
+        return;
+    while (at < out->n_jobs && !is_picked(out->jobs[at], wanted))
         at++;
     if (at < out->n_jobs) {
         out->jobs[0] = out->jobs[at];
@@ -250,7 +274,7 @@ static Perigee__Evaluation *cut(struct evaluation *e,
     if (!request->has_bundle)
         return out;
     if (request->pick != NULL)
-        pick_job(out, request->pick);
+        pick(out, request->pick);
     if (out->n_problems > WORKER_KEYS_MAX)
         out->n_problems = WORKER_KEYS_MAX;
     size_t size = perigee__evaluation__get_packed_size(out);

@@ -26,9 +26,9 @@ int worker_pool_open(struct worker_pool **out, struct event_base *base,
                      void *context, struct err *err);
 void worker_pool_close(struct worker_pool *pool);
 /* Evaluate canonical perigee.Bundle bytes; -ERR_BUSY when the queue is full.
- * `pick` "cluster/role/environment/name" wants this job alone, so that a file
- * of many jobs costs its reader little; without such a job come the keys of the
- * first ones. NULL wants all, and more than WORKER_RESULT_MAX is a problem.
+ * `pick` "cluster/role/environment/name" wants this job alone, "group:NAME" the
+ * jobs of that group, so that a file of many jobs costs its reader little;
+ * without such a job come the keys of the first ones. NULL wants all, and more than WORKER_RESULT_MAX is a problem.
  * Equal small bundles are answered from a cache. */
 int worker_pool_evaluate(struct worker_pool *pool, uint64_t ticket,
                          struct bytes bundle, const char *pick,
