@@ -1,5 +1,6 @@
 #include "executor/thermos/check_function.h"
 
+#include "script/evaluate.h"
 #include "script/health_call.h"
 #include "sys/address.h"
 #include "sys/client.h"
@@ -124,6 +125,15 @@ static void leave_the_parent(int fd)
     (void)prctl(PR_SET_NAME, "thermos-health");
 }
 
+/* Empty: our own is the right one, or the only one there is. */
+static struct bytes stdlib_of(const Perigee__AssignedTask *task)
+{
+    const char *hash = task->health_stdlib_hash;
+    if (hash != NULL && strcmp(hash, script_stdlib_hash()) == 0)
+        return bytes_of("", 0);
+    return bytes_of(task->health_stdlib.data, task->health_stdlib.len);
+}
+
 _Noreturn void check_function_run(const struct task_care *care,
                                   const char *sandbox, uint32_t attempt, int fd)
 {
@@ -152,5 +162,6 @@ _Noreturn void check_function_run(const struct task_care *care,
     leave_the_parent(fd);
     script_health_run(
         bytes_of(task->health_bundle.data, task->health_bundle.len),
-        task->job->health_check->lua->ordinal, &context, &tools, ANSWER_FD);
+        stdlib_of(task), task->job->health_check->lua->ordinal, &context,
+        &tools, ANSWER_FD);
 }

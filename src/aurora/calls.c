@@ -171,7 +171,8 @@ static void name_announcement(const struct aurora_program *p,
                            key->role, key->env, key->name);
 }
 
-/* A health function travels with the file that it stands in. */
+/* A health function travels with the file that it stands in, and with the job
+ * library that it came with when agents may not have that any more. */
 static void add_health_bundle(struct aurora_program *p,
                               Perigee__AssignedTask *data)
 {
@@ -183,6 +184,12 @@ static void add_health_bundle(struct aurora_program *p,
     data->has_health_bundle = bytes.size > 0;
     data->health_bundle.data = (uint8_t *)(uintptr_t)bytes.data;
     data->health_bundle.len = bytes.size;
+    struct bytes release = release_of(p, data->job->bundle_hash);
+    data->health_stdlib_hash =
+        (char *)(uintptr_t)bundle_release(p, data->job->bundle_hash);
+    data->has_health_stdlib = release.size > 0;
+    data->health_stdlib.data = (uint8_t *)(uintptr_t)release.data;
+    data->health_stdlib.len = release.size;
 }
 
 static void pack_assigned(struct aurora_program *p, const struct task *task,

@@ -292,7 +292,19 @@ static void evaluate(struct health_call *call, struct bytes bytes)
            (int)first->line, first->message);
 }
 
-_Noreturn void script_health_run(struct bytes bundle, uint32_t ordinal,
+static void take_stdlib(struct health_call *call, struct bytes stdlib)
+{
+    if (stdlib.size == 0)
+        return;
+    call->evaluation.stdlib =
+        perigee__release__unpack(NULL, stdlib.size, stdlib.data);
+    if (call->evaluation.stdlib == NULL)
+        answer(call, false, "", 0,
+               "the task's job library cannot be read: send the job anew");
+}
+
+_Noreturn void script_health_run(struct bytes bundle, struct bytes stdlib,
+                                 uint32_t ordinal,
                                  const struct health_context *context,
                                  const struct health_tools *tools, int fd)
 {
@@ -309,6 +321,7 @@ _Noreturn void script_health_run(struct bytes bundle, uint32_t ordinal,
     call.evaluation.limits.memory_bytes = HEALTH_MEMORY_MAX;
     if (!cpu_budget_open())
         answer(&call, false, "", 0, "no timer for the health function");
+    take_stdlib(&call, stdlib);
     evaluate(&call, bundle);
     struct sandbox *sandbox = &call.evaluation.sandbox;
     const struct cpu_budget budget = {.sandbox = sandbox,

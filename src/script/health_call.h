@@ -54,8 +54,11 @@ struct health_tools {
 };
 
 /* In the child: evaluate, call, write the answer to `fd`, exit. The bundle was
- * checked when the job was made; the task carries it without assets. */
-_Noreturn void script_health_run(struct bytes bundle, uint32_t ordinal,
+ * checked when the job was made; the task carries it without assets, and the
+ * job library it was made with, a packed perigee.Release, unless that is our
+ * own (empty). */
+_Noreturn void script_health_run(struct bytes bundle, struct bytes stdlib,
+                                 uint32_t ordinal,
                                  const struct health_context *context,
                                  const struct health_tools *tools, int fd);
 

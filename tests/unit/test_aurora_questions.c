@@ -350,6 +350,37 @@ static void test_a_new_life_asks_again(void **unused)
     world_free(w);
 }
 
+/* --- health functions, which are asked elsewhere --- */
+
+static Perigee__AssignedTask *assigned(struct world *w)
+{
+    Mesos__V1__TaskInfo *info = launched(w, 0);
+
+    assert_non_null(info);
+    return decode(w, &perigee__assigned_task__descriptor, MEDIA_PROTOBUF,
+                  bytes_of(info->data.data, info->data.len));
+}
+
+static void test_a_health_function_takes_its_library_along(void **unused)
+{
+    for (int is_later = 0; is_later < 2; is_later++) {
+        struct world *w = world_new();
+
+        (void)unused;
+        create(w, "\"health_check\":{\"lua\":{\"ordinal\":1}}");
+        if (is_later) {
+            reborn(w); /* as another release */
+            subscribed(w, "fw-1");
+        }
+        offer(w, "m-S0", 4);
+        const Perigee__AssignedTask *task = assigned(w);
+        assert_true(task->health_bundle.len > 0);
+        assert_string_equal(task->health_stdlib_hash, "release-1");
+        assert_int_equal(task->health_stdlib.len, is_later ? 9 : 0);
+        world_free(w);
+    }
+}
+
 /* --- operators that count --- */
 
 static void place_all(struct world *w)
@@ -446,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_rank_goes_before_the_score),
         cmocka_unit_test(test_a_changed_host_is_judged_anew),
         cmocka_unit_test(test_a_new_life_asks_again),
+        cmocka_unit_test(test_a_health_function_takes_its_library_along),
         cmocka_unit_test(test_unique_takes_no_value_twice),
         cmocka_unit_test(test_max_per_is_a_limit),
         cmocka_unit_test(test_cluster_stays_together),

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <lauxlib.h>
+#include <lua.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +48,13 @@ static int on_sh(void *context, const char *command, int *exit_status,
     return 0;
 }
 
+static int on_code(lua_State *L, const void *code, size_t size, void *out)
+{
+    (void)L;
+    buf_add(out, code, size);
+    return 0;
+}
+
 static struct buf make_bundle(const char *function)
 {
     char path[64], text[2048];
@@ -68,7 +77,7 @@ static struct buf make_bundle(const char *function)
     return bytes;
 }
 
-static _Noreturn void run_child(struct bytes bundle,
+static _Noreturn void run_child(struct bytes bundle, struct bytes stdlib,
                                 const struct health_tools *tools, int fd)
 {
     const struct health_port port[] = {{"http", 31000}, {"admin", 1}};
@@ -78,11 +87,11 @@ static _Noreturn void run_child(struct bytes bundle,
                                            .sandbox = "/s",
                                            .instance = 3,
                                            .attempt = 4};
-    script_health_run(bundle, 1, &context, tools, fd);
+    script_health_run(bundle, stdlib, 1, &context, tools, fd);
 }
 
 /* "healthy", or the reason. */
-static const char *call_with(const char *function,
+static const char *call_from(const char *function, struct bytes stdlib,
                              const struct health_tools *tools)
 {
     static char reason[HEALTH_REASON_MAX];
@@ -95,7 +104,7 @@ static const char *call_with(const char *function,
     pid_t pid = fork();
     if (pid == 0) {
         close(fd[0]);
-        run_child(buf_bytes(&bundle), tools, fd[1]);
+        run_child(buf_bytes(&bundle), stdlib, tools, fd[1]);
     }
     close(fd[1]);
     while ((more = read(fd[0], answer + size, sizeof answer - size)) > 0)
@@ -106,6 +115,12 @@ static const char *call_with(const char *function,
     if (script_health_answer(bytes_of(answer, size), status, reason))
         return "healthy";
     return reason;
+}
+
+static const char *call_with(const char *function,
+                             const struct health_tools *tools)
+{
+    return call_from(function, bytes_of("", 0), tools);
 }
 
 static const char *call(const char *function)
@@ -211,10 +226,61 @@ static void test_a_child_that_died_is_explained(void **unused)
     assert_string_equal(reason, "a");
 }
 
+/* Our release, where a gibibyte is something else. */
+static struct buf other_release(void)
+{
+    struct buf own = {0}, out = {0};
+    script_stdlib_release(&own);
+    Perigee__Release *release =
+        perigee__release__unpack(NULL, own.size, own.data);
+    assert_non_null(release);
+    static const char code[] =
+        "return { KB = 1, MB = 2, GB = 3, TB = 4, secs = 1, mins = 1, "
+        "hours = 1, days = 1 }";
+    for (size_t i = 0; i < release->n_modules; i++) {
+        Perigee__ReleaseModule *module = release->modules[i];
+        if (strcmp(module->name, "units") != 0)
+            continue;
+        lua_State *L = luaL_newstate();
+        assert_int_equal(luaL_loadstring(L, code), LUA_OK);
+        buf_clear(&out);
+        assert_int_equal(lua_dump(L, on_code, &out, 1), 0);
+        lua_close(L);
+        free(module->code.data);
+        module->code.len = out.size;
+        module->code.data = malloc(out.size);
+        memcpy(module->code.data, out.data, out.size);
+    }
+    assert_true(out.size > 0); /* it was there */
+    buf_clear(&own);
+    buf_reserve(&own, perigee__release__get_packed_size(release));
+    own.size = perigee__release__pack(release, own.data);
+    perigee__release__free_unpacked(release, NULL);
+    buf_release(&out);
+    return own;
+}
+
+static void test_it_has_the_library_that_it_came_with(void **unused)
+{
+    (void)unused;
+    const struct health_tools tools = {0};
+    struct buf other = other_release();
+    assert_string_equal(call("function() return false, tostring(GB) end"),
+                        "1073741824");
+    assert_string_equal(call_from("function() return false, tostring(GB) end",
+                                  buf_bytes(&other), &tools),
+                        "3");
+    assert_non_null(strstr(call_from("function() return true end",
+                                     bytes_of_text("nonsense"), &tools),
+                           "job library cannot be read"));
+    buf_release(&other);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_true_is_healthy),
+        cmocka_unit_test(test_it_has_the_library_that_it_came_with),
         cmocka_unit_test(test_all_else_is_not),
         cmocka_unit_test(test_the_context_is_there),
         cmocka_unit_test(test_tools_reach_out),
