@@ -97,12 +97,29 @@ static void read_answer(const struct worker_process *worker, struct buf *out)
         }
         if (poll(&ready, 1, (int)left_ms) <= 0)
             continue;
-        buf_reserve(out, 65536);
-        ssize_t size = read(worker->fd, out->data + out->size, 65536);
+        buf_reserve(out, WORKER_PIPE_BYTES);
+        ssize_t size =
+            read(worker->fd, out->data + out->size, WORKER_PIPE_BYTES);
         if (size == 0 || (size < 0 && errno != EINTR))
             return;
         out->size += size > 0 ? (size_t)size : 0;
     }
+}
+
+/* A whole answer is megabytes: read in place. Anything else is told of. */
+static Perigee__Evaluation *unpack_answer(struct bytes answer, int status,
+                                          int64_t cpu_ms,
+                                          const struct script_limits *limits)
+{
+    struct buf packed = {0};
+    if (status == 0 && answer.size > 0 && answer.data[0] == 'E')
+        return perigee__evaluation__unpack(NULL, answer.size - 1,
+                                           answer.data + 1);
+    worker_answer(answer, status, cpu_ms, limits, &packed);
+    Perigee__Evaluation *out =
+        perigee__evaluation__unpack(NULL, packed.size, packed.data);
+    buf_release(&packed);
+    return out;
 }
 
 static int run_worker(const Perigee__WorkRequest *request,
@@ -110,7 +127,7 @@ static int run_worker(const Perigee__WorkRequest *request,
                       Perigee__Evaluation **out, struct err *err)
 {
     struct worker_process worker;
-    struct buf answer = {0}, packed = {0};
+    struct buf answer = {0};
     struct rusage usage = {0};
     int status = 0;
     int fd = worker_request_fd(request, bytes_of("", 0), err);
@@ -124,14 +141,12 @@ static int run_worker(const Perigee__WorkRequest *request,
     close(worker.fd);
     while (wait4(worker.pid, &status, 0, &usage) < 0 && errno == EINTR)
         ;
-    worker_answer(buf_bytes(&answer), status, process_cpu_ms(&usage), limits,
-                  &packed);
-    *out = perigee__evaluation__unpack(NULL, packed.size, packed.data);
+    *out = unpack_answer(buf_bytes(&answer), status, process_cpu_ms(&usage),
+                         limits);
     if (*out == NULL)
         rc =
             err_set(err, ERR_INTERNAL, "script worker: cannot read its answer");
     buf_release(&answer);
-    buf_release(&packed);
     return rc;
 }
 

@@ -78,6 +78,8 @@ int worker_process_start(int request_fd, struct worker_process *out,
     if (pipe2(pipe_fd, O_CLOEXEC) < 0)
         return err_set(err, ERR_IO, "script worker: no pipe: %s",
                        strerror(errno));
+    /* Fewer turns between both ends; a refusal leaves the usual size. */
+    (void)fcntl(pipe_fd[0], F_SETPIPE_SZ, WORKER_PIPE_BYTES);
     struct process_spec spec = {.path = "/proc/self/exe",
                                 .argv = argv,
                                 .fd = {request_fd, pipe_fd[1], STDERR_FILENO},

@@ -19,6 +19,7 @@
 enum {
     WORKER_ANSWER_MAX = 256 << 20, /* to a person's program */
     WORKER_RESULT_MAX = 1 << 20,   /* to a daemon, whose loop reads it */
+    WORKER_PIPE_BYTES = 1 << 20,
     WORKER_KEYS_MAX = 50, /* of jobs instead of the picked one; problems */
     WORKER_WALL_MS = 60000
 };
