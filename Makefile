@@ -77,6 +77,7 @@ perigee-aurora.main := src/aurora/main.c
 thermos.main        := executor/thermos/main.c
 clusterctl.main     := src/cli/main.c
 perigee-fetch.main  := executor/fetch/main.c
+perigee-post.main   := executor/post/main.c
 perigee-sim.main    := tests/sim/main.c
 evaluate.main       := tests/tools/evaluate.c
 plan-outcomes.main  := tests/tools/plan_outcomes.c
@@ -92,7 +93,7 @@ plan-outcomes.lib  := thermos
 thermos-deaths.lib := thermos
 perigee-sim.lib    := sim master agent aurora thermos
 BIN  := $(foreach p,perigee-master perigee-agent perigee-aurora thermos \
-          clusterctl perigee-fetch,$(if $(wildcard $($p.main)),$B/bin/$p))
+          clusterctl perigee-fetch perigee-post,$(if $(wildcard $($p.main)),$B/bin/$p))
 SIM  := $(if $(wildcard tests/sim/main.c),$B/bin/perigee-sim)
 TOOLS := $B/bin/evaluate $B/bin/plan-outcomes $B/bin/crash-states $B/bin/cron-fires
 UNIT := $(patsubst tests/unit/%.c,$B/bin/%,$(wildcard tests/unit/test_*.c))
@@ -157,8 +158,9 @@ endef
 STATIC := -static -Wl,-z,norelro,--no-warnings
 thermos.ldflags := $(if $(filter release debug,$V),$(STATIC))
 perigee-fetch.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl libarchive)
+perigee-post.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl)
 $(foreach p,perigee-master perigee-agent perigee-aurora thermos clusterctl \
-  perigee-fetch perigee-sim evaluate plan-outcomes thermos-deaths cron-fires crash-states,$(eval $(call program,$p)))
+  perigee-fetch perigee-post perigee-sim evaluate plan-outcomes thermos-deaths cron-fires crash-states,$(eval $(call program,$p)))
 
 $B/bin/test_%: $B/obj/tests/unit/test_%.o $(call lib,$(PROGRAMS) $(FLOORS))
 	@mkdir -p $(@D)

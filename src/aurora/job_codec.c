@@ -293,6 +293,8 @@ static int check_policy(struct aurora_program *p, const Perigee__Job *job,
         return refuse(err, "max_task_failures", "want -1 or at least 1");
     rc = check_announce(p, job, err);
     if (rc == 0)
+        rc = sla_check(p, job, err);
+    if (rc == 0)
         rc = check_function(p, job, err);
     return rc < 0 ? rc : check_honour(job, err);
 }
@@ -423,6 +425,8 @@ static struct job_config *build(struct aurora_program *p,
     }
     if (job->update)
         set_update(job->update, config);
+    if (job->sla_policy)
+        sla_decode(job, config);
     if (job->place)
         job_config_set_place_take(
             config,

@@ -1,5 +1,6 @@
 /* perigee-aurora: the scheduler's shell. It decides nothing. */
 #include "aurora/backup_shell.h"
+#include "aurora/coordinator_shell.h"
 #include "aurora/program.h"
 #include "base/alloc.h"
 #include "base/err.h"
@@ -36,6 +37,8 @@ struct config {
     char *zookeeper, *announce_root, *backup_dir;
     int64_t backup_interval_ms, backups_max, backup_rate;
     bool allow_announce_path;
+    int64_t sla_instances_min, sla_duration_ms;
+    bool sla_protects_all;
 };
 
 #define OPTION(member) offsetof(struct config, member)
@@ -62,6 +65,15 @@ static const struct config_option OPTIONS[] = {
      "regular expression of the environments that jobs may name", 0, 0, false},
     {"max_tasks_per_job", CONFIG_INT, OPTION(max_tasks_per_job), "4000",
      "most instances of one job", 1, 100000, false},
+    {"min_required_instances_for_sla_check", CONFIG_INT,
+     OPTION(sla_instances_min), "20",
+     "jobs with fewer instances are not protected by their sla_policy", 1,
+     100000, false},
+    {"max_sla_duration", CONFIG_DURATION, OPTION(sla_duration_ms), "120mins",
+     "longest duration_secs of an sla_policy", 0, 0, false},
+    {"sla_aware_kill_non_prod", CONFIG_BOOL, OPTION(sla_protects_all), "false",
+     "let an sla_policy protect jobs that are not of production, too", 0, 0,
+     false},
     {"min_offer_hold_time", CONFIG_DURATION, OPTION(hold_ms), "5mins",
      "how long an offer is kept for tasks to come", 0, 0, false},
     {"offer_hold_jitter_window", CONFIG_DURATION, OPTION(jitter_ms), "1mins",
@@ -134,6 +146,7 @@ static const struct config_schema SCHEMA = {
 struct shell {
     struct config config;
     char thermos[PATH_MAX]; /* the default of thermos_path */
+    char post[PATH_MAX];    /* perigee-post */
     char store[PATH_MAX];
     struct buf release; /* of the job library */
     struct aurora_program *program;
@@ -141,6 +154,7 @@ struct shell {
     struct worker_pool *workers;
     struct backup_shell backups;
     struct beside *beside;
+    struct coordinator_shell coordinators;
 };
 
 /* --- script workers --- */
@@ -218,7 +232,8 @@ static void on_act(void *context, uint32_t kind, const void *data)
     const struct aurora_evaluate *act = data;
     struct err err = {0};
 
-    if (backup_shell_act(&shell->backups, kind, data))
+    if (backup_shell_act(&shell->backups, kind, data) ||
+        coordinator_shell_act(&shell->coordinators, kind, data))
         return;
     if (kind == AURORA_ACT_JUDGE)
         judge(shell, data);
@@ -252,18 +267,15 @@ static int check_environments(const char *expression, struct err *err)
                    expression, why);
 }
 
-/* thermos beside our own binary. */
-static void default_thermos(struct shell *shell)
+/* A program beside our own binary. */
+static void find_beside(const char *program, char out[PATH_MAX])
 {
-    ssize_t size = readlink("/proc/self/exe", shell->thermos,
-                            sizeof shell->thermos - sizeof "thermos");
+    ssize_t size = readlink("/proc/self/exe", out, PATH_MAX - 64);
 
-    if (size < 0)
-        size = 0;
-    shell->thermos[size] = '\0';
-    char *slash = strrchr(shell->thermos, '/');
-    char *name = slash ? slash + 1 : shell->thermos;
-    memcpy(name, "thermos", sizeof "thermos");
+    out[size < 0 ? 0 : size] = '\0';
+    char *slash = strrchr(out, '/');
+    char *name = slash ? slash + 1 : out;
+    (void)snprintf(name, 64, "%s", program);
 }
 
 /* "/aurora": from the root, no empty part, nothing at the end. */
@@ -308,7 +320,8 @@ static int check_config(struct shell *shell, struct err *err)
     if (c->backup_dir && strlen(c->backup_dir) > PATH_MAX - 64)
         return err_set(err, ERR_INVALID, "backup_dir '%.100s...': too long",
                        c->backup_dir);
-    default_thermos(shell);
+    find_beside("thermos", shell->thermos);
+    find_beside("perigee-post", shell->post);
     return check_environments(c->allowed_job_environments, err);
 }
 
@@ -326,6 +339,9 @@ static struct aurora_options options_of(struct shell *shell)
     options.stdlib_hash = script_stdlib_hash();
     options.stdlib_release = buf_bytes(&shell->release);
     options.tasks_per_job_max = (uint32_t)c->max_tasks_per_job;
+    options.sla_instances_min = (uint32_t)c->sla_instances_min;
+    options.sla_duration_max_ms = c->sla_duration_ms;
+    options.sla_protects_all = c->sla_protects_all;
     options.offer_hold_ms = c->hold_ms;
     options.offer_jitter_ms = c->jitter_ms;
     options.executor_cpus_milli = c->executor_cpu_milli;
@@ -393,11 +409,14 @@ static int open_daemon(struct shell *shell, struct err *err)
                          &SCRIPT_LIMITS, on_evaluated, shell, err) < 0)
         return -(int)err->code;
     worker_pool_on_judged(shell->workers, on_judged);
+    coordinator_shell_attach(&shell->coordinators, shell->daemon,
+                             daemon_base(shell->daemon), shell->post);
     return beside_open(&shell->beside, daemon_base(shell->daemon), err);
 }
 
 static void close_all(struct shell *shell)
 {
+    coordinator_shell_close(&shell->coordinators);
     beside_close(shell->beside); /* before the requests that it reads go */
     if (shell->workers)
         worker_pool_close(shell->workers);

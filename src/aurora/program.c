@@ -18,6 +18,8 @@ const struct aurora_options AURORA_OPTIONS = {
     .stdlib_hash = "",
     .environments = "prod|devel|test|staging\\d*",
     .tasks_per_job_max = 4000,
+    .sla_instances_min = 20,
+    .sla_duration_max_ms = (int64_t)2 * 60 * 60 * 1000,
     .offer_hold_ms = 5 * 60 * 1000,
     .offer_jitter_ms = 60 * 1000,
     .executor_cpus_milli = 10,
@@ -80,6 +82,7 @@ struct aurora_program *aurora_program_new(const struct aurora_options *options)
     struct aurora_program *p = xcalloc(1, sizeof *p);
     struct aurora_limits_config limits = {
         .tasks_per_job_max = options->tasks_per_job_max,
+        .sla = {options->sla_instances_min, options->sla_protects_all},
         .offer_hold_ms = options->offer_hold_ms,
         .offer_jitter_ms = options->offer_jitter_ms,
     };
@@ -259,6 +262,7 @@ static void log_events(struct aurora_program *p, struct effects *fx)
 
 static void finish(struct aurora_program *p, struct effects *fx)
 {
+    coordinators_send(p, fx); /* it may change what is saved */
     aurora_reserve_sequence(&p->core);
     store_save(p, fx);
     questions_ask(p, fx);
@@ -358,6 +362,8 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
         api_evaluated(p, data, now_ms, fx);
     if (kind == AURORA_FACT_JUDGED)
         questions_judged(p, data, now_ms);
+    if (kind == AURORA_FACT_COORDINATED)
+        coordinators_answered(p, data, now_ms, fx);
     if (kind == AURORA_FACT_BACKED_UP)
         backups_done(p, data, now_ms, fx);
     if (kind == AURORA_FACT_BACKUPS)
@@ -517,6 +523,14 @@ static void metrics(const void *self, struct metrics *m)
             a->counters.verdicts);
     counter(m, "aurora_verdicts_failed_total", "Hosts that a script failed on",
             a->counters.verdicts_failed);
+    counter(m, "aurora_coordinators_asked_total", "Questions to coordinators",
+            a->coordinations.asked);
+    counter(m, "aurora_coordinators_refused_total",
+            "Questions to which they said no, or nothing",
+            a->coordinations.refused);
+    counter(m, "aurora_coordinators_skipped_total",
+            "Questions put off: one was under way already",
+            a->coordinations.skipped);
     counter(m, "aurora_master_calls_failed_total", "Calls the master refused",
             p->link.calls_failed);
     counter(m, "aurora_subscriptions_total", "Times we subscribed",

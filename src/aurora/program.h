@@ -18,6 +18,9 @@ struct aurora_options {
     struct bytes stdlib_release; /* the library, kept with bundles; borrowed */
     const char *environments; /* extended regular expression; \d is a digit */
     uint32_t tasks_per_job_max;
+    uint32_t sla_instances_min; /* fewer are not protected by a policy */
+    int64_t sla_duration_max_ms;
+    bool sla_protects_all; /* not only production */
     int64_t offer_hold_ms, offer_jitter_ms;
     int64_t executor_cpus_milli, executor_mem_milli; /* cores, MiB */
     int64_t failover_timeout_ms;
@@ -45,12 +48,14 @@ enum aurora_act {
     AURORA_ACT_JUDGE,
     AURORA_ACT_DECODE,
     AURORA_ACT_BACKUP = 260,
-    AURORA_ACT_LIST_BACKUPS
+    AURORA_ACT_LIST_BACKUPS,
+    AURORA_ACT_COORDINATE = 230
 };
 enum aurora_fact {
     AURORA_FACT_EVALUATED = 1,
     AURORA_FACT_JUDGED,
     AURORA_FACT_DECODED,
+    AURORA_FACT_COORDINATED = 230,
     AURORA_FACT_BACKED_UP = 260,
     AURORA_FACT_BACKUPS
 };
@@ -86,6 +91,17 @@ struct aurora_decoded { /* it was read */
 };
 /* On any thread. */
 void aurora_decode_run(void *work);
+
+struct aurora_coordinate { /* ask a job's coordinator about a task */
+    uint64_t ticket;
+    const char *url;
+    struct bytes body; /* JSON */
+};
+struct aurora_coordinated_fact { /* what it answers */
+    uint64_t ticket;
+    uint32_t status;     /* of HTTP; 0: there was no answer */
+    struct bytes result; /* its body; or why there was none */
+};
 
 struct aurora_backup {  /* make a live backup, and remove old ones */
     int64_t created_ms; /* names it */

@@ -500,6 +500,17 @@ int rate_take(struct aurora_program *p, const char *peer, int64_t now_ms,
               struct err *err);
 void rates_release(struct aurora_program *p);
 
+/* --- sla_codec.c --- */
+int sla_check(const struct aurora_program *p, const Perigee__Job *job,
+              struct err *err);
+void sla_decode(const Perigee__Job *job, struct job_config *config);
+
+/* --- coordinators.c: who is asked before a task ends --- */
+void coordinators_send(struct aurora_program *p, struct effects *fx);
+void coordinators_answered(struct aurora_program *p,
+                           const struct aurora_coordinated_fact *fact,
+                           int64_t now_ms, struct effects *fx);
+
 /* --- streams.c --- */
 void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx);
 /* Send what subscribers have not got yet. False: one has more to get, soon. */

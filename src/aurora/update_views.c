@@ -64,6 +64,10 @@ static InstanceView *view_slot(const struct slot *slot, struct arena *arena)
     out->change = (Perigee__Aurora__UpdateInstanceView__Change)slot->kind;
     out->phase = (Perigee__Aurora__UpdateInstanceView__Phase)slot->phase;
     out->failures = slot->failures;
+    out->has_wait = out->has_again_ms = slot->wait != SLOT_WAITS_FOR_NOBODY;
+    out->wait = (Perigee__Aurora__UpdateInstanceView__Wait)slot->wait;
+    out->again_ms = (uint64_t)slot->again_ms;
+    out->has_doubled = out->doubled = slot->task && slot->other;
     out->n_events = slot->event_count;
     out->events = arena_alloc(arena, (out->n_events + 1) * sizeof(void *));
     for (uint32_t i = 0; i < slot->event_count; i++)
@@ -82,6 +86,8 @@ UpdateView *view_update(const struct update *u, bool is_whole,
     out->has_created_ms = out->has_changed_ms = true;
     out->created_ms = (uint64_t)update_created_ms(u);
     out->changed_ms = (uint64_t)update_changed_ms(u);
+    out->has_canary = update_is_active(u->state) && canary_is_on(u);
+    out->canary = out->has_canary ? canary_size(u) : 0;
     if (n > 0)
         out->message = view_text(u->events.item[n - 1].message, arena);
     if (!is_whole)

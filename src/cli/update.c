@@ -237,6 +237,30 @@ static const char *name_in(const ProtobufCEnumDescriptor *type, int number)
     return value != NULL ? value->name : "?";
 }
 
+/* Why its task is not ended yet. */
+static void print_wait(struct cli *cli,
+                       const Perigee__Aurora__UpdateInstanceView *view)
+{
+    static const char *const why[] = {
+        [PERIGEE__AURORA__UPDATE_INSTANCE_VIEW__WAIT__POLICY] =
+            "sla_policy: too many others are missing",
+        [PERIGEE__AURORA__UPDATE_INSTANCE_VIEW__WAIT__ANSWER] =
+            "its coordinator's answer",
+        [PERIGEE__AURORA__UPDATE_INSTANCE_VIEW__WAIT__COORDINATOR] =
+            "its coordinator, who has not agreed",
+        [PERIGEE__AURORA__UPDATE_INSTANCE_VIEW__WAIT__TURN] =
+            "its coordinator, who is asked about another one",
+    };
+    size_t wait = (size_t)view->wait;
+    char time[32];
+
+    if (wait == 0 || wait >= sizeof why / sizeof *why)
+        return;
+    buf_addf(&cli->out, "  waits for %s", why[wait]);
+    if (view->again_ms > 0)
+        buf_addf(&cli->out, ", asked again at %s", when(view->again_ms, time));
+}
+
 static void print_instance(struct cli *cli,
                            const Perigee__Aurora__UpdateInstanceView *view)
 {
@@ -252,6 +276,9 @@ static void print_instance(struct cli *cli,
     if (view->n_events > 0)
         buf_addf(&cli->out, "  %s",
                  when(view->events[view->n_events - 1]->at_ms, time));
+    if (view->doubled)
+        buf_add_text(&cli->out, "  old and new");
+    print_wait(cli, view);
     buf_add_char(&cli->out, '\n');
 }
 
@@ -263,6 +290,10 @@ static void print_view(struct cli *cli, const char *key, const View *view)
              key, cli_colour(cli, CLI_PLAIN), view->instances,
              view->instances == 1 ? "" : "s");
     print_line(cli, view);
+    if (view->canary > 0)
+        buf_addf(&cli->out,
+                 "the canary is being judged: the first %u instance%s\n",
+                 view->canary, view->canary == 1 ? "" : "s");
     buf_add_text(&cli->out, "\nhistory\n");
     for (size_t i = 0; i < view->n_events; i++) {
         const Perigee__Aurora__UpdateEvent *event = view->events[i];

@@ -29,11 +29,6 @@ static bool differs(const ProtobufCMessage *message, const char *object,
     return !is_same;
 }
 
-static bool asks_update(const Perigee__Job *job)
-{
-    return job->update != NULL && job->update->sla_aware;
-}
-
 static bool asks_docker(const Perigee__Job *job)
 {
     return job->container != NULL && job->container->docker != NULL;
@@ -47,11 +42,6 @@ static bool asks_image(const Perigee__Job *job)
 static bool asks_volumes(const Perigee__Job *job)
 {
     return job->container != NULL && job->container->n_volumes > 0;
-}
-
-static bool asks_sla(const Perigee__Job *job)
-{
-    return job->sla_policy != NULL;
 }
 
 static bool asks_cron(const Perigee__Job *job)
@@ -106,10 +96,8 @@ static const struct {
     {"env", "no agent resolves secrets yet", asks_secret},
     {"executor_config", "thermos is the only executor yet", asks_executor},
     {"notify", "nobody is notified yet", asks_notify},
-    {"sla_policy", "maintenance asks no policy yet", asks_sla},
     {"task.processes.resources", "resources are the whole task's yet",
      asks_process_resources},
-    {"update.sla_aware", "kills ask no policy yet", asks_update},
 };
 
 size_t honour_check(const Perigee__Job *job, honour_refused *tell,

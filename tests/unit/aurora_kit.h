@@ -59,6 +59,12 @@ struct world {
     uint32_t backup_act; /* the newest about backups */
     int backup_acts;
     uint64_t backup_ticket; /* of the newest LIST_BACKUPS */
+    struct {                /* the newest question to a coordinator */
+        uint64_t ticket;
+        char url[300];
+        struct bytes body;
+        int count;
+    } coordinate;
     struct {                /* the newest question about hosts */
         uint64_t ticket;
         struct bytes bundle, stdlib;
@@ -124,6 +130,17 @@ static inline void keep_question(struct world *w,
     w->question.count++;
 }
 
+static inline void keep_coordinate(struct world *w,
+                                   const struct aurora_coordinate *act)
+{
+    w->coordinate.ticket = act->ticket;
+    snprintf(w->coordinate.url, sizeof w->coordinate.url, "%s", act->url);
+    w->coordinate.body =
+        bytes_of(arena_memdup(&w->arena, act->body.data, act->body.size),
+                 act->body.size);
+    w->coordinate.count++;
+}
+
 static inline void look(struct world *w)
 {
     AURORA_PROGRAM.check(w->p);
@@ -171,6 +188,10 @@ static inline void look(struct world *w)
             }
             if (e->act.kind == AURORA_ACT_DECODE) {
                 w->decode = *(const struct aurora_decode *)e->act.data;
+                break;
+            }
+            if (e->act.kind == AURORA_ACT_COORDINATE) {
+                keep_coordinate(w, e->act.data);
                 break;
             }
             if (e->act.kind != AURORA_ACT_EVALUATE) {
@@ -249,6 +270,7 @@ static inline struct aurora_program *new_program(uint64_t seed)
 
     options.seed = seed;
     options.offer_jitter_ms = 0;
+    options.sla_instances_min = 3;
     options.endpoint = "10.0.0.1:8081";
     options.stdlib_hash = seed % 2 != 0 ? "release-1" : "release-2";
     options.stdlib_release = bytes_of_text(options.stdlib_hash);

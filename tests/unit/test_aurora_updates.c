@@ -98,6 +98,28 @@ static void test_ranges_change_only_those(void **unused)
     world_free(w);
 }
 
+#define SCOPE "%s,\"instances\":[{\"first\":%d,\"last\":%d}]}}"
+
+/* 3.15: ids outside the range are refused; nothing is created for them. */
+static void test_ranges_that_nothing_has(void **unused)
+{
+    struct world *w = with("3", "old");
+    char *body = arena_strdup(&w->arena, START("new", "2", "\"watch_secs\":0"));
+
+    (void)unused;
+    body[strlen(body) - 2] = '\0';
+    post(w, arena_printf(&w->arena, SCOPE, body, 1, 3));
+    expect_status(w, 400);
+    assert_string_equal(w->answer->error->message,
+                        "instances 2-3: the job neither has them all nor is to "
+                        "have them");
+    post(w, arena_printf(&w->arena, SCOPE, body, 2, 2)); /* it is to go */
+    expect_status(w, 200);
+    settle(w);
+    assert_string_equal(runs(w), "0:old 1:old");
+    world_free(w);
+}
+
 /* Case 103. */
 static void test_103_autopause_after_each_batch(void **unused)
 {
@@ -327,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_a_queue_watches_each_instance),
         cmocka_unit_test(test_no_change_is_said),
         cmocka_unit_test(test_ranges_change_only_those),
+        cmocka_unit_test(test_ranges_that_nothing_has),
         cmocka_unit_test(test_103_autopause_after_each_batch),
         cmocka_unit_test(test_98_a_bad_version_is_rolled_back),
         cmocka_unit_test(test_98_without_rollback_it_fails),

@@ -68,6 +68,7 @@ static void test_defaults_ask_for_nothing(void **unused)
     refuses("", "");
     refuses("update = Update {}", "");
     refuses("update = Update { strategy = QueueUpdateStrategy {} }", "");
+    refuses("sla = Sla { count = 1, duration_secs = 5 }", "");
     refuses("partition = Partition {}", "");
     refuses("lifecycle = Lifecycle { http = {} }", "");
     refuses("lifecycle = DisableLifecycle", "");
@@ -86,7 +87,6 @@ static void test_what_nobody_does_is_told_by_name(void **unused)
             "host_path = '/b' } } }",
             "container.image container.volumes");
     refuses("cron_schedule = '* * * * *'", "cron");
-    refuses("sla = Sla { count = 1, duration_secs = 5 }", "sla_policy");
     refuses("env = Env { A = secret('x') }", "env");
     refuses("notify = Notify { on = 'failed', url = 'http://x/' }", "notify");
     refuses("executor_config = { name = 'own' }", "executor_config");

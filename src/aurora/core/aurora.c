@@ -42,6 +42,7 @@ void aurora_release(struct aurora *a)
     }
     aurora_work_clear(a);
     judging_release(a);
+    coordinators_release(a);
     vec_free(&a->jobs);
     hosts_release(&a->hosts);
     heap_release(&a->timers);
@@ -58,6 +59,7 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.kills);
     vec_free(&a->work.declines);
     vec_free(&a->work.reconcile);
+    vec_free(&a->work.coordinations);
 }
 
 /* --- after a restart --- */

@@ -13,6 +13,7 @@
  * their needs. */
 #pragma once
 #include "aurora/core/app_group.h"
+#include "aurora/core/coordinators.h"
 #include "aurora/core/events.h"
 #include "aurora/core/hosts.h"
 #include "aurora/core/placer.h"
@@ -57,6 +58,7 @@ enum aurora_times { /* ms */
 struct aurora_limits_config {
     uint32_t tasks_per_job_max;
     int64_t offer_hold_ms, offer_jitter_ms;
+    struct sla_rules sla;
 };
 
 /* A task and the agent it is (or should be) on; both owned references. */
@@ -129,7 +131,8 @@ struct work {
     VEC(struct task_ref) kills;
     VEC(struct blob *) declines; /* offer ids */
     VEC(struct task_ref) reconcile;
-    VEC(uint64_t) askings; /* tickets of new ones */
+    VEC(uint64_t) askings;       /* tickets of new ones */
+    VEC(uint64_t) coordinations; /* of questions to coordinators */
     bool revive;        /* ask for offers: tasks wait that fit none we hold */
     bool save_sequence; /* store `sequence_ceiling` */
 };
@@ -161,6 +164,7 @@ struct aurora {
     struct hosts hosts;
     struct questions questions;
     VEC(struct asking) askings; /* under way */
+    struct coordinations coordinations;
     uint64_t next_ticket;
     struct heap timers;
     struct event_log events;

@@ -115,6 +115,9 @@ struct update *aurora_update_by_number(const struct aurora *a, uint32_t number);
 void updater_note_started(struct aurora *a, struct task *task);
 void updater_note_ended(struct aurora *a, struct task *task);
 void updater_note_changed(struct aurora *a, const struct task *task);
+/* A coordinator answered about it. */
+void updater_coordinated(struct aurora *a, struct task *task, bool may_end,
+                         int64_t now_ms);
 /* Does another task follow the one that ended? Not in a surge, where the one
  * of the other version may be here already. */
 bool updater_has_successor(const struct task *ended);

@@ -49,6 +49,8 @@ void job_config_unref(struct job_config *config)
     for (uint32_t i = 0; i < config->port_count; i++)
         free(config->port_name[i]);
     free(config->port_name);
+    free(config->sla.url);
+    free(config->sla.status_key);
     for (uint32_t i = 0; i < config->constraint_count; i++) {
         struct constraint *c = &config->constraint[i];
         for (uint32_t j = 0; j < c->value_count; j++)
@@ -79,6 +81,17 @@ void job_config_set_update(struct job_config *config,
     free((void *)config->update.size);
     config->update = *settings;
     config->update.size = size;
+}
+
+void job_config_set_sla(struct job_config *config,
+                        const struct sla_policy *policy)
+{
+    free(config->sla.url);
+    free(config->sla.status_key);
+    config->sla = *policy;
+    config->sla.url = policy->url ? xstrdup(policy->url) : NULL;
+    config->sla.status_key =
+        policy->status_key ? xstrdup(policy->status_key) : NULL;
 }
 
 void job_config_add_port(struct job_config *config, const char *name)

@@ -7,6 +7,7 @@
  * together: the group is part of the config. */
 #pragma once
 #include "aurora/core/question.h"
+#include "aurora/core/sla.h"
 #include "aurora/core/update_rule.h"
 #include "base/bytes.h"
 #include "base/job_key.h"
@@ -73,6 +74,7 @@ struct job_config {
     uint32_t port_count, constraint_count;
     struct question *place, *rank; /* owned; NULL without */
     struct update_settings update; /* its sizes are owned */
+    struct sla_policy sla;         /* its texts are owned */
 
     /* The codec's decoded form of `bytes`, made when first wanted. */
     void *decoded; /* owned through decoded_free */
@@ -118,6 +120,9 @@ void job_config_add_constraint(struct job_config *config, const char *attribute,
 /* Sizes are copied; one at least. */
 void job_config_set_update(struct job_config *config,
                            const struct update_settings *settings);
+/* Texts are copied. */
+void job_config_set_sla(struct job_config *config,
+                        const struct sla_policy *policy);
 /* The functions of the file; each takes the caller's reference. */
 void job_config_set_place_take(struct job_config *config,
                                struct question *place);

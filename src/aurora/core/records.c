@@ -110,6 +110,7 @@ void aurora_work_clear(struct aurora *a)
     app_groups_work_clear(a);
     w->forgotten.count = w->launches.count = w->declines.count = 0;
     w->kills.count = w->reconcile.count = w->askings.count = 0;
+    w->coordinations.count = 0;
     w->revive = w->save_sequence = false;
 }
 

@@ -52,6 +52,16 @@ enum slot_event_kind {
     SLOT_ROLLBACK_FAILED
 };
 
+/* What keeps the task of a slot from being ended. The numbers are those of
+ * perigee.aurora.UpdateInstanceView.Wait. */
+enum slot_wait {
+    SLOT_WAITS_FOR_NOBODY,
+    SLOT_WAITS_FOR_POLICY,      /* it keeps too few of them missing */
+    SLOT_WAITS_FOR_ANSWER,      /* the coordinator is being asked */
+    SLOT_WAITS_FOR_COORDINATOR, /* he said no, or nothing */
+    SLOT_WAITS_FOR_TURN         /* he is being asked about another task */
+};
+
 struct slot_event {
     int64_t at_ms;
     enum slot_event_kind kind;
@@ -71,6 +81,11 @@ struct slot {
     uint32_t event_count;
     bool is_dirty;
     bool is_changed; /* stands in the update's list */
+    /* Of kills that ask first; not stored. */
+    enum slot_wait wait;
+    uint32_t tries;   /* refusals in a row */
+    int64_t again_ms; /* not before */
+    uint64_t allowed; /* number of the task that may be ended at once; 0 */
     /* What the sums of a surge say of it, and its lists. */
     bool is_on_way, is_unproven, is_to_start, is_to_stop;
 };
@@ -156,4 +171,8 @@ void update_seat(const struct update *update, struct slot *slot,
 /* How many instances the job has when it is over, in this direction; of a
  * surge. */
 uint32_t update_target(const struct update *update);
+/* How many slots the canary has: 0 without one. */
+uint32_t canary_size(const struct update *update);
+/* Is it the canary's turn, on the way forward? */
+bool canary_is_on(const struct update *update);
 void update_check(const struct update *update);

@@ -61,6 +61,33 @@ static int find_active(const struct aurora *a, const struct job_key *key,
 
 /* --- starting --- */
 
+/* Instances of a scope are the job's, or are to be. */
+static int check_scope(const struct job *job,
+                       const struct update_request *request, struct err *err)
+{
+    const struct instances *scope = request->scope;
+
+    for (uint32_t i = 0; scope && i < scope->count; i++) {
+        uint32_t first = scope->range[i].first, last = scope->range[i].last;
+        uint32_t have = 0;
+        if (first < request->instances)
+            first = request->instances;
+        const struct task *t = job ? job->active.first : NULL;
+        for (; t; t = t->next)
+            have += t->state != TASK_KILLING && t->instance >= first &&
+                    t->instance <= last;
+        if (last < first || have > last - first)
+            continue;
+        (void)err_set(err, ERR_INVALID,
+                      "instances %u-%u: the job neither has them all nor is to "
+                      "have them",
+                      first, last);
+        err_field(err, "instances");
+        return -ERR_INVALID;
+    }
+    return 0;
+}
+
 static int check_start(const struct aurora *a, const struct job *job,
                        const struct job_config *config,
                        const struct update_request *request, struct err *err)
@@ -87,6 +114,9 @@ static int check_start(const struct aurora *a, const struct job *job,
                  text);
         return -ERR_CONFLICT;
     }
+    rc = check_scope(job, request, err);
+    if (rc < 0)
+        return rc;
     if (job && job->is_killed && job->active.count > 0)
         return err_set(err, ERR_CONFLICT, "job '%s' is being killed", text);
     if (!job && a->jobs.count >= JOBS_MAX)

@@ -247,7 +247,8 @@ static bool stop(struct aurora *a, struct update *u, struct slot *slot,
 
     if (!task || (task == slot->other && !slot->task && is_leaving(task)))
         return true;
-    if (!is_affordable(u, slot, task))
+    if (!is_affordable(u, slot, task) ||
+        !updating_may_end(a, u, slot, task, now_ms))
         return false;
     if (task == slot->other && !slot->task)
         updating_change(a, task, now_ms);

@@ -91,10 +91,12 @@ static void work_on(struct aurora *a, struct update *u, struct slot *slot,
                          NULL, now_ms);
         break;
     case UPDATE_ACT_CHANGE:
-        updating_change(a, slot->task, now_ms);
+        if (updating_may_end(a, u, slot, slot->task, now_ms))
+            updating_change(a, slot->task, now_ms);
         break;
     case UPDATE_ACT_KILL:
-        (void)task_go(a, slot->task, TASK_KILLING, "updated", now_ms);
+        if (updating_may_end(a, u, slot, slot->task, now_ms))
+            (void)task_go(a, slot->task, TASK_KILLING, "updated", now_ms);
         break;
     case UPDATE_ACT_DONE:
         updating_end_slot(a, u, slot, true, now_ms);
@@ -238,14 +240,15 @@ static void step(struct aurora *a, struct update *u, int64_t now_ms)
         updating_await_pulse(a, u, "no pulse came in time", now_ms);
         return;
     }
-    while (u->changed.count > 0) {
-        struct slot *slot = &u->slot[u->changed.item[--u->changed.count]];
+    for (uint32_t i = 0; i < u->changed.count; i++) { /* it grows */
+        struct slot *slot = &u->slot[u->changed.item[i]];
         slot->is_changed = false;
         if (update_is_surge(u))
             surge_look(a, u, slot, now_ms);
         else if (slot->phase == SLOT_WORKING)
             work_on(a, u, slot, now_ms);
     }
+    u->changed.count = 0;
     advance(a, u, now_ms);
 }
 

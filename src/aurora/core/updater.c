@@ -68,6 +68,8 @@ void updater_note_ended(struct aurora *a, struct task *task)
         slot->failures++;
         mark_slot(a, u, slot);
     }
+    slot->wait = SLOT_WAITS_FOR_NOBODY;
+    slot->again_ms = 0;
     if (slot->task == task)
         slot->task = NULL;
     if (slot->other == task)

@@ -3,7 +3,8 @@
  *   updater.c         what changes, states, what users ask, restarts
  *   update_work.c     one instance in place, batches, the next step
  *   update_surge.c    new instances before old ones go
- *   update_canary.c   a first batch that is judged */
+ *   update_canary.c   a first batch that is judged
+ *   update_sla.c      kills that ask the job's policy first */
 #pragma once
 #include "aurora/core/internal.h"
 
@@ -47,6 +48,13 @@ void updating_end_slot(struct aurora *a, struct update *u, struct slot *slot,
  * reached a host is dropped, and nothing follows by itself. */
 void updating_change(struct aurora *a, struct task *task, int64_t now_ms);
 
+/* --- update_sla.c --- */
+
+/* May we end this task of the slot now, as far as the job's policy says? When
+ * not, the slot is looked at again in time. */
+bool updating_may_end(struct aurora *a, struct update *u, struct slot *slot,
+                      const struct task *task, int64_t now_ms);
+
 /* --- update_surge.c --- */
 
 /* A slot of a surge changed, under way or not: keep the sums; go on with it
@@ -67,10 +75,6 @@ void surge_collapse(struct aurora *a, struct update *u, int64_t now_ms);
 
 /* --- update_canary.c --- */
 
-/* How many slots the canary has: 0 without one. */
-uint32_t canary_size(const struct update *u);
-/* Is it the canary's turn, on the way forward? */
-bool canary_is_on(const struct update *u);
 /* How many more slots may begin, as far as the canary is concerned. */
 uint32_t canary_room(const struct update *u);
 /* Failed slots that are borne now. */
