@@ -27,7 +27,7 @@ static void answer_target(struct request *r, const struct job_key *key,
 static int refuse(struct err *err, const char *field, const char *want)
 {
     (void)err_set(err, ERR_INVALID, "%s: %s", field, want);
-    err_field(err, "target.%s", field);
+    err_field(err, "%s", field);
     return -ERR_INVALID;
 }
 

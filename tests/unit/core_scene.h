@@ -78,19 +78,26 @@ static inline struct job *create_take(struct scene *s,
     return aurora_job(&s->a, KEY_OF_SCENE);
 }
 
-/* An agent offers enough; what waits is placed. */
-static inline void place(struct scene *s)
+/* An agent offers room for so many tasks of config_new; what waits is placed.
+ */
+static inline void place_room(struct scene *s, int64_t tasks)
 {
     struct attributes none = {0};
-    struct amounts much = {1000000, 1000000000, 1000000000, 0};
+    struct amounts room = {100 * tasks, 1000 * tasks, 1000 * tasks, 0};
     struct ranges ports = {0};
     char id[32];
 
     snprintf(id, sizeof id, "o-%d", ++s->offers);
     aurora_offer(&s->a, bytes_of_text(id), bytes_of_text("m-S0"), "host0", "",
-                 &none, &much, &ports, s->now_ms);
+                 &none, &room, &ports, s->now_ms);
     aurora_place(&s->a, s->now_ms);
     ranges_release(&ports);
+}
+
+/* It offers enough. */
+static inline void place(struct scene *s)
+{
+    place_room(s, 10000);
 }
 
 static inline void report(struct scene *s, struct task *task,

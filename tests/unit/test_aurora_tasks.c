@@ -280,6 +280,34 @@ static void test_78_a_forgotten_ancestor_counts_for_nothing(void **unused)
     end(&s);
 }
 
+/* --- turns --- */
+
+/* One job wants more than a turn gives it, another one task: that one does not
+ * wait until the first has all. */
+static void test_79_a_large_job_does_not_starve_a_small_one(void **unused)
+{
+    struct job_key small = {"c", "www", "prod", "small"};
+    struct scene s;
+    uint64_t sequence;
+
+    (void)unused;
+    begin(&s);
+    struct job *large = create_take(&s, config_new(true, 1), 150);
+    struct job_config *config = job_config_new(&small, bytes_of_text("small"));
+    config->is_service = true;
+    config->task = config->need = (struct amounts){100, 1000, 1000, 0};
+    assert_int_equal(
+        aurora_create_take(&s.a, config, 1, s.now_ms, &sequence, NULL), 0);
+    place_room(&s, GROUP_QUANTUM + 1);
+    assert_int_equal(job_active(aurora_job(&s.a, &small), 0)->state,
+                     TASK_ASSIGNED);
+    uint32_t assigned = 0;
+    for (const struct task *t = large->active.first; t; t = t->next)
+        assigned += t->state == TASK_ASSIGNED;
+    assert_int_equal(assigned, GROUP_QUANTUM);
+    end(&s);
+}
+
 /* --- history --- */
 
 static void test_history_is_kept_for_two_days(void **unused)
@@ -330,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_78_flaps_wait_ever_longer),
         cmocka_unit_test(test_78_an_interruption_is_no_flap),
         cmocka_unit_test(test_78_a_forgotten_ancestor_counts_for_nothing),
+        cmocka_unit_test(test_79_a_large_job_does_not_starve_a_small_one),
         cmocka_unit_test(test_history_is_kept_for_two_days),
         cmocka_unit_test(test_history_has_a_hundred_tasks_of_a_job),
     };
