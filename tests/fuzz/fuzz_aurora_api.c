@@ -1,8 +1,12 @@
 /* Whatever arrives at the scheduler: bodies of calls (JSON and protobuf),
- * paths, records of the master's stream, stored records, verdicts of script
- * workers. Nothing may crash it, and every invariant must hold afterwards. The
- * first byte of the input says where the rest arrives. */
+ * paths and their parameters, records of the master's stream, stored records,
+ * verdicts of script workers. Nothing may crash it, and every invariant must
+ * hold afterwards. The first byte of the input says where the rest arrives.
+ * There is a job already, and a host that offers itself, so that calls find
+ * something; JSON calls come one per line, each after what the last one did. */
 #include "aurora/program.h"
+#include "mesos/v1/scheduler.pb-c.h"
+#include "wire/codec.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,14 +31,14 @@ static void subscribe(struct aurora_program *p, exchange_id stream,
 
 static void request(struct aurora_program *p, const char *type,
                     enum http_method method, const char *path,
-                    struct bytes body, struct effects *fx)
+                    const char *query, struct bytes body, struct effects *fx)
 {
     struct http_header header[] = {
         {"Content-Type", type}, {"Accept", type}, {"Idempotency-Key", "k"}};
     struct http_request http = {.method = method,
                                 .method_name = "X",
                                 .path = path,
-                                .query = "",
+                                .query = query,
                                 .header = header,
                                 .header_count = 3,
                                 .body = body,
@@ -45,27 +49,85 @@ static void request(struct aurora_program *p, const char *type,
 
 static void get(struct aurora_program *p, struct bytes rest, struct effects *fx)
 {
-    char path[512] = "/";
+    char path[512] = "/", *query;
     size_t size = rest.size < 500 ? rest.size : 500;
 
     memcpy(path + 1, rest.data, size);
-    request(p, "application/json", HTTP_GET, path, bytes_of("", 0), fx);
+    query = path + strcspn(path, "?");
+    if (*query)
+        *query++ = '\0';
+    request(p, "application/json", HTTP_GET, path, query, bytes_of("", 0), fx);
+}
+
+static void post_lines(struct aurora_program *p, struct bytes rest,
+                       struct effects *fx)
+{
+    while (rest.size > 0) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.size);
+        size_t size = end ? (size_t)(end - rest.data) : rest.size;
+        request(p, "application/json", HTTP_POST, "/api/v1", "",
+                bytes_of(rest.data, size), fx);
+        AURORA_PROGRAM.check(p);
+        size += end != NULL;
+        rest = bytes_of(rest.data + size, rest.size - size);
+    }
+}
+
+/* A service of three, and a host with room for two of them. */
+static void furnish(struct aurora_program *p, exchange_id stream,
+                    struct effects *fx)
+{
+    static const char job[] =
+        "{\"type\":\"CREATE_JOB\",\"create_job\":{\"job\":{\"cluster\":"
+        "\"devcluster\",\"role\":\"www\",\"environment\":\"prod\",\"name\":"
+        "\"web\",\"service\":true,\"instances\":3,\"port_names\":[\"http\"],"
+        "\"task\":{\"name\":\"t\",\"processes\":[{\"name\":\"p\","
+        "\"cmdline\":\"serve {{thermos.ports[http]}}\"}],\"resources\":{"
+        "\"cpu_milli\":500,\"ram_bytes\":134217728,\"disk_bytes\":134217728}"
+        "}}}}";
+    static const char offer[] =
+        "{\"type\":\"OFFERS\",\"offers\":{\"offers\":[{\"id\":{\"value\":"
+        "\"o\"},\"framework_id\":{\"value\":\"f\"},\"agent_id\":{\"value\":"
+        "\"m-S0\"},\"hostname\":\"h\",\"resources\":[{\"name\":\"cpus\","
+        "\"type\":\"SCALAR\",\"scalar\":{\"value\":1.1}},{\"name\":\"mem\","
+        "\"type\":\"SCALAR\",\"scalar\":{\"value\":4096}},{\"name\":\"disk\","
+        "\"type\":\"SCALAR\",\"scalar\":{\"value\":4096}},{\"name\":\"ports\","
+        "\"type\":\"RANGES\",\"ranges\":{\"range\":[{\"begin\":31000,"
+        "\"end\":31009}]}}]}]}}";
+    ProtobufCMessage *event;
+    struct buf packed = {0};
+    struct arena arena;
+
+    post_lines(p, bytes_of_text(job), fx);
+    arena_init(&arena);
+    if (codec_decode(&mesos__v1__scheduler__event__descriptor, "Event",
+                     MEDIA_JSON, bytes_of_text(offer), &arena, &event,
+                     NULL) < 0)
+        abort();
+    codec_encode(event, MEDIA_PROTOBUF, &packed);
+    AURORA_PROGRAM.on_record(p, stream, buf_bytes(&packed), 1000, fx);
+    AURORA_PROGRAM.on_time(p, 1000, fx);
+    buf_release(&packed);
+    arena_release(&arena);
 }
 
 static void arrive(struct aurora_program *p, uint8_t where, exchange_id stream,
                    struct bytes rest, struct effects *fx)
 {
-    static const char *const table[] = {"config",  "host",     "job",
-                                        "request", "task",     "asset",
-                                        "bundle",  "scheduler"};
+    static const char *const table[] = {
+        "config", "host",        "job",       "request", "task",
+        "asset",  "bundle",      "scheduler", "update",  "update_instance",
+        "group",  "group_member"};
+    const size_t tables = sizeof table / sizeof *table;
     struct err err = {0};
 
     switch (where % 6) {
     case 0:
-        request(p, "application/json", HTTP_POST, "/api/v1", rest, fx);
+        post_lines(p, rest, fx);
         break;
     case 1:
-        request(p, "application/x-protobuf", HTTP_POST, "/api/v1", rest, fx);
+        request(p, "application/x-protobuf", HTTP_POST, "/api/v1", "", rest,
+                fx);
         break;
     case 2:
         AURORA_PROGRAM.on_record(p, stream, rest, 2000, fx);
@@ -80,7 +142,7 @@ static void arrive(struct aurora_program *p, uint8_t where, exchange_id stream,
     }
     default:
         /* A record only counts before the start: see below. */
-        (void)AURORA_PROGRAM.on_stored(p, table[where / 6 % 8],
+        (void)AURORA_PROGRAM.on_stored(p, table[where / 6 % tables],
                                        bytes_of_text("k"), rest, &err);
         break;
     }
@@ -103,6 +165,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         AURORA_PROGRAM.on_start(p, 1000, &fx);
         subscribe(p, stream, &fx);
+        furnish(p, stream, &fx);
         arrive(p, data[0], stream, rest, &fx);
         AURORA_PROGRAM.on_time(p, 3000, &fx);
         AURORA_PROGRAM.check(p);

@@ -39,7 +39,7 @@ enum part_phase {
     PART_PHASE_COUNT
 };
 
-enum { ROLLING_FAILURES_ANY = UINT32_MAX };
+#define ROLLING_FAILURES_ANY UINT32_MAX
 
 struct rolling_settings {
     uint32_t batch_size;            /* at least 1 */
