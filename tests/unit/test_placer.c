@@ -114,7 +114,7 @@ static struct copy *oracle_best(struct copy *all, size_t count,
     for (size_t i = 0; i < count; i++) {
         if (!oracle_allows(all, count, &all[i], config))
             continue;
-        int64_t score = placer_score(policy, &all[i].free, &all[i].host->total,
+        int64_t score = -placer_cost(policy, &all[i].free, &all[i].host->total,
                                      &config->need);
         if (!best || score > best_score ||
             (score == best_score &&

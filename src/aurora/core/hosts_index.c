@@ -19,6 +19,8 @@ int64_t index_cost(enum placement_policy policy, int64_t cpu, int64_t mem)
 
     if (policy == PLACEMENT_SPREAD)
         return SHARE_ONE - least; /* = apart + 1024 - most */
+    if (least < STRANDED_LESS && most > STRANDED_MORE)
+        return most - least + most + INDEX_STRANDED;
     return most - least + most;
 }
 

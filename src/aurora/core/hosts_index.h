@@ -93,7 +93,15 @@ static inline int32_t index_line_from(uint32_t line)
 
 /* In 1/1024. */
 int64_t index_share(int64_t part, int64_t whole);
-/* What the policy dislikes about the shares left on a host, 0 to 2048. */
+/* What the policy dislikes about the shares left on a host: 0 to 2048, and
+ * INDEX_STRANDED more when packing would strand much of one of them, having
+ * nearly used up the other. Such a host is taken only when nothing else has
+ * room, an empty host included: what is stranded is lost to everybody. */
+enum {
+    INDEX_STRANDED = 2 * SHARE_ONE,
+    STRANDED_LESS = SHARE_ONE * 4 / 100, /* left of one share: less than this */
+    STRANDED_MORE = SHARE_ONE * 8 / 100  /* of the other: more than this */
+};
 int64_t index_cost(enum placement_policy policy, int64_t cpu, int64_t mem);
 
 /* The cost of a host that may have the task; negative: it may not. */

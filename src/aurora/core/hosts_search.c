@@ -53,6 +53,12 @@ static struct span left_of(uint32_t line, struct taken taken)
     return (struct span){from > 0 ? from : 0, to > 0 ? to : 0};
 }
 
+/* Does a task that leaves these shares strand one of them for sure? */
+static bool is_stranding(struct span one, struct span other)
+{
+    return one.to < STRANDED_LESS && other.from > STRANDED_MORE;
+}
+
 /* No host of the cell costs less. */
 static int32_t bound_of(enum placement_policy policy, struct span cpu,
                         struct span mem)
@@ -65,6 +71,8 @@ static int32_t bound_of(enum placement_policy policy, struct span cpu,
         apart = cpu.from - mem.to;
     if (mem.from > cpu.to)
         apart = mem.from - cpu.to;
+    if (is_stranding(cpu, mem) || is_stranding(mem, cpu))
+        apart += INDEX_STRANDED;
     return apart + (cpu.from > mem.from ? cpu.from : mem.from);
 }
 

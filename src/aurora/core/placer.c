@@ -156,8 +156,8 @@ enum veto placer_veto(const struct host *host, const struct job_config *config,
 
 /* --- score --- */
 
-static int64_t cost_on(enum placement_policy policy, const struct amounts *free,
-                       const struct amounts *total, const struct amounts *need)
+int64_t placer_cost(enum placement_policy policy, const struct amounts *free,
+                    const struct amounts *total, const struct amounts *need)
 {
     return index_cost(policy, index_share(free->cpus - need->cpus, total->cpus),
                       index_share(free->mem - need->mem, total->mem));
@@ -166,7 +166,11 @@ static int64_t cost_on(enum placement_policy policy, const struct amounts *free,
 int64_t placer_score(enum placement_policy policy, const struct amounts *free,
                      const struct amounts *total, const struct amounts *need)
 {
-    return 2 * SHARE_ONE - cost_on(policy, free, total, need);
+    int64_t cost = placer_cost(policy, free, total, need);
+
+    if (policy == PLACEMENT_PACK && cost > INDEX_STRANDED)
+        cost -= INDEX_STRANDED;
+    return 2 * SHARE_ONE - cost;
 }
 
 /* --- one attempt --- */
@@ -208,8 +212,8 @@ static int64_t judge(void *context, struct host *host)
          static_veto(host, config, &unused) != VETO_NONE) ||
         limit_veto(host, config, attempt->counts, &unused) != VETO_NONE)
         return -1;
-    return cost_on(attempt->hosts->index.policy, &open, &host->total,
-                   &config->need);
+    return placer_cost(attempt->hosts->index.policy, &open, &host->total,
+                       &config->need);
 }
 
 /* The better of two hosts: `host` when it may have the task at all. */

@@ -8,8 +8,9 @@
  * larger of both (machines fill up one after the other), or, when spreading,
  * plus the larger of both (all machines fill up alike). Disk is not part of it:
  * of disk there is nearly always plenty, and a share that is always large would
- * hide how full a machine is. The highest rank wins, then the highest score,
- * then the first host in host order; how exactly, hosts_index.h says. */
+ * hide how full a machine is. The highest rank wins, then a host that is not
+ * stranded, then the highest score, then the first host in host order; how
+ * exactly, and what stranded means, hosts_index.h says. */
 #pragma once
 #include "aurora/core/hosts.h"
 #include "aurora/core/job_config.h"
@@ -53,6 +54,9 @@ const char *placer_failure(const struct host *host,
 /* Score of a host once the task is on it; it must fit. */
 int64_t placer_score(enum placement_policy policy, const struct amounts *free,
                      const struct amounts *total, const struct amounts *need);
+/* The same as what is searched for the least of (index_cost). */
+int64_t placer_cost(enum placement_policy policy, const struct amounts *free,
+                    const struct amounts *total, const struct amounts *need);
 /* May it be placed there now, and at which cost? */
 bool placer_allows(struct hosts *hosts, struct job_config *config,
                    struct limit_counts *counts, struct host *host,
