@@ -112,6 +112,7 @@ static struct job_config *config_of(const struct job_key *key,
 
     job_config_set_update(config, &settings);
     job_config_id(bytes_of_text(version), config->runs_id);
+    job_config_id(bytes_of_text(version), config->stands_id);
     config->is_service = true;
     config->task = config->need = (struct amounts){1, 1, 1, 0};
     return config;
