@@ -1,13 +1,18 @@
 /* The store against the disk it lies on: every commit is one record of 200
  * bytes made durable; raw is the same number of bytes written over blocks that
  * were written before, and fdatasync. The two take turns, so that a slow moment
- * of the disk hits both. */
+ * of the disk hits both. In bulk, raw writes and syncs the same bytes in as
+ * many pieces. Beside a backup, raw syncs beside a copy that writes as fast, as
+ * the backup does it. */
 #include "bench/kit.h"
 #include "sys/committer.h"
-#include "sys/store.h"
+#include "sys/store_copy.h"
 #include "sys/store_log.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +26,8 @@ enum {
     COMMITS = 4000,
     KEYS = 1000,
     RAW_BYTES = 8 << 20,
-    WINDOW = 64 /* batches under way with the committer */
+    FILLED = 400, /* thousands of records */
+    WINDOW = 64   /* batches under way with the committer */
 };
 
 static char value[VALUE_BYTES];
@@ -138,6 +144,176 @@ static void grouped(struct store *store, int commits)
     bench_figure("batches, 64 under way", commits * 1e9 / took, "1/s", 0, NULL);
 }
 
+/* --- in bulk --- */
+
+enum { BULK_OPS = 100, BULK_WINDOW = 32 };
+
+static double raw_bulk(size_t bytes, uint64_t syncs)
+{
+    size_t piece = bytes / syncs + 1, room = 64 << 20, at = 0;
+    char *data = calloc(1, piece), path[4200];
+
+    snprintf(path, sizeof path, "%s/bulk", bench_dir());
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    for (size_t i = 0; i < room / piece; i++)
+        if (pwrite(fd, data, piece, (off_t)(i * piece)) < 0)
+            bench_fail("cannot write '%s': %s", path, strerror(errno));
+    fsync(fd);
+    int64_t began = bench_ns();
+    for (uint64_t i = 0; i < syncs; i++, at = (at + piece) % (room - piece)) {
+        memset(data, (int)i, piece);
+        if (pwrite(fd, data, piece, (off_t)(at / piece * piece)) < 0 ||
+            fdatasync(fd) < 0)
+            bench_fail("cannot sync: %s", strerror(errno));
+    }
+    double took = (double)(bench_ns() - began);
+    close(fd);
+    free(data);
+    return took;
+}
+
+static void bulk(struct store *store, int batches)
+{
+    static struct {
+        char key[BULK_OPS][16];
+        struct store_op op[BULK_OPS];
+    } slot[BULK_WINDOW];
+    struct committer *committer;
+    struct committer_figures figures;
+    struct err err = {0};
+    int wake = eventfd(0, EFD_CLOEXEC), next = 0;
+
+    if (committer_open(&committer, store, wake, &err) < 0)
+        bench_fail("%s", err.text);
+    int64_t began = bench_ns();
+    for (int i = 0; i < batches; i++) {
+        int s = i % BULK_WINDOW;
+        if (i >= BULK_WINDOW &&
+            committer_wait(committer, (uint64_t)i - BULK_WINDOW + 1, &err) < 0)
+            bench_fail("%s", err.text);
+        for (int k = 0; k < BULK_OPS; k++)
+            slot[s].op[k] = make_op(slot[s].key[k], next++);
+        (void)committer_push(committer, slot[s].op, BULK_OPS);
+    }
+    if (committer_wait(committer, (uint64_t)batches, &err) < 0)
+        bench_fail("%s", err.text);
+    double ours = (double)(bench_ns() - began);
+    committer_figures(committer, &figures);
+    committer_close(committer);
+    close(wake);
+    double bytes = (double)batches * BULK_OPS *
+                   (double)(FRAME_BYTES - STORE_LOG_HEADER_BYTES);
+    double raw = raw_bulk((size_t)bytes, figures.syncs);
+    bench_figure("raw pipeline", bytes * 1e3 / raw, "MB/s", 0, NULL);
+    bench_figure("commits in bulk", bytes * 1e3 / ours, "MB/s", raw / ours,
+                 "raw pipeline");
+}
+
+/* --- beside a backup --- */
+
+enum { BACKUP_RATE = 32 << 20, SAMPLES = 40000, COPY_PIECE = 256 << 10 };
+
+struct copying {
+    atomic_bool is_over;
+    int64_t bytes;
+};
+
+/* What a backup does to the disk, without a store. */
+static void *copy_beside(void *arg)
+{
+    struct copying *copying = arg;
+    static char piece[COPY_PIECE];
+    char path[4200];
+    int64_t began = bench_ns();
+
+    snprintf(path, sizeof path, "%s/copy", bench_dir());
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    for (int64_t done = 0; done < copying->bytes; done += COPY_PIECE) {
+        if (write(fd, piece, sizeof piece) < 0)
+            break;
+        (void)sync_file_range(fd, 0, 0,
+                              SYNC_FILE_RANGE_WAIT_BEFORE |
+                                  SYNC_FILE_RANGE_WRITE |
+                                  SYNC_FILE_RANGE_WAIT_AFTER);
+        int64_t due = done * 1000 / BACKUP_RATE;
+        int64_t nap = due - (bench_ns() - began) / 1000000;
+        if (nap > 0)
+            (void)poll(NULL, 0, (int)nap);
+    }
+    (void)fdatasync(fd);
+    close(fd);
+    (void)unlink(path);
+    atomic_store(&copying->is_over, true);
+    return NULL;
+}
+
+static size_t raw_beside_a_copy(int64_t *sample, int64_t bytes)
+{
+    struct copying copying = {.bytes = bytes};
+    pthread_t thread;
+    size_t count = 0;
+    int fd = open_raw();
+
+    if (pthread_create(&thread, NULL, copy_beside, &copying) != 0)
+        bench_fail("no thread");
+    for (; !atomic_load(&copying.is_over) && count < SAMPLES; count++)
+        sample[count] = raw_commit(fd, (int)count);
+    pthread_join(thread, NULL);
+    close(fd);
+    return count;
+}
+
+static size_t commits_beside_a_backup(struct store *store, int64_t *sample,
+                                      int64_t *bytes)
+{
+    struct store_backup request = {
+        .created_ms = 1795253739000, .keep = 1, .bytes_per_s = BACKUP_RATE};
+    struct backup_result result;
+    struct err err = {0};
+    size_t count = 0;
+
+    snprintf(request.dir, sizeof request.dir, "%s/backups", bench_dir());
+    if (store_backup_begin(store, &request, &err) < 0)
+        bench_fail("%s", err.text);
+    while (!store_backup_take(store, &result)) {
+        int64_t took = store_commit_one(store, (int)count);
+        if (count < SAMPLES)
+            sample[count++] = took;
+    }
+    if (result.err.code != ERR_NONE)
+        bench_fail("%s", result.err.text);
+    *bytes = (int64_t)result.summary.bytes;
+    bench_figure("a backup", (double)*bytes / (1 << 20), "MB", 0, NULL);
+    bench_figure("a backup took", (double)result.took_ms, "ms", 0, NULL);
+    return count;
+}
+
+static void beside_a_backup(struct store *store)
+{
+    int64_t *ours = malloc(SAMPLES * sizeof *ours), bytes = 0;
+    int64_t *raw = malloc(SAMPLES * sizeof *raw);
+    size_t commits = commits_beside_a_backup(store, ours, &bytes);
+    size_t syncs = raw_beside_a_copy(raw, bytes);
+    double limit = (double)bench_percentile(raw, syncs, 99);
+    double p99 = (double)bench_percentile(ours, commits, 99);
+    double most = (double)ours[commits - 1]; /* it is sorted now */
+    size_t late = 0;
+
+    for (size_t i = 0; i < commits; i++)
+        late += (double)ours[i] > limit + 5e6;
+    bench_figure("sync p99 beside a copy", limit / 1000, "us", 0, NULL);
+    bench_figure("sync at most beside a copy", (double)raw[syncs - 1] / 1000,
+                 "us", 0, NULL);
+    bench_figure("commit p99 beside a backup", p99 / 1000, "us", p99 / limit,
+                 "sync p99 beside a copy");
+    bench_figure("commit at most beside a backup", most / 1000, "us",
+                 most / limit, "sync p99 beside a copy");
+    bench_figure("delayed by more than 5 ms beyond it", (double)late, "commits",
+                 0, NULL);
+    free(ours);
+    free(raw);
+}
+
 static int count(void *context, const char *table, struct bytes key,
                  struct bytes content, struct err *err)
 {
@@ -156,10 +332,9 @@ static void reopen(const char *dir)
     int records = 0;
     int64_t began = bench_ns();
 
-    if (store_open(&store, dir, &err) < 0 ||
-        store_each(store, count, &records, &err) < 0)
+    if (store_open_each(&store, dir, count, &records, &err) < 0)
         bench_fail("%s", err.text);
-    bench_figure("open and read 100000 records",
+    bench_figure("open and read 400000 records",
                  (double)(bench_ns() - began) / 1e6, "ms", 0, NULL);
     store_close(store);
 }
@@ -170,7 +345,7 @@ static void fill(struct store *store)
     static char key[1000][16];
     struct err err = {0};
 
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < FILLED; i++) {
         for (int k = 0; k < 1000; k++) {
             snprintf(key[k], sizeof key[k], "many-%07d", i * 1000 + k);
             op[k] = (struct store_op){"many", bytes_of_text(key[k]),
@@ -195,7 +370,9 @@ int main(int argc, char **argv)
         bench_fail("%s", err.text);
     one_by_one(store, commits);
     grouped(store, commits * 5);
+    bulk(store, commits / 2);
     fill(store);
+    beside_a_backup(store);
     store_close(store);
     reopen(dir);
     return bench_close();

@@ -283,6 +283,50 @@ static void test_frames_of_another_backup_are_refused(void **state)
     assert_int_equal(backup_read(path[1], NULL, NULL, NULL, NULL), 0);
 }
 
+/* One frame, as backup_file.h draws it. */
+static uint64_t add_frame(struct buf *to, const char *magic, uint64_t before,
+                          const void *data, uint32_t size)
+{
+    uint8_t head[16];
+
+    memcpy(head, magic, 4);
+    memcpy(head + 4, &size, 4);
+    memcpy(head + 8, &before, 8);
+    uint64_t sum =
+        hash64(bytes_of(data, size), hash64(bytes_of(head, sizeof head), 0));
+    buf_add(to, head, sizeof head);
+    buf_add(to, &sum, sizeof sum);
+    buf_add(to, data, size);
+    return sum;
+}
+
+/* Its head has field 1 (format) or 4 (version of the store) one too high. */
+static void test_a_newer_one_is_refused(void **state)
+{
+    static const uint8_t heads[2][4] = {
+        {0x08, BACKUP_FORMAT + 1, 0x20, 1},
+        {0x08, BACKUP_FORMAT, 0x20, STORE_VERSION + 1}};
+    const struct fixture *f = *state;
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/newer.backup", f->root);
+    for (int i = 0; i < 2; i++) {
+        struct buf file = {0};
+        struct err err = {0};
+        uint64_t before = add_frame(&file, "PBkH", 0, heads[i], 4);
+        uint64_t end = file.size;
+        (void)add_frame(&file, "PBkE", before, "", 0);
+        buf_add(&file, &end, sizeof end);
+        buf_add(&file, "PBkTail1", 8);
+        assert_int_equal(file_write(path, buf_bytes(&file), 0600, false, NULL),
+                         0);
+        assert_int_equal(backup_read(path, NULL, NULL, NULL, &err),
+                         -ERR_UNSUPPORTED);
+        assert_non_null(strstr(err.hint, "programs that made it"));
+        buf_release(&file);
+    }
+}
+
 static void test_one_over_the_limit_and_the_oldest_goes(void **state)
 {
     const struct fixture *f = *state;
@@ -416,6 +460,7 @@ int main(void)
         TEST(test_what_was_replaced_is_kept),
         TEST(test_every_flip_and_every_cut_is_refused),
         TEST(test_frames_of_another_backup_are_refused),
+        TEST(test_a_newer_one_is_refused),
         TEST(test_one_over_the_limit_and_the_oldest_goes),
         TEST(test_one_that_fails_does_no_harm),
         TEST(test_one_that_is_overtaken_too_far_is_given_up),
