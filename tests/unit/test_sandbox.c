@@ -55,7 +55,7 @@ static void test_failures_have_file_and_line(void **unused)
     expect("local x = nil\nreturn x.y", 2,
            "attempt to index a nil value (local 'x')");
     expect("error({})", 1, "error with a table instead of a text");
-    expect("error()", 1, "error with a nil instead of a text");
+    expect("error()", 1, "error without a text: want error('what is wrong')");
     expect("x = = 1", 1, "unexpected symbol near '='");
     expect("string.rep()", 1,
            "bad argument #1 to 'rep' (string expected, got no value)");
