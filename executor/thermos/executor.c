@@ -16,6 +16,8 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { EXITS_MAX = 4096, BACKOFF_MAX_MS = 2000 };
@@ -393,8 +396,37 @@ static int read_environment(struct executor *x, struct err *err)
     return rc == 0 ? read_durations(o, err) : rc;
 }
 
+/* While the agent answers: what the first runner would have to make before its
+ * first process. What cannot be made is its to tell. */
+static void on_waiting(evutil_socket_t fd, short what, void *context)
+{
+    const struct executor *x = context;
+    char path[PATH_MAX];
+    (void)fd;
+    (void)what;
+    (void)snprintf(path, sizeof path, "%s/.thermos", x->sandbox);
+    if (mkdir(path, 0755) != 0)
+        return;
+    (void)snprintf(path, sizeof path, "%s/.thermos/stream", x->sandbox);
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file >= 0)
+        (void)close(file);
+}
+
+/* The first round of the loop connects and asks. */
+static void on_first_round(evutil_socket_t fd, short what, void *context)
+{
+    const struct timeval at_once = {0};
+    const struct executor *x = context;
+    (void)fd;
+    (void)what;
+    (void)event_base_once(daemon_base(x->daemon), -1, EV_TIMEOUT, on_waiting,
+                          context, &at_once);
+}
+
 static int run(struct executor *x, struct err *err)
 {
+    const struct timeval at_once = {0};
     struct daemon_config config = {0};
     struct executor_program *program = executor_program_new(&x->options);
     int rc = daemon_open(&x->daemon, &config, &EXECUTOR_PROGRAM, program, err);
@@ -404,6 +436,8 @@ static int run(struct executor *x, struct err *err)
         x->watch =
             process_watch_open(daemon_base(x->daemon), on_orphan_exit, x);
         x->care = care_new(x->daemon, x->watch, x->sandbox);
+        (void)event_base_once(daemon_base(x->daemon), -1, EV_TIMEOUT,
+                              on_first_round, x, &at_once);
         rc = daemon_run(x->daemon, err);
         care_free(x->care);
         process_watch_close(x->watch);
