@@ -112,9 +112,26 @@ static void collect(const struct task_list *list, const FindTasks *find,
             out[(*count)++] = t;
 }
 
+/* Room for `more` tasks; what grows doubles, since an arena keeps it all. */
+static void reserve(Answer *answer, size_t more, size_t *capacity,
+                    struct arena *arena)
+{
+    size_t wanted = answer->n_tasks + more;
+
+    if (wanted <= *capacity)
+        return;
+    *capacity = wanted * 2;
+    Perigee__Aurora__TaskView **all =
+        arena_alloc(arena, *capacity * sizeof(void *));
+    if (answer->n_tasks > 0)
+        memcpy(all, answer->tasks, answer->n_tasks * sizeof(void *));
+    answer->tasks = all;
+}
+
 /* The job's tasks until the page is full; true when some are left. */
 static bool add_tasks(struct request *r, const struct job *job,
-                      const struct place *from, uint32_t size, Answer *answer)
+                      const struct place *from, uint32_t size, Answer *answer,
+                      size_t *capacity)
 {
     size_t count = 0, at = 0;
     char key[JOB_KEY_TEXT_MAX];
@@ -124,16 +141,12 @@ static bool add_tasks(struct request *r, const struct job *job,
     collect(&job->active, r->call->find_tasks, from, task, &count);
     collect(&job->ended, r->call->find_tasks, from, task, &count);
     qsort(task, count, sizeof *task, by_instance);
-    Perigee__Aurora__TaskView **all =
-        arena_alloc(&r->arena, (answer->n_tasks + count + 1) * sizeof(void *));
-    if (answer->n_tasks > 0)
-        memcpy(all, answer->tasks, answer->n_tasks * sizeof(void *));
-    answer->tasks = all;
+    reserve(answer, count, capacity, &r->arena);
     for (; at < count; at++) {
         if (answer->n_tasks >= size && at > 0 &&
             task[at]->instance != task[at - 1]->instance)
             break;
-        all[answer->n_tasks++] = view_task(r->p, task[at], &r->arena);
+        answer->tasks[answer->n_tasks++] = view_task(r->p, task[at], &r->arena);
     }
     if (at < count)
         answer->cursor =
@@ -158,6 +171,7 @@ void api_find_tasks(struct request *r, int64_t now_ms, struct effects *fx)
     struct err err = {0};
     char key[JOB_KEY_TEXT_MAX];
     uint64_t looked_at = 0;
+    size_t capacity = 0;
 
     if (!r->call->find_tasks)
         r->call->find_tasks = arena_memdup(&r->arena, &all, sizeof all);
@@ -173,7 +187,7 @@ void api_find_tasks(struct request *r, int64_t now_ms, struct effects *fx)
         if (!is_job_wanted(find, job))
             continue;
         looked_at += job->active.count + job->ended.count;
-        if (add_tasks(r, job, &from, size, answer))
+        if (add_tasks(r, job, &from, size, answer, &capacity))
             break;
         from.has_instance = false;
         if ((answer->n_tasks >= size || looked_at >= LOOKED_AT_MAX) &&

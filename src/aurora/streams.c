@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPLAY_CHUNK = 500 }; /* events sent to a late subscriber at a time */
+/* Events sent to a late subscriber at a time, and those looked at for it. */
+enum { REPLAY_CHUNK = 500, REPLAY_LOOK = 4000 };
 
 typedef Perigee__Aurora__Event Event;
 
@@ -212,12 +213,13 @@ static bool catch_up(struct aurora_program *p, struct subscriber *s,
 {
     const struct event_log *log = &p->core.events;
     struct arena arena;
-    uint32_t sent = 0;
+    uint32_t sent = 0, looked = 0;
 
     if (s->next >= log->next)
         return true;
     arena_init(&arena);
-    while (s->next < log->next && sent < REPLAY_CHUNK) {
+    while (s->next < log->next && sent < REPLAY_CHUNK &&
+           looked++ < REPLAY_LOOK) {
         const struct event *event = event_log_get(log, s->next++);
         if (!concerns(s, event))
             continue;

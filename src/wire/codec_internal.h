@@ -35,9 +35,10 @@ int codec_read_json(const ProtobufCMessageDescriptor *type, struct bytes in,
  * path of the first one and what is wrong there. */
 int codec_check_known(const ProtobufCMessage *message, struct buf *path,
                       struct buf *problem);
-/* "want one of A, B, C"; "; nearest known name: 'b'" when there is one. */
+/* "nearest known name: 'B'; want one of A, B, C" */
 void codec_name_values(const ProtobufCEnumDescriptor *type, const char *name,
                        struct buf *out);
+/* "; nearest known name: 'b'" when there is one. */
 void codec_name_nearest(const ProtobufCMessageDescriptor *type,
                         const char *name, struct buf *out);
 

@@ -252,7 +252,7 @@ static int read_scalar(struct reader *r, const ProtobufCFieldDescriptor *field,
     if (rc != READ_VALUE)
         return rc;
     if (r->path != NULL && !number_fits(field, json, real, integer)) {
-        buf_addf(r->problem, "%.17g: want a whole number in its range", real);
+        buf_addf(r->problem, "%.15g: want a whole number in its range", real);
         return -ERR_CONFLICT;
     }
     if (field->type == PROTOBUF_C_TYPE_DOUBLE)
@@ -352,6 +352,11 @@ static int read_value(struct reader *r, const ProtobufCFieldDescriptor *field,
     case PROTOBUF_C_TYPE_STRING:
         if (!json_is_string(json))
             return not_expecting(r, field, json);
+        if (r->path != NULL &&
+            strlen(json_string_value(json)) != json_string_length(json)) {
+            buf_add_text(r->problem, "a zero byte is not allowed");
+            return -ERR_CONFLICT;
+        }
         *(char **)place = arena_strndup(r->arena, json_string_value(json),
                                         json_string_length(json));
         return READ_VALUE;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { NAMES_MAX = 128, VALUES_SHOWN_MAX = 64 };
+enum { NAMES_MAX = 128 };
 
 void codec_name_nearest(const ProtobufCMessageDescriptor *type,
                         const char *name, struct buf *out)
@@ -20,24 +20,23 @@ void codec_name_nearest(const ProtobufCMessageDescriptor *type,
         buf_addf(out, "; nearest known name: '%s'", nearest);
 }
 
+/* The nearest name first: the list may be longer than a message. */
 void codec_name_values(const ProtobufCEnumDescriptor *type, const char *name,
                        struct buf *out)
 {
     const char *known[NAMES_MAX + 1];
     unsigned count = 0;
 
-    buf_add_text(out, "want one of ");
-    for (unsigned i = 0; i < type->n_values && count < NAMES_MAX; i++) {
-        if (type->values[i].value == 0)
-            continue; /* says that nothing was said */
-        if (count < VALUES_SHOWN_MAX)
-            buf_addf(out, count > 0 ? ", %s" : "%s", type->values[i].name);
-        known[count++] = type->values[i].name;
-    }
+    for (unsigned i = 0; i < type->n_values && count < NAMES_MAX; i++)
+        if (type->values[i].value != 0) /* 0: nothing was said */
+            known[count++] = type->values[i].name;
     known[count] = NULL;
     const char *nearest = text_nearest(name, known);
     if (nearest != NULL)
-        buf_addf(out, "; nearest known name: '%s'", nearest);
+        buf_addf(out, "nearest known name: '%s'; ", nearest);
+    buf_add_text(out, "want one of ");
+    for (unsigned i = 0; i < count; i++)
+        buf_addf(out, i > 0 ? ", %s" : "%s", known[i]);
 }
 
 static int check_enum(const ProtobufCFieldDescriptor *field, int number,

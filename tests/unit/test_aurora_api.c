@@ -148,6 +148,8 @@ static const struct refusal {
      400, "INVALID", "want a whole number", "scale.instances"},
     {"{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":\"x\"}}", 400,
      "INVALID", "into a number", "scale.instances"},
+    {"{\"type\":\"GET_TASK\",\"get_task\":{\"task_id\":\"a\\u0000b\"}}", 400,
+     "INVALID", "zero byte", "get_task.task_id"},
     {"{\"type\":\"KILL_JOB\",\"target\":{\"key\":\"a/b\"}}", 400, "INVALID",
      "Not expecting", "target.key"},
     {"{\"type\":\"KILL_JOB\",\"target\":{" KEY "},\"list\":{}}", 400, "INVALID",
