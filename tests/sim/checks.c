@@ -1,7 +1,10 @@
 #include "tests/sim/checks.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/check_team.h"
 #include "tests/sim/plain.h"
+#include "tests/sim/check_team.h"
 #include "tests/sim/surges.h"
+#include "tests/sim/team.h"
 #include "tests/sim/user.h"
 
 #include "base/alloc.h"
@@ -104,6 +107,8 @@ void cluster_check(struct cluster *c, struct node *node)
 {
     if (node == &c->master)
         check_master(c);
+    else if (node == &c->aurora || node == &c->team)
+        check_team(c);
     else if (node == &c->user && user_problem(c->user.self)[0] != '\0')
         world_fail(c->w, "%s", user_problem(c->user.self));
 }
@@ -129,8 +134,7 @@ static void check_machine(struct cluster *c, const struct machine *m)
 
 void cluster_on_run_end(struct cluster *c, struct run *run)
 {
-    (void)c;
-    (void)run;
+    team_on_end(c->team.self, run->instance, run->end == THERMOS_FINISHED);
 }
 
 /* --- 4. updates in order, terminal states for ever --- */
@@ -234,6 +238,7 @@ static void check_place(struct cluster *c, const struct run *run)
 void cluster_on_run_begin(struct cluster *c, struct run *run)
 {
     check_place(c, run);
+    check_order(c, run->instance);
     run->aurora_ms = node_wall_ms(&c->aurora);
     for (uint32_t m = 0; m < c->machine_count; m++)
         for (uint32_t i = 0; i < c->machine[m].runs.count; i++)
@@ -521,6 +526,13 @@ static void final_instance(struct cluster *c, const struct user_job *job,
                    job->env, job->name, instance);
 }
 
+void checks_final_job(struct cluster *c, const struct user_job *job)
+{
+    for (uint32_t j = 0; j < USER_INSTANCES_MAX; j++)
+        final_instance(c, job, j);
+    final_version(c, job);
+}
+
 static void final_jobs(struct cluster *c)
 {
     for (uint32_t i = 0; i < USER_JOBS; i++) {
@@ -528,9 +540,7 @@ static void final_jobs(struct cluster *c)
         if (job->done != job->steps)
             world_fail(c->w, "the end: step %u of %s/%s/%s is not answered",
                        job->done, job->role, job->env, job->name);
-        for (uint32_t j = 0; j < USER_INSTANCES_MAX; j++)
-            final_instance(c, job, j);
-        final_version(c, job);
+        checks_final_job(c, job);
     }
 }
 
@@ -601,6 +611,7 @@ void checks_final(struct cluster *c)
     final_plain(c);
     final_master(c);
     final_jobs(c);
+    final_team(c);
     final_updates(c);
     for (uint32_t i = 0; i < c->machine_count; i++)
         final_machine(c, &c->machine[i]);

@@ -5,6 +5,7 @@
  * crashes: it is who remembers. */
 #pragma once
 #include "base/job_key.h"
+#include "perigee/job.pb-c.h"
 #include "tests/sim/node.h"
 
 enum { USER_JOBS = 50, USER_STEPS_MAX = 5, USER_INSTANCES_MAX = 32 };
@@ -66,6 +67,12 @@ struct user *user_new(const struct user_options *options);
 void user_free(struct user *u);
 extern const struct program USER_PROGRAM;
 
+/* A job of a group (team.h), whose updates bear everything. */
+struct arena;
+Perigee__Job *user_member_message(const char *cluster,
+                                  const struct user_job *job,
+                                  uint32_t instances, uint32_t version,
+                                  struct arena *arena);
 /* What is wrong with an answer; "" when nothing is. */
 const char *user_problem(const struct user *u);
 const struct user_job *user_job(const struct user *u, uint32_t at);

@@ -92,13 +92,13 @@ static void add_functions(Perigee__Job *message, struct arena *arena)
     message->rank = rank;
 }
 
-static Perigee__Job *job_message(const struct user *u,
+static Perigee__Job *job_message(const char *cluster,
                                  const struct user_job *job, uint32_t instances,
                                  uint32_t version, struct arena *arena)
 {
     NEW(arena, Perigee__Job, message, PERIGEE__JOB__INIT);
 
-    message->cluster = (char *)u->options.cluster;
+    message->cluster = (char *)cluster;
     message->role = (char *)job->role;
     message->environment = (char *)job->env;
     message->name = (char *)job->name;
@@ -125,6 +125,23 @@ static Perigee__Job *job_message(const struct user *u,
         if (job->is_service)
             add_care(message, arena);
     }
+    return message;
+}
+
+Perigee__Job *user_member_message(const char *cluster,
+                                  const struct user_job *job,
+                                  uint32_t instances, uint32_t version,
+                                  struct arena *arena)
+{
+    Perigee__Job *message =
+        job_message(cluster, job, instances, version, arena);
+    NEW(arena, Perigee__UpdateConfig, update, PERIGEE__UPDATE_CONFIG__INIT);
+
+    update->has_batch_size = update->has_watch_secs = 1;
+    update->batch_size = 2;
+    update->has_max_per_shard_failures = 1;
+    update->max_per_shard_failures = 1000;
+    message->update = update;
     return message;
 }
 
@@ -267,7 +284,8 @@ void user_set_create(const struct user *u, const struct user_job *job,
     NEW(arena, Perigee__Aurora__Call__CreateJob, create,
         PERIGEE__AURORA__CALL__CREATE_JOB__INIT);
 
-    create->job = job_message(u, job, step->argument, 0, arena);
+    create->job =
+        job_message(u->options.cluster, job, step->argument, 0, arena);
     if (step->verb == USER_CREATE_BUNDLE) {
         if (job->is_picky)
             add_functions(create->job, arena);
@@ -342,7 +360,8 @@ static void set_start(const struct user *u, struct user_job *job,
     job->updated = (uint32_t)__builtin_popcount(job->wanted);
     if (step->argument % 5 == 4 && job->updated < USER_INSTANCES_MAX)
         job->updated++;
-    create->job = job_message(u, job, job->updated, job->version + 1, arena);
+    create->job = job_message(u->options.cluster, job, job->updated,
+                              job->version + 1, arena);
     add_update(job, step, create->job, arena);
     if (job->version % 2 != 0) {
         if (job->is_picky)
