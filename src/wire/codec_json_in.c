@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -234,6 +235,11 @@ static bool number_fits(const ProtobufCFieldDescriptor *field, json_t *json,
         return true;
     if (!json_is_integer(json) && real != trunc(real))
         return false;
+    if (is_unsigned && real >= 9223372036854775808.0 && json_is_string(json)) {
+        char exact[24]; /* a double cannot tell the largest from its next */
+        snprintf(exact, sizeof exact, "%llu", (unsigned long long)integer);
+        return !is_small && strcmp(exact, json_string_value(json)) == 0;
+    }
     if (is_unsigned)
         return real >= 0 &&
                (is_small ? real <= UINT32_MAX : real < 18446744073709551616.0);
