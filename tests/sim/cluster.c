@@ -101,6 +101,8 @@ static void *aurora_begin(struct node *node)
     /* What got lost must be found within the quiet time at the end. */
     options.reconcile_explicit_ms = 20 * 60 * SECOND;
     options.reconcile_implicit_ms = 10 * 60 * SECOND;
+    options.can_back_up = true;
+    options.backup_interval_ms = 5 * 60 * SECOND;
     return aurora_program_new(&options);
 }
 
@@ -125,9 +127,25 @@ static void aurora_judge(struct node *node, const struct aurora_judge *act)
     buf_release(&result);
 }
 
+/* It takes its time, and fails now and then. */
+static void aurora_backup(struct node *node)
+{
+    struct aurora_backup_fact fact = {.bytes = 1,
+                                      .failed = world_once_in(node->w, 5)};
+
+    fact.result = bytes_of_text(fact.failed ? "the disk is full" : "");
+    node_fact_with(node, world_between(node->w, 1, 60 * SECOND),
+                   AURORA_FACT_BACKED_UP, &fact, sizeof fact,
+                   offsetof(struct aurora_backup_fact, result), "BACKED_UP");
+}
+
 /* A worker's verdict; now and then they are all busy. */
 static void aurora_act(struct node *node, uint32_t kind, const void *data)
 {
+    if (kind == AURORA_ACT_BACKUP) {
+        aurora_backup(node);
+        return;
+    }
     if (kind == AURORA_ACT_JUDGE) {
         aurora_judge(node, data);
         return;
