@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS_MAX = 10, PARAMETERS_MAX = 16 };
-
 typedef Perigee__Aurora__Call__Tasks Tasks;
 
 /* A GET on its way: the parts of its path that the pattern names. */
 struct get {
     struct request *r;
     const struct http_request *http;
-    const char *part[PARTS_MAX];
+    const char *part[REST_PARTS_MAX];
     int64_t now_ms;
     struct effects *fx;
 };
@@ -480,77 +478,12 @@ static const struct path_route {
 
 /* --- which path --- */
 
-/* Does the path have the pattern's parts? `part` gets what its stars stand
- * for, in the arena. */
-static bool path_matches(const char *pattern, const char *path,
-                         struct arena *arena, const char *part[PARTS_MAX])
-{
-    uint32_t count = 0;
-
-    while (*pattern == '/' && *path == '/') {
-        size_t wanted = strcspn(++pattern, "/");
-        size_t has = strcspn(++path, "/");
-        if (*pattern == '*') {
-            if (has == 0)
-                return false;
-            part[count++] = arena_strndup(arena, path, has);
-        } else if (wanted != has || strncmp(pattern, path, has) != 0) {
-            return false;
-        }
-        pattern += wanted;
-        path += has;
-    }
-    if (*path == '/' && path[1] == '\0')
-        path++; /* "/api/v1/jobs/" is the same */
-    return *pattern == '\0' && *path == '\0';
-}
-
-static const char *nearest_parameter(const char *known, const char *name,
-                                     struct arena *arena)
-{
-    const char *list[PARAMETERS_MAX + 1];
-    char *save = NULL, *copy = arena_strdup(arena, known);
-    uint32_t count = 0;
-
-    for (char *one = strtok_r(copy, " ", &save); one && count < PARAMETERS_MAX;
-         one = strtok_r(NULL, " ", &save))
-        list[count++] = one;
-    list[count] = NULL;
-    return text_nearest(name, list);
-}
-
-static bool is_known(const char *known, const char *name, size_t size)
-{
-    for (const char *at = known; *at; at += strcspn(at, " ") + 1)
-        if (strncmp(at, name, size) == 0 && at[size] == ' ')
-            return true;
-    return false;
-}
-
-static int check_parameters(const struct get *g, const char *known,
-                            struct err *err)
-{
-    for (const char *at = g->http->query; *at;) {
-        size_t size = strcspn(at, "&"), name = strcspn(at, "=&");
-        if (name > 0 && !is_known(known, at, name)) {
-            char *text = arena_strndup(&g->r->arena, at, name);
-            const char *near = nearest_parameter(known, text, &g->r->arena);
-            (void)err_set(err, ERR_INVALID, "%.60s: no such parameter%s%s%s",
-                          text, near ? "; nearest known name: '" : "",
-                          near ? near : "", near ? "'" : "");
-            err_field(err, "%.60s", text);
-            return -ERR_INVALID;
-        }
-        at += size + (at[size] == '&');
-    }
-    return 0;
-}
-
 static void serve(struct get *g, const struct path_route *route)
 {
     struct err err = {0};
 
-    if (check_parameters(g, route->parameters, &err) < 0 ||
+    if (rest_check_query(g->http->query, route->parameters, &g->r->arena,
+                         &err) < 0 ||
         route->get(g, &err) < 0)
         api_refuse(g->r, &err, g->now_ms, g->fx);
 }
@@ -569,11 +502,11 @@ static void refuse_path(struct get *g)
 
 static const struct path_route *find_path(const struct http_request *http,
                                           struct arena *arena,
-                                          const char *part[PARTS_MAX])
+                                          const char *part[REST_PARTS_MAX])
 {
     for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
-        memset(part, 0, PARTS_MAX * sizeof *part);
-        if (path_matches(PATHS[i].pattern, http->path, arena, part))
+        memset(part, 0, REST_PARTS_MAX * sizeof *part);
+        if (rest_path_matches(PATHS[i].pattern, http->path, arena, part))
             return &PATHS[i];
     }
     return NULL;

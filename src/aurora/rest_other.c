@@ -1,3 +1,5 @@
+/* What stands outside the typed API: plain documents, and addresses that lead
+ * people elsewhere. */
 #include "aurora/rest.h"
 
 #include "wire/json.h"
