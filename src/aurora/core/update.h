@@ -126,6 +126,8 @@ struct update {
     uint32_t on_way;        /* wanted ones on a host, not healthy yet */
     uint32_t unproven;      /* of these, RUNNING and watched */
     uint32_t surplus;       /* place in `order` of the next that just goes */
+    int64_t look_ms;        /* all slots may be looked at again from then on */
+    bool is_look_set;       /* a timer stands for it */
     VEC(uint32_t) to_start; /* the wanted one is to be started */
     VEC(uint32_t) to_stop;  /* it is healthy: the other one is to go */
     bool is_due;            /* stands in aurora's list */

@@ -314,11 +314,28 @@ static bool is_down(const struct task *task)
             task->state == TASK_PARTITIONED);
 }
 
+/* Every slot is looked at, so not at every change: once in a while. */
+static bool may_look_at_all(struct aurora *a, struct update *u, int64_t now_ms)
+{
+    enum { AGAIN_MS = 1000 };
+
+    if (now_ms >= u->look_ms) {
+        u->look_ms = now_ms + AGAIN_MS;
+        u->is_look_set = false;
+        return true;
+    }
+    if (!u->is_look_set)
+        updating_look_again(a, u, u->look_ms);
+    u->is_look_set = true;
+    return false;
+}
+
 /* Nothing may move, and perhaps never will: old ones that do not run keep the
  * places of new ones. They give way, whatever the order. */
 static void stop_down(struct aurora *a, struct update *u, int64_t now_ms)
 {
-    if (u->on_way > 0 || may_start(u) > 0 || may_stop(u) > 0)
+    if (u->on_way > 0 || may_start(u) > 0 || may_stop(u) > 0 ||
+        u->count[SLOT_WAITING] == 0 || !may_look_at_all(a, u, now_ms))
         return;
     for (uint32_t i = 0; i < u->slot_count && canary_room(u) > 0; i++) {
         struct slot *slot = &u->slot[i];

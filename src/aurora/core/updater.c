@@ -17,6 +17,12 @@ void updating_set_due(struct aurora *a, struct update *u)
     *vec_add(&a->due_updates) = u->number;
 }
 
+void updating_look_again(struct aurora *a, struct update *u, int64_t at_ms)
+{
+    heap_push(&a->timers, at_ms, TIMER_UPDATE,
+              (uint64_t)u->number << 32 | UINT32_MAX);
+}
+
 void updating_set_changed(struct aurora *a, struct update *u, struct slot *slot)
 {
     if (slot->is_changed)

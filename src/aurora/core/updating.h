@@ -12,6 +12,7 @@
 
 /* Look at the update, or at a slot of it, before this input is over. */
 void updating_set_due(struct aurora *a, struct update *u);
+void updating_look_again(struct aurora *a, struct update *u, int64_t at_ms);
 void updating_set_changed(struct aurora *a, struct update *u,
                           struct slot *slot);
 void updating_enter(struct aurora *a, struct update *u, enum update_state to,
