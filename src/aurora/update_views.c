@@ -129,6 +129,9 @@ UpdateView *view_update_event(const struct event *event, struct arena *arena)
         view_head(event->config, event->update_id, event->update_state,
                   event->instances, event->slots, arena);
 
+    out->has_canary = event->canary > 0;
+    out->canary = event->canary;
+
     if (event->slot_event != 0) {
         add_instance(event, out, arena);
         return out;

@@ -6,12 +6,13 @@
 #include "cli/command.h"
 #include "sys/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef Perigee__Aurora__UpdateView View;
 
-enum { DRAWN_MAX = 60, SLOTS_MAX = 8192 };
+enum { DRAWN_MAX = 60, SLOTS_MAX = 8192, MARK_BOTH = ':' };
 
 struct picture {
     struct cli *cli;
@@ -19,6 +20,8 @@ struct picture {
     uint32_t count;
     uint32_t instance[SLOTS_MAX]; /* ascending */
     char mark[SLOTS_MAX];
+    char config_id[64]; /* what the update brings */
+    bool is_surge;
     bool is_over;
 };
 
@@ -53,20 +56,43 @@ static void draw(const struct picture *p, const View *view)
 {
     uint32_t all = view->waiting + view->working + view->done + view->failed;
 
-    cli_progress(p->cli, "%s  %u of %u done%s  %.*s",
-                 update_state_text(view->state), view->done, all,
+    cli_progress(p->cli, "%s%s  %u of %u done%s  %.*s",
+                 update_state_text(view->state),
+                 view->canary > 0 ? " (canary)" : "", view->done, all,
                  view->failed > 0 ? ", some failed" : "",
                  p->count <= DRAWN_MAX ? (int)p->count : 0, p->mark);
 }
 
 static void take(struct picture *p, const View *view)
 {
+    const Perigee__UpdateConfig *how =
+        view->job != NULL ? view->job->update : NULL;
+
     p->count = 0;
+    p->is_surge =
+        how != NULL && how->strategy == PERIGEE__UPDATE_CONFIG__STRATEGY__SURGE;
+    (void)snprintf(p->config_id, sizeof p->config_id, "%s",
+                   view->config_id != NULL ? view->config_id : "");
     for (size_t i = 0; i < view->n_changes && p->count < SLOTS_MAX; i++) {
         p->instance[p->count] = view->changes[i]->instance;
-        p->mark[p->count++] = mark_of_phase(view->changes[i]->phase);
+        p->mark[p->count++] = view->changes[i]->doubled
+                                  ? MARK_BOTH
+                                  : mark_of_phase(view->changes[i]->phase);
     }
     draw(p, view);
+}
+
+/* In a surge the new one runs beside the old one from here on; on the way back
+ * it is the other way round. */
+static void take_task(struct picture *p, const Perigee__Aurora__TaskView *task)
+{
+    if (!p->is_surge || task == NULL || task->config_id == NULL ||
+        task->state != PERIGEE__AURORA__TASK_STATE__RUNNING ||
+        strcmp(task->config_id, p->config_id) != 0)
+        return;
+    for (uint32_t i = 0; i < p->count; i++)
+        if (p->instance[i] == task->instance && p->mark[i] == '>')
+            p->mark[i] = MARK_BOTH;
 }
 
 static bool on_event(void *context, const Perigee__Aurora__Event *event)
@@ -74,6 +100,8 @@ static bool on_event(void *context, const Perigee__Aurora__Event *event)
     struct picture *p = context;
     const View *view = event->update;
 
+    if (event->type == PERIGEE__AURORA__EVENT__TYPE__TASK_CHANGED)
+        take_task(p, event->task);
     if (event->type != PERIGEE__AURORA__EVENT__TYPE__UPDATE_CHANGED ||
         view == NULL || view->update_id == NULL ||
         strcmp(view->update_id, p->id) != 0)

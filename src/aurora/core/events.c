@@ -119,6 +119,9 @@ uint64_t event_log_update(struct event_log *log, const struct update *update,
         event->slot_event = slot->event[slot->event_count - 1].kind;
     }
     memcpy(event->slots, update->count, sizeof event->slots);
+    event->canary = update_is_active(update->state) && canary_is_on(update)
+                        ? canary_size(update)
+                        : 0;
     return event->sequence;
 }
 

@@ -59,6 +59,7 @@ struct event {
     enum update_state update_state;
     enum slot_event_kind slot_event; /* of `instance`; 0: of the whole */
     uint32_t slots[SLOT_PHASE_COUNT];
+    uint32_t canary; /* instances that are judged; 0: none now */
     /* EVENT_HOST_CHANGED; `message` may be NULL. */
     enum host_change host_change;
     struct blob *agent_id, *hostname, *endpoint;
