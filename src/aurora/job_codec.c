@@ -400,11 +400,16 @@ static int64_t partition_ms(const Perigee__PartitionPolicy *policy)
     return (int64_t)policy->delay_secs * 1000;
 }
 
-static struct job_config *build(struct aurora_program *p,
-                                const Perigee__Job *job,
-                                const struct job_key *key)
+static int build(struct aurora_program *p, const Perigee__Job *job,
+                 const struct job_key *key, struct job_config **out,
+                 struct err *err)
 {
     struct buf packed = {0};
+    struct cron_rule *cron;
+    int rc = cron_rule_decode(p, job, &cron, err);
+
+    if (rc < 0)
+        return rc;
     struct job_config *config = job_config_new(key, pack_config(job, &packed));
 
     buf_release(&packed);
@@ -437,7 +442,10 @@ static struct job_config *build(struct aurora_program *p,
             config,
             question_new_function(QUESTION_RANK, or_empty(job->bundle_hash),
                                   job->rank->ordinal));
-    return config;
+    if (cron)
+        job_config_set_cron_take(config, cron);
+    *out = config;
+    return 0;
 }
 
 int job_decode(struct aurora_program *p, const Perigee__Job *job,
@@ -452,9 +460,8 @@ int job_decode(struct aurora_program *p, const Perigee__Job *job,
         rc = check_functions(p, job, err);
     if (rc < 0)
         return rc;
-    *out = build(p, job, &key);
     *instances = job->has_instances ? job->instances : 1;
-    return 0;
+    return build(p, job, &key, out, err);
 }
 
 int job_decode_preview(struct aurora_program *p, const Perigee__Job *job,
@@ -468,9 +475,8 @@ int job_decode_preview(struct aurora_program *p, const Perigee__Job *job,
         rc = check_cluster(p, job->cluster, err);
     if (rc < 0)
         return rc;
-    *out = build(p, job, &key);
     *instances = job->has_instances ? job->instances : 1;
-    return 0;
+    return build(p, job, &key, out, err);
 }
 
 int job_decode_stored(struct aurora_program *p, const Perigee__Job *job,
@@ -481,8 +487,7 @@ int job_decode_stored(struct aurora_program *p, const Perigee__Job *job,
 
     if (rc < 0)
         return rc;
-    *out = build(p, job, &key);
-    return 0;
+    return build(p, job, &key, out, err);
 }
 
 static void free_job(void *job)

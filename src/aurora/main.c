@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/job_key.h"
+#include "base/timezone.h"
 #include "base/version.h"
 #include "script/config.h"
 #include "script/evaluate.h"
@@ -15,6 +16,7 @@
 #include "sys/file.h"
 #include "sys/log.h"
 #include "sys/process.h"
+#include "sys/zones.h"
 
 #include <limits.h>
 #include <regex.h>
@@ -34,7 +36,7 @@ struct config {
     int64_t reconcile_explicit_ms, reconcile_implicit_ms;
     int64_t port, max_tasks_per_job, executor_cpu_milli;
     int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
-    char *zookeeper, *announce_root, *backup_dir;
+    char *zookeeper, *announce_root, *cron_timezone, *backup_dir;
     int64_t backup_interval_ms, backups_max, backup_rate;
     bool allow_announce_path;
     int64_t sla_instances_min, sla_duration_ms;
@@ -120,6 +122,8 @@ static const struct config_option OPTIONS[] = {
      false},
     {"allow_custom_serverset_path", CONFIG_BOOL, OPTION(allow_announce_path),
      "false", "let jobs name another place in ZooKeeper", 0, 0, false},
+    {"cron_timezone", CONFIG_STRING, OPTION(cron_timezone), "UTC",
+     "time zone of cron jobs that name none", 0, 0, false},
     {"backup_dir", CONFIG_STRING, OPTION(backup_dir), NULL,
      "where backups of the store are kept; default: backups below work_dir", 0,
      0, false},
@@ -302,6 +306,10 @@ static int check_config(struct shell *shell, struct err *err)
         return err_set(err, ERR_INVALID,
                        "serverset_path '%s': want /NAME or /NAME/NAME...",
                        c->announce_root);
+    if (!timezone_is_known(c->cron_timezone))
+        return err_set(err, ERR_INVALID,
+                       "cron_timezone '%s': want one as in Europe/Paris",
+                       c->cron_timezone);
     if (!strchr(c->master, ':'))
         return err_set(err, ERR_INVALID, "master '%s': want host:port",
                        c->master);
@@ -356,6 +364,8 @@ static struct aurora_options options_of(struct shell *shell)
     options.reconcile_implicit_ms = c->reconcile_implicit_ms;
     options.zookeeper = c->zookeeper;
     options.announce_root = c->announce_root;
+    options.timezone = c->cron_timezone;
+    options.zone_load = zone_load;
     options.allow_announce_path = c->allow_announce_path;
     options.can_back_up = true;
     options.backup_interval_ms = c->backup_interval_ms;

@@ -33,6 +33,7 @@ const struct aurora_options AURORA_OPTIONS = {
     .reconcile_explicit_ms = 60 * 60 * 1000,
     .reconcile_implicit_ms = 60 * 60 * 1000,
     .requests_per_second = 2000,
+    .timezone = "UTC",
     .seed = 1,
 };
 
@@ -74,6 +75,7 @@ static void copy_options(struct aurora_program *p,
     o->stdlib_hash = xstrdup(options->stdlib_hash);
     o->zookeeper = options->zookeeper ? xstrdup(options->zookeeper) : NULL;
     o->announce_root = xstrdup(options->announce_root);
+    o->timezone = xstrdup(options->timezone);
     o->endpoint = NULL;
 }
 
@@ -127,6 +129,8 @@ void aurora_program_free(struct aurora_program *p)
     free((char *)p->options.stdlib_hash);
     free((char *)p->options.zookeeper);
     free((char *)p->options.announce_root);
+    free((char *)p->options.timezone);
+    zones_release(p);
     free(p->asset_url);
     free(p);
 }
@@ -224,6 +228,13 @@ static void log_event(const struct event *event, struct effects *fx)
                        update_state_name(event->update_state),
                        event->message ? one_line(event->message, &fx->arena)
                                       : "");
+        return;
+    }
+    if (event->kind == EVENT_FIRING_CHANGED) {
+        effect_log(fx, 2, "firing_changed job=%.*s scheduled=%lld state=%s",
+                   (int)key.size, (const char *)key.data,
+                   (long long)event->firing->at,
+                   firing_state_name(event->firing->state));
         return;
     }
     if (event->kind == EVENT_GROUP_CHANGED) {

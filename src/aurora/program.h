@@ -4,6 +4,7 @@
  * world. */
 #pragma once
 #include "base/bytes.h"
+#include "base/zone.h"
 #include "wire/program.h"
 #include <stdint.h>
 
@@ -35,6 +36,10 @@ struct aurora_options {
     int64_t reconcile_pause_ms, reconcile_first_ms;
     int64_t reconcile_explicit_ms, reconcile_implicit_ms;
     int64_t requests_per_second; /* of one address; 0: any number */
+    const char *timezone;        /* of cron jobs that name none */
+    /* Where time zones come from; NULL: only UTC is known. The program owns
+     * what it gives. */
+    int (*zone_load)(const char *name, struct zone **out, struct err *err);
     uint64_t seed;               /* never the same for two lives */
     bool can_back_up;            /* the shell has a directory for backups */
     int64_t backup_interval_ms;  /* of automatic ones; 0: none */

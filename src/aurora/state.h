@@ -162,6 +162,13 @@ struct release {
     UT_hash_handle hh;
 };
 
+/* A time zone that some cron job named. */
+struct named_zone {
+    char *name;        /* owned */
+    struct zone *zone; /* owned */
+    UT_hash_handle hh;
+};
+
 struct aurora_program {
     struct aurora_options options; /* its texts are owned */
     char *asset_url;               /* owned; prefix of assets; NULL unknown */
@@ -187,6 +194,8 @@ struct aurora_program {
     struct stored_tasks stored_tasks;
     VEC(struct blob *) stored_updates;
     VEC(struct blob *) stored_slots;
+    VEC(struct blob *) stored_firings;
+    struct named_zone *zones; /* of cron jobs, kept for good */
     VEC(struct blob *) stored_groups;
     VEC(struct blob *) stored_members;
     struct peer *peers; /* rates.c */
@@ -213,6 +222,25 @@ void store_persist(struct effects *fx, const char *table, struct bytes key,
 int updates_restore(struct aurora_program *p, struct err *err);
 void updates_save(struct aurora_program *p, struct effects *fx);
 void updates_store_release(struct aurora_program *p);
+
+/* --- cron_codec.c, cron_store.c, cron_views.c: jobs that the clock starts --- */
+/* What the job says of when it runs; *out NULL: nothing. ERR_INVALID and
+ * ERR_NOT_FOUND about its time zone. */
+int cron_rule_decode(struct aurora_program *p, const Perigee__Job *job,
+                     struct cron_rule **out, struct err *err);
+void zones_release(struct aurora_program *p);
+Perigee__Aurora__JobRecord__Cron *cron_record(const struct cron *cron,
+                                              struct arena *arena);
+void cron_restore(const Perigee__Aurora__JobRecord__Cron *record,
+                  struct cron *cron);
+int firings_restore(struct aurora_program *p, struct err *err);
+void firings_save(struct aurora_program *p, struct effects *fx);
+void firings_store_release(struct aurora_program *p);
+Perigee__Aurora__FiringView *view_firing(const struct firing *firing,
+                                         struct arena *arena);
+/* With its newest `firings` ones. */
+Perigee__Aurora__CronView *view_cron(const struct job *job, uint32_t firings,
+                                     struct arena *arena);
 
 /* --- rolling_store.c: restarts and kills in batches --- */
 /* In the arena; it borrows from `rolling`. */
@@ -381,6 +409,11 @@ int api_status(enum err_code code);
 void api_create(struct request *r, int64_t now_ms, struct effects *fx);
 void api_evaluate(struct request *r, int64_t now_ms, struct effects *fx);
 void api_scale(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_cron.c: jobs that the clock starts. */
+void api_cron_start(struct request *r, int64_t now_ms, struct effects *fx);
+void api_cron_change(struct request *r, int64_t now_ms, struct effects *fx);
+void api_cron_list(struct request *r, int64_t now_ms, struct effects *fx);
+void api_cron_get(struct request *r, int64_t now_ms, struct effects *fx);
 /* api_rolling.c: kills and restarts. */
 void api_target(struct request *r, int64_t now_ms, struct effects *fx);
 void api_cancel_rolling(struct request *r, int64_t now_ms, struct effects *fx);

@@ -15,7 +15,8 @@ static const char *const TABLE[] = {
     [RECORD_CONFIG] = "config",   [RECORD_JOB] = "job",
     [RECORD_TASK] = "task",       [RECORD_HOST] = "host",
     [RECORD_UPDATE] = "update",   [RECORD_SLOT] = "update_instance",
-    [RECORD_APP_GROUP] = "group", [RECORD_APP_MEMBER] = "group_member"};
+    [RECORD_APP_GROUP] = "group", [RECORD_APP_MEMBER] = "group_member",
+    [RECORD_FIRING] = "firing"};
 
 static char *or_empty(char *text)
 {
@@ -158,6 +159,8 @@ static int restore_job(struct aurora_program *p, struct bytes value,
             rc = aurora_restore_job(&p->core, job, r->config_id, err);
         if (rc < 0)
             job_free(job);
+        else if (r->cron && job->cron)
+            cron_restore(r->cron, job->cron);
     }
     if (r)
         perigee__aurora__job_record__free_unpacked(r, NULL);
@@ -221,6 +224,8 @@ int store_take(struct aurora_program *p, const char *table, struct bytes key,
         *vec_add(&p->stored_updates) = blob_new(value);
     else if (strcmp(table, "update_instance") == 0)
         *vec_add(&p->stored_slots) = blob_new(value);
+    else if (strcmp(table, "firing") == 0)
+        *vec_add(&p->stored_firings) = blob_new(value);
     else if (strcmp(table, "group") == 0)
         *vec_add(&p->stored_groups) = blob_new(value);
     else if (strcmp(table, "group_member") == 0)
@@ -235,6 +240,7 @@ void store_release(struct aurora_program *p)
         blob_unref(p->stored_jobs.item[i]);
     updates_store_release(p);
     groups_store_release(p);
+    firings_store_release(p);
     vec_free(&p->stored_jobs);
     stored_tasks_release(&p->stored_tasks);
 }
@@ -247,6 +253,8 @@ int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
         rc = stored_tasks_restore(p, err);
     if (rc == 0)
         rc = updates_restore(p, err);
+    if (rc == 0)
+        rc = firings_restore(p, err);
     if (rc == 0)
         rc = groups_restore(p, err);
     if (rc == 0)
@@ -302,6 +310,8 @@ static void save_job(const struct job *job, struct effects *fx)
     r.has_removed = r.removed = job->is_removed;
     if (job->rolling)
         r.rolling = rolling_record(job->rolling, &fx->arena);
+    if (job->cron)
+        r.cron = cron_record(job->cron, &fx->arena);
     store_persist(fx, "job", bytes_of_text(job_store_key(&job->key, key)),
                   &r.base);
 }
@@ -341,6 +351,8 @@ static void save_task(const struct task *task, struct effects *fx)
     r.deadline_ms = (uint64_t)task->deadline_ms;
     r.has_number = true;
     r.number = task->number;
+    r.has_firing = task->firing != 0;
+    r.firing = task->firing;
     if (task->placement) {
         place.agent_id = view_text(task->placement->agent_id, &fx->arena);
         place.hostname = task->placement->hostname;
@@ -398,6 +410,7 @@ void store_save(struct aurora_program *p, struct effects *fx)
         save_host(w->hosts.item[i], fx);
     updates_save(p, fx);
     groups_save(p, fx);
+    firings_save(p, fx);
     if (w->save_sequence)
         store_save_scheduler(p, fx);
 }

@@ -172,6 +172,10 @@ Event *view_event(struct aurora_program *p, const struct event *event,
         out->rolling = view_rolling_event(event, arena);
         return out;
     }
+    if (event->kind == EVENT_FIRING_CHANGED) {
+        out->firing = view_firing(event->firing, arena);
+        return out;
+    }
     if (event->kind == EVENT_UPDATE_CHANGED) {
         out->update = view_update_event(event, arena);
         return out;

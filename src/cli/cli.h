@@ -46,7 +46,7 @@ struct cli {
         *batch_size, *wait_until, *root, *host, *zone, *from, *count, *store,
         *backups, *watch_secs, *instance_failures, *total_failures;
     bool wait, active, no_wait, follow, accept_server, stderr_log, source,
-        prune, new_framework, strict, no_batching;
+        prune, new_framework, strict, no_batching, dot;
 };
 
 /* Report a failure in the form asked for (--json: one document on stdout,

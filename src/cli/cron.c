@@ -1,130 +1,92 @@
-/* cron next: when a schedule runs, with no cluster at all. */
-#include "base/calendar.h"
-#include "base/cron.h"
+/* cron schedule, deschedule, start, pause, resume: what the clock starts. */
 #include "cli/command.h"
-#include "sys/clock.h"
-#include "sys/zones.h"
-#include "wire/json.h"
-#include <stdlib.h>
-#include <string.h>
+#include "cli/cron.h"
 
-enum { COUNT_DEFAULT = 5, COUNT_MAX = 100000 };
+typedef Perigee__Aurora__Call Call;
+typedef Perigee__Aurora__Answer Answer;
 
-struct question {
-    struct cron_schedule schedule;
-    struct zone *zone; /* owned */
-    int64_t from;      /* runs after this instant are asked for */
-    int64_t count;
-};
-
-/* Epoch seconds, or a time; one without a zone is on the schedule's wall. */
-static int parse_from(const char *text, const struct zone *zone, int64_t *out,
-                      struct err *err)
+/* The job file says when; creating the job again changes it. */
+int cron_schedule_run(struct cli *cli)
 {
-    enum { DIGITS_MAX = 11 };
-    size_t digits = strspn(text, "0123456789");
-    bool is_local = false, unused;
-
-    if (digits > 0 && digits <= DIGITS_MAX && text[digits] == '\0') {
-        *out = strtoll(text, NULL, 10);
-        return 0;
-    }
-    int rc = cron_parse_time(text, out, &is_local, err);
-    if (rc == 0 && is_local)
-        *out = zone_instant(zone, *out, &unused);
-    return rc;
+    return create_run(cli);
 }
 
-/* 0, or the exit code after a refusal was reported. */
-static int parse_question(struct cli *cli, struct question *q)
+int cron_call(struct cli *cli, Perigee__Aurora__Call__Type type, uint32_t limit,
+              struct job_key *key, Answer **answer)
 {
-    struct err err = {0};
+    Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__Cron query = PERIGEE__AURORA__CALL__CRON__INIT;
+    Perigee__Aurora__JobKey wire_key;
+    int rc = cli_key(cli, 0, key, NULL);
 
-    q->count = COUNT_DEFAULT;
-    if (cron_parse(cli->arg[0], &q->schedule, &err) < 0)
-        return cli_fail(cli, EXIT_BAD_PARAMETER, &err);
-    int rc = cli->count ? cli_number(cli, "--count", cli->count, 1, COUNT_MAX,
-                                     &q->count)
-                        : 0;
     if (rc != 0)
         return rc;
-    if (zone_load(cli->zone ? cli->zone : "UTC", &q->zone, &err) < 0)
-        return cli_fail(cli, EXIT_BAD_PARAMETER, &err);
-    q->from = clock_wall_ms() / 1000;
-    if (cli->from && parse_from(cli->from, q->zone, &q->from, &err) < 0) {
-        (void)err_wrap(&err, "--from");
-        return cli_fail(cli, EXIT_BAD_PARAMETER, &err);
-    }
+    api_key(key, &wire_key);
+    call.has_type = true;
+    call.type = type;
+    call.cron = &query;
+    query.key = &wire_key;
+    query.has_limit = limit > 0;
+    query.limit = limit;
+    return api_call(cli, key->cluster, &call, answer);
+}
+
+static int change(struct cli *cli, Perigee__Aurora__Call__Type type,
+                  const char *done)
+{
+    struct job_key key;
+    char text[JOB_KEY_TEXT_MAX];
+    Answer *answer;
+    int rc = cron_call(cli, type, 0, &key, &answer);
+
+    if (rc != 0)
+        return rc;
+    if (cli->json)
+        api_print_json(cli, &answer->base);
+    else
+        buf_addf(&cli->out, "%s: %s\n", job_key_text(&key, text), done);
     return EXIT_OK;
 }
 
-static void print_wall(struct cli *cli, int64_t wall)
+int cron_deschedule_run(struct cli *cli)
 {
-    struct date date = calendar_date(floor_div(wall, DAY_SECS));
-    int secs = (int)floor_mod(wall, DAY_SECS);
-
-    buf_addf(&cli->out, "%04d-%02d-%02d %02d:%02d:%02d", date.year, date.month,
-             date.day, secs / HOUR_SECS, secs / MINUTE_SECS % 60,
-             secs % MINUTE_SECS);
+    return change(cli, PERIGEE__AURORA__CALL__TYPE__DESCHEDULE_CRON,
+                  "descheduled; what runs goes on to its end");
 }
 
-/* "2026-03-29 03:00:00 +02:00  instead of 02:30, which the clocks skip" */
-static void print_run(struct cli *cli, const struct question *q,
-                      const struct cron_run *run)
+int cron_pause_run(struct cli *cli)
 {
-    int32_t offset = zone_span(q->zone, run->at).offset;
-    int minutes = abs(offset) / MINUTE_SECS;
-
-    print_wall(cli, run->at + offset);
-    buf_addf(&cli->out, " %c%02d:%02d", offset < 0 ? '-' : '+', minutes / 60,
-             minutes % 60);
-    if (run->is_skipped) {
-        buf_addf(&cli->out, "  %sinstead of ", cli_colour(cli, CLI_YELLOW));
-        print_wall(cli, run->wall);
-        buf_addf(&cli->out, ", which the clocks skip%s",
-                 cli_colour(cli, CLI_PLAIN));
-    }
-    buf_add_char(&cli->out, '\n');
+    return change(cli, PERIGEE__AURORA__CALL__TYPE__PAUSE_CRON, "paused");
 }
 
-/* An interval that names no start starts with a run. */
-static int64_t print_runs(struct cli *cli, const struct question *q,
-                          struct json_writer *w)
+int cron_resume_run(struct cli *cli)
 {
-    const struct cron_interval *interval = &q->schedule.interval;
-    bool starts_now = q->schedule.kind == CRON_INTERVAL && !interval->has_start;
-    struct cron_run run = {.at = q->from - starts_now};
-    int64_t done = 0;
-
-    for (; done < q->count &&
-           cron_next(&q->schedule, q->zone, q->from, run.at, &run);
-         done++) {
-        if (w)
-            json_int(w, run.at);
-        else
-            print_run(cli, q, &run);
-    }
-    return done;
+    return change(cli, PERIGEE__AURORA__CALL__TYPE__RESUME_CRON, "resumed");
 }
 
-int cron_next_run(struct cli *cli)
+int cron_start_run(struct cli *cli)
 {
-    struct question q = {0};
-    struct json_writer w;
-    int rc = parse_question(cli, &q);
+    struct job_key key;
+    char text[JOB_KEY_TEXT_MAX];
+    Answer *answer;
+    int rc = cron_call(cli, PERIGEE__AURORA__CALL__TYPE__START_CRON, 0, &key,
+                       &answer);
 
-    if (rc == EXIT_OK && cli->json) {
-        json_init(&w, &cli->out, 0);
-        json_begin_object(&w);
-        json_key(&w, "next");
-        json_begin_array(&w);
-        (void)print_runs(cli, &q, &w);
-        json_end_array(&w);
-        json_end_object(&w);
-        buf_add_char(&cli->out, '\n');
-    } else if (rc == EXIT_OK && print_runs(cli, &q, NULL) < q.count) {
-        cli_say(cli, "%s never runs again after that", cli->arg[0]);
-    }
-    zone_free(q.zone);
+    if (rc != 0)
+        return rc;
+    if (answer->firing->state == PERIGEE__AURORA__FIRING_VIEW__STATE__CANCELLED)
+        rc = cli_refuse(cli, EXIT_FAILED,
+                        "its collision policy says what happens then; end the "
+                        "old run with clusterctl killall",
+                        "%s: not started, the old run is still there",
+                        job_key_text(&key, text));
+    else if (cli->json)
+        api_print_json(cli, &answer->base);
+    else
+        buf_addf(&cli->out, "%s: %s\n", job_key_text(&key, text),
+                 answer->firing->state ==
+                         PERIGEE__AURORA__FIRING_VIEW__STATE__WAITING
+                     ? "starts when the old run has ended"
+                     : "started");
     return rc;
 }

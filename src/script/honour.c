@@ -44,11 +44,6 @@ static bool asks_volumes(const Perigee__Job *job)
     return job->container != NULL && job->container->n_volumes > 0;
 }
 
-static bool asks_cron(const Perigee__Job *job)
-{
-    return job->cron != NULL;
-}
-
 static bool asks_notify(const Perigee__Job *job)
 {
     return job->n_notify > 0;
@@ -92,7 +87,6 @@ static const struct {
     {"container.docker", "no agent runs Docker containers yet", asks_docker},
     {"container.image", "no agent runs file system images yet", asks_image},
     {"container.volumes", "no agent mounts volumes yet", asks_volumes},
-    {"cron", "the scheduler starts no job by the clock yet", asks_cron},
     {"env", "no agent resolves secrets yet", asks_secret},
     {"executor_config", "thermos is the only executor yet", asks_executor},
     {"notify", "nobody is notified yet", asks_notify},

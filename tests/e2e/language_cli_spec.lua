@@ -317,7 +317,7 @@ describe('beside a cluster, clusterctl', function()
     for _, pid in ipairs(c:pids('perigee%-aurora')) do cluster.kill(pid) end
     c:up()
     c:must { 'wait', key, '--timeout', 30 }
-    run.eventually(30, 'four of the new version', function() return #c:pids('sleep 3000') == 4 end)
+    run.eventually(60, 'four of the new version', function() return #c:pids('sleep 3000') == 4 end)
     assert.same({}, c:pids('sleep 1000'))
     assert.equal(0, c:cli({ 'diff', key, file }).status)
     c:must { 'killall', key, '--timeout', 20 }

@@ -124,9 +124,8 @@ static const struct refusal {
     {CREATE("\"constraints\":[{\"attribute\":\"dedicated\",\"kind\":"
             "\"ONE_OF\",\"values\":[\"mail/x\"]}]"),
      400, "INVALID", "dedicated", "create_job.job.constraints.dedicated"},
-    {CREATE("\"cron\":{\"schedule\":\"* * * * *\"}"), 400, "INVALID",
-     "cron: the scheduler starts no job by the clock yet",
-     "create_job.job.cron"},
+    {CREATE("\"notify\":[{\"on\":[\"FAILURE\"],\"url\":\"http://a/\"}]"),
+     400, "INVALID", "notify: nobody is notified yet", "create_job.job.notify"},
     {CREATE("\"container\":{\"docker\":{\"image\":\"nginx\"}}"), 400, "INVALID",
      "container.docker: no agent runs Docker containers yet",
      "create_job.job.container.docker"},

@@ -86,7 +86,6 @@ static void test_what_nobody_does_is_told_by_name(void **unused)
             "tag = 'b' }, volumes = { { container_path = '/a', "
             "host_path = '/b' } } }",
             "container.image container.volumes");
-    refuses("cron_schedule = '* * * * *'", "cron");
     refuses("env = Env { A = secret('x') }", "env");
     refuses("notify = Notify { on = 'failed', url = 'http://x/' }", "notify");
     refuses("executor_config = { name = 'own' }", "executor_config");

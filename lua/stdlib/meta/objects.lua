@@ -38,7 +38,7 @@
 ---@field notify? Notify|Notify[] # who hears of it (list of Notify; at most 64 of them; or one alone)
 ---@field executor_config? ExecutorConfig|ExecutorConfig.Table # an executor that is not thermos (ExecutorConfig)
 ---@field cron_schedule? string # Cron.schedule (text; five fields: minute hour day month weekday, or a repeating interval: R/2026-11-20T22:00:00Z/PT10M)
----@field cron_collision_policy? "KILL_EXISTING"|"CANCEL_NEW" # Cron.collision_policy (text; "KILL_EXISTING", "CANCEL_NEW"; default "KILL_EXISTING")
+---@field cron_collision_policy? "KILL_EXISTING"|"CANCEL_NEW"|"RUN_OVERLAP" # Cron.collision_policy (text; "KILL_EXISTING", "CANCEL_NEW", "RUN_OVERLAP"; default "KILL_EXISTING")
 
 ---@class Job.Table: Job.Changes
 ---@field cluster string # where it runs (text; letters, digits, '_', '.' or '-', at most 63; required)
@@ -377,7 +377,7 @@
 ---@class Cron.Changes
 ---@field schedule? string # minute hour day month weekday, or R/2026-11-20T22:00:00Z/PT10M (text; five fields: minute hour day month weekday, or a repeating interval: R/2026-11-20T22:00:00Z/PT10M)
 ---@field timezone? string # as in Europe/Paris; the cluster's, unless given (text; a time zone's name, as in Europe/Paris)
----@field collision_policy? "KILL_EXISTING"|"CANCEL_NEW" # when the last run is still there (text; "KILL_EXISTING", "CANCEL_NEW"; default "KILL_EXISTING")
+---@field collision_policy? "KILL_EXISTING"|"CANCEL_NEW"|"RUN_OVERLAP" # when the last run is still there (text; "KILL_EXISTING", "CANCEL_NEW", "RUN_OVERLAP"; default "KILL_EXISTING")
 ---@field epsilon? integer # seconds a missed run may still start late (integer; 0 to 31536000)
 ---@field retries? integer # further tries of a run that failed (integer; 0 to 1000; default 0)
 ---@field after? string[] # keys of jobs: runs when each had a success since (list of text; a job's key: cluster/role/environment/name; at most 64 of them; or one alone)

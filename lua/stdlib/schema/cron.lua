@@ -11,7 +11,7 @@ Cron {
   { 'timezone', 'string', rule = 'timezone',
     help = 'as in Europe/Paris; the cluster\'s, unless given' },
   { 'collision_policy', 'string', default = 'KILL_EXISTING',
-    choices = { 'KILL_EXISTING', 'CANCEL_NEW' },
+    choices = { 'KILL_EXISTING', 'CANCEL_NEW', 'RUN_OVERLAP' },
     help = 'when the last run is still there' },
   { 'epsilon', 'integer', wire = 'epsilon_secs', min = 0, max = 31536000,
     help = 'seconds a missed run may still start late' },

@@ -28,6 +28,9 @@ void aurora_release(struct aurora *a)
     aurora_work_clear(a);
     event_log_release(&a->events);
     app_groups_release(a);
+    for (uint32_t i = 0; i < a->jobs.count; i++)
+        if (a->jobs.item[i]->cron)
+            cron_drop_parents(a->jobs.item[i]->cron);
     while (a->jobs.count > 0) {
         struct job *job = a->jobs.item[a->jobs.count - 1];
         job->update = NULL;
@@ -52,7 +55,9 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.hosts);
     vec_free(&a->work.updates);
     vec_free(&a->work.slots);
+    vec_free(&a->work.firings);
     vec_free(&a->due_updates);
+    vec_free(&a->due_crons);
     vec_free(&a->due_rolling);
     vec_free(&a->work.forgotten);
     vec_free(&a->work.launches);
@@ -103,6 +108,8 @@ int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
     restored_use(a, config);
     job->config = config;
     records_put_job(a, job);
+    if (config->cron)
+        cron_put(a, job);
     return 0;
 }
 
@@ -294,6 +301,7 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
         rolling_look_again(a, a->jobs.item[i]);
         job_settle(a, a->jobs.item[i], now_ms);
     }
+    crons_restored(a);
     for (uint32_t i = 0; i < a->jobs.count; i++)
         if (a->jobs.item[i]->update)
             updater_restored(a, a->jobs.item[i]->update, now_ms);
@@ -355,6 +363,7 @@ static void check_job(const struct aurora *a, const struct job *job,
         by_state[t->state]++;
     }
     assert(!job->is_removed || job->active.count == 0);
+    cron_check(job);
     if (job->rolling)
         rolling_check(job->rolling);
     for (uint32_t i = 0; i < job->updates.count; i++) {

@@ -14,6 +14,7 @@
 #pragma once
 #include "aurora/core/app_group.h"
 #include "aurora/core/coordinators.h"
+#include "aurora/core/cron.h"
 #include "aurora/core/events.h"
 #include "aurora/core/hosts.h"
 #include "aurora/core/placer.h"
@@ -102,7 +103,8 @@ enum record_table {
     RECORD_UPDATE,
     RECORD_SLOT,
     RECORD_APP_GROUP,
-    RECORD_APP_MEMBER
+    RECORD_APP_MEMBER,
+    RECORD_FIRING
 };
 
 struct forgotten {
@@ -126,6 +128,7 @@ struct work {
     VEC(struct slot_ref) slots;
     VEC(struct app_group *) groups;
     VEC(struct app_member *) members;
+    VEC(struct firing *) firings; /* NULL entries were deleted since */
     VEC(struct forgotten) forgotten;
     VEC(struct launch) launches;
     VEC(struct task_ref) kills;
@@ -161,6 +164,8 @@ struct aurora {
     struct app_member *app_members;     /* of all of them, by key */
     VEC(struct app_group *) due_groups; /* those with something to do */
     bool is_in_groups;                  /* they are being worked on */
+    struct cron *crons;           /* by number */
+    VEC(uint64_t) due_crons;      /* numbers of those to look at again */
     struct hosts hosts;
     struct questions questions;
     VEC(struct asking) askings; /* under way */
@@ -204,6 +209,9 @@ int aurora_restore_update_take(struct aurora *a, struct update *update,
  * group, also on failure. */
 int aurora_restore_group_take(struct aurora *a, struct app_group *group,
                               struct err *err);
+/* A firing of a job that has a schedule, copied. */
+int aurora_restore_firing(struct aurora *a, struct job *job,
+                          const struct firing *record, struct err *err);
 /* That was all: do the records agree with each other? */
 int aurora_restore_check(const struct aurora *a, struct err *err);
 /* Arm timers, begin events behind `ceiling`. */
@@ -335,6 +343,25 @@ int aurora_update_pulse(struct aurora *a, const struct job_key *key,
 /* NULL when there is none; `id` NULL or empty: the job's newest. */
 struct update *aurora_update(const struct aurora *a, const struct job_key *key,
                              const char *id);
+
+/* --- cron jobs --- */
+
+/* A job with a schedule is created by aurora_create_take too, which gives it no
+ * tasks; creating it again changes it, and what runs goes on. ERR_NOT_FOUND or
+ * ERR_INVALID (a circle) about the jobs it is to run after. */
+
+/* Start a run now, whatever the schedule says; *out is what became of it. */
+int aurora_cron_start(struct aurora *a, const struct job_key *key,
+                      int64_t now_ms, const struct firing **out,
+                      uint64_t *sequence, struct err *err);
+/* Scheduled times that pass while it is paused are nobody's: they are neither
+ * run nor missed. ERR_CONFLICT when it is so already. */
+int aurora_cron_pause(struct aurora *a, const struct job_key *key, bool pause,
+                      int64_t now_ms, uint64_t *sequence, struct err *err);
+/* It goes away when its last run has ended. ERR_CONFLICT while another job
+ * runs after it. */
+int aurora_cron_deschedule(struct aurora *a, const struct job_key *key,
+                           int64_t now_ms, uint64_t *sequence, struct err *err);
 
 /* --- what the master says --- */
 void aurora_offer(struct aurora *a, struct bytes offer_id,

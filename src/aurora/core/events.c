@@ -23,6 +23,7 @@ static void event_release(struct event *event)
     blob_unref(event->hostname);
     blob_unref(event->endpoint);
     blob_unref(event->member);
+    free(event->firing);
 }
 
 void event_log_release(struct event_log *log)
@@ -205,4 +206,21 @@ const struct event *event_log_get(const struct event_log *log,
         return NULL;
     uint32_t at = (uint32_t)(sequence - event_log_first(log));
     return &log->ring[(log->first + at) % log->capacity];
+}
+
+uint64_t event_log_firing(struct event_log *log, const struct firing *firing,
+                          int64_t now_ms)
+{
+    const struct job *job = firing->job;
+    struct event *event = add(log);
+
+    *event = (struct event){.sequence = log->next++,
+                            .at_ms = now_ms,
+                            .kind = EVENT_FIRING_CHANGED,
+                            .key_text = blob_ref(job->key_text),
+                            .config = job_config_ref(job->config),
+                            .instances = job->instances,
+                            .firing = xmemdup(firing, sizeof *firing)};
+    event->firing->job = NULL; /* it may go before the event does */
+    return event->sequence;
 }

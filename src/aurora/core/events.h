@@ -7,6 +7,7 @@
 #pragma once
 #include "aurora/core/app_group.h"
 #include "aurora/core/hosts.h"
+#include "aurora/core/cron.h"
 #include "aurora/core/task.h"
 #include "aurora/core/update.h"
 #include <stdint.h>
@@ -26,7 +27,8 @@ enum event_kind {
     EVENT_UPDATE_CHANGED = 8,
     EVENT_HOST_CHANGED = 290,
     EVENT_ROLLING_CHANGED = 320,
-    EVENT_GROUP_CHANGED = 350
+    EVENT_GROUP_CHANGED = 350,
+    EVENT_FIRING_CHANGED = 380
 };
 
 /* The numbers are those of perigee.aurora.HostEvent.Change. */
@@ -76,6 +78,8 @@ struct event {
     enum member_action member_action;
     enum member_phase member_phase;
     uint32_t phases[MEMBER_PHASE_COUNT];
+    /* EVENT_FIRING_CHANGED */
+    struct firing *firing; /* owned; a copy */
 };
 
 struct event_log {
@@ -104,6 +108,8 @@ uint64_t event_log_rolling(struct event_log *log, const struct job *job,
 /* The newest history entry of the group, or one of its members. */
 uint64_t event_log_group(struct event_log *log, const struct app_group *group,
                          const struct app_member *member, int64_t now_ms);
+uint64_t event_log_firing(struct event_log *log, const struct firing *firing,
+                          int64_t now_ms);
 /* The first number still here (== next when there is none). */
 uint64_t event_log_first(const struct event_log *log);
 /* NULL when it is gone or has not happened. */

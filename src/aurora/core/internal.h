@@ -8,6 +8,7 @@ enum timer_kind {
     TIMER_OFFER, /* an offer was held long enough; id is its number */
     TIMER_PRUNE,
     TIMER_QUESTION, /* ask again; id is its number */
+    TIMER_CRON, /* a scheduled time; id is the cron\'s number */
     TIMER_UPDATE,   /* id is its number << 32 | the slot, or behind them */
     TIMER_ROLLING   /* a restarted task ran long enough; id is its number */
 };
@@ -25,6 +26,7 @@ void mark_task(struct aurora *a, struct task *task);
 void mark_host(struct aurora *a, struct host *host);
 void mark_update(struct aurora *a, struct update *update);
 void mark_slot(struct aurora *a, struct update *update, struct slot *slot);
+void mark_firing(struct aurora *a, struct firing *firing);
 void mark_forgotten(struct aurora *a, enum record_table table,
                     struct bytes key);
 
@@ -175,3 +177,31 @@ void app_groups_restored(struct aurora *a);
 void app_groups_check(const struct aurora *a);
 /* aurora.c: like records_use_config for what is in the table already. */
 void restored_use(struct aurora *a, struct job_config *config);
+/* cron_requests.c, cron_run.c: jobs that the clock starts. */
+/* A cron, empty, for a job that has none. */
+void cron_put(struct aurora *a, struct job *job);
+/* It has a schedule no more: its firings are forgotten. */
+void cron_drop(struct aurora *a, struct job *job);
+/* May `config`, which has a cron rule, become the job's? `job` may be NULL. */
+int cron_check_create(const struct aurora *a, const struct job *job,
+                      const struct job_config *config, struct err *err);
+/* The job's config has a cron rule now; `before` is the one it had, or NULL. */
+void cron_scheduled(struct aurora *a, struct job *job,
+                    const struct cron_rule *before, int64_t now_ms);
+/* Wait for its next time. */
+void cron_arm(struct aurora *a, struct cron *cron);
+void cron_timer(struct aurora *a, uint64_t number, int64_t now_ms);
+const struct firing *cron_fire_now(struct aurora *a, struct cron *cron,
+                                   struct cron_run run, int64_t now_ms);
+void cron_cancel_waiting(struct aurora *a, struct cron *cron, int64_t now_ms);
+/* Something may have changed for it: crons_go_on looks at it. */
+void cron_look_again(struct aurora *a, struct cron *cron);
+/* A task of a cron job ended, or another one takes its place. */
+void cron_note_ended(struct aurora *a, const struct task *task);
+void cron_note_follows(struct aurora *a, struct task *task,
+                       const struct task *ancestor);
+/* Runs that ended, and those that follow; updater_go_on calls it. */
+void crons_go_on(struct aurora *a, int64_t now_ms);
+void crons_restored(struct aurora *a);
+void cron_check(const struct job *job);
+void records_free_firing(struct aurora *a, struct firing *firing);

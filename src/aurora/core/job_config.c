@@ -64,6 +64,7 @@ void job_config_unref(struct job_config *config)
     question_unref(config->place);
     question_unref(config->rank);
     class_verdicts_free(config->classes);
+    cron_rule_free(config->cron);
     if (config->decoded)
         config->decoded_free(config->decoded);
     blob_unref(config->bytes);
@@ -178,4 +179,10 @@ void job_config_set_rank_take(struct job_config *config, struct question *rank)
     assert(!config->rank && rank->kind == QUESTION_RANK);
     config->rank = rank;
     config->is_host_bound = true;
+}
+
+void job_config_set_cron_take(struct job_config *config, struct cron_rule *rule)
+{
+    assert(!config->cron);
+    config->cron = rule;
 }

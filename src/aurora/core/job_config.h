@@ -6,6 +6,7 @@
  * Tasks with one config are equal, so they wait in one group and are placed
  * together: the group is part of the config. */
 #pragma once
+#include "aurora/core/cron_rule.h"
 #include "aurora/core/question.h"
 #include "aurora/core/sla.h"
 #include "aurora/core/update_rule.h"
@@ -75,6 +76,7 @@ struct job_config {
     struct question *place, *rank; /* owned; NULL without */
     struct update_settings update; /* its sizes are owned */
     struct sla_policy sla;         /* its texts are owned */
+    struct cron_rule *cron;        /* owned; NULL: no schedule */
 
     /* The codec's decoded form of `bytes`, made when first wanted. */
     void *decoded; /* owned through decoded_free */
@@ -127,3 +129,5 @@ void job_config_set_sla(struct job_config *config,
 void job_config_set_place_take(struct job_config *config,
                                struct question *place);
 void job_config_set_rank_take(struct job_config *config, struct question *rank);
+/* When it runs; takes the rule. */
+void job_config_set_cron_take(struct job_config *config, struct cron_rule *rule);

@@ -204,6 +204,8 @@ static void prune(struct aurora *a, int64_t now_ms)
             job_is_suspended(job) ||
             (!job->is_removed && aurora_member_by_key(a, &job->key)))
             continue; /* a group remembers what has come to its end */
+        if (job->cron && !job->is_removed)
+            continue;
         if (!job->is_removed) {
             job->is_removed = true;
             records_tell_job(a, EVENT_JOB_REMOVED, job, now_ms);
@@ -239,6 +241,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             break;
         case TIMER_QUESTION:
             judging_again(a, entry.id, now_ms);
+            break;
+        case TIMER_CRON:
+            cron_timer(a, entry.id, now_ms);
             break;
         case TIMER_UPDATE:
             updater_timer(a, entry.id);

@@ -58,6 +58,14 @@ void mark_slot(struct aurora *a, struct update *update, struct slot *slot)
         (struct slot_ref){update, (uint32_t)(slot - update->slot)};
 }
 
+void mark_firing(struct aurora *a, struct firing *firing)
+{
+    if (firing->dirty_at)
+        return;
+    *vec_add(&a->work.firings) = firing;
+    firing->dirty_at = a->work.firings.count;
+}
+
 void mark_forgotten(struct aurora *a, enum record_table table, struct bytes key)
 {
     *vec_add(&a->work.forgotten) =
@@ -97,6 +105,9 @@ void aurora_work_clear(struct aurora *a)
         w->updates.item[i]->is_dirty = false;
     for (uint32_t i = 0; i < w->slots.count; i++)
         w->slots.item[i].update->slot[w->slots.item[i].at].is_dirty = false;
+    for (uint32_t i = 0; i < w->firings.count; i++)
+        if (w->firings.item[i])
+            w->firings.item[i]->dirty_at = 0;
     for (uint32_t i = 0; i < w->forgotten.count; i++)
         free(w->forgotten.item[i].key);
     for (uint32_t i = 0; i < w->launches.count; i++)
@@ -106,7 +117,7 @@ void aurora_work_clear(struct aurora *a)
     refs_clear(w->kills.item, w->kills.count);
     refs_clear(w->reconcile.item, w->reconcile.count);
     w->configs.count = w->jobs.count = w->tasks.count = w->hosts.count = 0;
-    w->updates.count = w->slots.count = 0;
+    w->updates.count = w->slots.count = w->firings.count = 0;
     app_groups_work_clear(a);
     w->forgotten.count = w->launches.count = w->declines.count = 0;
     w->kills.count = w->reconcile.count = w->askings.count = 0;
@@ -304,6 +315,7 @@ void records_delete_job(struct aurora *a, struct job *job)
     uint32_t at = aurora_job_at(a, &job->key);
 
     assert(job->active.count == 0 && job->ended.count == 0 && !job->update);
+    cron_drop(a, job);
     while (job->updates.count > 0)
         records_delete_update(a, job->updates.item[0]);
     assert(a->jobs.item[at] == job);
@@ -385,4 +397,15 @@ void records_tell_job(struct aurora *a, enum event_kind kind, struct job *job,
     (void)event_log_job(&a->events, kind, job, now_ms);
     mark_job(a, job);
     app_groups_note(a, job);
+}
+
+void records_free_firing(struct aurora *a, struct firing *firing)
+{
+    char key[JOB_KEY_TEXT_MAX + FIRING_ID_TEXT_MAX];
+
+    if (firing->dirty_at)
+        a->work.firings.item[firing->dirty_at - 1] = NULL;
+    mark_forgotten(a, RECORD_FIRING,
+                   bytes_of_text(firing_store_key(firing, key, sizeof key)));
+    free(firing);
 }

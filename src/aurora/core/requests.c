@@ -53,6 +53,14 @@ int request_check_no_kill(const struct job *job, struct err *err)
     return -ERR_CONFLICT;
 }
 
+static int refuse_cron_change(const char *key, struct err *err)
+{
+    (void)err_set(err, ERR_CONFLICT, "job '%s' is a cron job", key);
+    err_hint(err, "change its file, then: clusterctl cron schedule %s FILE",
+             key);
+    return -ERR_CONFLICT;
+}
+
 int request_find_running(const struct aurora *a, const struct job_key *key,
                          struct job **out, struct err *err)
 {
@@ -70,6 +78,8 @@ int request_find_running(const struct aurora *a, const struct job_key *key,
     if ((*out)->is_killed)
         return err_set(err, ERR_CONFLICT, "job '%s' is being killed",
                        job_key_text(key, text));
+    if ((*out)->cron)
+        return refuse_cron_change(job_key_text(key, text), err);
     if ((*out)->active.count == 0 && !job_is_suspended(*out))
         return err_set(err, ERR_CONFLICT, "job '%s' has no active tasks",
                        job_key_text(key, text));
@@ -88,6 +98,13 @@ int request_check_count(const struct aurora *a, uint32_t wanted,
     return -ERR_INVALID;
 }
 
+static int refuse_cron(const char *key, struct err *err)
+{
+    (void)err_set(err, ERR_EXISTS, "job '%s' exists, and has a schedule", key);
+    err_hint(err, "end that first: clusterctl cron deschedule %s", key);
+    return -ERR_EXISTS;
+}
+
 static int check_create(const struct aurora *a, const struct job *job,
                         const struct job_config *config, uint32_t instances,
                         struct err *err)
@@ -100,7 +117,11 @@ static int check_create(const struct aurora *a, const struct job *job,
     if (rc < 0)
         return rc;
     (void)job_key_text(&config->key, text);
-    if (job && (job->active.count > 0 || job_is_suspended(job))) {
+    if (config->cron && (rc = cron_check_create(a, job, config, err)) < 0)
+        return rc;
+    if (!config->cron && job && job->cron && !job->is_removed)
+        return refuse_cron(text, err);
+    if (!config->cron && job && (job->active.count > 0 || job_is_suspended(job))) {
         (void)err_set(err, ERR_EXISTS, "job '%s' %s", text,
                       job->is_killed ? "is being killed" : "exists already");
         err_hint(err,
@@ -129,21 +150,28 @@ int aurora_create_take(struct aurora *a, struct job_config *config,
     }
     struct job_config *known = aurora_config(a, config->id);
     struct job_config *before = job ? job->config : NULL;
+    bool is_changed = job && job->cron && config->cron && !job->is_removed;
     if (!job) {
         job = job_new(&config->key);
         records_put_job(a, job);
     }
     job->config = known ? known : config;
     records_use_config(a, job->config);
-    if (before)
-        records_unuse_config(a, before);
     job_config_unref(config);
     job->instances = instances;
-    job->created_ms = now_ms;
+    if (!is_changed)
+        job->created_ms = now_ms;
     job->is_killed = job->is_removed = false;
-    records_tell_job(a, EVENT_JOB_CREATED, job, now_ms);
+    if (job->config->cron)
+        cron_scheduled(a, job, is_changed ? before->cron : NULL, now_ms);
+    else
+        cron_drop(a, job);
+    if (before)
+        records_unuse_config(a, before);
+    records_tell_job(a, is_changed ? EVENT_JOB_CHANGED : EVENT_JOB_CREATED, job,
+                     now_ms);
     *sequence = a->events.next - 1;
-    for (uint32_t i = 0; i < instances; i++)
+    for (uint32_t i = 0; i < instances && !job->cron; i++)
         (void)task_start(a, job, job->config, i, NULL, now_ms);
     return 0;
 }
@@ -204,6 +232,8 @@ static void note_kill(struct aurora *a, struct job *job,
 {
     uint32_t doomed = count_doomed(a, numbers);
 
+    if (job->cron)
+        return; /* it ends a run, not the schedule */
     if (is_all(instances) || doomed == job_living(job))
         job->is_killed = true;
     else

@@ -65,6 +65,7 @@ struct task {
                             then; 0: none */
     int64_t kill_at_ms;  /* next kill to send; 0: none */
     uint32_t kills;      /* sent so far */
+    int64_t firing;      /* of the cron job's run it belongs to; 0: none */
     uint32_t dirty_at;   /* place in the list of dirty tasks + 1; 0: clean */
     struct task *prev, *next;                 /* the job's list it is in */
     struct task *waiting_prev, *waiting_next; /* its group's */
@@ -79,6 +80,7 @@ void task_list_add(struct task_list *list, struct task *task);
 void task_list_remove(struct task_list *list, struct task *task);
 
 struct update;
+struct cron;
 
 struct job {
     struct job_key key;
@@ -89,6 +91,7 @@ struct job {
     bool is_killed;               /* goes away when its last task has ended */
     bool is_removed;              /* gone; only its history is kept */
     struct rolling *rolling;      /* owned; the newest, or NULL */
+    struct cron *cron;            /* owned; NULL: it has no schedule */
     struct update *update;        /* the one under way, or NULL */
     VEC(struct update *) updates; /* owned, oldest first; it is the last */
     struct task_list active;      /* oldest first */

@@ -73,6 +73,7 @@ static void end_task(struct aurora *a, struct task *task)
     }
     task->kill_at_ms = 0;
     updater_note_ended(a, task);
+    cron_note_ended(a, task);
     job_remove_active(job, task);
     task_list_add(&job->ended, task);
     a->counters.tasks_ended[task->state]++;
@@ -125,8 +126,10 @@ static void apply(struct aurora *a, struct task *task, enum task_state to,
     }
     if (effects & TASK_KILL)
         send_kill(a, task, now_ms);
-    if (effects & TASK_DELETE)
+    if (effects & TASK_DELETE) {
+        cron_note_ended(a, task);
         records_delete_task(a, task);
+    }
     if (effects & TASK_DELETE || task_machine_is_terminal(to))
         job_settle(a, job, now_ms);
 }
@@ -194,6 +197,7 @@ struct task *task_start(struct aurora *a, struct job *job,
     if (ancestor) {
         task->ancestor = blob_ref(ancestor->id);
         task->failures = ancestor->failures;
+        cron_note_follows(a, task, ancestor);
         delay_ms = flapping_delay_ms(a, ancestor);
     }
     if (delay_ms == 0) {

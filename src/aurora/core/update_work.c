@@ -263,6 +263,7 @@ void updater_go_on(struct aurora *a, int64_t now_ms)
         step(a, u, now_ms);
     }
     rolling_go_on(a, now_ms);
+    crons_go_on(a, now_ms);
     app_groups_go_on(a, now_ms);
 }
 
