@@ -124,7 +124,7 @@ static const struct refusal {
     {CREATE("\"constraints\":[{\"attribute\":\"dedicated\",\"kind\":"
             "\"ONE_OF\",\"values\":[\"mail/x\"]}]"),
      400, "INVALID", "dedicated", "create_job.job.constraints.dedicated"},
-    {CREATE("\"notify\":[{\"on\":[\"FAILURE\"],\"url\":\"http://a/\"}]"),
+    {CREATE("\"notify\":[{\"on\":[\"failed\"],\"url\":\"http://a/\"}]"),
      400, "INVALID", "notify: nobody is notified yet", "create_job.job.notify"},
     {CREATE("\"container\":{\"docker\":{\"image\":\"nginx\"}}"), 400, "INVALID",
      "container.docker: no agent runs Docker containers yet",
