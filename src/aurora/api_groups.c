@@ -32,7 +32,7 @@ static void answer_group(struct request *r, const struct app_group *group,
     if (group) {
         answer->n_groups = 1;
         answer->groups = arena_alloc(&r->arena, sizeof(void *));
-        answer->groups[0] = view_group(&r->p->core, group, is_whole, &r->arena);
+        answer->groups[0] = view_group(group, is_whole, &r->arena);
     }
     api_answer(r, answer, now_ms, fx);
 }
@@ -52,26 +52,34 @@ struct members {
     uint32_t count;
 };
 
-static const Perigee__Job *find_job(Perigee__Job *const *job, size_t count,
-                                    const char *key, struct arena *arena)
+static bool is_job(const Perigee__Job *job, const struct job_key *key)
 {
+    return job->cluster && job->role && job->environment && job->name &&
+           strcmp(job->name, key->name) == 0 &&
+           strcmp(job->environment, key->env) == 0 &&
+           strcmp(job->role, key->role) == 0 &&
+           strcmp(job->cluster, key->cluster) == 0;
+}
+
+static const Perigee__Job *find_job(Perigee__Job *const *job, size_t count,
+                                    const char *text)
+{
+    struct job_key key;
+
+    if (job_key_parse(text, &key, NULL) < 0)
+        return NULL;
     for (size_t i = 0; i < count; i++)
-        if (job[i]->cluster && job[i]->role && job[i]->environment &&
-            job[i]->name &&
-            strcmp(key, arena_printf(arena, "%s/%s/%s/%s", job[i]->cluster,
-                                     job[i]->role, job[i]->environment,
-                                     job[i]->name)) == 0)
+        if (is_job(job[i], &key))
             return job[i];
     return NULL;
 }
 
 /* Bounded: the tree was decoded, so it is not deep. */
 static int collect(const Perigee__Group *group, Perigee__Job *const *job,
-                   size_t count, struct members *out, struct arena *arena,
-                   struct err *err)
+                   size_t count, struct members *out, struct err *err)
 {
     for (size_t i = 0; i < group->n_jobs; i++) {
-        const Perigee__Job *found = find_job(job, count, group->jobs[i], arena);
+        const Perigee__Job *found = find_job(job, count, group->jobs[i]);
         if (!found) {
             (void)err_set(err, ERR_INVALID,
                           "group '%s': its job '%s' is not here", group->name,
@@ -82,7 +90,7 @@ static int collect(const Perigee__Group *group, Perigee__Job *const *job,
         out->job[out->count++] = found;
     }
     for (size_t i = 0; i < group->n_groups; i++) {
-        int rc = collect(group->groups[i], job, count, out, arena, err);
+        int rc = collect(group->groups[i], job, count, out, err);
         if (rc < 0)
             return rc;
     }
@@ -167,7 +175,7 @@ static void store_group(struct request *r, const Perigee__Group *tree,
     if (rc == 0) {
         members.job = arena_alloc(&r->arena, (request.tree.members + 1) *
                                                  sizeof *members.job);
-        rc = collect(tree, job, count, &members, &r->arena, &err);
+        rc = collect(tree, job, count, &members, &err);
     }
     if (rc < 0) {
         group_tree_release(&request.tree);
@@ -175,6 +183,19 @@ static void store_group(struct request *r, const Perigee__Group *tree,
         return;
     }
     deploy(r, &key, tree, &members, &request, now_ms, fx);
+}
+
+static int check_size(const DeployGroup *call, struct err *err)
+{
+    if (call->n_jobs <= TREE_MEMBERS_MAX &&
+        call->n_expected <= TREE_MEMBERS_MAX)
+        return 0;
+    (void)err_set(err, ERR_LIMIT, "a group with %zu jobs: want at most %d",
+                  call->n_jobs > call->n_expected ? call->n_jobs
+                                                  : call->n_expected,
+                  TREE_MEMBERS_MAX);
+    err_field(err, "deploy_group.jobs");
+    return -ERR_LIMIT;
 }
 
 void api_group_deploy(struct request *r, int64_t now_ms, struct effects *fx)
@@ -185,6 +206,8 @@ void api_group_deploy(struct request *r, int64_t now_ms, struct effects *fx)
     int rc = call ? key_decode(r->p, call->key, &key, &err)
                   : refuse_missing(&err, "deploy_group");
 
+    if (rc == 0)
+        rc = check_size(call, &err);
     if (rc == 0 && call->has_bundle && call->bundle.len > 0) {
         api_begin_evaluation(r, bytes_of(call->bundle.data, call->bundle.len),
                              arena_printf(&fx->arena, "group:%s", key.name),
@@ -383,7 +406,7 @@ void api_group_list(struct request *r, int64_t now_ms, struct effects *fx)
             break;
         }
         answer->groups[answer->n_groups++] =
-            view_group(a, group, false, &r->arena);
+            view_group(group, false, &r->arena);
         last = group;
     }
     api_answer(r, answer, now_ms, fx);

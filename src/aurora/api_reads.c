@@ -354,10 +354,9 @@ void api_why(struct request *r, int64_t now_ms, struct effects *fx)
     }
     if (member && app_member_is_held(member)) {
         out->pending = job->instances;
-        out->advice =
-            arena_printf(&r->arena, "%s: it begins with its group '%s'",
-                         view_waits(&r->p->core, member, &r->arena),
-                         member->group->key.name);
+        out->advice = arena_printf(
+            &r->arena, "%s: it begins with its group '%s'",
+            view_waits(member, &r->arena), member->group->key.name);
     } else if (throttled > 0 && throttled == out->pending) {
         out->advice =
             arena_printf(&r->arena,

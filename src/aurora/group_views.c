@@ -34,17 +34,22 @@ GroupEvent **view_group_history(const struct app_group *group,
     return out;
 }
 
-char *view_waits(const struct aurora *a, const struct app_member *member,
-                 struct arena *arena)
+static char *take_text(struct buf *text, struct arena *arena)
 {
-    struct buf text = {0};
     char *out = NULL;
 
-    app_member_waits(a, member, &text);
-    if (text.size > 0)
-        out = arena_strndup(arena, buf_text(&text), text.size);
-    buf_release(&text);
+    if (text->size > 0)
+        out = arena_strndup(arena, buf_text(text), text->size);
+    buf_release(text);
     return out;
+}
+
+char *view_waits(const struct app_member *member, struct arena *arena)
+{
+    struct buf text = {0};
+
+    app_job_waits(member, &text);
+    return take_text(&text, arena);
 }
 
 static MemberView *view_member_head(const struct job_key *key,
@@ -63,17 +68,20 @@ static MemberView *view_member_head(const struct job_key *key,
     return out;
 }
 
-static MemberView *view_member(const struct aurora *a,
-                               const struct app_member *m, struct arena *arena)
+static MemberView *view_member(const struct app_group *group, uint32_t at,
+                               const bool *is_ready, struct arena *arena)
 {
+    const struct app_member *m = group->members.item[at];
+    struct buf waits = {0};
     MemberView *out =
         view_member_head(&m->key, m->action, m->phase, m->message, arena);
-    const struct job *job = app_member_job(a, m);
+    const struct job *job = app_member_job(m);
 
     out->has_up = true;
-    out->up = app_member_is_up(a, m);
+    out->up = app_member_is_up(m);
     out->has_leaving = out->leaving = m->is_leaving;
-    out->waits_for = view_waits(a, m, arena);
+    app_member_waits(group, at, is_ready, &waits);
+    out->waits_for = take_text(&waits, arena);
     if (!job)
         return out;
     out->has_instances = out->has_running = out->has_service = true;
@@ -114,8 +122,8 @@ static Perigee__Group *tree_of(const struct app_group *group,
                                   group->source->data);
 }
 
-GroupView *view_group(const struct aurora *a, const struct app_group *group,
-                      bool is_whole, struct arena *arena)
+GroupView *view_group(const struct app_group *group, bool is_whole,
+                      struct arena *arena)
 {
     uint32_t count[MEMBER_PHASE_COUNT], n = group->members.count;
 
@@ -133,8 +141,10 @@ GroupView *view_group(const struct aurora *a, const struct app_group *group,
     out->n_events = group->events.count;
     out->n_members = n;
     out->members = arena_alloc(arena, (n + 1) * sizeof(void *));
+    bool *is_ready = arena_zalloc(arena, n + 1);
+    app_group_ready(group, is_ready);
     for (uint32_t i = 0; i < n; i++)
-        out->members[i] = view_member(a, group->members.item[i], arena);
+        out->members[i] = view_member(group, i, is_ready, arena);
     return out;
 }
 

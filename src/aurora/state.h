@@ -301,16 +301,14 @@ Perigee__Aurora__UpdateView *view_update(const struct update *update,
 Perigee__Aurora__UpdateView *view_update_event(const struct event *event,
                                                struct arena *arena);
 /* group_views.c. With its tree, members and history, or the head alone. */
-Perigee__Aurora__GroupView *view_group(const struct aurora *a,
-                                       const struct app_group *group,
+Perigee__Aurora__GroupView *view_group(const struct app_group *group,
                                        bool is_whole, struct arena *arena);
 Perigee__Aurora__GroupView *view_group_event(const struct event *event,
                                              struct arena *arena);
 Perigee__Aurora__GroupEvent **view_group_history(const struct app_group *group,
                                                  struct arena *arena);
 /* What a member waits for, or NULL. */
-char *view_waits(const struct aurora *a, const struct app_member *member,
-                 struct arena *arena);
+char *view_waits(const struct app_member *member, struct arena *arena);
 Perigee__Aurora__JobView *view_job(const struct aurora_program *p,
                                    const struct job *job, struct arena *arena);
 Perigee__Aurora__Event *view_event(struct aurora_program *p,

@@ -143,7 +143,7 @@ JobView *view_job(const struct aurora_program *p, const struct job *job,
     if (member) {
         out->group = key_encode(&member->group->key, arena);
         if (app_member_is_held(member))
-            out->waits_for = view_waits(&p->core, member, arena);
+            out->waits_for = view_waits(member, arena);
     }
     return out;
 }

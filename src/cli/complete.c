@@ -171,8 +171,10 @@ static void offer_argument(const struct typing *t,
 {
     const char *kind = argument_kind(t->cli, command->usage, at);
 
+    bool is_group = strncmp(command->name, "group ", 6) == 0;
+
     if (strstr(kind, "KEY") != NULL || strstr(kind, "CLUSTER") != NULL)
-        complete_keys(t->cli, t->last);
+        complete_keys(t->cli, t->last, is_group);
     else if (strstr(kind, "FILE") != NULL)
         buf_add_text(&t->cli->out, ":files\n");
 }

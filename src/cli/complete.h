@@ -15,5 +15,6 @@ enum {
 /* Put down a candidate if it begins with `word`; `meaning` may be NULL. */
 void complete_offer(struct cli *cli, const char *word, const char *candidate,
                     const char *meaning);
-/* Clusters, then the job keys of the live one: src/cli/complete_keys.c. */
-void complete_keys(struct cli *cli, const char *word);
+/* Clusters, then the keys of jobs or groups of the live one:
+ * src/cli/complete_keys.c. */
+void complete_keys(struct cli *cli, const char *word, bool is_groups);

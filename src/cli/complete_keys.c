@@ -16,6 +16,7 @@ enum { CACHE_MAX = 1 << 20, PAGE = 2000 /* keys asked for */ };
 /* What is asked for: the parts of the word that are whole. */
 struct question {
     const char *cluster, *role, *environment; /* "" is any */
+    bool is_groups;                           /* their keys, not those of jobs */
 };
 
 static const char *part(struct cli *cli, const char **at)
@@ -53,8 +54,9 @@ static const char *cache_file(struct cli *cli, const struct question *q)
 
     if (folder == NULL)
         return NULL;
-    return arena_printf(&cli->arena, "%s/keys.%s.%s.%s", folder, q->cluster,
-                        q->role, q->environment);
+    return arena_printf(&cli->arena, "%s/%s.%s.%s.%s", folder,
+                        q->is_groups ? "groups" : "keys", q->cluster, q->role,
+                        q->environment);
 }
 
 /* The keys kept, if they are not older than `age_ms`. */
@@ -82,6 +84,30 @@ static void write_cache(struct cli *cli, const char *file,
 }
 
 /* --- asking --- */
+
+static int ask_groups(struct cli *cli, const struct question *q,
+                      struct buf *out)
+{
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__Groups query = PERIGEE__AURORA__CALL__GROUPS__INIT;
+    Perigee__Aurora__Answer *answer;
+
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__LIST_GROUPS;
+    call.groups = &query;
+    query.role = (char *)q->role;
+    query.environment = (char *)q->environment;
+    query.has_limit = true;
+    query.limit = PAGE;
+    int rc = api_try(cli, q->cluster, &call, COMPLETE_WAIT_MS, &answer);
+    for (size_t i = 0; rc == 0 && i < answer->n_groups; i++) {
+        const Perigee__Aurora__JobKey *key = answer->groups[i]->key;
+        if (key != NULL)
+            buf_addf(out, "%s/%s/%s/%s\n", key->cluster, key->role,
+                     key->environment, key->name);
+    }
+    return rc;
+}
 
 /* One page is enough: who has more jobs types more of the key. */
 static int ask(struct cli *cli, const struct question *q, struct buf *out)
@@ -116,7 +142,7 @@ static void find_keys(struct cli *cli, const struct question *q,
 
     if (read_cache(file, COMPLETE_FRESH_MS, out))
         return;
-    int rc = ask(cli, q, out);
+    int rc = q->is_groups ? ask_groups(cli, q, out) : ask(cli, q, out);
     if (rc == 0)
         write_cache(cli, file, out);
     else if (rc == -ERR_TIMEOUT)
@@ -180,10 +206,10 @@ static const char *only_cluster(struct cli *cli, const char *word)
     return only;
 }
 
-void complete_keys(struct cli *cli, const char *word)
+void complete_keys(struct cli *cli, const char *word, bool is_groups)
 {
     const char *at = word;
-    struct question q;
+    struct question q = {.is_groups = is_groups};
     struct buf keys = {0};
 
     q.cluster = part(cli, &at);

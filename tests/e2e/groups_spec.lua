@@ -210,6 +210,8 @@ return { %s }]]):format(text))
     refused({ 'apply', simple 'Group { name = "k", jobs = { a } }' }, 'is in group ' .. "'" .. KEY)
     refused({ 'apply', simple 'Group { name = "k", jobs = { b }, depends_on = x }, x' },
       'put it and what it waits for into one Group', 10)
+    assert.matches(KEY, c:cli({ 'complete', '--', '2', 'group', 'status',
+      KEY:sub(1, -2) }).out, 1, true)
     local picture = c:terminal { 'group', 'status', KEY }
     assert.matches('└─ a', picture, 1, true)
     assert.matches('1 of 1 running', picture, 1, true)

@@ -1,7 +1,7 @@
 /* The record of an application group: jobs that are started, changed and
  * removed together, in the order of a tree (app_group_tree.h). Its members are
- * jobs by their keys: the group holds no job, and a job that is killed or
- * pruned does not ask the group. What is done about it is decided in
+ * jobs by their keys: the group owns no job, and a job that is killed or pruned
+ * does not ask the group. What is done about it is decided in
  * app_group_driver.c.
  *
  * Members in the tree come first, in its numbering; behind them are those that
@@ -26,11 +26,13 @@ enum {
 };
 
 struct app_group;
+struct job;
 
 struct app_member {
     struct app_group *group;
     struct job_key key;
     struct blob *key_text; /* owned */
+    struct job *job;       /* borrowed; of that key, or NULL */
     enum member_action action;
     enum member_phase phase;
     struct job_config *config; /* one use; what an UPDATE brings, or NULL */

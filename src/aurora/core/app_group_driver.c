@@ -20,10 +20,9 @@ struct app_member *aurora_member(const struct aurora *a, const struct job *job)
     return member;
 }
 
-struct job *app_member_job(const struct aurora *a,
-                           const struct app_member *member)
+struct job *app_member_job(const struct app_member *member)
 {
-    struct job *job = aurora_job(a, &member->key);
+    struct job *job = member->job;
 
     return job && !job->is_removed ? job : NULL;
 }
@@ -52,9 +51,9 @@ bool job_is_broken(const struct job *job)
            has_failed(job);
 }
 
-bool app_member_is_up(const struct aurora *a, const struct app_member *member)
+bool app_member_is_up(const struct app_member *member)
 {
-    const struct job *job = app_member_job(a, member);
+    const struct job *job = app_member_job(member);
 
     if (!job || job->is_killed || app_member_is_held(member))
         return false;
@@ -66,18 +65,18 @@ bool app_member_is_up(const struct aurora *a, const struct app_member *member)
 /* --- waiting --- */
 
 /* Up, and not about to be changed: others may count on it. */
-static bool is_ready(const struct aurora *a, const struct app_member *member)
+static bool is_ready(const struct app_member *member)
 {
-    return member->phase == MEMBER_DONE && app_member_is_up(a, member);
+    return member->phase == MEMBER_DONE && app_member_is_up(member);
 }
 
-static void add_missing(const struct aurora *a, const struct app_group *group,
-                        uint32_t member, struct buf *out)
+static void add_missing(const struct app_group *group, uint32_t member,
+                        struct buf *out)
 {
     static const char *const changing[MEMBER_ACTION_COUNT] = {
         [MEMBER_UPDATE] = ", is updated", [MEMBER_SCALE] = ", is scaled"};
     const struct app_member *m = group->members.item[member];
-    const struct job *job = app_member_job(a, m);
+    const struct job *job = app_member_job(m);
     const char *change = m->phase == MEMBER_DONE ? NULL : changing[m->action];
 
     group_tree_path(&group->tree, group_tree_node_of(&group->tree, member),
@@ -92,32 +91,45 @@ static void add_missing(const struct aurora *a, const struct app_group *group,
                                              : " (it has not finished)");
 }
 
-void app_member_waits(const struct aurora *a, const struct app_member *member,
-                      struct buf *out)
+void app_group_ready(const struct app_group *group, bool *out)
+{
+    for (uint32_t i = 0; i < group->members.count; i++)
+        out[i] = is_ready(group->members.item[i]);
+}
+
+void app_member_waits(const struct app_group *group, uint32_t at,
+                      const bool *is_ready, struct buf *out)
 {
     enum { SHOWN_MAX = 3 };
-    const struct app_group *group = member->group;
-    uint32_t at = 0, missing[TREE_MEMBERS_MAX];
+    const struct app_member *member = group->members.item[at];
+    uint32_t missing[TREE_MEMBERS_MAX];
 
     if (member->phase != MEMBER_WAITING || member->action == MEMBER_REMOVE ||
         group->is_backward)
         return;
-    bool *is_up = xcalloc(group->members.count + 1, sizeof *is_up);
-    while (group->members.item[at] != member)
-        at++;
-    for (uint32_t i = 0; i < group->tree.members; i++)
-        is_up[i] = is_ready(a, group->members.item[i]);
     uint32_t count =
-        group_tree_waits(&group->tree, at, is_up, missing, TREE_MEMBERS_MAX);
+        group_tree_waits(&group->tree, at, is_ready, missing, TREE_MEMBERS_MAX);
     for (uint32_t i = 0; i < count && i < SHOWN_MAX; i++) {
         buf_add_text(out, i ? ", " : "waits for ");
-        add_missing(a, group, missing[i], out);
+        add_missing(group, missing[i], out);
     }
     if (count > SHOWN_MAX)
         buf_addf(out, " and %u more", count - SHOWN_MAX);
     if (group->state == APP_GROUP_FAILED)
         buf_addf(out, "%sits group FAILED", count ? "; " : "");
-    free(is_up);
+}
+
+void app_job_waits(const struct app_member *member, struct buf *out)
+{
+    const struct app_group *group = member->group;
+    bool *is_ready = xcalloc(group->members.count + 1, sizeof *is_ready);
+    uint32_t at = 0;
+
+    while (group->members.item[at] != member)
+        at++;
+    app_group_ready(group, is_ready);
+    app_member_waits(group, at, is_ready, out);
+    free(is_ready);
 }
 
 /* --- marking --- */
@@ -173,7 +185,7 @@ static void set_phase(struct aurora *a, struct app_member *m,
 
 static void begin_create(struct aurora *a, struct app_member *m, int64_t now_ms)
 {
-    struct job *job = app_member_job(a, m);
+    struct job *job = app_member_job(m);
 
     set_phase(a, m, MEMBER_WORKING, NULL, now_ms);
     for (uint32_t i = 0; i < job->instances; i++)
@@ -215,7 +227,7 @@ static int begin_scale(struct aurora *a, struct app_member *m, int64_t now_ms,
 static int begin_remove(struct aurora *a, struct app_member *m, int64_t now_ms,
                         struct err *err)
 {
-    struct job *job = app_member_job(a, m);
+    struct job *job = app_member_job(m);
     struct instance_list touched = {0};
     uint64_t sequence;
     int rc = 0;
@@ -269,7 +281,7 @@ static struct member_facts facts_of(const struct aurora *a,
                                     const struct app_member *m, bool is_up,
                                     bool is_clear)
 {
-    const struct job *job = app_member_job(a, m);
+    const struct job *job = app_member_job(m);
     const struct update *update =
         m->update ? aurora_update_by_number(a, m->update) : NULL;
 
@@ -332,7 +344,7 @@ static void describe_update(const struct update *update, struct buf *out)
 static void describe_failure(const struct aurora *a, const struct app_member *m,
                              struct buf *out)
 {
-    const struct job *job = app_member_job(a, m);
+    const struct job *job = app_member_job(m);
     const struct update *update =
         m->update ? aurora_update_by_number(a, m->update) : NULL;
 
@@ -424,11 +436,10 @@ static void step(struct aurora *a, struct app_group *group, int64_t now_ms)
                         flags + 3 * (size_t)n};
     bool has_moved = false;
 
+    app_group_ready(group, pass.is_ready);
     for (uint32_t i = 0; i < n; i++) {
-        const struct app_member *m = group->members.item[i];
-        pass.is_up[i] = app_member_is_up(a, m);
-        pass.is_done[i] = m->phase == MEMBER_DONE;
-        pass.is_ready[i] = is_ready(a, m);
+        pass.is_up[i] = app_member_is_up(group->members.item[i]);
+        pass.is_done[i] = group->members.item[i]->phase == MEMBER_DONE;
     }
     find_clear(group, &pass);
     for (uint32_t i = 0; i < n; i++)

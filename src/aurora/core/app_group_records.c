@@ -54,6 +54,23 @@ void records_put_member(struct aurora *a, struct app_member *member)
     assert(!aurora_member_by_key(a, &member->key));
     HASH_ADD_KEYPTR(hh, a->app_members, member->key_text->data,
                     member->key_text->size, member);
+    member->job = aurora_job(a, &member->key);
+}
+
+void app_groups_note_coming(struct aurora *a, struct job *job)
+{
+    struct app_member *member = aurora_member(a, job);
+
+    if (member)
+        member->job = job;
+}
+
+void app_groups_note_going(struct aurora *a, const struct job *job)
+{
+    struct app_member *member = aurora_member(a, job);
+
+    if (member)
+        member->job = NULL;
 }
 
 void records_forget_member(struct aurora *a, struct app_member *member)
@@ -180,8 +197,9 @@ void app_groups_check(const struct aurora *a)
         members += group->members.count;
         for (uint32_t j = 0; j < group->members.count; j++) {
             const struct app_member *m = group->members.item[j];
-            const struct job *job = app_member_job(a, m);
+            const struct job *job = app_member_job(m);
             assert(aurora_member_by_key(a, &m->key) == m);
+            assert(aurora_job(a, &m->key) == m->job);
             assert(!m->config || m->config->users > 0);
             /* What waits to be created has no task. */
             assert(!job || !app_member_is_held(m) || job->active.count == 0);

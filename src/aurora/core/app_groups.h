@@ -50,11 +50,14 @@ uint32_t aurora_group_at(const struct aurora *a, const struct job_key *key);
 /* The member that the job is, or NULL. */
 struct app_member *aurora_member(const struct aurora *a, const struct job *job);
 /* Its job, or NULL when there is none (any more). */
-struct job *app_member_job(const struct aurora *a,
-                           const struct app_member *member);
+struct job *app_member_job(const struct app_member *member);
 /* Are all its instances RUNNING, or FINISHED if it ends by itself? */
-bool app_member_is_up(const struct aurora *a, const struct app_member *member);
-/* "waits for storage/db (1 of 3 running)"; nothing when it waits for nobody
- * who is above it in the order. */
-void app_member_waits(const struct aurora *a, const struct app_member *member,
-                      struct buf *out);
+bool app_member_is_up(const struct app_member *member);
+/* For each member: is it up, and not about to be changed? */
+void app_group_ready(const struct app_group *group, bool *out);
+/* "waits for storage/db (1 of 3 running)"; nothing when the member at that
+ * place waits for nobody. */
+void app_member_waits(const struct app_group *group, uint32_t at,
+                      const bool *is_ready, struct buf *out);
+/* The same of one alone. */
+void app_job_waits(const struct app_member *member, struct buf *out);

@@ -151,6 +151,9 @@ void updater_go_on(struct aurora *a, int64_t now_ms);
 /* app_group_driver.c, app_group_requests.c, app_group_records.c: application
  * groups. Something about the job changed. */
 void app_groups_note(struct aurora *a, const struct job *job);
+/* Its record comes, or is about to go. */
+void app_groups_note_coming(struct aurora *a, struct job *job);
+void app_groups_note_going(struct aurora *a, const struct job *job);
 /* Work off what the changes of this input have made possible. */
 void app_groups_go_on(struct aurora *a, int64_t now_ms);
 void app_group_set_due(struct aurora *a, struct app_group *group);

@@ -307,6 +307,7 @@ void records_put_job(struct aurora *a, struct job *job)
     memmove(&a->jobs.item[at + 1], &a->jobs.item[at],
             (a->jobs.count - 1 - at) * sizeof a->jobs.item[0]);
     a->jobs.item[at] = job;
+    app_groups_note_coming(a, job);
 }
 
 void records_delete_job(struct aurora *a, struct job *job)
@@ -320,6 +321,7 @@ void records_delete_job(struct aurora *a, struct job *job)
         records_delete_update(a, job->updates.item[0]);
     assert(a->jobs.item[at] == job);
     vec_remove(&a->jobs, at);
+    app_groups_note_going(a, job);
     for (uint32_t i = 0; job->is_dirty && i < a->work.jobs.count; i++)
         if (a->work.jobs.item[i] == job) {
             vec_remove(&a->work.jobs, i);
