@@ -21,9 +21,9 @@
 #include <time.h>
 
 enum {
-    ROUNDS = 10,
-    FILES = 16, /* of one round; two workers take turns */
-    BUDGET_MS = 100,
+    ROUNDS = 20,
+    FILES = 8, /* of one round; two workers take turns */
+    BUDGET_MS = 50,
     TICK_US = 1000,
     TICKS_MAX = 100000,
     FILE_BYTES = (4 << 20) - 4096, /* the largest there are */

@@ -15,11 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    SMALL_TURNS = 200,
-    BIG_TURNS = 5,
-    BIG_JOBS = 100000
-};
+enum { SMALL_TURNS = 200, BIG_TURNS = 5, BIG_JOBS = 100000 };
 
 static const char SMALL[] =
     "local hello = Process { name = 'hello', cmdline = 'echo hello' }\n"
