@@ -94,6 +94,8 @@ static void *aurora_begin(struct node *node)
     const struct cluster *c = node->context;
     struct aurora_options options = AURORA_OPTIONS;
 
+    options.sla_instances_min = 2;
+    options.sla_protects_all = true;
     options.master = cluster_master_address(c);
     options.hostname = node->host;
     options.endpoint = node->address;
@@ -139,11 +141,36 @@ static void aurora_backup(struct node *node)
                    offsetof(struct aurora_backup_fact, result), "BACKED_UP");
 }
 
+/* Mostly a coordinator agrees; or he does not, fails, or cannot be reached. */
+static void aurora_coordinate(struct node *node,
+                              const struct aurora_coordinate *act)
+{
+    static const struct {
+        uint32_t status;
+        const char *text;
+    } answers[] = {{200, "{\"drain\":true}"}, {200, "{\"drain\":true}"},
+                   {200, "{\"drain\":true}"}, {200, "{\"drain\":false}"},
+                   {500, "{\"drain\":true}"}, {0, "nobody listens"}};
+    uint64_t at = (uint64_t)world_between(node->w, 0, 5);
+    struct aurora_coordinated_fact fact = {.ticket = act->ticket,
+                                           .status = answers[at].status};
+
+    fact.result = bytes_of_text(answers[at].text);
+    node_fact_with(node, world_between(node->w, 1, 60 * SECOND),
+                   AURORA_FACT_COORDINATED, &fact, sizeof fact,
+                   offsetof(struct aurora_coordinated_fact, result),
+                   "COORDINATED");
+}
+
 /* A worker's verdict; now and then they are all busy. */
 static void aurora_act(struct node *node, uint32_t kind, const void *data)
 {
     if (kind == AURORA_ACT_BACKUP) {
         aurora_backup(node);
+        return;
+    }
+    if (kind == AURORA_ACT_COORDINATE) {
+        aurora_coordinate(node, data);
         return;
     }
     if (kind == AURORA_ACT_JUDGE) {

@@ -320,6 +320,29 @@ static void add_canary(const struct user_job *job, const struct user_step *step,
     update->canary = canary;
 }
 
+/* Kills ask first: by count, share, or somebody outside. */
+static void add_policy(const struct user_job *job, const struct user_step *step,
+                       Perigee__Job *message, struct arena *arena)
+{
+    NEW(arena, Perigee__SlaPolicy, sla, PERIGEE__SLA_POLICY__INIT);
+
+    if (job->updated < 2 || step->argument % 3 == 0) {
+        sla->coordinator_url = (char *)"http://10.0.0.9/may-i";
+    } else if (step->argument % 3 == 1) {
+        sla->has_count = 1;
+        sla->count = job->updated - 1;
+    } else {
+        sla->has_percentage_milli = 1;
+        sla->percentage_milli = 50000;
+    }
+    if (sla->coordinator_url == NULL) {
+        sla->has_duration_secs = 1;
+        sla->duration_secs = step->argument % 10;
+    }
+    message->sla_policy = sla;
+    message->update->has_sla_aware = message->update->sla_aware = 1;
+}
+
 /* A quarter of the updates are judged strictly, so that faults turn them back;
  * others bear everything, as does what follows an update that left the job half
  * way. */
@@ -346,6 +369,8 @@ static void add_update(const struct user_job *job, const struct user_step *step,
     update->has_rollback_on_failure = 1;
     update->rollback_on_failure = job->number % 3 != 0;
     message->update = update;
+    if (step->argument % 11 < 3)
+        add_policy(job, step, message, arena);
 }
 
 /* By the next version, with now and then one instance more; every other time
