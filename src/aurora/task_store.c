@@ -140,6 +140,8 @@ static int read_record(struct bytes value, struct record *r)
 
     memset(r, 0, offsetof(struct record, event));
     r->event_count = 0;
+    r->task_id = r->key = r->config_id = r->ancestor_id = r->place =
+        bytes_of("", 0);
     while ((rc = take_field(&value, &field)) > 0)
         take_record_field(r, &field);
     return rc;

@@ -1,8 +1,8 @@
 /* What survives. The log (sys/store_log.h) is the truth, an LMDB file
  * (sys/store_checkpoint.h) is its checkpoint: a commit appends one framed,
- * checksummed batch to the log and syncs once. Batches are applied to the
- * checkpoint in memory, which is saved beside every 64 MiB of log, 4096 records
- * or 10 s; opening replays the tail. Every stored value carries a checksum of
+ * checksummed batch to the log and syncs once. Batches are gathered
+ * and saved into the checkpoint, beside, every 64 MiB of log, 8192 records or
+ * 10 s; opening replays the tail. Every stored value carries a checksum of
  * itself and its key. The directory holds: store.lock, log/NNNNNNNNNN.log,
  * data.mdb, version.
  *
@@ -22,12 +22,12 @@ enum {
     STORE_TABLES_MAX = 64,
     STORE_VALUE_MAX = 16 << 20,
     STORE_SAVE_BYTES = 64 << 20,
-    STORE_SAVE_RECORDS = 4096, /* bounds the transaction's memory */
+    STORE_SAVE_RECORDS = 8192, /* bounds the transaction's memory */
     STORE_SAVE_MS = 10000,
     /* While a backup is made nothing is saved. When this many times more than
      * usual waits, the backup hurries; then it is given up. */
-    STORE_HURRY_FACTOR = 4,
-    STORE_GIVE_UP_FACTOR = 16
+    STORE_HURRY_FACTOR = 2,
+    STORE_GIVE_UP_FACTOR = 8
 };
 
 struct store;

@@ -91,6 +91,24 @@ int store_batch_decode(struct bytes batch, store_batch_visit *visit,
     return 0;
 }
 
+uint32_t store_batch_count(struct bytes batch)
+{
+    uint32_t count = 0, value_size;
+    uint16_t key_size;
+    size_t size;
+
+    for (; batch.size >= OP_BYTES; count++) {
+        memcpy(&key_size, batch.data + 2, sizeof key_size);
+        memcpy(&value_size, batch.data + 4, sizeof value_size);
+        size = (size_t)OP_BYTES + batch.data[1] + le16toh(key_size) +
+               le32toh(value_size);
+        if (size > batch.size)
+            break;
+        (void)take(&batch, size);
+    }
+    return count;
+}
+
 uint64_t store_value_checksum(struct bytes key, struct bytes value)
 {
     return hash64(value, hash64(key, 0));

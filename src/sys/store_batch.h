@@ -17,6 +17,9 @@ typedef int store_batch_visit(void *context, const struct store_op *op,
 int store_batch_decode(struct bytes batch, store_batch_visit *visit,
                        void *context, struct err *err);
 
+/* How many ops an encoded batch has. */
+uint32_t store_batch_count(struct bytes batch);
+
 uint64_t store_value_checksum(struct bytes key, struct bytes value);
 /* Take a stored value apart; false when it fails its checksum. */
 bool store_value_open(struct bytes key, struct bytes stored,

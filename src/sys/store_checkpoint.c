@@ -14,7 +14,8 @@
 #include <sys/mman.h>
 
 enum {
-    WAITING_BYTES_MAX = 16 << 20, /* of batches beside a save; then we wait */
+    GATHERED_BYTES_MAX = 64 << 20, /* beside a save; then we wait for it */
+    GATHERED_BYTES_KEPT = 8 << 20, /* of memory, between saves */
     STACK_BYTES = 128 << 10,
     RECORDS_MAPPED = 16384 /* looked at; then their pages are let go */
 };
@@ -26,24 +27,25 @@ struct table {
 };
 
 struct store_checkpoint {
-    char *path; /* owned */
+    char *path;          /* owned */
+    struct buf gathered; /* batches since the last save, each behind its u32
+                            size */
+    uint64_t applied;    /* sequence of the last of them */
+    uint32_t records;    /* in them */
+    int64_t since_ns;    /* when the first came */
+    bool is_saving;      /* what follows is the thread's */
+    pthread_t thread;
+    atomic_bool is_saved; /* told by the thread, at its end */
+
     MDB_env *env;
-    MDB_txn *txn; /* what was applied since the last save; or NULL */
+    MDB_txn *txn; /* NULL between saves */
     struct table table[STORE_TABLES_MAX];
     uint32_t table_count;
-    uint64_t applied; /* sequence of the last batch in txn, or waiting */
-    uint64_t sum;     /* over the records in txn */
-    uint32_t records;
-    int64_t since_ns;
-    struct buf value; /* scratch */
-
-    /* A save that goes on beside. */
-    bool is_saving;
-    pthread_t thread;
-    MDB_txn *saving; /* the thread's */
-    atomic_bool is_saved;
-    int saved;          /* LMDB's result, once is_saved */
-    struct buf waiting; /* batches, each behind its u32 size */
+    uint64_t sum;       /* over all records */
+    struct buf value;   /* scratch */
+    struct buf saving;  /* batches that go into the file */
+    uint64_t position;  /* sequence of the last of them */
+    struct err failure; /* of the thread */
 };
 
 static int lmdb_error(const struct store_checkpoint *checkpoint, int rc,
@@ -151,7 +153,6 @@ static int apply_op(void *context, const struct store_op *op, struct err *err)
 
     if (status < 0)
         return status;
-    checkpoint->records++;
     status = take_out(checkpoint, dbi, op, err);
     if (status < 0)
         return status;
@@ -163,32 +164,19 @@ static int apply_op(void *context, const struct store_op *op, struct err *err)
     return status;
 }
 
-static int apply(struct store_checkpoint *checkpoint, struct bytes batch,
-                 struct err *err)
+static int apply_all(struct store_checkpoint *checkpoint, struct err *err)
 {
+    struct bytes rest = buf_bytes(&checkpoint->saving);
     int status = begin(checkpoint, err);
-
-    if (checkpoint->since_ns == INT64_MAX)
-        checkpoint->since_ns = clock_monotonic_ns();
-    if (status == 0)
-        status = store_batch_decode(batch, apply_op, checkpoint, err);
-    return status;
-}
-
-static int apply_waiting(struct store_checkpoint *checkpoint, struct err *err)
-{
-    struct bytes rest = buf_bytes(&checkpoint->waiting);
-    int status = 0;
 
     while (rest.size > 0 && status == 0) {
         uint32_t size;
         memcpy(&size, rest.data, sizeof size);
-        status =
-            apply(checkpoint, bytes_of(rest.data + sizeof size, size), err);
+        status = store_batch_decode(bytes_of(rest.data + sizeof size, size),
+                                    apply_op, checkpoint, err);
         rest.data += sizeof size + size;
         rest.size -= sizeof size + size;
     }
-    buf_release(&checkpoint->waiting);
     return status;
 }
 
@@ -203,30 +191,53 @@ static void let_go(const struct store_checkpoint *checkpoint)
         (void)madvise(info.me_mapaddr, info.me_mapsize, MADV_DONTNEED);
 }
 
-/* The transaction ends in the position; what follows is another one's. */
-static int seal(struct store_checkpoint *checkpoint, MDB_txn **out,
-                struct err *err)
+/* The transaction ends in the position. */
+static int seal(struct store_checkpoint *checkpoint, struct err *err)
 {
-    uint64_t sum[2] = {checkpoint->applied, checkpoint->sum};
+    uint64_t sum[2] = {checkpoint->position, checkpoint->sum};
     MDB_dbi dbi = 0;
-    int status = begin(checkpoint, err);
+    int status = table_open(checkpoint, STORE_META_TABLE, &dbi, err);
 
     if (status == 0)
-        status = table_open(checkpoint, STORE_META_TABLE, &dbi, err);
-    if (status == 0)
-        status = put(checkpoint, dbi, bytes_of_text(STORE_META_APPLIED),
-                     bytes_of(&checkpoint->applied, sizeof checkpoint->applied),
-                     err);
+        status = put(
+            checkpoint, dbi, bytes_of_text(STORE_META_APPLIED),
+            bytes_of(&checkpoint->position, sizeof checkpoint->position), err);
     if (status == 0)
         status = put(checkpoint, dbi, bytes_of_text(STORE_META_SUM),
                      bytes_of(sum, sizeof sum), err);
+    return status;
+}
+
+/* What is in `saving` goes into the file, durably. */
+static int write_out(struct store_checkpoint *checkpoint, struct err *err)
+{
+    int rc, status = apply_all(checkpoint, err);
+
+    if (status == 0)
+        status = seal(checkpoint, err);
     if (status < 0)
         return status;
-    *out = checkpoint->txn;
+    rc = mdb_txn_commit(checkpoint->txn);
     checkpoint->txn = NULL;
+    if (rc != 0)
+        return lmdb_error(checkpoint, rc, err);
+    let_go(checkpoint);
+    return 0;
+}
+
+/* Batches that come from now on are the next save's. */
+static void hand_to_save(struct store_checkpoint *checkpoint)
+{
+    struct buf empty = checkpoint->saving;
+
+    if (empty.capacity > GATHERED_BYTES_KEPT)
+        buf_release(&empty);
+    buf_clear(&empty);
+    checkpoint->saving = checkpoint->gathered;
+    checkpoint->gathered = empty;
+    checkpoint->position = checkpoint->applied;
     checkpoint->records = 0;
     checkpoint->since_ns = INT64_MAX;
-    return 0;
 }
 
 /* The thread that saved is over, or must be waited for. */
@@ -234,33 +245,28 @@ static int join(struct store_checkpoint *checkpoint, struct err *err)
 {
     pthread_join(checkpoint->thread, NULL);
     checkpoint->is_saving = false;
-    if (checkpoint->saved != 0)
-        return lmdb_error(checkpoint, checkpoint->saved, err);
-    let_go(checkpoint);
-    return apply_waiting(checkpoint, err);
+    if (checkpoint->failure.code == ERR_NONE)
+        return 0;
+    if (err != NULL)
+        *err = checkpoint->failure;
+    return -(int)checkpoint->failure.code;
 }
 
 int store_checkpoint_save(struct store_checkpoint *checkpoint, struct err *err)
 {
-    MDB_txn *txn = NULL;
-    int status = 0;
+    int status = checkpoint->is_saving ? join(checkpoint, err) : 0;
 
-    if (checkpoint->is_saving)
-        status = join(checkpoint, err);
-    if (status == 0)
-        status = seal(checkpoint, &txn, err);
     if (status < 0)
         return status;
-    int rc = mdb_txn_commit(txn);
-    let_go(checkpoint);
-    return rc == 0 ? 0 : lmdb_error(checkpoint, rc, err);
+    hand_to_save(checkpoint);
+    return write_out(checkpoint, err);
 }
 
 static void *save_beside(void *arg)
 {
     struct store_checkpoint *checkpoint = arg;
 
-    checkpoint->saved = mdb_txn_commit(checkpoint->saving);
+    (void)write_out(checkpoint, &checkpoint->failure);
     atomic_store(&checkpoint->is_saved, true);
     return NULL;
 }
@@ -269,12 +275,10 @@ int store_checkpoint_begin(struct store_checkpoint *checkpoint, struct err *err)
 {
     pthread_attr_t attr;
     sigset_t all, before;
-    int status, error;
+    int error;
 
     assert(!checkpoint->is_saving);
-    status = seal(checkpoint, &checkpoint->saving, err);
-    if (status < 0)
-        return status;
+    hand_to_save(checkpoint);
     atomic_store(&checkpoint->is_saved, false);
     sigfillset(&all);
     pthread_attr_init(&attr);
@@ -283,12 +287,10 @@ int store_checkpoint_begin(struct store_checkpoint *checkpoint, struct err *err)
     error = pthread_create(&checkpoint->thread, &attr, save_beside, checkpoint);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
-    if (error == 0) {
-        checkpoint->is_saving = true;
-        return 0;
-    }
-    error = mdb_txn_commit(checkpoint->saving); /* then not beside */
-    return error == 0 ? 0 : lmdb_error(checkpoint, error, err);
+    if (error != 0)
+        return write_out(checkpoint, err); /* then not beside */
+    checkpoint->is_saving = true;
+    return 0;
 }
 
 int store_checkpoint_is_saving(struct store_checkpoint *checkpoint,
@@ -303,25 +305,20 @@ int store_checkpoint_apply(struct store_checkpoint *checkpoint,
                            struct bytes batch, uint64_t sequence,
                            struct err *err)
 {
+    uint32_t size = (uint32_t)batch.size;
     int status = store_checkpoint_is_saving(checkpoint, err);
 
-    if (status > 0 && checkpoint->waiting.size > WAITING_BYTES_MAX)
+    if (status > 0 && checkpoint->gathered.size > GATHERED_BYTES_MAX)
         status = join(checkpoint, err);
     if (status < 0)
         return status;
-    status = 0;
-    if (checkpoint->is_saving) {
-        uint32_t size = (uint32_t)batch.size;
-        buf_add(&checkpoint->waiting, &size, sizeof size);
-        buf_add_bytes(&checkpoint->waiting, batch);
-        if (checkpoint->since_ns == INT64_MAX)
-            checkpoint->since_ns = clock_monotonic_ns();
-    } else {
-        status = apply(checkpoint, batch, err);
-    }
-    if (status == 0)
-        checkpoint->applied = sequence;
-    return status;
+    buf_add(&checkpoint->gathered, &size, sizeof size);
+    buf_add_bytes(&checkpoint->gathered, batch);
+    checkpoint->records += store_batch_count(batch);
+    checkpoint->applied = sequence;
+    if (checkpoint->since_ns == INT64_MAX)
+        checkpoint->since_ns = clock_monotonic_ns();
+    return 0;
 }
 
 uint64_t store_checkpoint_applied(const struct store_checkpoint *checkpoint)
@@ -532,7 +529,8 @@ void store_checkpoint_close(struct store_checkpoint *checkpoint)
         mdb_txn_abort(checkpoint->txn);
     if (checkpoint->env != NULL)
         mdb_env_close(checkpoint->env);
-    buf_release(&checkpoint->waiting);
+    buf_release(&checkpoint->gathered);
+    buf_release(&checkpoint->saving);
     buf_release(&checkpoint->value);
     free(checkpoint->path);
     free(checkpoint);

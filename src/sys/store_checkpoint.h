@@ -1,13 +1,12 @@
 /* The checkpoint of a store: an LMDB file that holds what the log has said so
- * far. Batches are applied to one open transaction, which costs no disk; saving
- * commits it, synced, with the sequence of the last batch in it. (LMDB's own
- * NOSYNC would let a power cut leave a meta page that points to pages which
- * were never written.)
+ * far. Batches are gathered in memory, as they are in the log; a save applies
+ * them in one transaction and commits it, synced, with the sequence of the last
+ * batch in it. (LMDB's own NOSYNC would let a power cut leave a meta page that
+ * points to pages which were never written.)
  *
- * Saving may go on beside: the transaction is handed to a thread of its own,
- * and batches that come meanwhile wait, encoded, for the next transaction.
- * Every function but that thread's belongs to one thread at a time. The only
- * files that know LMDB are this one and store_scan.c. */
+ * A save may go on beside, in a thread of its own; batches that come meanwhile
+ * are the next one's. Every function but that thread's belongs to one thread at
+ * a time. The only files that know LMDB are this one and store_scan.c. */
 #pragma once
 #include "sys/store.h"
 
@@ -33,7 +32,8 @@ uint64_t store_checkpoint_applied(const struct store_checkpoint *checkpoint);
 uint32_t store_checkpoint_records(const struct store_checkpoint *checkpoint);
 int64_t store_checkpoint_since_ns(const struct store_checkpoint *checkpoint);
 
-/* Apply an encoded batch (sys/store_batch.h). */
+/* Gather an encoded batch (sys/store_batch.h); while a save falls far behind,
+ * wait for it. What is wrong with a batch, saving tells. */
 int store_checkpoint_apply(struct store_checkpoint *checkpoint,
                            struct bytes batch, uint64_t sequence,
                            struct err *err);
