@@ -25,7 +25,7 @@ enum program_limits {
     ASSETS_BYTES_MAX = 256 << 20,
     ACKS_IN_FLIGHT_MAX = 8,
     PAGE_DEFAULT = 500,
-    PAGE_MAX = 5000,
+    PAGE_MAX = 2000,
     CALL_RANGES_MAX = 1000, /* of instances, in one call */
     CALL_TIMEOUT_MS = 15000
 };

@@ -1,6 +1,8 @@
 /* What the API answers: events, keys of requests, refusals, reads. */
 #include "aurora_kit.h"
 
+#include "aurora/state.h"
+
 static void test_events_follow_and_replay(void **unused)
 {
     struct world *w = world_new();
@@ -280,6 +282,48 @@ static void test_why_says_what_is_missing(void **unused)
     world_free(w);
 }
 
+/* Each call that changes something, in an order in which each succeeds: asked
+ * twice with one key, it happens once. */
+static void test_every_change_is_made_once_per_key(void **unused)
+{
+#define CHANGED                                                            \
+    "{\"job\":" JOB("\"service\":true,\"instances\":3,\"env\":[{\"name\":" \
+                    "\"A\",\"value\":\"1\"}],"                             \
+                    "\"update\":{\"pulse_interval_secs\":60}") "}"
+    static const char *const body[] = {
+        SERVICE("2"),
+        "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":4}}",
+        "{\"type\":\"ADD_INSTANCES\",\"scale\":{" KEY ",\"instances\":2}}",
+        ABOUT("RESTART_JOB"),
+        "{\"type\":\"PUT_ASSET\",\"put_asset\":{\"content\":\"aGk=\"}}",
+        "{\"type\":\"RECONCILE\"}",
+        "{\"type\":\"START_UPDATE\",\"create_job\":" CHANGED "}",
+        "{\"type\":\"PULSE_UPDATE\",\"update\":{" KEY "}}",
+        "{\"type\":\"PAUSE_UPDATE\",\"update\":{" KEY "}}",
+        "{\"type\":\"RESUME_UPDATE\",\"update\":{" KEY "}}",
+        "{\"type\":\"ABORT_UPDATE\",\"update\":{" KEY "}}",
+        ABOUT("KILL_JOB"),
+    };
+    struct world *w = world_new();
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof body / sizeof *body; i++) {
+        char *key = arena_printf(&w->arena, "key-%zu", i);
+        request(w, HTTP_POST, "/api/v1", "", key, body[i]);
+        expect_status(w, 200);
+        uint64_t sequence = w->answer->sequence;
+        uint64_t next = w->p->core.events.next;
+        accept_calls(w);
+        w->calls.count = 0;
+        request(w, HTTP_POST, "/api/v1", "", key, body[i]);
+        expect_status(w, 200);
+        assert_true(w->answer->sequence == sequence);
+        assert_true(w->p->core.events.next == next);
+        assert_int_equal(w->calls.count, 0);
+    }
+    world_free(w);
+}
+
 /* As `peer`; the status of the answer. */
 static int ask_as(struct world *w, const char *peer, const char *path)
 {
@@ -341,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_jobs_are_listed_whole_or_by_key),
         cmocka_unit_test(test_an_idempotency_key_makes_a_change_once),
         cmocka_unit_test(test_refusals_say_what_and_change_nothing),
+        cmocka_unit_test(test_every_change_is_made_once_per_key),
         cmocka_unit_test(test_who_asks_too_often_waits),
         cmocka_unit_test(test_reads_over_get),
         cmocka_unit_test(test_why_says_what_is_missing),
