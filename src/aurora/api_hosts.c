@@ -59,6 +59,8 @@ Perigee__Aurora__HostView *view_host(const struct host *host,
         out->offers++;
     out->tasks = host->tasks;
     out->seen_ms = (uint64_t)host->seen_ms;
+    out->has_lost = out->lost = host->is_lost;
+    out->has_avoided = out->avoided = host->is_avoided;
     return out;
 }
 

@@ -4,6 +4,7 @@
 #include "aurora/state.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,12 +26,9 @@ struct peer {
 static void address_of(const char *peer, char out[PEER_TEXT_MAX])
 {
     const char *end = strrchr(peer, ':');
-    size_t size = end ? (size_t)(end - peer) : strlen(peer);
+    int size = (int)(end ? (size_t)(end - peer) : strlen(peer));
 
-    if (size >= PEER_TEXT_MAX)
-        size = PEER_TEXT_MAX - 1;
-    memset(out, 0, PEER_TEXT_MAX);
-    memcpy(out, peer, size);
+    (void)snprintf(out, PEER_TEXT_MAX, "%.*s", size, peer);
 }
 
 static struct peer *find(struct aurora_program *p, const char *text,

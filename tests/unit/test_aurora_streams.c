@@ -126,6 +126,8 @@ static void test_hosts_are_seen_change_are_lost_and_return(void **unused)
     agent_failed(w, "m-S0"); /* told twice */
     agent_failed(w, "m-S9"); /* nobody knows it */
     assert_int_equal(w->events.count, 4);
+    get(w, "/api/v1/hosts/m-S0");
+    assert_true(w->answer->hosts[0]->lost);
     offer(w, "m-S0", 4);
     expect_host(w, 4, CHANGE(SEEN));
     world_free(w);
