@@ -299,9 +299,13 @@ static void enqueue_declines(struct aurora_program *p, struct arena *arena)
 {
     Mesos__V1__Scheduler__Call__Decline decline =
         MESOS__V1__SCHEDULER__CALL__DECLINE__INIT;
+    Mesos__V1__Filters filters = MESOS__V1__FILTERS__INIT;
     Call call = MESOS__V1__SCHEDULER__CALL__INIT;
     const struct work *w = &p->core.work;
 
+    filters.has_refuse_seconds = true;
+    filters.refuse_seconds = DECLINE_FILTER_SECONDS;
+    decline.filters = &filters;
     decline.n_offer_ids = w->declines.count;
     decline.offer_ids =
         offer_ids_of(w->declines.item, w->declines.count, arena);

@@ -29,6 +29,7 @@
 enum { CONNECTIONS_MAX = 10000 }; /* of clients and followers */
 
 struct config {
+    char *placement;
     char *master, *ip, *hostname, *cluster_name, *work_dir, *thermos_path;
     char *allowed_job_environments, *user, *log_level;
     int64_t requests_per_second;
@@ -80,6 +81,9 @@ static const struct config_option OPTIONS[] = {
      "how long an offer is kept for tasks to come", 0, 0, false},
     {"offer_hold_jitter_window", CONFIG_DURATION, OPTION(jitter_ms), "1mins",
      "random addition to min_offer_hold_time", 0, 0, false},
+    {"placement", CONFIG_STRING, OPTION(placement), "pack",
+     "fill machines one after the other (pack), or all alike (spread)", 0, 0,
+     false},
     {"thermos_executor_cpu", CONFIG_INT, OPTION(executor_cpu_milli), "10",
      "the executor's share of each task, in thousandths of a core", 10, 64000,
      false},
@@ -310,6 +314,10 @@ static int check_config(struct shell *shell, struct err *err)
         return err_set(err, ERR_INVALID,
                        "cron_timezone '%s': want one as in Europe/Paris",
                        c->cron_timezone);
+    if (strcmp(c->placement, "pack") != 0 &&
+        strcmp(c->placement, "spread") != 0)
+        return err_set(err, ERR_INVALID, "placement '%s': want pack or spread",
+                       c->placement);
     if (!strchr(c->master, ':'))
         return err_set(err, ERR_INVALID, "master '%s': want host:port",
                        c->master);
@@ -352,6 +360,7 @@ static struct aurora_options options_of(struct shell *shell)
     options.sla_protects_all = c->sla_protects_all;
     options.offer_hold_ms = c->hold_ms;
     options.offer_jitter_ms = c->jitter_ms;
+    options.spreads = strcmp(c->placement, "spread") == 0;
     options.executor_cpus_milli = c->executor_cpu_milli;
     options.executor_mem_milli = c->executor_ram / (1024 * 1024) * 1000;
     options.failover_timeout_ms = c->failover_ms;

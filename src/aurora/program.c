@@ -87,6 +87,7 @@ struct aurora_program *aurora_program_new(const struct aurora_options *options)
         .sla = {options->sla_instances_min, options->sla_protects_all},
         .offer_hold_ms = options->offer_hold_ms,
         .offer_jitter_ms = options->offer_jitter_ms,
+        .placement = options->spreads ? PLACEMENT_SPREAD : PLACEMENT_PACK,
     };
 
     copy_options(p, options);

@@ -23,6 +23,7 @@ struct aurora_options {
     int64_t sla_duration_max_ms;
     bool sla_protects_all; /* not only production */
     int64_t offer_hold_ms, offer_jitter_ms;
+    bool spreads; /* tasks over hosts, rather than packing them */
     int64_t executor_cpus_milli, executor_mem_milli; /* cores, MiB */
     int64_t failover_timeout_ms;
     int64_t heartbeat_ms;      /* of our event streams */

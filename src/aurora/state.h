@@ -31,6 +31,7 @@ enum program_limits {
 };
 
 enum program_times {
+    DECLINE_FILTER_SECONDS = 5,
     REQUEST_KEPT_MS = 24 * 60 * 60 * 1000,
     ASSET_KEPT_MS = 60 * 60 * 1000, /* without a job that names it */
     RECONNECT_FIRST_MS = 100,

@@ -9,6 +9,7 @@ void aurora_init(struct aurora *a, const struct aurora_limits_config *limits,
                  uint64_t seed)
 {
     *a = (struct aurora){.limits = *limits};
+    a->hosts.index.policy = limits->placement;
     rng_seed(&a->rng, seed);
     event_log_init(&a->events, 0);
 }
@@ -409,6 +410,7 @@ void aurora_check(const struct aurora *a)
     check_groups(a);
     app_groups_check(a);
     hosts_check(&a->hosts);
+    trouble_check(a);
     assert(a->events.next <= a->sequence_ceiling || a->sequence_ceiling == 0 ||
            a->work.save_sequence);
 }

@@ -59,6 +59,7 @@ enum aurora_times { /* ms */
 struct aurora_limits_config {
     uint32_t tasks_per_job_max;
     int64_t offer_hold_ms, offer_jitter_ms;
+    enum placement_policy placement;
     struct sla_rules sla;
 };
 
@@ -144,6 +145,7 @@ struct aurora_counters {
     uint64_t illegal_changes, timeouts, kill_retries, launches, rescheduled;
     uint64_t questions, verdicts, verdicts_failed;
     uint64_t offers_received, offers_declined, offers_rescinded, pruned;
+    uint64_t hosts_avoided;
     uint64_t tasks_ended[TASK_STATE_COUNT];     /* by terminal state */
     uint32_t tasks[TASK_STATE_COUNT];           /* now, by state */
     uint64_t updates_ended[UPDATE_STATE_COUNT]; /* by final state */
@@ -176,6 +178,7 @@ struct aurora {
     uint64_t sequence_ceiling;
     struct job_config *group_first, *group_last; /* that have waiting tasks */
     uint32_t waiting_count;
+    uint32_t hosts_in_trouble;
     bool place_wanted;  /* something changed that may let a task be placed */
     bool revive_useful; /* we declined since the last REVIVE */
     struct work work;

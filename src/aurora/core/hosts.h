@@ -13,6 +13,7 @@
 #pragma once
 #include "aurora/core/hosts_class.h"
 #include "aurora/core/hosts_index.h"
+#include "aurora/core/hosts_trouble.h"
 #include "aurora/core/job_config.h"
 #include "base/attributes.h"
 #include "base/bytes.h"
@@ -68,6 +69,7 @@ struct host {
     int64_t seen_ms;      /* last offer */
     bool is_dirty;        /* to be saved */
     bool is_lost;         /* it failed and made no offer since */
+    struct trouble trouble;
     uint32_t launch_at;   /* its open launch of this pass + 1; 0: none */
     UT_hash_handle hh;
 };

@@ -190,6 +190,7 @@ static void prune_hosts(struct aurora *a, int64_t now_ms)
             continue;
         mark_forgotten(a, RECORD_HOST, blob_bytes(host->agent_id));
         (void)event_log_host(&a->events, HOST_FORGOTTEN, host, NULL, now_ms);
+        trouble_forget(a, host);
         hosts_remove(&a->hosts, host);
     }
 }
@@ -247,6 +248,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             break;
         case TIMER_UPDATE:
             updater_timer(a, entry.id);
+            break;
+        case TIMER_HOST:
+            trouble_timer(a, entry.id, now_ms);
             break;
         case TIMER_ROLLING:
             rolling_timer(a, entry.id);

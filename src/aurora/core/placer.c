@@ -145,6 +145,8 @@ enum veto placer_veto(const struct host *host, const struct job_config *config,
 
     if (veto == VETO_NONE)
         veto = limit_veto(host, config, counts, constraint);
+    if (veto == VETO_NONE && host->is_avoided)
+        veto = VETO_TROUBLE;
     if (veto != VETO_NONE)
         return veto;
     if (host->offers)

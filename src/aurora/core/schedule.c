@@ -62,6 +62,7 @@ static bool on_placed(void *context, struct host *host,
     task->placement = place_of(host, ports, pass->config->port_count);
     task->host = host;
     host_use(host, &pass->config->need);
+    trouble_note_placed(a, task);
     (void)task_go(a, task, TASK_ASSIGNED, NULL, pass->now_ms);
     *vec_add(&launch->tasks) = task->number;
     launch->config_bytes += task->config->bytes->size;

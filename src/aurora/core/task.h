@@ -99,6 +99,7 @@ struct job {
     uint32_t running;             /* of the active ones, RUNNING */
     struct task_list ended;       /* in the order of their end */
     struct limit_counts limits;   /* where the active ones are */
+    struct job_failing failing;
     bool is_dirty;
 };
 

@@ -62,11 +62,12 @@ void task_arm(struct aurora *a, struct task *task)
         heap_push(&a->timers, task->deadline_ms, TIMER_TASK, task->number);
 }
 
-static void end_task(struct aurora *a, struct task *task)
+static void end_task(struct aurora *a, struct task *task, int64_t now_ms)
 {
     struct job *job = task->job;
 
     if (task->host) {
+        trouble_note_ended(a, task, now_ms);
         host_unuse(task->host, &task->config->need);
         limit_counts_remove(&job->limits, &a->hosts, task->host);
         task->host = NULL;
@@ -97,7 +98,9 @@ static void enter(struct aurora *a, struct task *task, enum task_state to,
     if (to == TASK_PENDING)
         group_add(a, task);
     else if (task_machine_is_terminal(to))
-        end_task(a, task);
+        end_task(a, task, now_ms);
+    else if (to == TASK_RUNNING)
+        trouble_note_running(a, task, now_ms);
     app_groups_note(a, task->job);
 }
 

@@ -9,6 +9,7 @@ enum {
     RESOURCE_SCORE_MAX = 1000,
     CONSTRAINT_SCORE = 10 * 1000,
     NO_OFFER_SCORE = 5 * 1000,
+    TROUBLE_SCORE = 100 * 1000,
     DEDICATED_SCORE = 1000 * 1000
 };
 
@@ -31,6 +32,8 @@ static int64_t veto_score(const struct host *host,
 
     if (veto == VETO_DEDICATED)
         return DEDICATED_SCORE;
+    if (veto == VETO_TROUBLE)
+        return TROUBLE_SCORE;
     if (veto >= VETO_PLACE)
         score = CONSTRAINT_SCORE;
     if (!host->offers)
@@ -95,6 +98,7 @@ void veto_name(enum veto veto, const struct job_config *config,
         [VETO_LIKE_FAILED] = "expression failed",
         [VETO_LIMIT] = "limit",
         [VETO_CONSTRAINT] = "constraint",
+        [VETO_TROUBLE] = "host in trouble",
         [VETO_DEDICATED] = "dedicated to others",
     };
 
@@ -195,6 +199,11 @@ void why_lacks(const struct why *why, const struct job_config *config,
         script_lack(why, config, out);
         return;
     }
+    if (why->nearest_veto == VETO_TROUBLE) {
+        buf_add_text(out, "a rest: tasks of several jobs failed there soon "
+                          "after their start");
+        return;
+    }
     if (why->nearest_veto == VETO_DEDICATED) {
         buf_addf(out, "constraint dedicated: the host is for '%s'",
                  host_value(host, "dedicated"));
@@ -261,6 +270,10 @@ void why_advice(const struct why *why, const struct job_config *config,
     case VETO_LIKE_FAILED:
         buf_add_text(out, "correct the function or expression: while it fails "
                           "for a host, nothing is placed there");
+        break;
+    case VETO_TROUBLE:
+        buf_add_text(out, "wait: the host is tried again in 10 minutes at "
+                          "most; look at what failed there");
         break;
     case VETO_DEDICATED:
         buf_add_text(out, "add hosts that are not dedicated, or name "
