@@ -30,6 +30,7 @@ enum { CONNECTIONS_MAX = 10000 }; /* of clients and followers */
 
 struct config {
     char *placement;
+    bool update_affinity;
     char *master, *ip, *hostname, *cluster_name, *work_dir, *thermos_path;
     char *allowed_job_environments, *user, *log_level;
     int64_t requests_per_second;
@@ -81,6 +82,9 @@ static const struct config_option OPTIONS[] = {
      "how long an offer is kept for tasks to come", 0, 0, false},
     {"offer_hold_jitter_window", CONFIG_DURATION, OPTION(jitter_ms), "1mins",
      "random addition to min_offer_hold_time", 0, 0, false},
+    {"enable_update_affinity", CONFIG_BOOL, OPTION(update_affinity), "true",
+     "keep the place of a task that an update or restart ends for the next one",
+     0, 0, false},
     {"placement", CONFIG_STRING, OPTION(placement), "pack",
      "fill machines one after the other (pack), or all alike (spread)", 0, 0,
      false},
@@ -360,6 +364,7 @@ static struct aurora_options options_of(struct shell *shell)
     options.sla_protects_all = c->sla_protects_all;
     options.offer_hold_ms = c->hold_ms;
     options.offer_jitter_ms = c->jitter_ms;
+    options.keeps_places = c->update_affinity;
     options.spreads = strcmp(c->placement, "spread") == 0;
     options.executor_cpus_milli = c->executor_cpu_milli;
     options.executor_mem_milli = c->executor_ram / (1024 * 1024) * 1000;

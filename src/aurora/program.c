@@ -22,6 +22,7 @@ const struct aurora_options AURORA_OPTIONS = {
     .sla_duration_max_ms = (int64_t)2 * 60 * 60 * 1000,
     .offer_hold_ms = 5 * 60 * 1000,
     .offer_jitter_ms = 60 * 1000,
+    .keeps_places = true,
     .executor_cpus_milli = 10,
     .executor_mem_milli = 16 * 1000,
     .failover_timeout_ms = (int64_t)21 * 24 * 60 * 60 * 1000,
@@ -87,6 +88,7 @@ struct aurora_program *aurora_program_new(const struct aurora_options *options)
         .sla = {options->sla_instances_min, options->sla_protects_all},
         .offer_hold_ms = options->offer_hold_ms,
         .offer_jitter_ms = options->offer_jitter_ms,
+        .keeps_places = options->keeps_places,
         .placement = options->spreads ? PLACEMENT_SPREAD : PLACEMENT_PACK,
     };
 

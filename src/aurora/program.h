@@ -23,6 +23,7 @@ struct aurora_options {
     int64_t sla_duration_max_ms;
     bool sla_protects_all; /* not only production */
     int64_t offer_hold_ms, offer_jitter_ms;
+    bool keeps_places; /* on its host, for what an update or restart ends */
     bool spreads; /* tasks over hosts, rather than packing them */
     int64_t executor_cpus_milli, executor_mem_milli; /* cores, MiB */
     int64_t failover_timeout_ms;

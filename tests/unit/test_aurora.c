@@ -608,8 +608,10 @@ static void one_seed(uint64_t seed, uint32_t ends[UPDATE_STATE_COUNT],
                      uint32_t rolled[ROLLING_STATE_COUNT])
 {
     struct world *w = xcalloc(1, sizeof *w);
-    struct aurora_limits_config limits = {
-        .tasks_per_job_max = 12, .offer_hold_ms = 60000, .offer_jitter_ms = 9};
+    struct aurora_limits_config limits = {.tasks_per_job_max = 12,
+                                          .offer_hold_ms = 60000,
+                                          .offer_jitter_ms = 9,
+                                          .keeps_places = true};
 
     rng_seed(&w->rng, seed);
     w->now_ms = 1000000;

@@ -48,6 +48,7 @@ void aurora_release(struct aurora *a)
     judging_release(a);
     coordinators_release(a);
     vec_free(&a->jobs);
+    vec_free(&a->keeps);
     hosts_release(&a->hosts);
     heap_release(&a->timers);
     vec_free(&a->work.configs);
@@ -411,6 +412,7 @@ void aurora_check(const struct aurora *a)
     app_groups_check(a);
     hosts_check(&a->hosts);
     trouble_check(a);
+    keeps_check(a);
     assert(a->events.next <= a->sequence_ceiling || a->sequence_ceiling == 0 ||
            a->work.save_sequence);
 }

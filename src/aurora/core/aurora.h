@@ -17,6 +17,7 @@
 #include "aurora/core/cron.h"
 #include "aurora/core/events.h"
 #include "aurora/core/hosts.h"
+#include "aurora/core/keeps.h"
 #include "aurora/core/placer.h"
 #include "aurora/core/task.h"
 #include "aurora/core/update.h"
@@ -60,6 +61,7 @@ struct aurora_limits_config {
     uint32_t tasks_per_job_max;
     int64_t offer_hold_ms, offer_jitter_ms;
     enum placement_policy placement;
+    bool keeps_places; /* for tasks that an update or a restart ends */
     struct sla_rules sla;
 };
 
@@ -145,7 +147,7 @@ struct aurora_counters {
     uint64_t illegal_changes, timeouts, kill_retries, launches, rescheduled;
     uint64_t questions, verdicts, verdicts_failed;
     uint64_t offers_received, offers_declined, offers_rescinded, pruned;
-    uint64_t hosts_avoided;
+    uint64_t hosts_avoided, keeps;
     uint64_t tasks_ended[TASK_STATE_COUNT];     /* by terminal state */
     uint32_t tasks[TASK_STATE_COUNT];           /* now, by state */
     uint64_t updates_ended[UPDATE_STATE_COUNT]; /* by final state */
@@ -179,6 +181,8 @@ struct aurora {
     struct job_config *group_first, *group_last; /* that have waiting tasks */
     uint32_t waiting_count;
     uint32_t hosts_in_trouble;
+    VEC(struct keep) keeps;
+    uint64_t next_keep;
     bool place_wanted;  /* something changed that may let a task be placed */
     bool revive_useful; /* we declined since the last REVIVE */
     struct work work;

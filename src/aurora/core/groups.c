@@ -59,6 +59,7 @@ void group_remove(struct aurora *a, struct task *task)
 {
     struct job_config *config = task->config;
 
+    keeps_drop(a, task);
     if (task->waiting_prev)
         task->waiting_prev->waiting_next = task->waiting_next;
     else

@@ -10,6 +10,7 @@ enum timer_kind {
     TIMER_QUESTION, /* ask again; id is its number */
     TIMER_CRON, /* a scheduled time; id is the cron\'s number */
     TIMER_UPDATE,   /* id is its number << 32 | the slot, or behind them */
+    TIMER_KEEP,     /* a place was kept long enough; id is its number */
     TIMER_HOST,     /* a host in trouble; id is its number */
     TIMER_ROLLING   /* a restarted task ran long enough; id is its number */
 };

@@ -87,7 +87,7 @@ struct job_config {
     uint64_t tried; /* hosts not changed since then do not fit */
     struct class_verdicts *classes; /* owned; NULL until placing wants it */
     struct job_config *group_prev, *group_next; /* aurora's list of groups */
-    uint32_t waiting_count;
+    uint32_t waiting_count, kept_count; /* of them, for one host (keeps.h) */
 
     char id[CONFIG_ID_MAX];        /* hash of `bytes` */
     char runs_id[CONFIG_ID_MAX];   /* hash of what matters to a task that runs:

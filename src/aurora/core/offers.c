@@ -57,6 +57,7 @@ void aurora_agent_lost(struct aurora *a, struct bytes agent_id, int64_t now_ms)
     if (!host)
         return;
     hosts_remove_offers_of(&a->hosts, host);
+    keeps_drop_host(a, host);
     if (!host->is_lost)
         (void)event_log_host(&a->events, HOST_LOST, host, NULL, now_ms);
     host->is_lost = true;
@@ -248,6 +249,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             break;
         case TIMER_UPDATE:
             updater_timer(a, entry.id);
+            break;
+        case TIMER_KEEP:
+            keeps_timer(a, entry.id);
             break;
         case TIMER_HOST:
             trouble_timer(a, entry.id, now_ms);

@@ -338,3 +338,16 @@ uint32_t placer_place(struct hosts *hosts, struct job_config *config,
     ranking_close(&ranking);
     return done;
 }
+
+bool placer_place_on(struct hosts *hosts, struct job_config *config,
+                     struct limit_counts *counts, struct host *host,
+                     placer_placed *placed, void *context)
+{
+    struct attempt attempt = {hosts, config, counts, NULL};
+    int64_t cost;
+
+    if (!placer_allows(hosts, config, counts, host, &cost))
+        return false;
+    (void)place_one(&attempt, host, placed, context);
+    return true;
+}

@@ -75,6 +75,11 @@ uint32_t placer_place(struct hosts *hosts, struct job_config *config,
                       struct limit_counts *counts, uint32_t count,
                       uint64_t since, placer_placed *placed, void *context);
 
+/* Place one there, if it may be; `placed` is called then. */
+bool placer_place_on(struct hosts *hosts, struct job_config *config,
+                     struct limit_counts *counts, struct host *host,
+                     placer_placed *placed, void *context);
+
 /* Why a task does not run: how many hosts each reason excludes, and the host
  * that comes nearest to fitting. */
 struct why {

@@ -7,6 +7,7 @@
 struct pass {
     struct aurora *a;
     struct job_config *config; /* the group whose turn it is */
+    struct task *task;         /* the one to place; NULL: the next that waits */
     int64_t now_ms;
 };
 
@@ -50,12 +51,22 @@ static struct placement *place_of(const struct host *host,
     return placement;
 }
 
+/* The oldest one that does not wait for a host of its own. */
+static struct task *next_waiting(const struct job_config *config)
+{
+    struct task *task = config->waiting_first;
+
+    while (task && task->is_kept)
+        task = task->waiting_next;
+    return task;
+}
+
 static bool on_placed(void *context, struct host *host,
                       const struct ranges *ports)
 {
     struct pass *pass = context;
     struct aurora *a = pass->a;
-    struct task *task = pass->config->waiting_first;
+    struct task *task = pass->task ? pass->task : next_waiting(pass->config);
     struct launch *launch = launch_of(a, host);
 
     assert(task && task->state == TASK_PENDING);
@@ -75,14 +86,16 @@ static bool on_placed(void *context, struct host *host,
 static uint32_t place_group(struct aurora *a, struct job_config *config,
                             uint32_t count, int64_t now_ms)
 {
-    struct pass pass = {a, config, now_ms};
+    struct pass pass = {a, config, NULL, now_ms};
     struct job *job = config->waiting_first->job;
 
     judging_ask(a, config, now_ms);
     if (config->tried == a->hosts.generation)
         return 0;
-    if (count > config->waiting_count)
-        count = config->waiting_count;
+    if (count > config->waiting_count - config->kept_count)
+        count = config->waiting_count - config->kept_count;
+    if (count == 0)
+        return 0;
     /* The group dies with its last waiting task, the config must not. */
     (void)job_config_ref(config);
     limit_counts_prepare(&job->limits, job, config, &a->hosts);
@@ -93,6 +106,31 @@ static uint32_t place_group(struct aurora *a, struct job_config *config,
     config->tried = is_over ? a->hosts.generation : 0;
     job_config_unref(config);
     return done;
+}
+
+/* Tasks for which a place is kept, each on its host if that has room now. */
+static void place_kept(struct aurora *a, int64_t now_ms)
+{
+    uint32_t at = 0;
+
+    for (uint32_t left = a->keeps.count; left > 0 && at < a->keeps.count;
+         left--) {
+        struct host *host = a->keeps.item[at].host;
+        if (!host->offers || host->generation == a->keeps.item[at].tried) {
+            at++;
+            continue;
+        }
+        struct keep keep = keeps_take(a, at);
+        struct job_config *config = job_config_ref(keep.task->config);
+        struct job *job = keep.task->job;
+        struct pass pass = {a, config, keep.task, now_ms};
+        judging_ask(a, config, now_ms);
+        limit_counts_prepare(&job->limits, job, config, &a->hosts);
+        if (!placer_place_on(&a->hosts, config, &job->limits, host, on_placed,
+                             &pass))
+            keeps_put_back(a, &keep);
+        job_config_unref(config);
+    }
 }
 
 /* Every group once; how many tasks were placed. */
@@ -130,6 +168,7 @@ void aurora_place(struct aurora *a, int64_t now_ms)
     a->place_wanted = false;
     if (a->waiting_count == 0)
         return;
+    place_kept(a, now_ms);
     do {
         placed = place_round(a, budget, now_ms);
         budget -= placed;

@@ -205,6 +205,8 @@ struct task *task_start(struct aurora *a, struct job *job,
     }
     if (delay_ms == 0) {
         (void)task_go(a, task, TASK_PENDING, NULL, now_ms);
+        if (ancestor)
+            keeps_note_started(a, task, ancestor, now_ms);
         return task;
     }
     snprintf(message, sizeof message,
