@@ -50,7 +50,7 @@ local crons = {
   Cron { timezone = "UTC" }, -- expect: missing field 'schedule': want five fields
   Cron { schedule = "* * * * *", after = { "c/r/e/n" } }, -- expect: 'schedule' and 'after' cannot be given both
   Cron { after = { "a/b" } }, -- expect: 'after[1]' is 'a/b': want a job's key: cluster/role/environment/name
-  Cron { schedule = "* * * * *", collision_policy = "GARBAGE" }, -- expect: 'collision_policy' is 'GARBAGE': want 'KILL_EXISTING' or 'CANCEL_NEW'
+  Cron { schedule = "* * * * *", collision_policy = "GARBAGE" }, -- expect: 'collision_policy' is 'GARBAGE': want 'KILL_EXISTING', 'CANCEL_NEW' or 'RUN_OVERLAP'
 }
 local job = Job { cluster = "c", role = "r", environment = "test", name = "j", task = SimpleTask("t", "true") }
 local jobs = {
