@@ -301,6 +301,21 @@ static int get_groups(struct get *g, struct err *err)
     return 0;
 }
 
+static int get_crons(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Cron *q = arena_alloc(&g->r->arena, sizeof *q);
+
+    perigee__aurora__call__cron__init(q);
+    g->r->call->cron = q;
+    q->role = part_or(g, 0, "role");
+    q->environment = part_or(g, 1, "environment");
+    q->key = g->part[2] ? path_key(g) : NULL;
+    if (page(g, &q->has_limit, &q->limit, &q->cursor, err) < 0)
+        return -ERR_INVALID;
+    (q->key ? api_cron_get : api_cron_list)(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
 /* --- hosts, offers, what waits, roles --- */
 
 static int fill_hosts(struct get *g, struct err *err)
@@ -458,6 +473,10 @@ static const struct path_route {
     {"/api/v1/groups/*", get_groups, "environment limit cursor "},
     {"/api/v1/groups/*/*", get_groups, "limit cursor "},
     {"/api/v1/groups/*/*/*", get_groups, ""},
+    {"/api/v1/cron", get_crons, "role environment limit cursor "},
+    {"/api/v1/cron/*", get_crons, "environment limit cursor "},
+    {"/api/v1/cron/*/*", get_crons, "limit cursor "},
+    {"/api/v1/cron/*/*/*", get_crons, "limit "},
     {"/api/v1/hosts", get_hosts, "hostname limit cursor "},
     {"/api/v1/hosts/*", get_hosts, ""},
     {"/api/v1/offers", get_offers, "hostname limit cursor "},

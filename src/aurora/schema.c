@@ -22,6 +22,9 @@ static const struct {
     {EVENT(TASK_CHANGED), "sequence at_ms key task "},
     {EVENT(UPDATE_CHANGED), "sequence at_ms key update "},
     {EVENT(HOST_CHANGED), "sequence at_ms host "},
+    {EVENT(GROUP_CHANGED), "sequence at_ms key group "},
+    {EVENT(ROLLING_CHANGED), "sequence at_ms key rolling "},
+    {EVENT(FIRING_CHANGED), "sequence at_ms key firing "},
     {EVENT(ERROR), "sequence at_ms error "},
 };
 

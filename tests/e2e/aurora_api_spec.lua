@@ -245,6 +245,7 @@ describe('the aurora API', function()
       { type = 'RESTART_JOB', target = { key = key('calls'), instances = { { first = 0 } } } },
       { type = 'LIST_UPDATES' },
       { type = 'LIST_GROUPS' },
+      { type = 'LIST_CRON' },
       { type = 'BACKUP_CREATE' },
       { type = 'LIST_BACKUPS' },
       { type = 'PREVIEW_UPDATE', create_job = { job = job('calls', 'sleep 1002') } },

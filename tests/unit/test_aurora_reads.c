@@ -111,6 +111,7 @@ static void test_every_path_reads(void **unused)
         "/api/v1/updates",
         "/api/v1/hosts",
         "/api/v1/groups",
+        "/api/v1/cron",
         "/api/v1/hosts/m-S1",
         "/api/v1/offers",
         "/api/v1/pending",
