@@ -2,7 +2,8 @@
 #include "tests/sim/cluster.h"
 #include "tests/sim/check_team.h"
 #include "tests/sim/plain.h"
-#include "tests/sim/check_team.h"
+#include "tests/sim/patience.h"
+#include "tests/sim/rollings.h"
 #include "tests/sim/surges.h"
 #include "tests/sim/team.h"
 #include "tests/sim/user.h"
@@ -212,6 +213,8 @@ static void check_pair(struct cluster *c, const struct run *old,
         strcmp(old->instance, run->instance) != 0 || may_surge(c, old, run))
         return;
     const struct told *told = told_about(&c->checks, &c->aurora, old->task_id);
+    if (patience_was_short(c->aurora.self, old->task_id))
+        world_fail(c->w, "%s was given up too early", old->task_id);
     if (!told->is_over &&
         node_wall_ms(&c->aurora) < old->aurora_ms + ASSIGNED_MS)
         world_fail(c->w, "%s lives twice: %s and %s", run->instance,
@@ -612,6 +615,9 @@ void checks_final(struct cluster *c)
     final_master(c);
     final_jobs(c);
     final_team(c);
+    if (rollings_unfinished(c->aurora.self))
+        world_fail(c->w, "the end: a restart or kill of %s is under way",
+                   rollings_unfinished(c->aurora.self));
     final_updates(c);
     for (uint32_t i = 0; i < c->machine_count; i++)
         final_machine(c, &c->machine[i]);

@@ -27,15 +27,16 @@ static int compare_steps(const void *a, const void *b)
 static void make_service_steps(struct user_job *job, struct rng *rng,
                                const struct user_options *o)
 {
-    static const enum user_verb verbs[] = {USER_SCALE, USER_ADD, USER_RESTART,
-                                           USER_UPDATE, USER_KILL_ONE};
+    static const enum user_verb verbs[] = {USER_SCALE,    USER_ADD,
+                                           USER_RESTART,  USER_UPDATE,
+                                           USER_KILL_ONE, USER_CANCEL};
     uint32_t more = (uint32_t)rng_below(rng, USER_STEPS_MAX - 1);
     int64_t from_ms = job->step[0].at_ms;
     bool ends = rng_below(rng, 3) == 0;
 
     for (uint32_t i = 0; i < more; i++) {
         struct user_step *step = &job->step[job->steps++];
-        step->verb = verbs[rng_below(rng, 5)];
+        step->verb = verbs[rng_below(rng, 6)];
         step->argument =
             (uint32_t)rng_below(rng, step->verb == USER_ADD      ? 2
                                      : step->verb == USER_UPDATE ? 60
@@ -47,7 +48,7 @@ static void make_service_steps(struct user_job *job, struct rng *rng,
     qsort(job->step + 1, job->steps - 1, sizeof *job->step, compare_steps);
     if (ends && job->steps > 1) {
         job->step[job->steps - 1].verb = USER_KILL;
-        job->step[job->steps - 1].argument = 0;
+        job->step[job->steps - 1].argument = job->number % 3;
     }
 }
 
@@ -72,6 +73,8 @@ static void make_job(struct user_job *job, struct rng *rng,
     job->limit = rng_below(rng, 5) == 0 ? 4 : 0;
     job->wants_port = rng_below(rng, 4) == 0;
     job->is_picky = rng_below(rng, 3) == 0;
+    if (job->is_service && job->number % 3 == 0)
+        job->patience_secs = 20 + 2 * job->number;
     job->steps = 1;
     job->step[0].verb =
         rng_below(rng, 4) == 0 ? USER_CREATE_BUNDLE : USER_CREATE;
@@ -230,6 +233,7 @@ static void apply(struct user *u, struct user_job *job, const Answer *answer)
         job->wanted = (1u << step->argument) - 1;
         break;
     case USER_RESTART:
+    case USER_CANCEL:
         break;
     case USER_UPDATE:
         break; /* not before it has ended */
@@ -267,7 +271,8 @@ static bool is_paused(Perigee__Aurora__UpdateState state)
            state == PERIGEE__AURORA__UPDATE_STATE__ROLL_BACK_PAUSED;
 }
 
-/* What to do about it next: mostly look. What insists is never stopped. */
+/* What to do about it next: mostly look. What insists is never stopped; nor is
+ * one that flaps, which would hardly ever run while it is not. */
 static void choose_call(struct user *u, struct user_job *job,
                         Perigee__Aurora__UpdateState state)
 {
@@ -276,7 +281,7 @@ static void choose_call(struct user *u, struct user_job *job,
     job->next_call = PERIGEE__AURORA__CALL__TYPE__GET_UPDATE;
     if (is_paused(state) && die < 20)
         job->next_call = PERIGEE__AURORA__CALL__TYPE__RESUME_UPDATE;
-    else if (die < 3)
+    else if (die < 3 && !job->flaps)
         job->next_call = PERIGEE__AURORA__CALL__TYPE__PAUSE_UPDATE;
     else if (die == 58)
         job->next_call = PERIGEE__AURORA__CALL__TYPE__ROLLBACK_UPDATE;
@@ -339,6 +344,13 @@ static bool is_later(int status)
     return status == 429 || status == 503;
 }
 
+/* Until a kill is done nothing else may change how many there are. */
+static bool is_in_the_way(int status, const char *message)
+{
+    return status == 409 && message != NULL &&
+           strstr(message, "a kill is under way") != NULL;
+}
+
 static void on_step_answer(struct user *u, struct user_job *job,
                            const struct http_response *response,
                            const Answer *answer, int64_t now_ms)
@@ -346,7 +358,9 @@ static void on_step_answer(struct user *u, struct user_job *job,
     const char *message =
         answer != NULL && answer->error != NULL ? answer->error->message : "";
 
-    if (is_later(response->status)) {
+    if (is_later(response->status) ||
+        (job->step[job->done].verb != USER_RESTART &&
+         is_in_the_way(response->status, message))) {
         again(u, job, now_ms);
         return;
     }
@@ -360,6 +374,9 @@ static void on_step_answer(struct user *u, struct user_job *job,
     } else if (job->step[job->done].verb == USER_RESTART &&
                response->status == 409) {
         step_done(job); /* one is under way already */
+    } else if (job->step[job->done].verb == USER_CANCEL &&
+               response->status == 404) {
+        step_done(job); /* none is */
     } else {
         complain(u, job, response->status, message);
     }

@@ -17,8 +17,10 @@ enum user_verb {
     USER_ADD,           /* argument: more */
     USER_RESTART,       /* argument: batch size */
     USER_UPDATE,        /* to the next version; argument: how */
-    USER_KILL_ONE,      /* the lowest instance, when there are two */
-    USER_KILL
+    USER_KILL_ONE,      /* the lowest instance, when there are two; odd
+                           arguments: in a batch of its own */
+    USER_CANCEL,        /* a restart or kill that is under way */
+    USER_KILL           /* argument: batch size */
 };
 
 struct user_step {
@@ -35,6 +37,7 @@ struct user_job {
     int64_t length_ms;
     int status;
     uint32_t cpu_milli, ram_mib, limit; /* limit 0: no constraint */
+    uint32_t patience_secs;             /* with an agent that is out of reach */
     bool wants_port;
     bool is_picky; /* an expression keeps it off USER_SHUNNED */
     struct user_step step[USER_STEPS_MAX];

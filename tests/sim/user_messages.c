@@ -107,6 +107,13 @@ static Perigee__Job *job_message(const char *cluster,
     message->has_service = 1;
     message->service = job->is_service;
     message->task = task_message(job, version, arena);
+    if (job->patience_secs > 0) {
+        NEW(arena, Perigee__PartitionPolicy, policy,
+            PERIGEE__PARTITION_POLICY__INIT);
+        policy->has_delay_secs = 1;
+        policy->delay_secs = job->patience_secs;
+        message->partition_policy = policy;
+    }
     if (job->limit > 0) {
         NEW(arena, Perigee__HostConstraint, limit,
             PERIGEE__HOST_CONSTRAINT__INIT);
@@ -251,6 +258,18 @@ static uint32_t lowest(uint32_t set)
     return (uint32_t)__builtin_ctz(set);
 }
 
+/* Watched; every fifth one may not fail at all. */
+static void set_restart(const struct user_job *job,
+                        const struct user_step *step,
+                        Perigee__Aurora__Call__Target *target)
+{
+    target->has_watch_secs = 1;
+    target->watch_secs = job->flaps ? 0 : 3 * step->argument;
+    target->has_max_instance_failures = target->has_max_total_failures = 1;
+    target->max_instance_failures = target->max_total_failures =
+        step->argument == 4 ? 0 : -1;
+}
+
 void user_set_target(const struct user *u, const struct user_job *job,
                      const struct user_step *step, struct arena *arena,
                      Call *call)
@@ -259,10 +278,11 @@ void user_set_target(const struct user *u, const struct user_job *job,
         PERIGEE__AURORA__CALL__TARGET__INIT);
 
     target->key = user_key_message(u, job, arena);
-    if (step->verb == USER_RESTART) {
-        target->has_batch_size = 1;
-        target->batch_size = step->argument;
-    }
+    target->has_batch_size = 1;
+    target->batch_size =
+        step->verb == USER_KILL_ONE ? step->argument % 2 : step->argument;
+    if (step->verb == USER_RESTART)
+        set_restart(job, step, target);
     if (step->verb == USER_KILL_ONE) {
         NEW(arena, Perigee__Aurora__InstanceRange, range,
             PERIGEE__AURORA__INSTANCE_RANGE__INIT);
@@ -274,7 +294,11 @@ void user_set_target(const struct user *u, const struct user_job *job,
     call->target = target;
     call->type = step->verb == USER_RESTART
                      ? PERIGEE__AURORA__CALL__TYPE__RESTART_JOB
+                 : step->verb == USER_CANCEL
+                     ? PERIGEE__AURORA__CALL__TYPE__CANCEL_ROLLING
                      : PERIGEE__AURORA__CALL__TYPE__KILL_JOB;
+    target->has_batch_size =
+        call->type != PERIGEE__AURORA__CALL__TYPE__CANCEL_ROLLING;
 }
 
 void user_set_create(const struct user *u, const struct user_job *job,
@@ -316,7 +340,7 @@ static void add_canary(const struct user_job *job, const struct user_step *step,
 
     canary->has_instances = canary->has_watch_secs = 1;
     canary->instances = job->updated > 1 ? 1 + step->argument % 2 : 1;
-    canary->watch_secs = 5 * (step->argument % 4);
+    canary->watch_secs = job->flaps ? 0 : 5 * (step->argument % 4);
     update->canary = canary;
 }
 
