@@ -157,6 +157,8 @@ static int check_update(const Perigee__UpdateConfig *u, struct err *err)
     for (size_t i = 0; i < u->n_batch_sizes; i++)
         if (u->batch_sizes[i] == 0)
             return refuse(err, "update.batch_sizes", "want more than 0");
+    if (u->canary && u->canary->has_instances && u->canary->instances == 0)
+        return refuse(err, "update.canary.instances", "want at least 1");
     if (u->minimum_health_capacity_milli > 1000)
         return refuse(err, "update.minimum_health_capacity_milli",
                       "want at most 1000");

@@ -81,6 +81,7 @@ static TaskView *view_head(struct job_config *config, struct blob *id,
     out->instance = instance;
     out->state = (Perigee__Aurora__TaskState)state;
     out->failures = failures;
+    out->config_id = config->id;
     return out;
 }
 
@@ -91,7 +92,6 @@ TaskView *view_task(struct aurora_program *p, const struct task *task,
                               task->state, task->failures, arena);
 
     out->ancestor_id = view_text(task->ancestor, arena);
-    out->config_id = task->config->id;
     if (task->placement)
         view_place(p, task->config, task->placement, task->id, out, arena);
     out->n_events = task->events.count;

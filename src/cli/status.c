@@ -2,6 +2,7 @@
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/rolling.h"
+#include "cli/update.h"
 
 #include "base/text.h"
 #include "sys/clock.h"
@@ -25,7 +26,9 @@ static enum cli_colour state_colour(Perigee__Aurora__TaskState state)
     }
 }
 
-static void print_task(struct cli *cli, const Perigee__Aurora__TaskView *task)
+/* `brought`: the configuration that an update under way brings, or NULL. */
+static void print_task(struct cli *cli, const Perigee__Aurora__TaskView *task,
+                       const char *brought)
 {
     const Perigee__Aurora__TaskEvent *last =
         task->n_events ? task->events[task->n_events - 1] : NULL;
@@ -40,6 +43,9 @@ static void print_task(struct cli *cli, const Perigee__Aurora__TaskView *task)
     for (size_t i = 0; i < task->n_ports; i++)
         buf_addf(&cli->out, " %s:%u", task->ports[i]->name,
                  task->ports[i]->port);
+    if (brought != NULL && task->config_id != NULL &&
+        strcmp(task->config_id, brought) == 0)
+        buf_add_text(&cli->out, "  new version");
     if (last != NULL && last->message != NULL) /* its first line */
         buf_addf(&cli->out, "  %.*s", (int)strcspn(last->message, "\n"),
                  last->message);
@@ -51,6 +57,11 @@ static void print_task(struct cli *cli, const Perigee__Aurora__TaskView *task)
 static void print_tasks(struct cli *cli, const Perigee__Aurora__Answer *answer,
                         bool terminal, const char *title)
 {
+    const Perigee__Aurora__JobView *view =
+        answer->n_jobs ? answer->jobs[0] : NULL;
+    const char *brought = view != NULL && view->update != NULL && !terminal
+                              ? view->update->config_id
+                              : NULL;
     bool begun = false;
 
     for (size_t i = 0; i < answer->n_tasks; i++) {
@@ -60,7 +71,7 @@ static void print_tasks(struct cli *cli, const Perigee__Aurora__Answer *answer,
             buf_addf(&cli->out, "%s\n  %4s  %-11s  %6s  %-15s\n", title, "inst",
                      "state", "since", "host");
         begun = true;
-        print_task(cli, answer->tasks[i]);
+        print_task(cli, answer->tasks[i], brought);
     }
 }
 
@@ -107,6 +118,9 @@ int status_run(struct cli *cli)
     if (view != NULL && view->waits_for != NULL)
         buf_addf(&cli->out, "%s%s%s\n", cli_colour(cli, CLI_YELLOW),
                  view->waits_for, cli_colour(cli, CLI_PLAIN));
+    if (view != NULL && view->update != NULL)
+        buf_addf(&cli->out, "update %s is %s\n", view->update->update_id,
+                 update_state_text(view->update->state));
     print_tasks(cli, answer, false, "active");
     print_tasks(cli, answer, true, "ended");
     return EXIT_OK;

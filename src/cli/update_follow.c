@@ -23,6 +23,8 @@ struct picture {
     char config_id[64]; /* what the update brings */
     bool is_surge;
     bool is_over;
+    Perigee__Aurora__UpdateState state;
+    uint32_t canary, done, failed, all;
 };
 
 const char *update_state_text(Perigee__Aurora__UpdateState state)
@@ -52,15 +54,22 @@ static char mark_of_event(Perigee__Aurora__UpdateInstanceEvent__Type type)
     return (size_t)type < sizeof mark - 1 ? mark[type] : '?';
 }
 
-static void draw(const struct picture *p, const View *view)
+static void draw(const struct picture *p)
 {
-    uint32_t all = view->waiting + view->working + view->done + view->failed;
-
     cli_progress(p->cli, "%s%s  %u of %u done%s  %.*s",
-                 update_state_text(view->state),
-                 view->canary > 0 ? " (canary)" : "", view->done, all,
-                 view->failed > 0 ? ", some failed" : "",
+                 update_state_text(p->state), p->canary > 0 ? " (canary)" : "",
+                 p->done, p->all, p->failed > 0 ? ", some failed" : "",
                  p->count <= DRAWN_MAX ? (int)p->count : 0, p->mark);
+}
+
+static void note(struct picture *p, const View *view)
+{
+    p->state = view->state;
+    p->canary = view->canary;
+    p->done = view->done;
+    p->failed = view->failed;
+    p->all = view->waiting + view->working + view->done + view->failed;
+    draw(p);
 }
 
 static void take(struct picture *p, const View *view)
@@ -79,7 +88,7 @@ static void take(struct picture *p, const View *view)
                                   ? MARK_BOTH
                                   : mark_of_phase(view->changes[i]->phase);
     }
-    draw(p, view);
+    note(p, view);
 }
 
 /* In a surge the new one runs beside the old one from here on; on the way back
@@ -93,6 +102,7 @@ static void take_task(struct picture *p, const Perigee__Aurora__TaskView *task)
     for (uint32_t i = 0; i < p->count; i++)
         if (p->instance[i] == task->instance && p->mark[i] == '>')
             p->mark[i] = MARK_BOTH;
+    draw(p);
 }
 
 static bool on_event(void *context, const Perigee__Aurora__Event *event)
@@ -110,7 +120,7 @@ static bool on_event(void *context, const Perigee__Aurora__Event *event)
         if (p->instance[i] == view->changes[0]->instance &&
             view->changes[0]->n_events == 1)
             p->mark[i] = mark_of_event(view->changes[0]->events[0]->type);
-    draw(p, view);
+    note(p, view);
     p->is_over = is_over(view);
     return !p->is_over;
 }

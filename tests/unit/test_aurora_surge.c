@@ -279,6 +279,35 @@ static void test_a_canary_is_paused_and_lives_on(void **unused)
     world_free(w);
 }
 
+static void test_what_makes_no_sense_is_refused(void **unused)
+{
+    static const struct {
+        const char *update, *field;
+    } row[] = {
+        {"\"canary\":{\"instances\":0}", "update.canary.instances"},
+        {"\"canary\":{\"instances\":3}", "update.canary.instances"},
+        {"\"canary\":{\"instances\":2,\"max_failures\":2}",
+         "update.canary.max_failures"},
+        {"\"minimum_health_capacity_milli\":1001",
+         "update.minimum_health_capacity_milli"},
+        {"\"maximum_over_capacity_milli\":4000000000",
+         "update.maximum_over_capacity_milli"},
+    };
+    struct world *w = with("2", "old");
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char *body = arena_strdup(&w->arena, START("new", "2", "@"));
+        char *at = strchr(body, '@');
+        *at = '\0';
+        post(w, arena_printf(&w->arena, "%s%s%s", body, row[i].update, at + 1));
+        expect_status(w, 400);
+        if (!strstr(w->answer->error->field, row[i].field))
+            fail_msg("%s: %s", row[i].update, w->answer->error->field);
+    }
+    world_free(w);
+}
+
 /* The canary begins beside the old ones; a bad one costs none of them. */
 static void test_a_canary_of_a_surge(void **unused)
 {
@@ -315,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_some_of_a_canary_may_fail),
         cmocka_unit_test(test_a_canary_is_paused_and_lives_on),
         cmocka_unit_test(test_a_canary_of_a_surge),
+        cmocka_unit_test(test_what_makes_no_sense_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,7 @@ bool updating_may_end(struct aurora *a, struct update *u, struct slot *slot,
         put_off(a, u, slot, SLOT_WAITS_FOR_POLICY, now_ms);
         return false;
     case SLA_ASK:
+        slot->again_ms = 0;
         if (coordinators_ask(a, config, task))
             slot->wait = SLOT_WAITS_FOR_ANSWER;
         else

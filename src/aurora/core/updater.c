@@ -334,8 +334,7 @@ void updater_turn_back(struct aurora *a, struct update *u, const char *message,
 void updater_pulse(struct aurora *a, struct update *u, int64_t now_ms)
 {
     u->pulse_until_ms = now_ms + u->config->update.pulse_ms;
-    heap_push(&a->timers, u->pulse_until_ms, TIMER_UPDATE,
-              (uint64_t)u->number << 32 | UINT32_MAX);
+    updating_look_again(a, u, u->pulse_until_ms);
     if (update_awaits_pulse(u->state))
         resume(a, u, NULL, now_ms);
 }
