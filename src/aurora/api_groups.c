@@ -6,6 +6,7 @@
 #include "script/honour.h"
 #include "script/job_check.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,7 @@ static void store_group(struct request *r, const Perigee__Group *tree,
     struct err err = {0};
     int rc = key_decode(r->p, r->call->deploy_group->key, &key, &err);
 
+    assert(tree != NULL);
     if (rc == 0)
         rc = group_tree_decode(tree, &request.tree, &err);
     if (rc == 0 && strcmp(tree->name, key.name) != 0) {

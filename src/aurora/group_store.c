@@ -5,6 +5,7 @@
 #include "aurora/core/app_groups.h"
 #include "perigee/aurora_store.pb-c.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,7 @@ static int check_name(const struct group_tree *tree, uint32_t parent,
 static int add_group(const Perigee__Group *group, struct group_tree *tree,
                      uint32_t parent, struct err *err)
 {
-    uint32_t node, job;
+    uint32_t node = TREE_NONE, job;
     int rc = check_name(tree, parent, group->name, err);
 
     if (rc == 0)
@@ -116,6 +117,8 @@ static int by_group(const void *x, const void *y)
 {
     const MemberRecord *a = *(MemberRecord *const *)x;
     const MemberRecord *b = *(MemberRecord *const *)y;
+
+    assert(a && b);
     int order = strcmp(a->group->role, b->group->role);
 
     if (order == 0)

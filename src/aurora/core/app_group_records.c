@@ -198,7 +198,7 @@ void app_groups_check(const struct aurora *a)
         for (uint32_t j = 0; j < group->members.count; j++) {
             const struct app_member *m = group->members.item[j];
             const struct job *job = app_member_job(m);
-            assert(aurora_member_by_key(a, &m->key) == m);
+            assert(m && aurora_member_by_key(a, &m->key) == m);
             assert(aurora_job(a, &m->key) == m->job);
             assert(!m->config || m->config->users > 0);
             /* What waits to be created has no task. */
