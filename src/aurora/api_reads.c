@@ -260,8 +260,8 @@ void api_get_tasks(struct request *r, int64_t now_ms, struct effects *fx)
 
 /* --- why --- */
 
-static void add_reason(Perigee__Aurora__Answer__Why *out, const char *veto,
-                       uint32_t hosts, struct arena *arena)
+static void add_reason(Perigee__Aurora__Answer__Why *out, enum veto kind,
+                       const char *veto, uint32_t hosts, struct arena *arena)
 {
     Perigee__Aurora__Answer__Reason *reason =
         arena_alloc(arena, sizeof *reason);
@@ -270,6 +270,8 @@ static void add_reason(Perigee__Aurora__Answer__Why *out, const char *veto,
     reason->veto = arena_strdup(arena, veto);
     reason->has_hosts = true;
     reason->hosts = hosts;
+    reason->has_kind = true;
+    reason->kind = (Perigee__Aurora__Answer__Veto)kind;
     out->reasons[out->n_reasons++] = reason;
 }
 
@@ -288,7 +290,7 @@ static void fill_reasons(const struct why *why, const struct job_config *config,
         veto_name(veto, config, 0, &name);
         if (why->failure[veto] && *why->failure[veto])
             buf_addf(&name, ": %s", why->failure[veto]);
-        add_reason(out, buf_text(&name), why->vetoed[veto], arena);
+        add_reason(out, veto, buf_text(&name), why->vetoed[veto], arena);
     }
     for (uint32_t i = 0; i < config->constraint_count; i++) {
         if (why->by_constraint[i] == 0)
@@ -298,9 +300,47 @@ static void fill_reasons(const struct why *why, const struct job_config *config,
                              : VETO_CONSTRAINT;
         buf_clear(&name);
         veto_name(veto, config, i, &name);
-        add_reason(out, buf_text(&name), why->by_constraint[i], arena);
+        add_reason(out, veto, buf_text(&name), why->by_constraint[i], arena);
+        out->reasons[out->n_reasons - 1]->attribute =
+            arena_strdup(arena, config->constraint[i].attribute);
     }
     buf_release(&name);
+}
+
+static void add_lack(Perigee__Aurora__Answer__Why *out, enum veto resource,
+                     int64_t free, int64_t need, struct arena *arena)
+{
+    if (free >= need)
+        return;
+    Perigee__Aurora__Answer__Lack *lack = arena_alloc(arena, sizeof *lack);
+    perigee__aurora__answer__lack__init(lack);
+    lack->has_resource = lack->has_milli = true;
+    lack->resource = (Perigee__Aurora__Answer__Veto)resource;
+    lack->milli = need - free;
+    out->lacks[out->n_lacks++] = lack;
+}
+
+/* The host that comes nearest, as data. */
+static void fill_nearest(const struct why *why, const struct job_config *config,
+                         Perigee__Aurora__Answer__Why *out, struct arena *arena)
+{
+    const struct host *host = why->nearest;
+    const struct amounts open = host->offers ? host_open(host) : host->total;
+    const struct amounts *need = &config->need;
+    uint32_t ports = host->offers ? host->ports_open : PORT_NAMES_MAX;
+
+    out->has_nearest_veto = true;
+    out->nearest_veto = (Perigee__Aurora__Answer__Veto)why->nearest_veto;
+    out->lacks = arena_alloc(arena, 5 * sizeof(void *));
+    add_lack(out, VETO_CPU, open.cpus, need->cpus, arena);
+    add_lack(out, VETO_MEM, open.mem, need->mem, arena);
+    add_lack(out, VETO_DISK, open.disk, need->disk, arena);
+    add_lack(out, VETO_GPU, open.gpus, need->gpus, arena);
+    add_lack(out, VETO_PORTS, (int64_t)ports * 1000,
+             (int64_t)config->port_count * 1000, arena);
+    if (why->nearest_veto == VETO_LIMIT || why->nearest_veto == VETO_CONSTRAINT)
+        out->relax = arena_strdup(
+            arena, config->constraint[why->nearest_constraint].attribute);
 }
 
 void api_fill_why(struct request *r, const struct job *job,
@@ -317,7 +357,10 @@ void api_fill_why(struct request *r, const struct job *job,
     fill_reasons(&why, config, out, &r->arena);
     out->has_hosts = true;
     out->hosts = why.hosts;
+    out->has_fits = true;
+    out->fits = why.fits;
     if (why.nearest && why.fits == 0) {
+        fill_nearest(&why, config, out, &r->arena);
         out->nearest_host = arena_strdup(&r->arena, why.nearest->hostname);
         why_lacks(&why, config, &text);
         out->nearest_lacks = arena_strdup(&r->arena, buf_text(&text));

@@ -106,6 +106,13 @@ void keeps_timer(struct aurora *a, uint64_t number)
 
 void keeps_check(const struct aurora *a)
 {
+    int64_t kept = 0;
+
+    for (uint32_t i = 0; i < a->hosts.in_order.count; i++)
+        kept += a->hosts.in_order.item[i]->kept.cpus;
+    for (uint32_t i = 0; i < a->keeps.count; i++)
+        kept -= a->keeps.item[i].task->config->need.cpus;
+    assert(kept == 0);
     for (uint32_t i = 0; i < a->keeps.count; i++) {
         const struct keep *keep = &a->keeps.item[i];
         assert(keep->task->is_kept && keep->task->state == TASK_PENDING);

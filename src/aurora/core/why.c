@@ -27,7 +27,8 @@ static int64_t lack_score(int64_t free, int64_t need, int64_t range)
 static int64_t veto_score(const struct host *host,
                           const struct job_config *config, enum veto veto)
 {
-    const struct amounts *free = &host->free, *need = &config->need;
+    const struct amounts open = host_open(host);
+    const struct amounts *free = &open, *need = &config->need;
     int64_t score = 0;
 
     if (veto == VETO_DEDICATED)
@@ -209,7 +210,8 @@ void why_lacks(const struct why *why, const struct job_config *config,
                  host_value(host, "dedicated"));
         return;
     }
-    const struct amounts *free = host->offers ? &host->free : &host->total;
+    const struct amounts open = host_open(host);
+    const struct amounts *free = host->offers ? &open : &host->total;
     add_lack(out, free->cpus, config->need.cpus, "cpu");
     add_lack(out, free->mem, config->need.mem, "MB of memory");
     add_lack(out, free->disk, config->need.disk, "MB of disk");
