@@ -22,6 +22,8 @@ void backups_start(struct aurora_program *p, int64_t now_ms)
     struct backups *b = &p->backups;
     int64_t last = p->options.backup_last_ms;
 
+    if (last < 0 || last > now_ms)
+        last = now_ms; /* a file says what it likes */
     b->made_ms = last;
     b->due_ms = INT64_MAX;
     if (p->options.backup_interval_ms <= 0)

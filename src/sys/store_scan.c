@@ -374,8 +374,11 @@ static int scan(const char *data_path, int64_t size,
     if (reader != NULL)
         (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES); /* faster, if it may */
     pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        if (ends[0] >= 0)
+            close(ends[0]); /* it must hear when the parent is gone */
         scan_and_exit(data_path, size, ends[1]);
+    }
     if (ends[1] >= 0)
         close(ends[1]);
     if (pid > 0 && reader != NULL)
