@@ -202,6 +202,7 @@ void backups_release(struct aurora_program *p)
 void backups_metrics(const struct aurora_program *p, struct metrics *m)
 {
     const struct backups *b = &p->backups;
+    int64_t made_s = b->made_ms / 1000;
 
     metrics_add(m, METRIC_COUNTER, "aurora_backups_total", NULL, "Backups made",
                 NULL, (double)b->made);
@@ -209,5 +210,5 @@ void backups_metrics(const struct aurora_program *p, struct metrics *m)
                 "Backups that failed", NULL, (double)b->failed);
     metrics_add(m, METRIC_GAUGE, "aurora_backup_made_seconds", NULL,
                 "When the newest backup was begun, since the epoch; 0: none",
-                NULL, (double)(b->made_ms / 1000));
+                NULL, (double)made_s);
 }

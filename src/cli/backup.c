@@ -88,7 +88,7 @@ static void print_view(struct cli *cli, const BackupView *view)
 
 int backup_list_run(struct cli *cli)
 {
-    const char *cluster;
+    const char *cluster = NULL;
     Answer *answer;
     int rc = choose_cluster(cli, 0, &cluster);
 
@@ -159,7 +159,7 @@ static int wait_for(struct cli *cli, const char *cluster, const char *id,
 int backup_create_run(struct cli *cli)
 {
     const BackupView *view;
-    const char *cluster;
+    const char *cluster = NULL;
     Answer *answer;
     int rc = choose_cluster(cli, 0, &cluster);
 
@@ -191,7 +191,7 @@ static bool is_in(const char *dir, const char *id, char path[PATH_MAX])
 
 static int ask_for_path(struct cli *cli, const char *id, char path[PATH_MAX])
 {
-    const char *cluster;
+    const char *cluster = NULL;
     const BackupView *view;
     Answer *answer;
     int rc = choose_cluster(cli, CLI_ARGS_MAX, &cluster);

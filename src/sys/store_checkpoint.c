@@ -476,7 +476,7 @@ static int add_to_sum(void *context, const char *table, struct bytes key,
 /* A program that knew no sum may have written last: then it is made anew. */
 static int read_position(struct store_checkpoint *checkpoint, struct err *err)
 {
-    uint64_t sum[2];
+    uint64_t sum[2] = {0};
     int status = read_meta(checkpoint, STORE_META_APPLIED, &checkpoint->applied,
                            sizeof checkpoint->applied, err);
 
