@@ -68,7 +68,7 @@ static void start_update(struct request *r, struct job_config *config,
     struct err err = {0};
     uint64_t sequence = 0;
 
-    if (api_check_ranges(create->n_instances, &err) < 0) {
+    if (api_check_ranges(create->instances, create->n_instances, &err) < 0) {
         job_config_unref(config);
         api_refuse(r, &err, now_ms, fx);
         return;
@@ -520,14 +520,36 @@ static void end_change(struct request *r, struct instance_list *touched,
     vec_free(touched);
 }
 
-int api_check_ranges(size_t count, struct err *err)
+static int check_range(const Perigee__Aurora__InstanceRange *range, size_t i,
+                       struct err *err)
 {
-    if (count <= CALL_RANGES_MAX)
+    const char *field = range->has_first ? "last" : "first";
+
+    if (range->has_first && !(range->has_last && range->last < range->first))
         return 0;
-    (void)err_set(err, ERR_INVALID, "instances: %zu ranges: want at most %d",
-                  count, CALL_RANGES_MAX);
-    err_field(err, "instances");
+    if (range->has_first)
+        (void)err_set(err, ERR_INVALID, "instances[%zu].last: %u is before %u",
+                      i + 1, range->last, range->first);
+    else
+        (void)err_set(err, ERR_INVALID, "instances[%zu].first: missing", i + 1);
+    err_field(err, "instances[%zu].%s", i + 1, field);
     return -ERR_INVALID;
+}
+
+int api_check_ranges(Perigee__Aurora__InstanceRange *const *range, size_t count,
+                     struct err *err)
+{
+    if (count > CALL_RANGES_MAX) {
+        (void)err_set(err, ERR_INVALID,
+                      "instances: %zu ranges: want at most %d", count,
+                      CALL_RANGES_MAX);
+        err_field(err, "instances");
+        return -ERR_INVALID;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (check_range(range[i], i, err) < 0)
+            return -ERR_INVALID;
+    return 0;
 }
 
 struct instances api_instances(Perigee__Aurora__InstanceRange *const *range,
@@ -554,7 +576,11 @@ void api_scale(struct request *r, int64_t now_ms, struct effects *fx)
         (void)err_set(&err, ERR_INVALID, "scale: missing");
         err_field(&err, "scale");
     } else if (key_decode(r->p, scale->key, &key, &err) == 0) {
-        if (r->call->type == PERIGEE__AURORA__CALL__TYPE__SCALE_JOB)
+        if (!scale->has_instances) {
+            /* Not 0: a call that was cut short would end every task. */
+            (void)err_set(&err, ERR_INVALID, "instances: missing");
+            err_field(&err, "instances");
+        } else if (r->call->type == PERIGEE__AURORA__CALL__TYPE__SCALE_JOB)
             (void)aurora_scale(&r->p->core, &key, scale->instances, now_ms,
                                &touched, &sequence, &err);
         else

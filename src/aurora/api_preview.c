@@ -55,7 +55,7 @@ static int preview(struct request *r, struct preview_list *list,
         api_instances(create->instances, create->n_instances, &r->arena);
     struct update_request request = {.scope = &scope};
     struct job_config *config;
-    int rc = api_check_ranges(create->n_instances, err);
+    int rc = api_check_ranges(create->instances, create->n_instances, err);
 
     if (rc == 0 && !create->job) {
         rc = err_set(err, ERR_INVALID, "create_job.job: missing");

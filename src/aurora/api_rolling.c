@@ -83,7 +83,7 @@ static int perform(struct request *r, const struct job_key *key, int64_t now_ms,
         .instances = &instances,
         .is_strict = target->strict,
         .message = target->message};
-    int rc = api_check_ranges(target->n_instances, err);
+    int rc = api_check_ranges(target->instances, target->n_instances, err);
 
     if (rc == 0)
         rc = read_settings(r, target, &request.settings, err);

@@ -224,7 +224,8 @@ int updates_restore(struct aurora_program *p, struct err *err);
 void updates_save(struct aurora_program *p, struct effects *fx);
 void updates_store_release(struct aurora_program *p);
 
-/* --- cron_codec.c, cron_store.c, cron_views.c: jobs that the clock starts --- */
+/* --- cron_codec.c, cron_store.c, cron_views.c: jobs that the clock starts ---
+ */
 /* What the job says of when it runs; *out NULL: nothing. ERR_INVALID and
  * ERR_NOT_FOUND about its time zone. */
 int cron_rule_decode(struct aurora_program *p, const Perigee__Job *job,
@@ -447,7 +448,8 @@ void api_update_get(struct request *r, int64_t now_ms, struct effects *fx);
 void api_update_answer(struct request *r, const struct update *update,
                        uint64_t sequence, int64_t now_ms, struct effects *fx);
 /* ERR_INVALID when a call names too many ranges of instances. */
-int api_check_ranges(size_t count, struct err *err);
+int api_check_ranges(Perigee__Aurora__InstanceRange *const *range, size_t count,
+                     struct err *err);
 struct instances api_instances(Perigee__Aurora__InstanceRange *const *range,
                                size_t count, struct arena *arena);
 uint32_t api_page_size(uint32_t limit);

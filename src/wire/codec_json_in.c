@@ -106,10 +106,13 @@ static size_t failed_at(struct bytes in, const json_error_t *error)
     return size <= end ? end - size : 0;
 }
 
-static json_t *load(struct bytes in, json_error_t *error)
+/* Of two values under one name the last counts, as in Mesos; who reads strictly
+ * refuses both. */
+static json_t *load(struct bytes in, bool strict, json_error_t *error)
 {
-    const size_t flags =
-        JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK;
+    const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL |
+                         JSON_DISABLE_EOF_CHECK |
+                         (strict ? JSON_REJECT_DUPLICATES : 0);
     const char *text = in.data != NULL ? (const char *)in.data : "";
     json_t *root = json_loadb(text, in.size, flags, error);
 
@@ -127,7 +130,11 @@ static int parse(struct reader *r, struct bytes in, json_t **out)
 
     if (too_deep(in, &at))
         return bad_text(r, in, at);
-    json_t *root = load(in, &error);
+    json_t *root = load(in, r->path != NULL, &error);
+    if (root == NULL && json_error_code(&error) == json_error_duplicate_key) {
+        buf_addf(r->problem, "line %d: %s", error.line, error.text);
+        return -ERR_CONFLICT;
+    }
     if (root == NULL)
         return bad_text(r, in, failed_at(in, &error));
     at = (size_t)error.position;

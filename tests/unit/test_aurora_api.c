@@ -92,6 +92,14 @@ static void test_an_idempotency_key_makes_a_change_once(void **unused)
     world_free(w);
 }
 
+/* A job under another key. */
+#define AT(role, environment)                                                \
+    "{\"type\":\"CREATE_JOB\",\"create_job\":{\"job\":{\"cluster\":"         \
+    "\"devcluster\",\"role\":\"" role "\",\"environment\":\"" environment    \
+    "\",\"name\":\"web\",\"task\":{\"name\":\"web\",\"processes\":[{"        \
+    "\"name\":\"p\",\"cmdline\":\"sleep 1\"}],\"resources\":{\"cpu_milli\":" \
+    "500,\"ram_bytes\":134217728,\"disk_bytes\":134217728}}}}}"
+
 static const struct refusal {
     const char *body;
     int status;
@@ -116,9 +124,8 @@ static const struct refusal {
      "INVALID", "this scheduler is 'devcluster'", "tasks.key.cluster"},
     {SERVICE("0"), 400, "INVALID", "instances", "create_job.job.instances"},
     {SERVICE("4001"), 400, "INVALID", "4000", "create_job.job.instances"},
-    {CREATE("\"service\":true,\"environment\":\"moon\""), 400, "INVALID",
-     "moon", "create_job.job.environment"},
-    {CREATE("\"role\":\"a b\""), 400, "INVALID", "role", "create_job.job.role"},
+    {AT("www", "moon"), 400, "INVALID", "moon", "create_job.job.environment"},
+    {AT("a b", "prod"), 400, "INVALID", "role", "create_job.job.role"},
     {CREATE("\"max_task_failures\":0"), 400, "INVALID", "max_task_failures",
      "create_job.job.max_task_failures"},
     {CREATE("\"constraints\":[{\"attribute\":\"rack\",\"kind\":\"LIMIT\"}]"),
@@ -126,8 +133,8 @@ static const struct refusal {
     {CREATE("\"constraints\":[{\"attribute\":\"dedicated\",\"kind\":"
             "\"ONE_OF\",\"values\":[\"mail/x\"]}]"),
      400, "INVALID", "dedicated", "create_job.job.constraints.dedicated"},
-    {CREATE("\"notify\":[{\"on\":[\"failed\"],\"url\":\"http://a/\"}]"),
-     400, "INVALID", "notify: nobody is notified yet", "create_job.job.notify"},
+    {CREATE("\"notify\":[{\"on\":[\"failed\"],\"url\":\"http://a/\"}]"), 400,
+     "INVALID", "notify: nobody is notified yet", "create_job.job.notify"},
     {CREATE("\"container\":{\"docker\":{\"image\":\"nginx\"}}"), 400, "INVALID",
      "container.docker: no agent runs Docker containers yet",
      "create_job.job.container.docker"},
@@ -155,10 +162,24 @@ static const struct refusal {
      "Not expecting", "target.key"},
     {"{\"type\":\"KILL_JOB\",\"target\":{" KEY "},\"list\":{}}", 400, "INVALID",
      "not about it", "list"},
-    {"{\"type\":\"SCALE_JOB\",\"scale\":{" KEY "}}", 404, "NOT_FOUND", "exist",
-     "scale.key"},
-    {"{\"type\":\"ADD_INSTANCES\",\"scale\":{" KEY "}}", 404, "NOT_FOUND",
-     "exist", "scale.key"},
+    {"{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":1}}", 404,
+     "NOT_FOUND", "exist", "scale.key"},
+    {"{\"type\":\"ADD_INSTANCES\",\"scale\":{" KEY ",\"instances\":1}}", 404,
+     "NOT_FOUND", "exist", "scale.key"},
+    {"{\"type\":\"SCALE_JOB\",\"scale\":{" KEY "}}", 400, "INVALID",
+     "instances: missing", "scale.instances"},
+    {"{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":null}}", 400,
+     "INVALID", "instances: missing", "scale.instances"},
+    {"{\"type\":\"SCALE_JOB\",\"scale\":{" KEY
+     ",\"instances\":3,\"instances\":0}}",
+     400, "INVALID", "duplicate object key", NULL},
+    {"{\"type\":\"ADD_INSTANCES\",\"scale\":{" KEY "}}", 400, "INVALID",
+     "instances: missing", "scale.instances"},
+    {"{\"type\":\"KILL_JOB\",\"target\":{" KEY ",\"instances\":[{}]}}", 400,
+     "INVALID", "missing", "target.instances[1].first"},
+    {"{\"type\":\"RESTART_JOB\",\"target\":{" KEY
+     ",\"instances\":[{\"first\":1},{\"first\":5,\"last\":1}]}}",
+     400, "INVALID", "1 is before 5", "target.instances[2].last"},
     {"{\"type\":\"GET_TASKS\",\"tasks\":{" KEY "}}", 404, "NOT_FOUND", "exist",
      "tasks.key"},
     {"{\"type\":\"GET_TASK\",\"get_task\":{}}", 404, "NOT_FOUND", "exist",

@@ -2,6 +2,10 @@
  * a whole before anything changes. */
 #include "aurora/core/internal.h"
 
+#include "base/alloc.h"
+
+#include <stdlib.h>
+
 static uint32_t behind_highest(const struct job *job)
 {
     uint32_t next = job->config->is_service ? 0 : job->instances;
@@ -25,21 +29,33 @@ static void start_more(struct aurora *a, struct job *job,
     }
 }
 
+/* The highest instance first, the older task of one first. */
+static int by_instance_down(const void *a, const void *b)
+{
+    const struct task *x = *(struct task *const *)a,
+                      *y = *(struct task *const *)b;
+
+    if (x->instance != y->instance)
+        return x->instance > y->instance ? -1 : 1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
 /* The `less` active tasks with the highest instance numbers. */
 static void kill_highest(struct aurora *a, struct job *job, uint32_t less,
                          int64_t now_ms, struct instance_list *touched)
 {
-    for (; less > 0; less--) {
-        struct task *highest = NULL;
-        for (struct task *t = job->active.first; t; t = t->next)
-            if (t->state != TASK_KILLING &&
-                (!highest || t->instance > highest->instance))
-                highest = t;
-        if (!highest)
-            return;
-        *vec_add(touched) = highest->instance;
-        (void)task_go(a, highest, TASK_KILLING, "scaled down", now_ms);
+    struct task **living = xcalloc(job->active.count + 1, sizeof(void *));
+    uint32_t count = 0;
+
+    for (struct task *t = job->active.first; t; t = t->next)
+        if (t->state != TASK_KILLING)
+            living[count++] = t;
+    qsort((void *)living, count, sizeof(void *), by_instance_down);
+    for (uint32_t i = 0; i < count && i < less; i++) {
+        *vec_add(touched) = living[i]->instance;
+        (void)task_go(a, living[i], TASK_KILLING, "scaled down", now_ms);
     }
+    free((void *)living);
 }
 
 static uint32_t instances_now(const struct job *job)

@@ -181,9 +181,15 @@ struct task *job_active(const struct job *job, uint32_t instance)
     HASH_FIND(hh_instance, job->by_instance, &instance, sizeof instance, task);
     if (!task || task->state != TASK_KILLING)
         return task;
-    for (struct task *t = job->active.first; t; t = t->next)
-        if (t->instance == instance && t->state != TASK_KILLING)
-            return t;
+    /* Others of the instance are behind it in its bucket. */
+    for (const UT_hash_handle *hh = task->hh_instance.hh_next; hh;
+         hh = hh->hh_next) {
+        struct task *other =
+            (struct task *)(uintptr_t)((const char *)hh -
+                                       offsetof(struct task, hh_instance));
+        if (other->instance == instance && other->state != TASK_KILLING)
+            return other;
+    }
     return task;
 }
 
