@@ -201,7 +201,7 @@ static int read_options(struct cli *cli, struct apply *a)
 
     a->batch_size = -1;
     if (cli->batch_size != NULL)
-        rc = cli_number(cli, "batch size", cli->batch_size, 0, 4000,
+        rc = cli_number(cli, "batch size", cli->batch_size, 0, 100000,
                         &a->batch_size);
     a->waits =
         cli->wait_until != NULL && strcmp(cli->wait_until, "PENDING") != 0;

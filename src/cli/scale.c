@@ -2,7 +2,8 @@
 #include "cli/command.h"
 #include "cli/watch.h"
 
-enum { INSTANCES_MAX = 4000 };
+/* Of the job language; the scheduler has its own, max_tasks_per_job. */
+enum { INSTANCES_MAX = 100000 };
 
 /* One instance, that the new ones are to equal. */
 static int read_like(struct cli *cli, const struct instance_set *like,

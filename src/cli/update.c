@@ -121,7 +121,7 @@ static int send_start(struct cli *cli, const struct job_key *key,
     int64_t batch_size = 0;
     int rc = cli->batch_size == NULL
                  ? 0
-                 : cli_number(cli, "batch size", cli->batch_size, 0, 4000,
+                 : cli_number(cli, "batch size", cli->batch_size, 0, 100000,
                               &batch_size);
 
     if (rc != 0)

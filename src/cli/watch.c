@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WATCH_INSTANCES_MAX = 4096 };
+/* As high as the scheduler counts. */
+enum { WATCH_INSTANCES_MAX = 1000001 };
 
 /* The later, the livelier. ENDED: otherwise than FINISHED. */
 enum instance_state {
@@ -25,7 +26,9 @@ struct watch {
     const struct job_key *key;
     const struct instance_set *set;
     enum watch_goal goal;
-    uint32_t instances;                 /* how many the job has */
+    uint32_t instances; /* how many the job has */
+    bool is_service;    /* its instances may have any numbers */
+    uint32_t top;       /* behind the highest instance that was heard of */
     bool reached[WATCH_INSTANCES_MAX];  /* goal met by this instance */
     uint8_t state[WATCH_INSTANCES_MAX]; /* enum instance_state, as last heard */
     bool look_again;                    /* an event may have decided */
@@ -68,13 +71,26 @@ int watch_timeout(struct cli *cli, int64_t *out)
                       "timeout '%s': want seconds, such as 30", cli->timeout);
 }
 
+/* Of a service that was scaled or killed in part: any so many instances. */
+static uint32_t missing_of_any(const struct watch *w)
+{
+    uint32_t reached = 0;
+
+    for (uint32_t i = 0; i < w->top; i++)
+        reached += w->reached[i];
+    return w->instances > reached ? w->instances - reached : 0;
+}
+
 /* How many instances the goal still waits for. */
 static uint32_t missing(const struct watch *w)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, end = w->is_service ? w->top : w->instances;
 
-    for (uint32_t i = 0; i < w->instances && i < WATCH_INSTANCES_MAX; i++)
-        count += concerns(w, i) && !w->reached[i];
+    if (w->is_service && w->set->count == 0)
+        return missing_of_any(w);
+    for (uint32_t i = 0; i < end && i < WATCH_INSTANCES_MAX; i++)
+        count += concerns(w, i) && !w->reached[i] &&
+                 (!w->is_service || w->state[i] >= INSTANCE_ACTIVE);
     return count;
 }
 
@@ -82,12 +98,20 @@ static struct tally tally(const struct watch *w)
 {
     struct tally t = {0};
 
-    for (uint32_t i = 0; i < WATCH_INSTANCES_MAX; i++) {
+    for (uint32_t i = 0; i < w->top; i++) {
         t.active += w->state[i] >= INSTANCE_ACTIVE;
         t.running += w->state[i] == INSTANCE_RUNNING;
         t.finished += w->state[i] == INSTANCE_FINISHED;
     }
     return t;
+}
+
+static void set_state(struct watch *w, uint32_t instance,
+                      enum instance_state state)
+{
+    w->state[instance] = (uint8_t)state;
+    if (instance >= w->top)
+        w->top = instance + 1;
 }
 
 static enum instance_state state_of(Perigee__Aurora__TaskState state)
@@ -107,7 +131,7 @@ static void note_state(struct watch *w, uint32_t instance,
 
     if (!concerns(w, instance))
         return;
-    w->state[instance] = (uint8_t)state;
+    set_state(w, instance, state);
     if (w->goal == WATCH_FINISHED)
         w->reached[instance] = state == INSTANCE_FINISHED;
     if (w->goal == WATCH_RUNNING &&
@@ -167,14 +191,14 @@ static const Perigee__Aurora__TaskView *take_stock(
 {
     const Perigee__Aurora__TaskView *culprit = NULL;
 
-    memset(w->state, 0, sizeof w->state);
+    memset(w->state, 0, w->top * sizeof *w->state);
     for (size_t i = 0; i < a->n_tasks; i++) {
         const Perigee__Aurora__TaskView *task = a->tasks[i];
         enum instance_state state = state_of(task->state);
         if (!concerns(w, task->instance) || is_history(a, task))
             continue;
         if (state > w->state[task->instance]) /* the liveliest of its tasks */
-            w->state[task->instance] = (uint8_t)state;
+            set_state(w, task->instance, state);
         if (state == INSTANCE_RUNNING)
             w->reached[task->instance] |= w->goal == WATCH_RUNNING;
         if (state == INSTANCE_FINISHED)
@@ -229,21 +253,40 @@ static int failed(struct watch *w, const Perigee__Aurora__TaskView *task)
         shown(message), message);
 }
 
+/* None of the instances that were named is there, or has been. */
+static bool has_none(const struct watch *w, const struct tally *t)
+{
+    if (!w->is_service || w->set->count == 0 || t->active > 0)
+        return false;
+    for (uint32_t i = 0; i < w->top; i++)
+        if (w->reached[i])
+            return false;
+    return true;
+}
+
 /* 1 when the goal is met, 0 to go on, -1 when it cannot be met any more. */
 static int decide(struct watch *w, const Perigee__Aurora__Answer *a, bool first,
                   const Perigee__Aurora__TaskView **culprit)
 {
-    if (a == NULL)
+    if (a == NULL) {
+        w->instances = 0;
         return w->goal == WATCH_GONE ? 1 : -1;
+    }
     w->instances = a->n_jobs > 0 && a->jobs[0]->job != NULL
                        ? a->jobs[0]->job->instances
                        : w->instances;
+    if (a->n_jobs > 0 && a->jobs[0]->job != NULL)
+        w->is_service = a->jobs[0]->job->service;
     *culprit = take_stock(w, a, first);
     struct tally t = tally(w);
     cli_progress(w->cli, "%u active, %u running, %u finished", t.active,
                  t.running, t.finished);
     if (w->goal == WATCH_GONE)
         return t.active == 0 ? 1 : 0;
+    if (has_none(w, &t)) {
+        *culprit = NULL;
+        return -1;
+    }
     /* A rolling restart is over when none is left. Events do not say how many
      * are, so half of them is waited for at a time. */
     uint32_t restarting = a->n_jobs > 0 ? a->jobs[0]->restarting : 0;
@@ -258,6 +301,13 @@ static int gone(struct watch *w, bool first)
     char text[JOB_KEY_TEXT_MAX];
 
     job_key_text(w->key, text);
+    if (w->instances > 0)
+        return cli_refuse(w->cli, EXIT_FAILED,
+                          arena_printf(&w->cli->arena,
+                                       "`clusterctl status %s` shows which "
+                                       "there are",
+                                       text),
+                          "job %s has none of these instances", text);
     return cli_refuse(
         w->cli, EXIT_FAILED,
         arena_printf(&w->cli->arena,

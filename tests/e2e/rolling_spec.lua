@@ -151,9 +151,21 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "tes
     assert.equal(4, #c:pids('^sleep 2002'))
   end)
 
+  it('whose instances have other numbers is waited for, too', function()
+    c:must { 'add', KEY, 2, '--timeout', 30 }
+    c:must { 'kill', KEY .. '/0-1', '--timeout', 30 }
+    assert.equal(4, job().job.instances)
+    c:must { 'wait', KEY, '--timeout', 30 }
+    c:must { 'wait', KEY .. '/0-9', '--timeout', 30 }
+    local none = c:cli { 'wait', KEY .. '/0-1', '--timeout', 30 }
+    assert.equal(4, none.status)
+    assert.matches('none of these instances', none.err, 1, true)
+    c:must { 'scale', KEY, 2, '--timeout', 30 }
+  end)
+
   it('kills in batches, though the scheduler dies', function()
-    c:must { 'kill', KEY .. '/0-1', '--batch-size', 1, '--timeout', 30 }
-    assert.equal(2, job().job.instances)
+    c:must { 'kill', KEY .. '/2', '--batch-size', 1, '--timeout', 30 }
+    assert.equal(1, job().job.instances)
     c:must { 'killall', KEY, '--batch-size', 1, '--no-wait' }
     kill_aurora()
     run.eventually(30, 'its end', function() return #c:pids('^sleep 2002') == 0 end)

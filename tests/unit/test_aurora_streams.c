@@ -24,10 +24,15 @@ static int count_type(const struct world *w, Perigee__Aurora__Event__Type type)
 
 static void create(struct world *w, const char *role, const char *name)
 {
-    post(w, arena_printf(&w->arena,
-                         CREATE("\"service\":true,\"role\":\"%s\",\"name\":"
-                                "\"%s\""),
-                         role, name));
+    post(w, arena_printf(
+                &w->arena,
+                "{\"type\":\"CREATE_JOB\",\"create_job\":{\"job\":{\"cluster\":"
+                "\"devcluster\",\"environment\":\"prod\",\"service\":true,"
+                "\"role\":\"%s\",\"name\":\"%s\",\"task\":{\"name\":\"web\","
+                "\"processes\":[{\"name\":\"p\",\"cmdline\":\"sleep 1\"}],"
+                "\"resources\":{\"cpu_milli\":500,\"ram_bytes\":134217728,"
+                "\"disk_bytes\":134217728}}}}}",
+                role, name));
     expect_status(w, 200);
 }
 
