@@ -463,6 +463,7 @@ static const struct path_route {
     {JOB_PATH "/configs", get_configs, ""},
     {JOB_PATH "/updates", get_updates, "active limit cursor "},
     {JOB_PATH "/why", get_why, ""},
+    {JOB_PATH "/firings", get_crons, "limit "},
     {JOB_PATH "/events", get_events, "from_sequence "},
     {"/api/v1/why/*/*/*", get_why, ""},
     {"/api/v1/tasks", find_tasks, "role environment name state hostname agent_id limit cursor "},

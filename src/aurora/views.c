@@ -128,6 +128,8 @@ JobView *view_job(const struct aurora_program *p, const struct job *job,
     out->created_ms = (uint64_t)job->created_ms;
     out->config_id = job->config->id;
     out->has_killed = out->killed = job->is_killed;
+    if (job->cron)
+        out->cron = view_cron(job, 0, arena);
     if (job->rolling)
         out->rolling = view_rolling(job->rolling, arena);
     if (job_rolling(job)) {

@@ -65,6 +65,22 @@ static int send_scale(const struct apply *a, const struct plan_step *step,
     return api_call(a->cli, step->key.cluster, &call, answer);
 }
 
+/* What still runs of it goes on to its end. */
+static int send_deschedule(const struct apply *a, const struct plan_step *step,
+                           Perigee__Aurora__Answer **answer)
+{
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__Cron cron = PERIGEE__AURORA__CALL__CRON__INIT;
+    Perigee__Aurora__JobKey wire_key;
+
+    api_key(&step->key, &wire_key);
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__DESCHEDULE_CRON;
+    call.cron = &cron;
+    cron.key = &wire_key;
+    return api_call(a->cli, step->key.cluster, &call, answer);
+}
+
 static int send_kill(const struct apply *a, const struct plan_step *step,
                      Perigee__Aurora__Answer **answer)
 {
@@ -92,12 +108,16 @@ static int perform(const struct apply *a, const struct plan_step *step,
         return send_job(a, step, PERIGEE__AURORA__CALL__TYPE__CREATE_JOB,
                         answer);
     case PLAN_UPDATE:
-        return send_job(a, step, PERIGEE__AURORA__CALL__TYPE__START_UPDATE,
+        return send_job(a, step,
+                        step->is_cron
+                            ? PERIGEE__AURORA__CALL__TYPE__CREATE_JOB
+                            : PERIGEE__AURORA__CALL__TYPE__START_UPDATE,
                         answer);
     case PLAN_SCALE:
         return send_scale(a, step, answer);
     case PLAN_REMOVE:
-        return send_kill(a, step, answer);
+        return step->runs->cron != NULL ? send_deschedule(a, step, answer)
+                                        : send_kill(a, step, answer);
     default:
         return 0;
     }

@@ -214,6 +214,58 @@ static int ask_job(struct cli *cli, const struct job_key *key,
     return rc;
 }
 
+/* Instances come and go with its runs: what counts is what the next one is. */
+static void print_cron(struct cli *cli, const struct job_key *key,
+                       const struct diff *diff, bool scales)
+{
+    char text[JOB_KEY_TEXT_MAX];
+
+    buf_addf(&cli->out, "%s%s%s\n", cli_colour(cli, CLI_BOLD),
+             job_key_text(key, text), cli_colour(cli, CLI_PLAIN));
+    if (diff->all.count == 0 && !scales) {
+        buf_add_text(&cli->out, "  the schedule and its runs would stay\n");
+        return;
+    }
+    buf_addf(&cli->out, "  %snext runs would be changed%s%s\n",
+             cli_colour(cli, CLI_YELLOW), cli_colour(cli, CLI_PLAIN),
+             scales ? ": another number of instances" : "");
+    change_print(cli, &diff->all, 4);
+}
+
+static void cron_json(struct cli *cli, const struct job_key *key,
+                      const struct diff *diff, bool differs)
+{
+    struct json_writer w;
+    char text[JOB_KEY_TEXT_MAX];
+
+    json_init(&w, &cli->out, 2);
+    json_begin_object(&w);
+    json_put_string(&w, "key", job_key_text(key, text));
+    json_put_bool(&w, "exists", true);
+    json_put_bool(&w, "different", differs);
+    json_key(&w, "next_runs");
+    change_json(&w, &diff->all);
+    json_end_object(&w);
+    buf_add_char(&cli->out, '\n');
+}
+
+static int show_cron(struct cli *cli, const struct job_key *key,
+                     const Perigee__Aurora__JobView *view,
+                     const Perigee__Job *wanted)
+{
+    bool scales = view->job->instances != wanted->instances;
+    struct diff diff = {0};
+
+    change_find(cli, view->job, wanted, &diff.all);
+    bool differs = scales || diff.all.count > 0;
+    if (cli->json)
+        cron_json(cli, key, &diff, differs);
+    else
+        print_cron(cli, key, &diff, scales);
+    diff_release(&diff);
+    return differs ? EXIT_DIFFERENT : EXIT_OK;
+}
+
 static int show(struct cli *cli, const struct job_key *key,
                 const Perigee__Job *wanted)
 {
@@ -224,6 +276,8 @@ static int show(struct cli *cli, const struct job_key *key,
 
     if (rc != 0)
         return rc;
+    if (answer != NULL && answer->jobs[0]->cron != NULL && wanted->cron != NULL)
+        return show_cron(cli, key, answer->jobs[0], wanted);
     if (answer != NULL)
         find_runs(answer, &runs);
     sort_out(cli, &runs, wanted, &diff);

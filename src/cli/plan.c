@@ -90,6 +90,11 @@ static enum plan_kind kind_of(const Perigee__Aurora__JobView *view,
 
     if (view->killed)
         return PLAN_CREATE;
+    /* Its runs come and go; what counts is what the next one will be. */
+    if (view->cron != NULL && job->cron != NULL)
+        return is_equal ? PLAN_KEEP : PLAN_UPDATE;
+    if (view->cron != NULL || job->cron != NULL)
+        return PLAN_STUCK;
     /* Neither is over: an update left some behind, or is not done yet. */
     if (view->mixed || view->update != NULL)
         return PLAN_UPDATE;
@@ -101,6 +106,26 @@ static enum plan_kind kind_of(const Perigee__Aurora__JobView *view,
     if (changes->count == 0)
         return PLAN_SCALE;
     return runs->service && job->service ? PLAN_UPDATE : PLAN_STUCK;
+}
+
+static void explain_cron(struct cli *cli, const Perigee__Aurora__JobView *view,
+                         struct plan_step *step)
+{
+    char text[JOB_KEY_TEXT_MAX];
+
+    (void)job_key_text(&step->key, text);
+    step->is_cron = view->cron != NULL && step->job->cron != NULL;
+    if (step->kind == PLAN_UPDATE)
+        step->why = "from the next run on; what runs goes on to its end";
+    else if (step->kind == PLAN_STUCK)
+        step->why = arena_printf(
+            &cli->arena,
+            view->cron != NULL
+                ? "it has a schedule: `clusterctl cron deschedule %s`, then "
+                  "apply again"
+                : "it has no schedule yet: `clusterctl killall %s`, then apply "
+                  "again",
+            text);
 }
 
 static void plan_job(struct cli *cli, struct plan *plan,
@@ -125,6 +150,10 @@ static void plan_job(struct cli *cli, struct plan *plan,
     }
     step->runs = view->job;
     step->changes = changes;
+    if (view->cron != NULL || job->cron != NULL) {
+        explain_cron(cli, view, step);
+        return;
+    }
     if (step->kind == PLAN_UPDATE && view->update == NULL)
         preview_ask(cli, &key, job, &step->preview);
     if (step->kind == PLAN_UPDATE && view->update != NULL)

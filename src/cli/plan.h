@@ -26,6 +26,7 @@ struct plan_step {
     const Perigee__Job *job;  /* wanted; NULL for PLAN_REMOVE */
     const Perigee__Job *runs; /* NULL: nothing of it lives */
     bool is_ending;           /* PLAN_CREATE: one of this key is being killed */
+    bool is_cron; /* both have a schedule: to update it is to create it again */
     struct change_list changes;
     const Perigee__Aurora__Preview *preview; /* of PLAN_UPDATE; or NULL */
     const char *why;

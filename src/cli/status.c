@@ -75,6 +75,34 @@ static void print_tasks(struct cli *cli, const Perigee__Aurora__Answer *answer,
     }
 }
 
+static const char *kind_text(const Perigee__Aurora__JobView *view,
+                             const char *batch)
+{
+    if (view->cron != NULL)
+        return "cron";
+    return view->job->service ? "service" : batch;
+}
+
+/* "next 2026-11-21T11:00:00Z": behind a job that the clock starts. */
+static const char *next_run(struct cli *cli,
+                            const Perigee__Aurora__CronView *cron)
+{
+    char at[32];
+
+    if (cron->descheduled)
+        return "descheduled";
+    if (cron->paused)
+        return "paused";
+    if (cron->has_next_secs)
+        return arena_printf(
+            &cli->arena, "next %s",
+            clock_utc_text((int64_t)cron->next_secs * 1000, at, sizeof at));
+    if (cron->blocked_by != NULL)
+        return arena_printf(&cli->arena, "waits for %s",
+                            cron->blocked_by->name);
+    return cron->n_after > 0 ? "ready" : "never again";
+}
+
 static void print_job_line(struct cli *cli,
                            const Perigee__Aurora__JobView *view)
 {
@@ -83,9 +111,10 @@ static void print_job_line(struct cli *cli,
 
     (void)snprintf(key, sizeof key, "%s/%s/%s/%s", job->cluster, job->role,
                    job->environment, job->name);
-    buf_addf(&cli->out, "%-48s %-8s %4u %7u %6u %8u %6u\n", key,
-             job->service ? "service" : "batch", job->instances, view->pending,
-             view->active, view->finished, view->failed);
+    buf_addf(&cli->out, "%-48s %-8s %4u %7u %6u %8u %6u%s%s\n", key,
+             kind_text(view, "batch"), job->instances, view->pending,
+             view->active, view->finished, view->failed, view->cron ? "  " : "",
+             view->cron ? next_run(cli, view->cron) : "");
 }
 
 int status_run(struct cli *cli)
@@ -108,8 +137,10 @@ int status_run(struct cli *cli)
              job_key_text(&key, text), cli_colour(cli, CLI_PLAIN));
     if (view != NULL && view->job != NULL)
         buf_addf(&cli->out, "  %s, %u instance%s",
-                 view->job->service ? "service" : "batch job",
+                 view->cron ? "cron job" : kind_text(view, "batch job"),
                  view->job->instances, view->job->instances == 1 ? "" : "s");
+    if (view != NULL && view->cron != NULL)
+        buf_addf(&cli->out, ", %s", next_run(cli, view->cron));
     if (view != NULL && view->group != NULL)
         buf_addf(&cli->out, ", of group %s", view->group->name);
     buf_add_char(&cli->out, '\n');

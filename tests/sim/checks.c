@@ -1,5 +1,6 @@
 #include "tests/sim/checks.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/check_crons.h"
 #include "tests/sim/check_team.h"
 #include "tests/sim/plain.h"
 #include "tests/sim/patience.h"
@@ -110,6 +111,8 @@ void cluster_check(struct cluster *c, struct node *node)
         check_master(c);
     else if (node == &c->aurora || node == &c->team)
         check_team(c);
+    else if (node == &c->crons)
+        check_crons(c);
     else if (node == &c->user && user_problem(c->user.self)[0] != '\0')
         world_fail(c->w, "%s", user_problem(c->user.self));
 }
@@ -618,6 +621,7 @@ void checks_final(struct cluster *c)
     if (rollings_unfinished(c->aurora.self))
         world_fail(c->w, "the end: a restart or kill of %s is under way",
                    rollings_unfinished(c->aurora.self));
+    final_crons(c);
     final_updates(c);
     for (uint32_t i = 0; i < c->machine_count; i++)
         final_machine(c, &c->machine[i]);

@@ -1,4 +1,5 @@
 #include "tests/sim/cluster.h"
+#include "tests/sim/crons.h"
 #include "tests/sim/plain.h"
 #include "tests/sim/team.h"
 #include "tests/sim/user.h"
@@ -253,6 +254,27 @@ static void team_end(void *self)
 static const struct node_kind TEAM_KIND = {
     .program = &TEAM_PROGRAM, .begin = team_begin, .end = team_end};
 
+static void *crons_begin(struct node *node)
+{
+    const struct cluster *c = node->context;
+
+    return crons_new(
+        &(struct user_options){.aurora = c->aurora.address,
+                               .cluster = AURORA_OPTIONS.cluster,
+                               .speaks_json = c->user_speaks_json,
+                               .first_ms = WALL_START_MS + 5 * SECOND,
+                               .last_ms = WALL_START_MS + FAULTS_END_MS,
+                               .fate = c->user_fate ^ 1});
+}
+
+static void crons_end(void *self)
+{
+    crons_free(self);
+}
+
+static const struct node_kind CRONS_KIND = {
+    .program = &CRONS_PROGRAM, .begin = crons_begin, .end = crons_end};
+
 /* --- all of them --- */
 
 static void build(struct cluster *c)
@@ -273,6 +295,7 @@ static void build(struct cluster *c)
     node_init(&c->aurora, w, &AURORA_KIND, "aurora", "10.0.0.3:8081", c);
     node_init(&c->user, w, &USER_KIND, "user", "10.0.0.4:0", c);
     node_init(&c->team, w, &TEAM_KIND, "team", "10.0.0.5:0", c);
+    node_init(&c->crons, w, &CRONS_KIND, "crons", "10.0.0.6:0", c);
     network_listen(&c->network, &c->master);
     network_listen(&c->network, &c->aurora);
     for (uint32_t i = 0; i < c->machine_count; i++) {
@@ -291,12 +314,14 @@ static void start_all(struct cluster *c)
     node_start(&c->aurora);
     node_start(&c->user);
     node_start(&c->team);
+    node_start(&c->crons);
 }
 
 static void release(struct cluster *c)
 {
     for (uint32_t i = 0; i < c->machine_count; i++)
         machine_release(&c->machine[i]);
+    node_release(&c->crons);
     node_release(&c->team);
     node_release(&c->user);
     node_release(&c->aurora);

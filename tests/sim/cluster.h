@@ -18,7 +18,7 @@ struct cluster {
     struct world *w;
     struct network network;
     struct checks checks;
-    struct node master, plain, aurora, user, team;
+    struct node master, plain, aurora, user, team, crons;
     struct machine machine[MACHINES_MAX];
     uint32_t machine_count;
     uint64_t plain_fate; /* seeds what the plain framework wants */

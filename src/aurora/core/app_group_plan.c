@@ -69,6 +69,25 @@ static int compare(const struct job *job, const struct group_wish *wish,
     return 0;
 }
 
+/* A group begins its jobs one after the other and says when they are up; a cron
+ * job is begun by the clock and is never up. */
+static int check_cron(const struct group_wish *wish, const struct job *job,
+                      struct err *err)
+{
+    bool has_schedule = job && job->cron && !job->is_removed;
+    char text[JOB_KEY_TEXT_MAX];
+
+    if (!wish->config->cron && !has_schedule)
+        return 0;
+    (void)err_set(err, ERR_INVALID, "job '%s' %s: no group may hold it",
+                  job_key_text(&wish->config->key, text),
+                  wish->config->cron ? "is a cron job" : "has a schedule");
+    err_field(err, "group");
+    err_hint(err, "put it beside the group; what has to run in an order can "
+                  "name the other jobs in Cron's `after`");
+    return -ERR_INVALID;
+}
+
 static int check_owner(const struct app_member *m,
                        const struct app_group *group, const struct job *job,
                        bool must_be_new, struct err *err)
@@ -100,6 +119,8 @@ static int plan_member(const struct aurora *a, const struct app_group *group,
 
     *out =
         (struct member_step){.action = MEMBER_CREATE, .phase = MEMBER_WAITING};
+    if (rc == 0)
+        rc = check_cron(wish, job, err);
     if (rc == 0)
         rc = check_owner(m, group, job, request->must_be_new, err);
     if (rc < 0 || !job || job->is_removed || (m && app_member_is_held(m)))
