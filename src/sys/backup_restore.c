@@ -193,6 +193,31 @@ static int split(const char *dir, char plain[PATH_MAX], char parent[PATH_MAX],
     return 0;
 }
 
+/* Only a store, or an empty directory, is moved out of the way: not the folder
+ * that a store lies in, nor /etc. A damaged store may miss one of its files. */
+static int check_store(const char *dir, struct err *err)
+{
+    struct dirent *entry;
+    DIR *stream = opendir(dir);
+    bool is_store = false, is_empty = true;
+
+    if (stream == NULL)
+        return err_set(err, ERR_IO, "store '%s': %s", dir, strerror(errno));
+    while ((entry = readdir(stream)) != NULL) {
+        is_empty &=
+            strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        is_store |= strcmp(entry->d_name, "data.mdb") == 0 ||
+                    strcmp(entry->d_name, "version") == 0;
+    }
+    closedir(stream);
+    if (is_store || is_empty)
+        return 0;
+    (void)err_set(err, ERR_CONFLICT, "'%s' is no store: it holds other things",
+                  dir);
+    err_hint(err, "name the store's own directory, such as WORK_DIR/store");
+    return -ERR_CONFLICT;
+}
+
 int backup_restore(const char *path, const char *dir, backup_edit *edit,
                    void *context, struct backup_summary *out,
                    char kept[PATH_MAX], struct err *err)
@@ -204,7 +229,8 @@ int backup_restore(const char *path, const char *dir, backup_edit *edit,
         return status;
     (void)snprintf(staged, sizeof staged, "%s.restoring", plain);
     if (access(plain, F_OK) == 0 &&
-        (status = store_lock(plain, &lock_fd, err)) < 0)
+        ((status = check_store(plain, err)) < 0 ||
+         (status = store_lock(plain, &lock_fd, err)) < 0))
         return status;
     /* What a restore before this one left unfinished. */
     status = access(staged, F_OK) == 0 ? dir_remove(staged, err) : 0;

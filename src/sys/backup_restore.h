@@ -10,7 +10,8 @@
 typedef int backup_edit(void *context, const char *table, struct bytes key,
                         struct bytes old, struct buf *value, struct err *err);
 
-/* ERR_BUSY while a process has the store open. `kept` becomes the path of what
+/* ERR_BUSY while a process has the store open, ERR_CONFLICT when `dir` holds
+ * things and is no store. `kept` becomes the path of what
  * was replaced, "" when there was nothing. `edit` may be NULL. */
 int backup_restore(const char *path, const char *dir, backup_edit *edit,
                    void *context, struct backup_summary *out,

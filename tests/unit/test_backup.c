@@ -205,6 +205,28 @@ static void test_what_was_replaced_is_kept(void **state)
     assert_true(sum_of_store(kept) == before);
 }
 
+/* The folder around a store, or any other, is not taken for it. */
+static void test_only_a_store_is_replaced(void **state)
+{
+    const struct fixture *f = *state;
+    char path[PATH_MAX], kept[PATH_MAX], inner[PATH_MAX + 16];
+    struct backup_summary summary;
+    struct err err = {0};
+
+    make_small(f, path);
+    assert_int_equal(mkdir(f->again, 0700), 0);
+    (void)snprintf(inner, sizeof inner, "%s/store", f->again);
+    store_close(must_open(inner));
+    assert_int_equal(
+        backup_restore(path, f->again, NULL, NULL, &summary, kept, &err),
+        -ERR_CONFLICT);
+    assert_non_null(strstr(err.text, "is no store"));
+    assert_non_null(strstr(err.hint, "WORK_DIR/store"));
+    assert_int_equal(dir_remove(inner, NULL), 0);
+    assert_int_equal(
+        backup_restore(path, f->again, NULL, NULL, &summary, kept, &err), 0);
+}
+
 static void change_file(const char *path, long at, int mask)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -458,6 +480,7 @@ int main(void)
         TEST(test_a_backup_is_the_store_of_one_moment),
         TEST(test_restored_it_is_the_same_store),
         TEST(test_what_was_replaced_is_kept),
+        TEST(test_only_a_store_is_replaced),
         TEST(test_every_flip_and_every_cut_is_refused),
         TEST(test_frames_of_another_backup_are_refused),
         TEST(test_a_newer_one_is_refused),
