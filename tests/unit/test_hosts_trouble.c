@@ -145,6 +145,22 @@ static void break_host(struct world *w, int number)
     assert_true(host_at(w, number)->is_avoided);
 }
 
+/* How many events of the host say this. */
+static uint32_t told(const struct world *w, const struct host *host,
+                     enum host_change change)
+{
+    uint32_t count = 0;
+
+    for (uint64_t i = event_log_first(&w->a.events); i < w->a.events.next;
+         i++) {
+        const struct event *e = event_log_get(&w->a.events, i);
+        count +=
+            e->kind == EVENT_HOST_CHANGED && e->host_change == change &&
+            bytes_equal(blob_bytes(e->agent_id), blob_bytes(host->agent_id));
+    }
+    return count;
+}
+
 static void test_a_black_hole_is_left_out_and_probed(void **unused)
 {
     struct world w;
@@ -184,6 +200,8 @@ static void test_a_black_hole_is_left_out_and_probed(void **unused)
     assert_int_equal(host->trouble.state, TROUBLE_NONE);
     assert_false(host->is_avoided);
     assert_int_equal(w.a.hosts_in_trouble, 0);
+    assert_int_equal(told(&w, host, HOST_IN_TROUBLE), 2);
+    assert_int_equal(told(&w, host, HOST_RECOVERED), 1);
     end(&w);
 }
 
@@ -251,8 +269,8 @@ static struct job *one_running_on_0(struct world *w)
 /* Restarted, and ended: the next task waits. */
 static struct task *restart(struct world *w, struct job *job)
 {
-    assert_true(task_go(&w->a, job_active(job, 0), TASK_RESTARTING, NULL,
-                        w->now_ms));
+    assert_true(
+        task_go(&w->a, job_active(job, 0), TASK_RESTARTING, NULL, w->now_ms));
     report(w, job_active(job, 0), TASK_KILLED);
     struct task *task = job_active(job, 0);
     assert_int_equal(task->state, TASK_PENDING);

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 enum { LOOKED_AT_MAX = 1000 }; /* tasks, for one that runs elsewhere */
 
@@ -74,6 +75,7 @@ static bool may_avoid_one_more(const struct aurora *a)
 static void avoid(struct aurora *a, struct host *host, int64_t now_ms)
 {
     struct trouble *t = &host->trouble;
+    char message[64];
 
     if (t->state == TROUBLE_NONE) {
         if (!may_avoid_one_more(a))
@@ -89,15 +91,20 @@ static void avoid(struct aurora *a, struct host *host, int64_t now_ms)
     t->probe = 0;
     heap_push(&a->timers, t->until_ms, TIMER_HOST, host->number);
     hosts_avoid(&a->hosts, host, true);
+    (void)snprintf(message, sizeof message,
+                   "tasks fail on it; it is tried again in %lld s",
+                   (long long)t->delay_ms / 1000);
+    (void)event_log_host(&a->events, HOST_IN_TROUBLE, host, message, now_ms);
 }
 
-static void forgive(struct aurora *a, struct host *host)
+static void forgive(struct aurora *a, struct host *host, int64_t now_ms)
 {
     assert(a->hosts_in_trouble > 0);
     a->hosts_in_trouble--;
     host->trouble = (struct trouble){0};
     hosts_avoid(&a->hosts, host, false);
     a->place_wanted = true;
+    (void)event_log_host(&a->events, HOST_RECOVERED, host, NULL, now_ms);
 }
 
 void trouble_forget(struct aurora *a, struct host *host)
@@ -168,7 +175,7 @@ static void probe_ended(struct aurora *a, struct task *task, int64_t now_ms)
     struct host *host = task->host;
 
     if (task->state == TASK_FINISHED || now_ms - started_ms(task) >= QUICK_MS) {
-        forgive(a, host);
+        forgive(a, host, now_ms);
     } else if (failed_quickly(task, now_ms)) {
         avoid(a, host, now_ms);
     } else { /* killed: it says nothing, so try another one */
@@ -215,5 +222,5 @@ void trouble_timer(struct aurora *a, uint64_t number, int64_t now_ms)
     }
     const struct task *probe = aurora_task_by_number(a, host->trouble.probe);
     if (probe && probe->state == TASK_RUNNING)
-        forgive(a, host);
+        forgive(a, host, now_ms);
 }
