@@ -13,7 +13,7 @@ describe('a cluster', function()
   end)
   teardown(function() c:stop() end)
 
-  it('case 123: an ephemeral daemon does not hold the task open, and the final process runs', function()
+  it('case 123: an ephemeral daemon holds no task open; the final process runs', function()
     local stop = c.dir .. '/stop'
     local path = c:file('final.lua', ([[
 return { Job { cluster = "devcluster", role = "www-data", environment = "test", name = "final",

@@ -114,7 +114,8 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "tes
       if task.agent_id == before[0].agent_id then here = here + 1 end
     end
     for agent = 0, 3 do -- the one that instance 0 stands on
-      local path = file(('contact = "ops@example.org", constraints = { host = one_of("agent-%d") },')
+      local path = file(('contact = "ops@example.org", '
+        .. 'constraints = { host = one_of("agent-%d") },')
         :format(agent))
       local plan = c:cli { 'plan', path, '--json' }
       local preview = cjson.decode(plan.out).steps[1].preview

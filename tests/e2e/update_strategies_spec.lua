@@ -99,7 +99,8 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "pro
 
   it('asks a coordinator before it ends a task (case 108)', function()
     local port = run.free_base(1)
-    local start = io.popen(('lua5.4 %s/tests/support/coordinator.lua %d %s >/dev/null 2>&1 & echo $!')
+    local start = io.popen(('lua5.4 %s/tests/support/coordinator.lua %d %s '
+      .. '>/dev/null 2>&1 & echo $!')
       :format(run.root, port, c.dir))
     coordinator = tonumber(start:read('l'))
     start:close()
