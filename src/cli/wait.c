@@ -51,7 +51,8 @@ static void print_why(struct cli *cli, const char *key,
         buf_addf(&cli->out, "  %4u excluded by %s\n", why->reasons[i]->hosts,
                  why->reasons[i]->veto);
     if (why->nearest_host != NULL && why->nearest_host[0])
-        buf_addf(&cli->out, "  nearest fit: %s, %s\n", why->nearest_host,
+        buf_addf(&cli->out, "  nearest fit: %s, %s%s\n", why->nearest_host,
+                 why->n_lacks > 0 ? "which lacks " : "",
                  why->nearest_lacks ? why->nearest_lacks : "");
     if (why->advice != NULL && why->advice[0])
         buf_addf(&cli->out, "  advice: %s\n", why->advice);
