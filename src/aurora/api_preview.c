@@ -54,7 +54,7 @@ static int preview(struct request *r, struct preview_list *list,
     struct instances scope =
         api_instances(create->instances, create->n_instances, &r->arena);
     struct update_request request = {.scope = &scope};
-    struct job_config *config;
+    struct job_config *config = NULL;
     int rc = api_check_ranges(create->instances, create->n_instances, err);
 
     if (rc == 0 && !create->job) {
