@@ -52,6 +52,15 @@ static bool is_known(const char *known, const char *name, size_t size)
     return false;
 }
 
+/* Of two values of one parameter, which is meant? */
+static bool came_before(const char *query, const char *at, size_t size)
+{
+    for (const char *one = query; one < at; one += strcspn(one, "&") + 1)
+        if (strcspn(one, "=&") == size && strncmp(one, at, size) == 0)
+            return true;
+    return false;
+}
+
 int rest_check_query(const char *query, const char *known, struct arena *arena,
                      struct err *err)
 {
@@ -63,6 +72,12 @@ int rest_check_query(const char *query, const char *known, struct arena *arena,
             (void)err_set(err, ERR_INVALID, "%.60s: no such parameter%s%s%s",
                           text, near ? "; nearest known name: '" : "",
                           near ? near : "", near ? "'" : "");
+            err_field(err, "%.60s", text);
+            return -ERR_INVALID;
+        }
+        if (name > 0 && came_before(query, at, name)) {
+            char *text = arena_strndup(arena, at, name);
+            (void)err_set(err, ERR_INVALID, "%.60s: given twice", text);
             err_field(err, "%.60s", text);
             return -ERR_INVALID;
         }

@@ -314,6 +314,7 @@ static void test_refusals_of_gets_are_typed(void **unused)
         {"/api/v1/nothing", "", 404, "NOT_FOUND", "path"},
         {"/api/v1/jobs/a/b/c/d/e", "", 404, "NOT_FOUND", "path"},
         {"/api/v1/jobs", "limt=2", 400, "INVALID", "limt"},
+        {"/api/v1/jobs", "limit=2&role=a&limit=2", 400, "INVALID", "limit"},
         {"/api/v1/jobs", "limit=0", 400, "INVALID", "limit"},
         {"/api/v1/jobs", "limit=x", 400, "INVALID", "limit"},
         {"/api/v1/jobs", "keys_only=maybe", 400, "INVALID", "keys_only"},
