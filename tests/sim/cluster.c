@@ -222,6 +222,7 @@ static void *user_begin(struct node *node)
                                .speaks_json = c->user_speaks_json,
                                .first_ms = WALL_START_MS + 5 * SECOND,
                                .last_ms = WALL_START_MS + FAULTS_END_MS,
+                               .is_idle = c->w->has_cron_only,
                                .fate = c->user_fate});
 }
 
@@ -243,6 +244,7 @@ static void *team_begin(struct node *node)
                                .speaks_json = c->user_speaks_json,
                                .first_ms = WALL_START_MS + 5 * SECOND,
                                .last_ms = WALL_START_MS + FAULTS_END_MS,
+                               .is_idle = c->w->has_cron_only,
                                .fate = ~c->user_fate});
 }
 
@@ -341,6 +343,7 @@ void cluster_run(struct world *w)
     while (world_step(w, WORLD_END_MS))
         ;
     checks_final(c);
+    w->restarts = c->aurora.life - 1;
     release(c);
     world_release(w);
     network_release(&c->network);

@@ -255,6 +255,17 @@ static void on_fault(struct world *w, struct event *event)
              on_fault);
 }
 
+/* The scheduler alone, again and again, at any instant. */
+static void on_scheduler_death(struct world *w, struct event *event)
+{
+    struct cluster *c = ((struct fault_event *)event)->c;
+
+    if (w->is_quiet)
+        return;
+    node_crash(&c->aurora, "crash");
+    fault_at(c, world_between(w, 0, 15 * SECOND), NULL, on_scheduler_death);
+}
+
 static void on_weather(struct world *w, struct event *event)
 {
     struct cluster *c = ((struct fault_event *)event)->c;
@@ -289,6 +300,8 @@ void faults_begin(struct cluster *c)
     fault_at(c, 10 * SECOND, NULL, on_weather);
     fault_at(c, world_between(c->w, 10 * SECOND, 1 * MINUTE), NULL, on_fault);
     fault_at(c, FAULTS_END_MS, NULL, on_quiet);
+    if (c->w->restarts_often)
+        fault_at(c, MINUTE, NULL, on_scheduler_death);
     if (c->machine_count > MACHINES_MIN && world_once_in(c->w, 3))
         fault_at(c, world_between(c->w, 5 * MINUTE, FAULTS_END_MS - MINUTE),
                  NULL, on_death);

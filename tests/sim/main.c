@@ -24,33 +24,45 @@ static const char USAGE[] =
     "  --stop     end with the first seed that fails\n"
     "  --seed N   replay one seed in this process\n"
     "  --trace    print every event of it\n"
+    "  --restarts the scheduler is killed every few seconds; says how often\n"
+    "  --cron     nobody wants anything but cron jobs\n"
     "\n"
     "Prints \"seed N hash <16 hex> ok\" for each. A seed that fails prints "
     "what\n"
     "was violated, the last events, and the command that replays it; the exit\n"
     "status is then 1.\n";
 
-static void run_seed(uint64_t seed, bool is_traced)
+/* How seeds are run; the same for all of them. */
+struct manner {
+    bool is_traced, is_to_stop, restarts_often, has_cron_only;
+};
+
+static void run_seed(uint64_t seed, const struct manner *how)
 {
     struct world w;
 
-    world_init(&w, seed, is_traced);
+    world_init(&w, seed, how->is_traced);
+    w.restarts_often = how->restarts_often;
+    w.has_cron_only = how->has_cron_only;
     world_guard(&w);
     cluster_run(&w);
     world_guard(NULL);
-    printf("seed %llu hash %016llx ok\n", (unsigned long long)seed,
+    printf("seed %llu hash %016llx ok", (unsigned long long)seed,
            (unsigned long long)w.hash);
+    if (how->restarts_often)
+        printf(" restarts %llu", (unsigned long long)w.restarts);
+    printf("\n");
     fflush(stdout);
 }
 
 /* A process of its own: one seed's crash must not end the others. */
-static int run_apart(uint64_t seed)
+static int run_apart(uint64_t seed, const struct manner *how)
 {
     int status = 0;
     pid_t pid = fork();
 
     if (pid == 0) {
-        run_seed(seed, false);
+        run_seed(seed, how);
         exit(EXIT_SUCCESS);
     }
     if (pid < 0 || waitpid(pid, &status, 0) < 0) {
@@ -73,7 +85,7 @@ static int usage(const char *problem)
 
 /* Seeds that once found something; lines that begin with # are comments. All
  * are read first: a child that ends moves a file it shares with us. */
-static int run_list(const char *path, bool is_to_stop)
+static int run_list(const char *path, const struct manner *how)
 {
     FILE *file = fopen(path, "r");
     int status = EXIT_SUCCESS;
@@ -90,23 +102,23 @@ static int run_list(const char *path, bool is_to_stop)
             *vec_add(&seeds) = seed;
     (void)fclose(file);
     for (uint32_t i = 0; i < seeds.count; i++) {
-        if (run_apart(seeds.item[i]) != EXIT_SUCCESS)
+        if (run_apart(seeds.item[i], how) != EXIT_SUCCESS)
             status = EXIT_FAILURE;
-        if (is_to_stop && status != EXIT_SUCCESS)
+        if (how->is_to_stop && status != EXIT_SUCCESS)
             break;
     }
     vec_free(&seeds);
     return status;
 }
 
-static int run_range(int64_t first, int64_t count, bool is_to_stop)
+static int run_range(int64_t first, int64_t count, const struct manner *how)
 {
     int status = EXIT_SUCCESS;
 
     for (int64_t i = first; i < first + count; i++) {
-        if (run_apart((uint64_t)i) != EXIT_SUCCESS)
+        if (run_apart((uint64_t)i, how) != EXIT_SUCCESS)
             status = EXIT_FAILURE;
-        if (is_to_stop && status != EXIT_SUCCESS)
+        if (how->is_to_stop && status != EXIT_SUCCESS)
             break;
     }
     return status;
@@ -115,7 +127,7 @@ static int run_range(int64_t first, int64_t count, bool is_to_stop)
 int main(int argc, char **argv)
 {
     int64_t seeds = 0, first = 1, seed = -1;
-    bool is_traced = false, is_to_stop = false;
+    struct manner how = {0};
     const char *list = NULL;
 
     for (int i = 1; i < argc; i++) {
@@ -124,11 +136,19 @@ int main(int argc, char **argv)
                           : strcmp(argv[i], "--seed") == 0  ? &seed
                                                             : NULL;
         if (strcmp(argv[i], "--trace") == 0) {
-            is_traced = true;
+            how.is_traced = true;
             continue;
         }
         if (strcmp(argv[i], "--stop") == 0) {
-            is_to_stop = true;
+            how.is_to_stop = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--cron") == 0) {
+            how.has_cron_only = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--restarts") == 0) {
+            how.restarts_often = true;
             continue;
         }
         if (strcmp(argv[i], "--list") == 0 && i + 1 < argc) {
@@ -144,12 +164,12 @@ int main(int argc, char **argv)
             return usage("want a number after --seeds, --first or --seed");
     }
     if (seed >= 0) {
-        run_seed((uint64_t)seed, is_traced);
+        run_seed((uint64_t)seed, &how);
         return EXIT_SUCCESS;
     }
     if (list != NULL)
-        return run_list(list, is_to_stop);
+        return run_list(list, &how);
     if (seeds == 0)
         return usage("nothing to do");
-    return run_range(first, seeds, is_to_stop);
+    return run_range(first, seeds, &how);
 }

@@ -90,6 +90,10 @@ struct team *team_new(const struct user_options *options)
     rng_seed(&t->rng, options->fate);
     for (uint32_t i = 0; i < TEAM_GROUPS; i++)
         make_group(&t->group[i], i, &t->rng, options);
+    for (uint32_t i = 0; options->is_idle && i < TEAM_GROUPS; i++) {
+        t->group[i].steps = 0;
+        t->group[i].retry_ms = INT64_MAX;
+    }
     return t;
 }
 

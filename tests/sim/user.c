@@ -100,6 +100,10 @@ struct user *user_new(const struct user_options *options)
         make_job(&u->job[i], &u->rng, options);
     }
     u->read_at_ms = options->first_ms;
+    for (uint32_t i = 0; options->is_idle && i < USER_JOBS; i++) {
+        u->job[i].steps = 0;
+        u->job[i].retry_ms = u->read_at_ms = INT64_MAX;
+    }
     return u;
 }
 

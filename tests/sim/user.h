@@ -62,6 +62,7 @@ struct user_options {
     const char *cluster;
     bool speaks_json;
     int64_t first_ms, last_ms; /* wall times of all steps */
+    bool is_idle;              /* wants nothing */
     uint64_t fate;
 };
 

@@ -43,10 +43,13 @@ struct world {
     int64_t now_ms; /* since the world began */
     uint64_t events;
     struct heap queue;
-    struct rng rng; /* what happens: delays, faults, fates */
-    uint64_t hash;  /* of every note so far */
-    bool is_traced; /* print every note as it comes */
-    bool is_quiet;  /* no faults any more */
+    struct rng rng;      /* what happens: delays, faults, fates */
+    uint64_t hash;       /* of every note so far */
+    bool is_traced;      /* print every note as it comes */
+    bool is_quiet;       /* no faults any more */
+    bool restarts_often; /* the scheduler dies every few seconds, too */
+    bool has_cron_only;  /* the users of jobs and groups want nothing */
+    uint64_t restarts;   /* of the scheduler, in the end */
     struct note ring[TRACE_LINES];
     uint64_t notes;
     struct cluster *cluster; /* borrowed: who lives in it */
