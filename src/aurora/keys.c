@@ -95,6 +95,34 @@ static int refuse_under_way(struct request *r, int64_t now_ms,
     return 1;
 }
 
+static void sweep(struct aurora_program *p, int64_t kept_ms, int64_t now_ms,
+                  struct effects *fx)
+{
+    struct remembered *it, *next;
+
+    for (it = p->remembered; it; it = next) {
+        next = it->hh.next;
+        if (it->status == 0 || now_ms - it->at_ms < kept_ms)
+            continue;
+        effect_forget(fx, "request", bytes_of_text(it->key));
+        drop(p, it);
+    }
+}
+
+/* Else one user's changes of a minute would keep all others from theirs for a
+ * day. Who asks again does so soon. */
+static bool is_full(struct aurora_program *p, int64_t now_ms,
+                    struct effects *fx)
+{
+    if (HASH_COUNT(p->remembered) < REQUESTS_MAX)
+        return false;
+    if (now_ms >= p->room_at_ms) {
+        p->room_at_ms = now_ms + 1000; /* a look at all of them */
+        sweep(p, REQUEST_CROWDED_MS, now_ms, fx);
+    }
+    return HASH_COUNT(p->remembered) >= REQUESTS_MAX;
+}
+
 int keys_begin(struct request *r, int64_t now_ms, struct effects *fx,
                struct err *err)
 {
@@ -107,11 +135,11 @@ int keys_begin(struct request *r, int64_t now_ms, struct effects *fx,
         return err_set(err, ERR_INVALID,
                        "Idempotency-Key: want 1 to %d characters", KEY_MAX);
     }
-    if (!it && HASH_COUNT(p->remembered) >= REQUESTS_MAX) {
+    if (!it && is_full(p, now_ms, fx)) {
         r->idempotency_key = NULL;
         return err_set(err, ERR_BUSY,
-                       "%d Idempotency-Keys are remembered: "
-                       "want fewer changes a day",
+                       "%d Idempotency-Keys came within ten minutes: "
+                       "want fewer changes",
                        REQUESTS_MAX);
     }
     if (!it) {
@@ -193,15 +221,7 @@ void keys_restore(struct aurora_program *p,
 
 void keys_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx)
 {
-    struct remembered *it, *next;
-
-    for (it = p->remembered; it; it = next) {
-        next = it->hh.next;
-        if (it->status == 0 || now_ms - it->at_ms < REQUEST_KEPT_MS)
-            continue;
-        effect_forget(fx, "request", bytes_of_text(it->key));
-        drop(p, it);
-    }
+    sweep(p, REQUEST_KEPT_MS, now_ms, fx);
 }
 
 void keys_release(struct aurora_program *p)

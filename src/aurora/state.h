@@ -33,7 +33,8 @@ enum program_limits {
 enum program_times {
     DECLINE_FILTER_SECONDS = 5,
     REQUEST_KEPT_MS = 24 * 60 * 60 * 1000,
-    ASSET_KEPT_MS = 60 * 60 * 1000, /* without a job that names it */
+    REQUEST_CROWDED_MS = 10 * 60 * 1000, /* when there are too many */
+    ASSET_KEPT_MS = 60 * 60 * 1000,      /* without a job that names it */
     RECONNECT_FIRST_MS = 100,
     RECONNECT_MAX_MS = 15000,
     HEARTBEATS_MISSED_MAX = 5,
@@ -182,6 +183,7 @@ struct aurora_program {
     VEC(struct request *) decoding; /* in the shell's hands */
     VEC(struct request *) evaluating;
     struct remembered *remembered; /* oldest first */
+    int64_t room_at_ms;            /* no room is made for more of them before */
     struct asset *assets;
     struct bundle *bundles;
     struct release *releases;

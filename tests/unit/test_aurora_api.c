@@ -92,6 +92,32 @@ static void test_an_idempotency_key_makes_a_change_once(void **unused)
     world_free(w);
 }
 
+/* So many changes that all keys are taken: those of a while ago give way. */
+static void test_a_crowd_of_keys_does_not_lock_others_out(void **unused)
+{
+    struct world *w = world_new();
+    char key[32];
+
+    (void)unused;
+    request(w, HTTP_POST, "/api/v1", "", "k1", SERVICE("1"));
+    for (int i = 1; i < REQUESTS_MAX; i++) {
+        Perigee__Aurora__RequestRecord record =
+            PERIGEE__AURORA__REQUEST_RECORD__INIT;
+        (void)snprintf(key, sizeof key, "crowd-%d", i);
+        record.key = key;
+        record.at_ms = (uint64_t)w->now_ms;
+        keys_restore(w->p, &record);
+    }
+    request(w, HTTP_POST, "/api/v1", "", "k2", ABOUT("KILL_JOB"));
+    expect_status(w, 429);
+    request(w, HTTP_POST, "/api/v1", "", "k1", SERVICE("1"));
+    expect_status(w, 200);
+    pass(w, REQUEST_CROWDED_MS);
+    request(w, HTTP_POST, "/api/v1", "", "k2", ABOUT("KILL_JOB"));
+    expect_status(w, 200);
+    world_free(w);
+}
+
 /* A job under another key. */
 #define AT(role, environment)                                                \
     "{\"type\":\"CREATE_JOB\",\"create_job\":{\"job\":{\"cluster\":"         \
@@ -406,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_jobs_are_listed_whole_or_by_key),
         cmocka_unit_test(test_an_idempotency_key_makes_a_change_once),
         cmocka_unit_test(test_refusals_say_what_and_change_nothing),
+        cmocka_unit_test(test_a_crowd_of_keys_does_not_lock_others_out),
         cmocka_unit_test(test_every_change_is_made_once_per_key),
         cmocka_unit_test(test_who_asks_too_often_waits),
         cmocka_unit_test(test_reads_over_get),
