@@ -1,7 +1,8 @@
 /* Placing without an index: every host is looked at, by vector instructions
  * (AVX2 where the machine has it). Twice: quickly, in single precision, as the
  * yardstick; and exactly, as the oracle: quotients of these numbers are never
- * rounded up to a whole one in double precision. Both pack. */
+ * rounded up to a whole one in double precision. Both pack; the oracle by the
+ * placer's whole order, stranded hosts last, the yardstick by the score. */
 #pragma once
 #include "aurora/core/placer.h"
 #include "bench/kit.h"
@@ -100,7 +101,10 @@ static inline __attribute__((always_inline)) int32_t scan_exactly(
         for (int k = 0; k < 4; k++) {
             int32_t x = (int32_t)c[k], y = (int32_t)m[k];
             int32_t most = x > y ? x : y, apart = x > y ? x - y : y - x;
-            int32_t cost = fits[k] ? apart + most : SCAN_NONE;
+            int32_t left = most - apart, cost = apart + most;
+            if (left < STRANDED_LESS && most > STRANDED_MORE)
+                cost += INDEX_STRANDED;
+            cost = fits[k] ? cost : SCAN_NONE;
             least[k] = cost < least[k] ? cost : least[k];
         }
     }
