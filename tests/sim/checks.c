@@ -532,6 +532,15 @@ static void final_instance(struct cluster *c, const struct user_job *job,
                    job->env, job->name, instance);
 }
 
+uint32_t checks_alive(struct cluster *c, const struct user_job *job)
+{
+    uint32_t alive = 0;
+
+    for (uint32_t j = 0; j < USER_INSTANCES_MAX; j++)
+        alive |= (uint32_t)(count_alive(c, job, j) > 0) << j;
+    return alive;
+}
+
 void checks_final_job(struct cluster *c, const struct user_job *job)
 {
     for (uint32_t j = 0; j < USER_INSTANCES_MAX; j++)
