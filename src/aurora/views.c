@@ -132,9 +132,10 @@ JobView *view_job(const struct aurora_program *p, const struct job *job,
         out->cron = view_cron(job, 0, arena);
     if (job->rolling)
         out->rolling = view_rolling(job->rolling, arena);
-    if (job_rolling(job)) {
-        out->has_restarting = job->rolling->kind == ROLLING_RESTART;
-        out->restarting = out->has_restarting ? rolling_left(job->rolling) : 0;
+    const struct rolling *rolling = job_rolling(job);
+    if (rolling) {
+        out->has_restarting = rolling->kind == ROLLING_RESTART;
+        out->restarting = out->has_restarting ? rolling_left(rolling) : 0;
     }
     if (job->update) {
         out->has_restarting = true;

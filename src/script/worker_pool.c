@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "script/nursery.h"
 #include "script/worker_process.h"
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -332,6 +333,7 @@ static void on_lost(void *context)
         if (pool->worker[i].job == NULL)
             continue;
         struct job *job = worker_idle(&pool->worker[i]);
+        assert(pool->worker[i].job == NULL);
         if (job->births < BIRTHS_MAX)
             queue_return(pool, job);
         else

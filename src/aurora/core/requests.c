@@ -121,7 +121,8 @@ static int check_create(const struct aurora *a, const struct job *job,
         return rc;
     if (!config->cron && job && job->cron && !job->is_removed)
         return refuse_cron(text, err);
-    if (!config->cron && job && (job->active.count > 0 || job_is_suspended(job))) {
+    if (!config->cron && job &&
+        (job->active.count > 0 || job_is_suspended(job))) {
         (void)err_set(err, ERR_EXISTS, "job '%s' %s", text,
                       job->is_killed ? "is being killed" : "exists already");
         err_hint(err,
@@ -334,12 +335,24 @@ static int by_number(const void *x, const void *y)
     return a < b ? -1 : a > b;
 }
 
+/* Each instance once, by number: while one task of it ends, or in a surge, it
+ * has two. Returns how many are left. */
+static uint32_t sort_instances(uint32_t *instance, uint32_t count)
+{
+    uint32_t left = 0;
+
+    qsort(instance, count, sizeof *instance, by_number);
+    for (uint32_t i = 0; i < count; i++)
+        if (left == 0 || instance[left - 1] != instance[i])
+            instance[left++] = instance[i];
+    return left;
+}
+
 static struct rolling *make_rolling(const struct rolling_request *request,
-                                    uint32_t *instance, uint32_t count)
+                                    const uint32_t *instance, uint32_t count)
 {
     struct rolling *r = rolling_new(request->kind);
 
-    qsort(instance, count, sizeof *instance, by_number);
     for (uint32_t i = 0; i < count; i++)
         (void)rolling_add(r, instance[i], PART_WAITING);
     r->settings = request->settings;
@@ -361,8 +374,9 @@ static void begin_rolling(struct aurora *a, struct job *job,
     for (uint32_t i = 0; i < numbers->count; i++)
         *vec_add(touched) =
             aurora_task_by_number(a, numbers->item[i])->instance;
-    struct rolling *r =
-        make_rolling(request, touched->item + before, numbers->count);
+    uint32_t count = sort_instances(touched->item + before, numbers->count);
+    touched->count = before + count;
+    struct rolling *r = make_rolling(request, touched->item + before, count);
     if (request->kind == ROLLING_KILL) {
         rolling_cancel(a, job, "the job was killed", now_ms);
         note_kill(a, job, request->instances, numbers);
