@@ -329,17 +329,20 @@ static void queue_return(struct worker_pool *pool, struct job *job)
 static void on_lost(void *context)
 {
     struct worker_pool *pool = context;
+    struct job *hopeless[WORKERS_MAX];
+    int count = 0;
     for (int i = WORKERS_MAX; i-- > 0;) {
         if (pool->worker[i].job == NULL)
             continue;
         struct job *job = worker_idle(&pool->worker[i]);
-        assert(pool->worker[i].job == NULL);
         if (job->births < BIRTHS_MAX)
             queue_return(pool, job);
         else
-            fail_job(pool, job);
+            hopeless[count++] = job;
     }
     start_next(pool);
+    while (count > 0)
+        fail_job(pool, hopeless[--count]);
 }
 
 static void start_next(struct worker_pool *pool)

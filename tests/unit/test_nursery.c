@@ -24,7 +24,9 @@ static void print_descriptors(void)
 {
     DIR *folder = opendir("/proc/self/fd");
     const struct dirent *entry;
-    while (folder != NULL && (entry = readdir(folder)) != NULL)
+    if (folder == NULL)
+        return;
+    while ((entry = readdir(folder)) != NULL)
         if (entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(folder))
             dprintf(STDOUT_FILENO, "%s ", entry->d_name);
     closedir(folder);
