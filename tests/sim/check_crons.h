@@ -6,5 +6,5 @@ struct cluster;
 
 /* After every step of the user of cron. */
 void check_crons(struct cluster *c);
-/* The hour is over: all are descheduled, and gone. */
+/* The time is over: all are descheduled, and gone. */
 void final_crons(struct cluster *c);

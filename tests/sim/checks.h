@@ -36,5 +36,5 @@ void cluster_on_run_begin(struct cluster *c, struct run *run);
 void cluster_on_run_end(struct cluster *c, struct run *run);
 /* The disk of a machine is gone: what only it knew is not owed any more. */
 void cluster_on_disk_lost(struct cluster *c, const struct machine *m);
-/* The hour is over. */
+/* The time is over. */
 void checks_final(struct cluster *c);
