@@ -1,5 +1,5 @@
 /* POST /api/v1: one Call in, one Answer out (or a stream). */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include "wire/codec.h"
 

@@ -1,5 +1,5 @@
 /* Calls about jobs that the clock starts. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include <stdio.h>
 #include <string.h>

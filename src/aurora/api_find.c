@@ -1,6 +1,6 @@
 /* Calls that look across jobs: tasks by what they are, tasks that wait, what
  * roles have; and which instances of a job run what. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Calls about application groups. A group comes from a bundle, which is
  * evaluated beside the core first, or as a tree with its jobs. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include "aurora/core/app_groups.h"
 #include "script/honour.h"

@@ -1,5 +1,5 @@
 /* Calls about machines and offers, and about the scheduler as a whole. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include <stdlib.h>
 #include <string.h>

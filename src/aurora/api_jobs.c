@@ -1,5 +1,5 @@
 /* Calls that change jobs. Bundles are evaluated beside the core first. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include "script/honour.h"
 #include "script/job_check.h"

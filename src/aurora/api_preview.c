@@ -1,5 +1,5 @@
 /* PREVIEW_UPDATE: what an update would do with which instances. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include "script/job_check.h"
 

@@ -1,6 +1,6 @@
 /* Calls that only look. Lists come in pages: a page that is not the last has a
  * cursor, which names the last thing shown. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include "aurora/core/app_groups.h"
 #include "base/version.h"

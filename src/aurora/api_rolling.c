@@ -1,5 +1,5 @@
 /* Calls that kill and restart instances, at once or in batches. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 typedef Perigee__Aurora__Answer Answer;
 typedef Perigee__Aurora__Call__Target Target;

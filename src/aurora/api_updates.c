@@ -1,6 +1,6 @@
 /* Calls about updates that exist; START_UPDATE is in api_jobs.c, because it
  * evaluates a bundle like CREATE_JOB. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include <stdio.h>
 #include <string.h>

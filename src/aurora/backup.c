@@ -1,4 +1,4 @@
-#include "aurora/state.h"
+#include "aurora/api.h"
 #include "sys/backup_dir.h"
 #include "wire/codec.h"
 

@@ -1,7 +1,7 @@
 /* The body of a call. A small one is decoded at once; what a large one costs is
  * paid beside the loop: decoding it, hashing an asset, taking a bundle apart.
  * The request lives in p->decoding meanwhile, and nobody else touches it. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include "base/hash.h"
 #include "perigee/aurora_store.pb-c.h"

@@ -1,6 +1,6 @@
 /* Idempotency-Key: a change asked twice under one key is made once, and the
  * second asker gets the first answer. Kept for 24 hours, over restarts. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include "perigee/aurora_store.pb-c.h"
 #include "wire/codec.h"

@@ -1,7 +1,7 @@
 /* The program: every input ends with one list, in this order: place what
  * waits, save, tell, call. */
 #include "aurora/program.h"
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include <assert.h>
 #include <stdlib.h>

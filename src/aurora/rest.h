@@ -1,6 +1,6 @@
 /* What the files about GETs share. */
 #pragma once
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 enum { REST_PARTS_MAX = 10 };
 

@@ -1,6 +1,6 @@
 /* GET /api/v1/schema: a JSON Schema of every call, answer and event, made of
  * the table of calls (api.c) and the message descriptors. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include "base/version.h"
 #include "wire/schema.h"

@@ -1,5 +1,5 @@
 /* Our event streams: SUBSCRIBE, replays, heartbeats. */
-#include "aurora/state.h"
+#include "aurora/api.h"
 
 #include "wire/codec.h"
 

@@ -2,7 +2,7 @@
  * refusals, tags of what did not change, and the schema of it all. */
 #include "aurora_kit.h"
 
-#include "aurora/state.h"
+#include "aurora/api.h"
 #include "wire/json.h"
 
 #include <jansson.h>
