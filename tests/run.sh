@@ -20,7 +20,7 @@ if [ "$(id -u)" -eq 0 ] && [ -d "$PERIGEE_BIN" ] &&
   PERIGEE_BIN=$(mktemp -d)
   trap 'rm -rf "$PERIGEE_BIN"' EXIT
   chmod 755 "$PERIGEE_BIN"
-  cp -p "$B"/bin/{perigee-*,thermos,clusterctl,evaluate,plan-outcomes,crash-states} "$PERIGEE_BIN" 2>/dev/null
+  cp -p "$B"/bin/{perigee-*,thermos,clusterctl,evaluate,plan-outcomes,crash-states,cron-fires} "$PERIGEE_BIN" 2>/dev/null
 fi
 
 command_test() { # name command...: the command is one test
