@@ -88,6 +88,8 @@ void inbox_request(struct inbox *inbox, exchange_id exchange,
         copy_headers(arena, request->header, request->header_count);
     input->request.body = copy(arena, request->body);
     input->request.peer = arena_strdup(arena, request->peer);
+    if (request->certificate != NULL)
+        input->request.certificate = arena_strdup(arena, request->certificate);
 }
 
 void inbox_gone(struct inbox *inbox, exchange_id exchange)

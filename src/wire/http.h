@@ -48,6 +48,10 @@ struct http_request {
     uint32_t header_count;
     struct bytes body;
     const char *peer; /* "127.0.0.1:53412", for the audit log; never NULL */
+    /* The common name of the client's certificate, which was verified against
+     * the listener's CA; NULL when it showed none, and on a plain connection.
+     * Never empty. */
+    const char *certificate;
 };
 
 struct http_response {
