@@ -1,5 +1,6 @@
 /* POST /api/v1: one Call in, one Answer out (or a stream). */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 #include "wire/codec.h"
 
@@ -11,58 +12,60 @@
 typedef Perigee__Aurora__Answer Answer;
 typedef Perigee__Aurora__Call Call;
 
-/* A row: the type; what it is; who works it off; which field of Call it is
- * about; which fields of Answer it fills (besides sequence), each name followed
- * by a space. The schema at /api/v1/schema is made of these rows. */
+/* A row: the type; what it is; which permission it wants, on what; who works it
+ * off; which field of Call it is about; which fields of Answer it fills
+ * (besides sequence), each name followed by a space. The schema at
+ * /api/v1/schema is made of these rows. */
 // clang-format off
 #define TYPE(name) PERIGEE__AURORA__CALL__TYPE__##name
+#define MAY(name) ACTION_##name
 static const struct api_route ROUTES[] = {
-    {TYPE(CREATE_JOB), API_CHANGES | API_NEEDS_FIELD, api_create, "create_job", "jobs "},
-    {TYPE(START_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_create, "create_job", "updates note "},
-    {TYPE(PAUSE_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_act, "update", "updates note "},
-    {TYPE(RESUME_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_act, "update", "updates note "},
-    {TYPE(ABORT_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_act, "update", "updates note "},
-    {TYPE(ROLLBACK_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_act, "update", "updates note "},
-    {TYPE(PULSE_UPDATE), API_CHANGES | API_NEEDS_FIELD, api_update_pulse, "update", "pulse "},
-    {TYPE(LIST_UPDATES), 0, api_update_list, "update", "updates cursor "},
-    {TYPE(GET_UPDATE), API_NEEDS_FIELD, api_update_get, "update", "updates "},
-    {TYPE(BACKUP_CREATE), API_CHANGES, api_backup_create, NULL, "backup_running "},
-    {TYPE(LIST_BACKUPS), 0, api_list_backups, NULL, "backups backup_running backup_failed note "},
-    {TYPE(START_CRON), API_CHANGES | API_NEEDS_FIELD, api_cron_start, "cron", "firing "},
-    {TYPE(PAUSE_CRON), API_CHANGES | API_NEEDS_FIELD, api_cron_change, "cron", "crons "},
-    {TYPE(RESUME_CRON), API_CHANGES | API_NEEDS_FIELD, api_cron_change, "cron", "crons "},
-    {TYPE(DESCHEDULE_CRON), API_CHANGES | API_NEEDS_FIELD, api_cron_change, "cron", "crons "},
-    {TYPE(LIST_CRON), 0, api_cron_list, "cron", "crons cursor "},
-    {TYPE(GET_CRON), API_NEEDS_FIELD, api_cron_get, "cron", "crons "},
-    {TYPE(DEPLOY_GROUP), API_CHANGES | API_NEEDS_FIELD, api_group_deploy, "deploy_group", "groups note "},
-    {TYPE(SCALE_GROUP), API_CHANGES | API_NEEDS_FIELD, api_group_scale, "scale_group", "groups note "},
-    {TYPE(REMOVE_GROUP), API_CHANGES | API_NEEDS_FIELD, api_group_remove, "groups", "groups note "},
-    {TYPE(LIST_GROUPS), 0, api_group_list, "groups", "groups cursor "},
-    {TYPE(GET_GROUP), API_NEEDS_FIELD, api_group_get, "groups", "groups "},
-    {TYPE(KILL_JOB), API_CHANGES | API_NEEDS_FIELD, api_target, "target", "instances rolling note "},
-    {TYPE(RESTART_JOB), API_CHANGES | API_NEEDS_FIELD, api_target, "target", "instances rolling note "},
-    {TYPE(PREVIEW_UPDATE), API_NEEDS_FIELD, api_preview, "create_job", "preview "},
-    {TYPE(CANCEL_ROLLING), API_CHANGES | API_NEEDS_FIELD, api_cancel_rolling, "target", "rolling "},
-    {TYPE(SCALE_JOB), API_CHANGES | API_NEEDS_FIELD, api_scale, "scale", "instances note "},
-    {TYPE(ADD_INSTANCES), API_CHANGES | API_NEEDS_FIELD, api_scale, "scale", "instances note "},
-    {TYPE(PUT_ASSET), API_CHANGES | API_NEEDS_FIELD, api_put_asset, "put_asset", ""},
-    {TYPE(EVALUATE), API_NEEDS_FIELD, api_evaluate, "create_job", "jobs "},
-    {TYPE(LIST_JOBS), 0, api_list, "list", "jobs cursor "},
-    {TYPE(GET_JOB), API_NEEDS_FIELD, api_get_job, "tasks", "jobs tasks configs cursor "},
-    {TYPE(GET_TASKS), API_NEEDS_FIELD, api_get_tasks, "tasks", "tasks cursor "},
-    {TYPE(WHY), API_NEEDS_FIELD, api_why, "why", "why "},
-    {TYPE(GET_VERSION), 0, api_version, NULL, "version "},
-    {TYPE(GET_BUNDLE), API_NEEDS_FIELD, api_get_bundle, "get_bundle", "bundle "},
-    {TYPE(GET_TASK), API_NEEDS_FIELD, api_get_task, "get_task", "tasks "},
-    {TYPE(LIST_TASKS), 0, api_find_tasks, "find_tasks", "tasks cursor "},
-    {TYPE(LIST_CONFIGS), API_NEEDS_FIELD, api_configs, "tasks", "groups_by_config "},
-    {TYPE(LIST_PENDING), 0, api_pending, "roles", "pending cursor "},
-    {TYPE(LIST_ROLES), 0, api_roles, "roles", "roles cursor "},
-    {TYPE(LIST_HOSTS), 0, api_hosts, "hosts", "hosts cursor "},
-    {TYPE(LIST_OFFERS), 0, api_offers, "hosts", "offers cursor "},
-    {TYPE(GET_STATE), 0, api_state, NULL, "state "},
-    {TYPE(RECONCILE), API_CHANGES, api_reconcile, "reconcile", "note "},
-    {TYPE(SUBSCRIBE), API_STREAMS, stream_subscribe, "subscribe", ""},
+    {TYPE(CREATE_JOB), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_CREATE), ON_JOB, api_create, "create_job", "jobs "},
+    {TYPE(START_UPDATE), API_CHANGES | API_NEEDS_FIELD, MAY(UPDATE_START), ON_JOB, api_create, "create_job", "updates note "},
+    {TYPE(PAUSE_UPDATE), API_CHANGES | API_NEEDS_FIELD, MAY(UPDATE_PAUSE), ON_JOB, api_update_act, "update", "updates note "},
+    {TYPE(RESUME_UPDATE), API_CHANGES | API_NEEDS_FIELD, MAY(UPDATE_RESUME), ON_JOB, api_update_act, "update", "updates note "},
+    {TYPE(ABORT_UPDATE), API_CHANGES | API_NEEDS_FIELD, MAY(UPDATE_ABORT), ON_JOB, api_update_act, "update", "updates note "},
+    {TYPE(ROLLBACK_UPDATE), API_CHANGES | API_NEEDS_FIELD, MAY(UPDATE_ROLLBACK), ON_JOB, api_update_act, "update", "updates note "},
+    {TYPE(PULSE_UPDATE), API_CHANGES | API_NEEDS_FIELD, MAY(UPDATE_PULSE), ON_JOB, api_update_pulse, "update", "pulse "},
+    {TYPE(LIST_UPDATES), 0, MAY(JOB_READ), ON_EACH, api_update_list, "update", "updates cursor "},
+    {TYPE(GET_UPDATE), API_NEEDS_FIELD, MAY(JOB_READ), ON_JOB, api_update_get, "update", "updates "},
+    {TYPE(BACKUP_CREATE), API_CHANGES, MAY(BACKUP_CREATE), ON_CLUSTER, api_backup_create, NULL, "backup_running "},
+    {TYPE(LIST_BACKUPS), 0, MAY(BACKUP_READ), ON_CLUSTER, api_list_backups, NULL, "backups backup_running backup_failed note "},
+    {TYPE(START_CRON), API_CHANGES | API_NEEDS_FIELD, MAY(CRON_START), ON_JOB, api_cron_start, "cron", "firing "},
+    {TYPE(PAUSE_CRON), API_CHANGES | API_NEEDS_FIELD, MAY(CRON_PAUSE), ON_JOB, api_cron_change, "cron", "crons "},
+    {TYPE(RESUME_CRON), API_CHANGES | API_NEEDS_FIELD, MAY(CRON_RESUME), ON_JOB, api_cron_change, "cron", "crons "},
+    {TYPE(DESCHEDULE_CRON), API_CHANGES | API_NEEDS_FIELD, MAY(CRON_DESCHEDULE), ON_JOB, api_cron_change, "cron", "crons "},
+    {TYPE(LIST_CRON), 0, MAY(JOB_READ), ON_EACH, api_cron_list, "cron", "crons cursor "},
+    {TYPE(GET_CRON), API_NEEDS_FIELD, MAY(JOB_READ), ON_JOB, api_cron_get, "cron", "crons "},
+    {TYPE(DEPLOY_GROUP), API_CHANGES | API_NEEDS_FIELD, MAY(GROUP_DEPLOY), ON_JOB, api_group_deploy, "deploy_group", "groups note "},
+    {TYPE(SCALE_GROUP), API_CHANGES | API_NEEDS_FIELD, MAY(GROUP_SCALE), ON_JOB, api_group_scale, "scale_group", "groups note "},
+    {TYPE(REMOVE_GROUP), API_CHANGES | API_NEEDS_FIELD, MAY(GROUP_REMOVE), ON_JOB, api_group_remove, "groups", "groups note "},
+    {TYPE(LIST_GROUPS), 0, MAY(JOB_READ), ON_EACH, api_group_list, "groups", "groups cursor "},
+    {TYPE(GET_GROUP), API_NEEDS_FIELD, MAY(JOB_READ), ON_JOB, api_group_get, "groups", "groups "},
+    {TYPE(KILL_JOB), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_KILL), ON_JOB, api_target, "target", "instances rolling note "},
+    {TYPE(RESTART_JOB), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_RESTART), ON_JOB, api_target, "target", "instances rolling note "},
+    {TYPE(PREVIEW_UPDATE), API_NEEDS_FIELD, MAY(JOB_READ), ON_JOB, api_preview, "create_job", "preview "},
+    {TYPE(CANCEL_ROLLING), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_RESTART), ON_JOB, api_cancel_rolling, "target", "rolling "},
+    {TYPE(SCALE_JOB), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_SCALE), ON_JOB, api_scale, "scale", "instances note "},
+    {TYPE(ADD_INSTANCES), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_SCALE), ON_JOB, api_scale, "scale", "instances note "},
+    {TYPE(PUT_ASSET), API_CHANGES | API_NEEDS_FIELD, MAY(ASSET_PUT), ON_ANY, api_put_asset, "put_asset", ""},
+    {TYPE(EVALUATE), API_NEEDS_FIELD, MAY(JOB_READ), ON_ANY, api_evaluate, "create_job", "jobs "},
+    {TYPE(LIST_JOBS), 0, MAY(JOB_READ), ON_EACH, api_list, "list", "jobs cursor "},
+    {TYPE(GET_JOB), API_NEEDS_FIELD, MAY(JOB_READ), ON_JOB, api_get_job, "tasks", "jobs tasks configs cursor "},
+    {TYPE(GET_TASKS), API_NEEDS_FIELD, MAY(JOB_READ), ON_JOB, api_get_tasks, "tasks", "tasks cursor "},
+    {TYPE(WHY), API_NEEDS_FIELD, MAY(JOB_READ), ON_JOB, api_why, "why", "why "},
+    {TYPE(GET_VERSION), 0, MAY(NONE), ON_NOTHING, api_version, NULL, "version "},
+    {TYPE(GET_BUNDLE), API_NEEDS_FIELD, MAY(JOB_READ), ON_EACH, api_get_bundle, "get_bundle", "bundle "},
+    {TYPE(GET_TASK), API_NEEDS_FIELD, MAY(JOB_READ), ON_EACH, api_get_task, "get_task", "tasks "},
+    {TYPE(LIST_TASKS), 0, MAY(JOB_READ), ON_EACH, api_find_tasks, "find_tasks", "tasks cursor "},
+    {TYPE(LIST_CONFIGS), API_NEEDS_FIELD, MAY(JOB_READ), ON_JOB, api_configs, "tasks", "groups_by_config "},
+    {TYPE(LIST_PENDING), 0, MAY(JOB_READ), ON_EACH, api_pending, "roles", "pending cursor "},
+    {TYPE(LIST_ROLES), 0, MAY(JOB_READ), ON_EACH, api_roles, "roles", "roles cursor "},
+    {TYPE(LIST_HOSTS), 0, MAY(HOST_READ), ON_CLUSTER, api_hosts, "hosts", "hosts cursor "},
+    {TYPE(LIST_OFFERS), 0, MAY(HOST_READ), ON_CLUSTER, api_offers, "hosts", "offers cursor "},
+    {TYPE(GET_STATE), 0, MAY(CLUSTER_READ), ON_CLUSTER, api_state, NULL, "state "},
+    {TYPE(RECONCILE), API_CHANGES, MAY(CLUSTER_RECONCILE), ON_CLUSTER, api_reconcile, "reconcile", "note "},
+    {TYPE(SUBSCRIBE), API_STREAMS, MAY(JOB_READ), ON_EACH, stream_subscribe, "subscribe", ""},
 };
 // clang-format on
 
@@ -70,6 +73,14 @@ const struct api_route *api_routes(uint32_t *count)
 {
     *count = sizeof ROUTES / sizeof *ROUTES;
     return ROUTES;
+}
+
+const struct api_route *api_route(Perigee__Aurora__Call__Type type)
+{
+    for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++)
+        if (ROUTES[i].type == type)
+            return &ROUTES[i];
+    return NULL;
 }
 
 int api_status(enum err_code code)
@@ -362,12 +373,8 @@ static int refuse_type(struct err *err)
 static int find_route(const Call *call, const struct api_route **out,
                       struct err *err)
 {
-    for (size_t i = 0; i < sizeof ROUTES / sizeof *ROUTES; i++)
-        if (call->has_type && ROUTES[i].type == call->type) {
-            *out = &ROUTES[i];
-            return 0;
-        }
-    return refuse_type(err);
+    *out = call->has_type ? api_route(call->type) : NULL;
+    return *out ? 0 : refuse_type(err);
 }
 
 /* A call holds what it is about, and nothing else. */
@@ -411,6 +418,10 @@ static void serve_call(struct request *r, int64_t now_ms, struct effects *fx)
         return;
     }
     r->route = route;
+    if (security_permit(r, &err) < 0) {
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
     if (route->flags & API_CHANGES) {
         r->idempotency_key = r->given_key;
         int rc = r->idempotency_key ? keys_begin(r, now_ms, fx, &err) : 0;
@@ -420,6 +431,18 @@ static void serve_call(struct request *r, int64_t now_ms, struct effects *fx)
             return;
     }
     r->route->call(r, now_ms, fx);
+}
+
+void api_perform(struct request *r, Perigee__Aurora__Call__Type type,
+                 int64_t now_ms, struct effects *fx)
+{
+    struct err err = {0};
+
+    r->route = api_route(type);
+    if (security_permit(r, &err) < 0)
+        api_refuse(r, &err, now_ms, fx);
+    else
+        r->route->call(r, now_ms, fx);
 }
 
 static void serve_post(struct request *r, const struct http_request *http,

@@ -3,6 +3,7 @@
  * this folder and for nobody else. */
 #pragma once
 #include "aurora/state.h"
+#include "base/permission.h"
 
 /* --- body.c: what a call's body says --- */
 /* How to read it; *status when it is an error. */
@@ -23,14 +24,31 @@ enum api_flags {
     API_NEEDS_FIELD = 2, /* means nothing without its field of Call */
     API_STREAMS = 4      /* is answered with a stream of events */
 };
+/* What a call acts on, for the permission that it wants. One that only looks
+ * and may not is told that there is nothing. */
+enum api_object {
+    ON_NOTHING = 1, /* nothing that is anybody's: every user may */
+    ON_ANY,     /* nothing in particular: who may do it to anything */
+    ON_CLUSTER, /* the cluster as a whole */
+    ON_ROLE,    /* the role that the call's field `role` names; all without */
+    ON_JOB,     /* the job or group of the call's field `key` (or `job`) */
+    ON_EACH     /* many things, or one that has to be found first: the call's
+                   function asks about each (security_may_job) */
+};
 struct api_route {
     Perigee__Aurora__Call__Type type;
     int flags;
+    enum action action;
+    enum api_object object;
     api_call *call;
     const char *field;
     const char *answer;
 };
 const struct api_route *api_routes(uint32_t *count);
+const struct api_route *api_route(Perigee__Aurora__Call__Type type);
+/* A call that came as a GET: r->call is filled in. */
+void api_perform(struct request *r, Perigee__Aurora__Call__Type type,
+                 int64_t now_ms, struct effects *fx);
 void api_request(struct aurora_program *p, exchange_id exchange,
                  const struct http_request *http, int64_t now_ms,
                  struct effects *fx);

@@ -1,5 +1,6 @@
 /* Calls about jobs that the clock starts. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,10 +101,11 @@ static bool matches(const char *wanted, const char *has)
     return !wanted || !*wanted || strcmp(wanted, has) == 0;
 }
 
-static bool is_listed(const struct job *job, const Query *q)
+static bool is_listed(const struct request *r, const struct job *job,
+                      const Query *q)
 {
     return job->cron && !job->is_removed && matches(q->role, job->key.role) &&
-           matches(q->environment, job->key.env);
+           matches(q->environment, job->key.env) && security_sees(r, &job->key);
 }
 
 static int list_start(struct request *r, const Query *q, uint32_t *at,
@@ -148,7 +150,7 @@ void api_cron_list(struct request *r, int64_t now_ms, struct effects *fx)
     answer->crons = arena_alloc(&r->arena, (size + 1) * sizeof(void *));
     for (; at < core->jobs.count; at++) {
         const struct job *job = core->jobs.item[at];
-        if (!is_listed(job, q))
+        if (!is_listed(r, job, q))
             continue;
         if (answer->n_crons == size) {
             answer->cursor =

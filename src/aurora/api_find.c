@@ -1,6 +1,7 @@
 /* Calls that look across jobs: tasks by what they are, tasks that wait, what
  * roles have; and which instances of a job run what. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@ void api_get_task(struct request *r, int64_t now_ms, struct effects *fx)
     struct task *task = id ? aurora_task(&r->p->core, bytes_of_text(id)) : NULL;
     struct err err = {0};
 
-    if (!task) {
+    if (!task || !security_sees(r, &task->config->key)) {
         (void)err_set(&err, ERR_NOT_FOUND, "task '%s' does not exist",
                       id ? id : "");
         err_field(&err, "task_id");
@@ -156,11 +157,12 @@ static bool add_tasks(struct request *r, const struct job *job,
     return at < count;
 }
 
-static bool is_job_wanted(const FindTasks *find, const struct job *job)
+static bool is_job_wanted(const struct request *r, const FindTasks *find,
+                          const struct job *job)
 {
     return matches(find->role, job->key.role) &&
            matches(find->environment, job->key.env) &&
-           matches(find->name, job->key.name);
+           matches(find->name, job->key.name) && security_sees(r, &job->key);
 }
 
 void api_find_tasks(struct request *r, int64_t now_ms, struct effects *fx)
@@ -184,7 +186,7 @@ void api_find_tasks(struct request *r, int64_t now_ms, struct effects *fx)
     Answer *answer = api_answer_new(r);
     for (uint32_t i = from.job_at; i < core->jobs.count; i++) {
         const struct job *job = core->jobs.item[i];
-        if (!is_job_wanted(find, job))
+        if (!is_job_wanted(r, find, job))
             continue;
         looked_at += job->active.count + job->ended.count;
         if (add_tasks(r, job, &from, size, answer, &capacity))
@@ -282,9 +284,10 @@ static int by_key(const void *x, const void *y)
 }
 
 /* Groups of tasks that wait, by key; *count of them, to be freed. */
-static struct job_config **waiting_groups(const struct aurora *a,
+static struct job_config **waiting_groups(const struct request *r,
                                           const char *role, size_t *count)
 {
+    const struct aurora *a = &r->p->core;
     size_t most = 0;
 
     *count = 0;
@@ -292,7 +295,8 @@ static struct job_config **waiting_groups(const struct aurora *a,
         most++;
     struct job_config **group = xcalloc(most + 1, sizeof *group);
     for (struct job_config *g = a->group_first; g; g = g->group_next)
-        if (g->waiting_count > 0 && matches(role, g->key.role))
+        if (g->waiting_count > 0 && matches(role, g->key.role) &&
+            security_sees(r, &g->key))
             group[(*count)++] = g;
     qsort(group, *count, sizeof *group, by_key);
     return group;
@@ -360,7 +364,7 @@ void api_pending(struct request *r, int64_t now_ms, struct effects *fx)
     size_t count, at = 0;
     struct err err = {0};
     struct aurora *core = &r->p->core;
-    struct job_config **group = waiting_groups(core, query->role, &count);
+    struct job_config **group = waiting_groups(r, query->role, &count);
     Answer *answer = api_answer_new(r);
     uint64_t hosts = HASH_COUNT(core->hosts.by_agent), asked = 0;
 
@@ -389,9 +393,13 @@ static int compare_role(const void *role, const void *view)
     return strcmp(role, (*(Perigee__Aurora__RoleView *const *)view)->role);
 }
 
-static void count_pending(const struct aurora *a, Answer *answer)
+static void count_pending(const struct request *r, Answer *answer)
 {
+    const struct aurora *a = &r->p->core;
+
     for (struct job_config *g = a->group_first; g; g = g->group_next) {
+        if (!security_sees(r, &g->key))
+            continue;
         Perigee__Aurora__RoleView **found =
             bsearch(g->key.role, answer->roles, answer->n_roles, sizeof(void *),
                     compare_role);
@@ -426,7 +434,8 @@ void api_roles(struct request *r, int64_t now_ms, struct effects *fx)
     for (uint32_t i = 0; i < core->jobs.count; i++) {
         const struct job *job = core->jobs.item[i];
         if (job->is_removed || !matches(query->role, job->key.role) ||
-            (query->cursor && strcmp(job->key.role, query->cursor) <= 0))
+            (query->cursor && strcmp(job->key.role, query->cursor) <= 0) ||
+            !security_sees(r, &job->key))
             continue;
         if (!view || strcmp(view->role, job->key.role) != 0) {
             if (answer->n_roles == size) {
@@ -439,6 +448,6 @@ void api_roles(struct request *r, int64_t now_ms, struct effects *fx)
         view->services += job->config->is_service;
         view->active += job->active.count;
     }
-    count_pending(core, answer);
+    count_pending(r, answer);
     api_answer(r, answer, now_ms, fx);
 }

@@ -1,6 +1,7 @@
 /* Calls about application groups. A group comes from a bundle, which is
  * evaluated beside the core first, or as a tree with its jobs. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 #include "aurora/core/app_groups.h"
 #include "script/honour.h"
@@ -98,6 +99,19 @@ static int collect(const Perigee__Group *group, Perigee__Job *const *job,
     return 0;
 }
 
+/* Who may deploy the group may still not create every job. */
+static int check_member(const struct request *r, const Perigee__Job *job,
+                        struct err *err)
+{
+    struct job_key key;
+    int rc = job_key_make(job->cluster, job->role, job->environment, job->name,
+                          &key, err);
+
+    if (rc < 0 || security_may_job(r, ACTION_JOB_CREATE, &key))
+        return rc;
+    return security_refuse(r, ACTION_JOB_CREATE, &key, err);
+}
+
 /* Every job as a config, or none. */
 static int decode_jobs(struct request *r, const struct members *members,
                        struct group_wish *wish, struct err *err)
@@ -106,7 +120,9 @@ static int decode_jobs(struct request *r, const struct members *members,
 
     for (uint32_t i = 0; i < members->count && rc == 0; i++) {
         const Perigee__Job *job = members->job[i];
-        rc = api_check_assets(r->p, job, err);
+        rc = check_member(r, job, err);
+        if (rc == 0)
+            rc = api_check_assets(r->p, job, err);
         if (rc == 0)
             rc =
                 job_decode(r->p, job, &wish[i].config, &wish[i].instances, err);
@@ -400,7 +416,8 @@ void api_group_list(struct request *r, int64_t now_ms, struct effects *fx)
     for (; at < a->app_groups.count; at++) {
         const struct app_group *group = a->app_groups.item[at];
         if (!matches(query->role, group->key.role) ||
-            !matches(query->environment, group->key.env))
+            !matches(query->environment, group->key.env) ||
+            !security_sees(r, &group->key))
             continue;
         if (answer->n_groups == size) {
             answer->cursor =

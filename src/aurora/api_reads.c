@@ -1,6 +1,7 @@
 /* Calls that only look. Lists come in pages: a page that is not the last has a
  * cursor, which names the last thing shown. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 #include "aurora/core/app_groups.h"
 #include "base/version.h"
@@ -55,12 +56,13 @@ static int list_start(struct aurora_program *p, const char *cursor,
     return 0;
 }
 
-static bool is_listed(const struct aurora_program *p, const struct job *job,
+static bool is_listed(const struct request *r, const struct job *job,
                       const Perigee__Aurora__Call__List *list)
 {
-    return !job->is_removed && matches(list->cluster, p->options.cluster) &&
+    return !job->is_removed && matches(list->cluster, r->p->options.cluster) &&
            matches(list->role, job->key.role) &&
-           matches(list->environment, job->key.env);
+           matches(list->environment, job->key.env) &&
+           security_sees(r, &job->key);
 }
 
 /* For who only completes a name. */
@@ -99,7 +101,7 @@ void api_list(struct request *r, int64_t now_ms, struct effects *fx)
     const struct job *last = NULL;
     for (; at < p->core.jobs.count; at++) {
         const struct job *job = p->core.jobs.item[at];
-        if (!is_listed(p, job, list))
+        if (!is_listed(r, job, list))
             continue;
         if (answer->n_jobs == size) {
             answer->cursor =

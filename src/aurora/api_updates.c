@@ -1,6 +1,7 @@
 /* Calls about updates that exist; START_UPDATE is in api_jobs.c, because it
  * evaluates a bundle like CREATE_JOB. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -116,12 +117,12 @@ static bool matches(const char *wanted, const char *has)
     return !wanted || !*wanted || strcmp(wanted, has) == 0;
 }
 
-static bool is_listed(const struct job *job, const Query *q,
-                      const struct job_key *key)
+static bool is_listed(const struct request *r, const struct job *job,
+                      const Query *q, const struct job_key *key)
 {
     return (!q->key || job_key_equal(&job->key, key)) &&
            matches(q->role, job->key.role) &&
-           matches(q->environment, job->key.env);
+           matches(q->environment, job->key.env) && security_sees(r, &job->key);
 }
 
 /* All of one job stand on one page, so a page may be a little longer. */
@@ -179,7 +180,7 @@ void api_update_list(struct request *r, int64_t now_ms, struct effects *fx)
         arena_alloc(&r->arena, (size + UPDATES_PER_JOB + 1) * sizeof(void *));
     for (; at < core->jobs.count; at++) {
         const struct job *job = core->jobs.item[at];
-        if (is_listed(job, q, &key))
+        if (is_listed(r, job, q, &key))
             add_updates(job, q, answer, &r->arena);
         if (answer->n_updates >= size && at + 1 < core->jobs.count) {
             answer->cursor =

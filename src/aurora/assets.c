@@ -2,6 +2,7 @@
  * An asset is stored once, whoever names it; a bundle is stored without the
  * contents of its assets. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 #include "perigee/aurora_store.pb-c.h"
 #include "sys/sha256.h"
@@ -339,6 +340,19 @@ void api_put_asset(struct request *r, int64_t now_ms, struct effects *fx)
         api_answer(r, api_answer_new(r), now_ms, fx);
 }
 
+/* Does a job that the user may see come from this bundle? */
+static bool is_seen(const struct request *r, const char *sha256)
+{
+    if (!r->user)
+        return true;
+    for (struct job_config *c = r->p->core.configs; c; c = c->hh.next) {
+        const char *hash = job_of(c)->bundle_hash;
+        if (hash && strcmp(hash, sha256) == 0 && security_sees(r, &c->key))
+            return true;
+    }
+    return false;
+}
+
 void api_get_bundle(struct request *r, int64_t now_ms, struct effects *fx)
 {
     const char *sha256 =
@@ -347,7 +361,7 @@ void api_get_bundle(struct request *r, int64_t now_ms, struct effects *fx)
     struct buf canonical = {0};
     struct err err = {0};
 
-    if (!bundle)
+    if (!bundle || !is_seen(r, sha256))
         (void)err_set(&err, ERR_NOT_FOUND, "bundle '%s' is not kept here",
                       sha256 ? sha256 : "");
     else

@@ -2,6 +2,7 @@
  * path; docs/api.md lists them. Unknown parameters are refused, because a
  * filter that is misspelt would show everything. */
 #include "aurora/rest.h"
+#include "aurora/security.h"
 
 #include "base/text.h"
 
@@ -18,6 +19,13 @@ struct get {
     int64_t now_ms;
     struct effects *fx;
 };
+
+#define TYPE(name) PERIGEE__AURORA__CALL__TYPE__##name
+
+static void perform(struct get *g, Perigee__Aurora__Call__Type type)
+{
+    api_perform(g->r, type, g->now_ms, g->fx);
+}
 
 /* --- parameters --- */
 
@@ -108,7 +116,7 @@ static int get_jobs(struct get *g, struct err *err)
     if (flag(g, "keys_only", &list->has_keys_only, &list->keys_only, err) < 0 ||
         page(g, &list->has_limit, &list->limit, &list->cursor, err) < 0)
         return -ERR_INVALID;
-    api_list(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(LIST_JOBS));
     return 0;
 }
 
@@ -129,7 +137,7 @@ static int get_job(struct get *g, struct err *err)
 {
     if (fill_tasks(g, err) < 0)
         return -ERR_INVALID;
-    api_get_job(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(GET_JOB));
     return 0;
 }
 
@@ -137,7 +145,7 @@ static int get_tasks(struct get *g, struct err *err)
 {
     if (fill_tasks(g, err) < 0)
         return -ERR_INVALID;
-    api_get_tasks(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(GET_TASKS));
     return 0;
 }
 
@@ -155,7 +163,7 @@ static int get_instance(struct get *g, struct err *err)
     g->r->call->tasks->n_instances = 1;
     g->r->call->tasks->instances =
         arena_memdup(&g->r->arena, &range, sizeof range);
-    api_get_tasks(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(GET_TASKS));
     return 0;
 }
 
@@ -163,7 +171,7 @@ static int get_configs(struct get *g, struct err *err)
 {
     if (fill_tasks(g, err) < 0)
         return -ERR_INVALID;
-    api_configs(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(LIST_CONFIGS));
     return 0;
 }
 
@@ -175,7 +183,7 @@ static int get_why(struct get *g, struct err *err)
     perigee__aurora__call__why__init(why);
     why->key = path_key(g);
     g->r->call->why = why;
-    api_why(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(WHY));
     return 0;
 }
 
@@ -188,7 +196,7 @@ static int get_task(struct get *g, struct err *err)
     perigee__aurora__call__get_task__init(task);
     task->task_id = (char *)g->part[0];
     g->r->call->get_task = task;
-    api_get_task(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(GET_TASK));
     return 0;
 }
 
@@ -237,7 +245,7 @@ static int find_tasks(struct get *g, struct err *err)
     if (read_states(g, find, err) < 0 ||
         page(g, &find->has_limit, &find->limit, &find->cursor, err) < 0)
         return -ERR_INVALID;
-    api_find_tasks(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(LIST_TASKS));
     return 0;
 }
 
@@ -260,7 +268,7 @@ static int get_updates(struct get *g, struct err *err)
             0 ||
         page(g, &update->has_limit, &update->limit, &update->cursor, err) < 0)
         return -ERR_INVALID;
-    api_update_list(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(LIST_UPDATES));
     return 0;
 }
 
@@ -272,7 +280,7 @@ static int get_update(struct get *g, struct err *err)
 
     while (u && !bytes_equal_text(blob_bytes(u->id), g->part[0]))
         u = u->hh.next;
-    if (!u) {
+    if (!u || !security_sees(g->r, &u->job->key)) {
         (void)err_set(err, ERR_NOT_FOUND, "update '%s' does not exist",
                       g->part[0]);
         err_field(err, "update_id");
@@ -282,7 +290,7 @@ static int get_update(struct get *g, struct err *err)
     query->key = key_encode(&u->job->key, &g->r->arena);
     query->update_id = (char *)g->part[0];
     g->r->call->update = query;
-    api_update_get(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(GET_UPDATE));
     return 0;
 }
 
@@ -297,7 +305,7 @@ static int get_groups(struct get *g, struct err *err)
     q->key = g->part[2] ? path_key(g) : NULL;
     if (page(g, &q->has_limit, &q->limit, &q->cursor, err) < 0)
         return -ERR_INVALID;
-    (q->key ? api_group_get : api_group_list)(g->r, g->now_ms, g->fx);
+    perform(g, q->key ? TYPE(GET_GROUP) : TYPE(LIST_GROUPS));
     return 0;
 }
 
@@ -312,7 +320,7 @@ static int get_crons(struct get *g, struct err *err)
     q->key = g->part[2] ? path_key(g) : NULL;
     if (page(g, &q->has_limit, &q->limit, &q->cursor, err) < 0)
         return -ERR_INVALID;
-    (q->key ? api_cron_get : api_cron_list)(g->r, g->now_ms, g->fx);
+    perform(g, q->key ? TYPE(GET_CRON) : TYPE(LIST_CRON));
     return 0;
 }
 
@@ -334,7 +342,7 @@ static int get_hosts(struct get *g, struct err *err)
 {
     if (fill_hosts(g, err) < 0)
         return -ERR_INVALID;
-    api_hosts(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(LIST_HOSTS));
     return 0;
 }
 
@@ -342,7 +350,7 @@ static int get_offers(struct get *g, struct err *err)
 {
     if (fill_hosts(g, err) < 0)
         return -ERR_INVALID;
-    api_offers(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(LIST_OFFERS));
     return 0;
 }
 
@@ -361,7 +369,7 @@ static int get_pending(struct get *g, struct err *err)
 {
     if (fill_roles(g, err) < 0)
         return -ERR_INVALID;
-    api_pending(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(LIST_PENDING));
     return 0;
 }
 
@@ -369,7 +377,7 @@ static int get_roles(struct get *g, struct err *err)
 {
     if (fill_roles(g, err) < 0)
         return -ERR_INVALID;
-    api_roles(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(LIST_ROLES));
     return 0;
 }
 
@@ -378,21 +386,21 @@ static int get_roles(struct get *g, struct err *err)
 static int get_state(struct get *g, struct err *err)
 {
     (void)err;
-    api_state(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(GET_STATE));
     return 0;
 }
 
 static int get_backups(struct get *g, struct err *err)
 {
     (void)err;
-    api_list_backups(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(LIST_BACKUPS));
     return 0;
 }
 
 static int get_version(struct get *g, struct err *err)
 {
     (void)err;
-    api_version(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(GET_VERSION));
     return 0;
 }
 
@@ -412,7 +420,7 @@ static int get_bundle(struct get *g, struct err *err)
     perigee__aurora__call__get_bundle__init(bundle);
     bundle->sha256 = (char *)g->part[0];
     g->r->call->get_bundle = bundle;
-    api_get_bundle(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(GET_BUNDLE));
     return 0;
 }
 
@@ -442,7 +450,7 @@ static int get_events(struct get *g, struct err *err)
         request_free(g->r);
         return 0;
     }
-    stream_subscribe(g->r, g->now_ms, g->fx);
+    perform(g, TYPE(SUBSCRIBE));
     return 0;
 }
 

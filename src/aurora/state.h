@@ -76,13 +76,15 @@ struct master_link {
 };
 
 struct api_route;
+struct user;
 
 /* --- our own clients (api.c, streams.c) --- */
 
 struct subscriber {
     exchange_id exchange;
     enum media_type media;
-    uint64_t next;       /* sequence of the next event to send */
+    const struct user *user; /* NULL: nobody is asked who they are */
+    uint64_t next;           /* sequence of the next event to send */
     struct blob *scope;  /* owned; what the key of a job begins with, up to the
                             whole of it; NULL: everything */
     uint32_t type_count; /* 0: every type */
@@ -126,7 +128,8 @@ struct request {
     enum media_type media;
     struct arena arena; /* owns the answer; the body's owns the call */
     Perigee__Aurora__Call *call;
-    const struct api_route *route; /* NULL before it is found, and of a GET */
+    const struct api_route *route; /* NULL before it is found */
+    const struct user *user;       /* NULL: nobody is asked who they are */
     bool is_get;
     const char *if_none_match;   /* of a GET; NULL without */
     const char *given_key;       /* in the header; NULL without */

@@ -1,5 +1,6 @@
 /* Our event streams: SUBSCRIBE, replays, heartbeats. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 #include "wire/codec.h"
 
@@ -140,7 +141,8 @@ void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx)
     struct aurora_program *p = r->p;
     struct event_log *log = &p->core.events;
     uint64_t from = r->call->subscribe ? r->call->subscribe->from_sequence : 0;
-    struct subscriber s = {.exchange = r->exchange, .media = r->media};
+    struct subscriber s = {
+        .exchange = r->exchange, .media = r->media, .user = r->user};
     struct err err = {0};
 
     if (p->subscribers.count >= SUBSCRIBERS_MAX) {
@@ -176,13 +178,15 @@ static bool is_in_scope(struct blob *scope, struct blob *key)
     return scope->size == key->size || scope->data[scope->size - 1] == '/';
 }
 
-static bool concerns(const struct subscriber *s, const struct event *event)
+static bool concerns(const struct aurora_program *p, const struct subscriber *s,
+                     const struct event *event)
 {
     bool is_wanted = s->type_count == 0;
 
     for (uint32_t i = 0; i < s->type_count; i++)
         is_wanted |= s->type[i] == (int)event->kind;
-    return is_wanted && is_in_scope(s->scope, event->key_text);
+    return is_wanted && is_in_scope(s->scope, event->key_text) &&
+           security_sees_event(p, s->user, event);
 }
 
 /* More happened at once than is kept: a stream with a hole would be believed,
@@ -221,7 +225,7 @@ static bool catch_up(struct aurora_program *p, struct subscriber *s,
     while (s->next < log->next && sent < REPLAY_CHUNK &&
            looked++ < REPLAY_LOOK) {
         const struct event *event = event_log_get(log, s->next++);
-        if (!concerns(s, event))
+        if (!concerns(p, s, event))
             continue;
         send_event(s, view_event(p, event, &arena), fx);
         sent++;

@@ -422,6 +422,10 @@ static void test_the_table_of_calls_is_whole(void **unused)
                      found);
     }
     for (uint32_t k = 0; k < count; k++) {
+        /* Whoever adds a call says who may make it. */
+        if ((route[k].action == ACTION_NONE) != (route[k].object == ON_NOTHING))
+            fail_msg("call %d: want an action and what it acts on",
+                     (int)route[k].type);
         if (route[k].field)
             assert_true(has_name(&perigee__aurora__call__descriptor,
                                  route[k].field, strlen(route[k].field)));

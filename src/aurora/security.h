@@ -1,0 +1,25 @@
+/* Whether who asks may have what was asked for. Every path into the scheduler
+ * comes by here: calls (api.c), GETs (rest.c), streams (streams.c), assets. */
+#pragma once
+#include "aurora/api.h"
+#include "base/permission.h"
+
+/* May the request's user do what its route does? ERR_DENIED; of a call that
+ * only looks at one job, ERR_NOT_FOUND, whether that exists or not. */
+int security_permit(struct request *r, struct err *err);
+/* For what a call's function finds: may its user do that to this job? */
+bool security_may_job(const struct request *r, enum action action,
+                      const struct job_key *key);
+/* May it see the job? */
+bool security_sees(const struct request *r, const struct job_key *key);
+/* The same of an event. */
+struct event;
+bool security_sees_event(const struct aurora_program *p,
+                         const struct user *user, const struct event *event);
+/* May it do that to the cluster as a whole? */
+bool security_may_cluster(const struct request *r, enum action action);
+bool security_may_role(const struct request *r, enum action action,
+                       const char *role);
+/* ERR_DENIED, in words. */
+int security_refuse(const struct request *r, enum action action,
+                    const struct job_key *key, struct err *err);
