@@ -22,6 +22,15 @@ struct apply {
 
 /* --- the calls --- */
 
+static int send(const struct apply *a, const struct plan_step *step,
+                Perigee__Aurora__Call__Type type, Perigee__Aurora__Call *call,
+                Perigee__Aurora__Answer **answer)
+{
+    call->has_type = true;
+    call->type = type;
+    return api_call(a->cli, step->key.cluster, call, answer);
+}
+
 /* CREATE_JOB and START_UPDATE say the same about the job. */
 static int send_job(const struct apply *a, const struct plan_step *step,
                     Perigee__Aurora__Call__Type type,
@@ -33,8 +42,6 @@ static int send_job(const struct apply *a, const struct plan_step *step,
     Perigee__Aurora__JobKey wire_key;
 
     api_key(&step->key, &wire_key);
-    call.has_type = true;
-    call.type = type;
     call.create_job = &create;
     create.key = &wire_key;
     create.has_bundle = true;
@@ -45,7 +52,7 @@ static int send_job(const struct apply *a, const struct plan_step *step,
     create.has_batch_size = a->batch_size >= 0;
     create.batch_size = (uint32_t)(a->batch_size >= 0 ? a->batch_size : 0);
     create.message = (char *)a->cli->message;
-    return api_call(a->cli, step->key.cluster, &call, answer);
+    return send(a, step, type, &call, answer);
 }
 
 static int send_scale(const struct apply *a, const struct plan_step *step,
@@ -56,13 +63,11 @@ static int send_scale(const struct apply *a, const struct plan_step *step,
     Perigee__Aurora__JobKey wire_key;
 
     api_key(&step->key, &wire_key);
-    call.has_type = true;
-    call.type = PERIGEE__AURORA__CALL__TYPE__SCALE_JOB;
     call.scale = &scale;
     scale.key = &wire_key;
     scale.has_instances = true;
     scale.instances = step->job->instances;
-    return api_call(a->cli, step->key.cluster, &call, answer);
+    return send(a, step, PERIGEE__AURORA__CALL__TYPE__SCALE_JOB, &call, answer);
 }
 
 /* What still runs of it goes on to its end. */
@@ -74,11 +79,10 @@ static int send_deschedule(const struct apply *a, const struct plan_step *step,
     Perigee__Aurora__JobKey wire_key;
 
     api_key(&step->key, &wire_key);
-    call.has_type = true;
-    call.type = PERIGEE__AURORA__CALL__TYPE__DESCHEDULE_CRON;
     call.cron = &cron;
     cron.key = &wire_key;
-    return api_call(a->cli, step->key.cluster, &call, answer);
+    return send(a, step, PERIGEE__AURORA__CALL__TYPE__DESCHEDULE_CRON, &call,
+                answer);
 }
 
 static int send_kill(const struct apply *a, const struct plan_step *step,
@@ -89,13 +93,11 @@ static int send_kill(const struct apply *a, const struct plan_step *step,
     Perigee__Aurora__JobKey wire_key;
 
     api_key(&step->key, &wire_key);
-    call.has_type = true;
-    call.type = PERIGEE__AURORA__CALL__TYPE__KILL_JOB;
     call.target = &target;
     target.key = &wire_key;
     target.message =
         a->cli->message ? (char *)a->cli->message : (char *)"pruned by apply";
-    return api_call(a->cli, step->key.cluster, &call, answer);
+    return send(a, step, PERIGEE__AURORA__CALL__TYPE__KILL_JOB, &call, answer);
 }
 
 /* --- steps --- */

@@ -4,10 +4,10 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/watch.h"
+#include "sys/clock.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef Perigee__Aurora__Call Call;
 typedef Perigee__Aurora__Answer Answer;
@@ -242,7 +242,6 @@ int group_wait_run(struct cli *cli)
     struct job_key key;
     const View *view;
     Answer *answer;
-    char text[JOB_KEY_TEXT_MAX];
     int rc = cli_key(cli, 0, &key, NULL);
 
     if (rc == 0)
@@ -256,32 +255,11 @@ int group_wait_run(struct cli *cli)
     if ((rc = watch_timeout(cli, &timeout_ms)) != 0 ||
         (rc = group_follow(cli, &key, is_gone, timeout_ms)) != 0)
         return rc;
-    (void)job_key_text(&key, text);
-    if (cli->json) {
-        struct json_writer w;
-        json_init(&w, &cli->out, 2);
-        json_begin_object(&w);
-        json_put_string(&w, "key", text);
-        json_put_string(&w, "state", is_gone ? "GONE" : "RUNNING");
-        json_end_object(&w);
-        buf_add_char(&cli->out, '\n');
-    } else {
-        buf_addf(&cli->out, "%s is %s\n", text, is_gone ? "GONE" : "RUNNING");
-    }
+    watch_tell(cli, &key, is_gone ? "GONE" : "RUNNING");
     return EXIT_OK;
 }
 
 /* --- looking --- */
-
-static const char *when(uint64_t at_ms, char out[32])
-{
-    time_t at = (time_t)(at_ms / 1000);
-    struct tm tm;
-
-    gmtime_r(&at, &tm);
-    (void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    return out;
-}
 
 int group_status_run(struct cli *cli)
 {
@@ -306,11 +284,12 @@ int group_status_run(struct cli *cli)
     group_draw(cli, view);
     buf_add_text(&cli->out, "\nhistory\n");
     for (size_t i = 0; i < view->n_events; i++)
-        buf_addf(&cli->out, "  %s  %s%s%s\n",
-                 when(view->events[i]->at_ms, time),
-                 group_state_text(view->events[i]->state),
-                 view->events[i]->message ? "  " : "",
-                 view->events[i]->message ? view->events[i]->message : "");
+        buf_addf(
+            &cli->out, "  %s  %s%s%s\n",
+            clock_utc_text((int64_t)view->events[i]->at_ms, time, sizeof time),
+            group_state_text(view->events[i]->state),
+            view->events[i]->message ? "  " : "",
+            view->events[i]->message ? view->events[i]->message : "");
     return EXIT_OK;
 }
 

@@ -4,11 +4,11 @@
 #include "cli/command.h"
 #include "cli/jobfile.h"
 #include "cli/watch.h"
+#include "sys/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 typedef Perigee__Aurora__Call Call;
 typedef Perigee__Aurora__Answer Answer;
@@ -196,38 +196,17 @@ int update_wait_run(struct cli *cli)
 {
     struct job_key key;
     int64_t timeout_ms;
-    char text[JOB_KEY_TEXT_MAX];
     int rc;
 
     if ((rc = cli_key(cli, 0, &key, NULL)) != 0 ||
         (rc = watch_timeout(cli, &timeout_ms)) != 0 ||
         (rc = update_follow(cli, &key, given_id(cli), timeout_ms)) != 0)
         return rc;
-    if (cli->json) {
-        struct json_writer w;
-        json_init(&w, &cli->out, 2);
-        json_begin_object(&w);
-        json_put_string(&w, "key", job_key_text(&key, text));
-        json_put_string(&w, "state", "ROLLED_FORWARD");
-        json_end_object(&w);
-        buf_add_char(&cli->out, '\n');
-    } else {
-        buf_addf(&cli->out, "%s is ROLLED_FORWARD\n", job_key_text(&key, text));
-    }
+    watch_tell(cli, &key, "ROLLED_FORWARD");
     return EXIT_OK;
 }
 
 /* --- info --- */
-
-static const char *when(uint64_t at_ms, char out[32])
-{
-    time_t at = (time_t)(at_ms / 1000);
-    struct tm tm;
-
-    gmtime_r(&at, &tm);
-    (void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    return out;
-}
 
 static const char *name_in(const ProtobufCEnumDescriptor *type, int number)
 {
@@ -258,7 +237,8 @@ static void print_wait(struct cli *cli,
         return;
     buf_addf(&cli->out, "  waits for %s", why[wait]);
     if (view->again_ms > 0)
-        buf_addf(&cli->out, ", asked again at %s", when(view->again_ms, time));
+        buf_addf(&cli->out, ", asked again at %s",
+                 clock_utc_text((int64_t)view->again_ms, time, sizeof time));
 }
 
 static void print_instance(struct cli *cli,
@@ -274,8 +254,10 @@ static void print_instance(struct cli *cli,
     if (view->failures > 0)
         buf_addf(&cli->out, "  ended %u times", view->failures);
     if (view->n_events > 0)
-        buf_addf(&cli->out, "  %s",
-                 when(view->events[view->n_events - 1]->at_ms, time));
+        buf_addf(
+            &cli->out, "  %s",
+            clock_utc_text((int64_t)view->events[view->n_events - 1]->at_ms,
+                           time, sizeof time));
     if (view->doubled)
         buf_add_text(&cli->out, "  old and new");
     print_wait(cli, view);
@@ -297,7 +279,8 @@ static void print_view(struct cli *cli, const char *key, const View *view)
     buf_add_text(&cli->out, "\nhistory\n");
     for (size_t i = 0; i < view->n_events; i++) {
         const Perigee__Aurora__UpdateEvent *event = view->events[i];
-        buf_addf(&cli->out, "  %s  %s%s%s\n", when(event->at_ms, time),
+        buf_addf(&cli->out, "  %s  %s%s%s\n",
+                 clock_utc_text((int64_t)event->at_ms, time, sizeof time),
                  update_state_text(event->state), event->message ? "  " : "",
                  event->message ? event->message : "");
     }
@@ -349,7 +332,8 @@ static void print_list(struct cli *cli, const Answer *answer)
         const View *view = answer->updates[i];
         const Perigee__Aurora__JobKey *key = view->key;
         char time[32];
-        buf_addf(&cli->out, "%s  %s/%s/%s/%s\n  ", when(view->created_ms, time),
+        buf_addf(&cli->out, "%s  %s/%s/%s/%s\n  ",
+                 clock_utc_text((int64_t)view->created_ms, time, sizeof time),
                  key->cluster, key->role, key->environment, key->name);
         print_line(cli, view);
     }

@@ -4,13 +4,30 @@
 
 #include "wire/json.h"
 
+void watch_tell(struct cli *cli, const struct job_key *key, const char *state)
+{
+    char text[JOB_KEY_TEXT_MAX];
+
+    job_key_text(key, text);
+    if (cli->json) {
+        struct json_writer w;
+        json_init(&w, &cli->out, 2);
+        json_begin_object(&w);
+        json_put_string(&w, "key", text);
+        json_put_string(&w, "state", state);
+        json_end_object(&w);
+        buf_add_char(&cli->out, '\n');
+    } else {
+        buf_addf(&cli->out, "%s is %s\n", text, state);
+    }
+}
+
 int wait_run(struct cli *cli)
 {
     struct job_key key;
     struct instance_set set = {0};
     enum watch_goal goal;
     int64_t timeout_ms;
-    char text[JOB_KEY_TEXT_MAX];
     const char *wanted = cli->wait_for ? cli->wait_for : "RUNNING";
     int rc;
 
@@ -19,18 +36,7 @@ int wait_run(struct cli *cli)
         (rc = watch_timeout(cli, &timeout_ms)) != 0 ||
         (rc = watch_job(cli, &key, &set, goal, 0, timeout_ms)) != 0)
         return rc;
-    job_key_text(&key, text);
-    if (cli->json) {
-        struct json_writer w;
-        json_init(&w, &cli->out, 2);
-        json_begin_object(&w);
-        json_put_string(&w, "key", text);
-        json_put_string(&w, "state", wanted);
-        json_end_object(&w);
-        buf_add_char(&cli->out, '\n');
-    } else {
-        buf_addf(&cli->out, "%s is %s\n", text, wanted);
-    }
+    watch_tell(cli, &key, wanted);
     return EXIT_OK;
 }
 

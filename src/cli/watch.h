@@ -23,3 +23,5 @@ int watch_timeout(struct cli *cli, int64_t *out);
 int watch_job(struct cli *cli, const struct job_key *key,
               const struct instance_set *set, enum watch_goal goal,
               uint64_t since, int64_t timeout_ms);
+/* Say that what was waited for has come: "KEY is STATE". */
+void watch_tell(struct cli *cli, const struct job_key *key, const char *state);

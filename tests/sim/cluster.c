@@ -210,20 +210,27 @@ static const struct node_kind AURORA_KIND = {.program = &AURORA_PROGRAM,
                                              .act = aurora_act,
                                              .on_down = down};
 
-/* --- the user --- */
+/* --- the users --- */
+
+static struct user_options options_with(const struct cluster *c, uint64_t fate,
+                                        bool is_idle)
+{
+    return (struct user_options){.aurora = c->aurora.address,
+                                 .cluster = AURORA_OPTIONS.cluster,
+                                 .speaks_json = c->user_speaks_json,
+                                 .first_ms = WALL_START_MS + 5 * SECOND,
+                                 .last_ms = WALL_START_MS + FAULTS_END_MS,
+                                 .is_idle = is_idle,
+                                 .fate = fate};
+}
 
 static void *user_begin(struct node *node)
 {
     const struct cluster *c = node->context;
+    struct user_options options =
+        options_with(c, c->user_fate, c->w->has_cron_only);
 
-    return user_new(
-        &(struct user_options){.aurora = c->aurora.address,
-                               .cluster = AURORA_OPTIONS.cluster,
-                               .speaks_json = c->user_speaks_json,
-                               .first_ms = WALL_START_MS + 5 * SECOND,
-                               .last_ms = WALL_START_MS + FAULTS_END_MS,
-                               .is_idle = c->w->has_cron_only,
-                               .fate = c->user_fate});
+    return user_new(&options);
 }
 
 static void user_end(void *self)
@@ -237,15 +244,10 @@ static const struct node_kind USER_KIND = {
 static void *team_begin(struct node *node)
 {
     const struct cluster *c = node->context;
+    struct user_options options =
+        options_with(c, ~c->user_fate, c->w->has_cron_only);
 
-    return team_new(
-        &(struct user_options){.aurora = c->aurora.address,
-                               .cluster = AURORA_OPTIONS.cluster,
-                               .speaks_json = c->user_speaks_json,
-                               .first_ms = WALL_START_MS + 5 * SECOND,
-                               .last_ms = WALL_START_MS + FAULTS_END_MS,
-                               .is_idle = c->w->has_cron_only,
-                               .fate = ~c->user_fate});
+    return team_new(&options);
 }
 
 static void team_end(void *self)
@@ -259,14 +261,9 @@ static const struct node_kind TEAM_KIND = {
 static void *crons_begin(struct node *node)
 {
     const struct cluster *c = node->context;
+    struct user_options options = options_with(c, c->user_fate ^ 1, false);
 
-    return crons_new(
-        &(struct user_options){.aurora = c->aurora.address,
-                               .cluster = AURORA_OPTIONS.cluster,
-                               .speaks_json = c->user_speaks_json,
-                               .first_ms = WALL_START_MS + 5 * SECOND,
-                               .last_ms = WALL_START_MS + FAULTS_END_MS,
-                               .fate = c->user_fate ^ 1});
+    return crons_new(&options);
 }
 
 static void crons_end(void *self)

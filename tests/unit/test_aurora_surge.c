@@ -208,18 +208,6 @@ static void test_a_good_canary_leads_on(void **unused)
     world_free(w);
 }
 
-static void fail_instance(struct world *w, uint32_t instance)
-{
-    const Answer *a = get_job(w);
-
-    for (size_t i = 0; i < a->n_tasks; i++)
-        if (a->tasks[i]->instance == instance &&
-            a->tasks[i]->state == SHOWN(RUNNING)) {
-            update(w, a->tasks[i]->task_id, "m-S0", STATE(FAILED), NULL);
-            return;
-        }
-}
-
 static void test_a_bad_canary_leads_back(void **unused)
 {
     struct world *w = with("4", "old");

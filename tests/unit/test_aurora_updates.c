@@ -215,10 +215,7 @@ static void test_104_batches_roll_back_as_they_came(void **unused)
     post(w, ACT("RESUME_UPDATE"));
     settle(w);
     assert_string_equal(runs(w), "0:new 1:new 2:new");
-    const Answer *a = get_job(w);
-    for (size_t i = 0; i < a->n_tasks; i++)
-        if (a->tasks[i]->instance == 1 && a->tasks[i]->state == SHOWN(RUNNING))
-            update(w, a->tasks[i]->task_id, "m-S0", STATE(FAILED), NULL);
+    fail_instance(w, 1);
     expect_state(w, UPDATE_STATE(ROLLING_BACK));
     settle(w);
     assert_string_equal(runs(w), "0:old 1:old 2:new");
@@ -240,11 +237,7 @@ static void test_97_a_rollback_that_fails(void **unused)
     pass(w, 10000);
     settle(w);
     for (int time = 0; time < 2; time++) {
-        const Answer *a = get_job(w);
-        for (size_t i = 0; i < a->n_tasks; i++)
-            if (a->tasks[i]->instance == 1 &&
-                a->tasks[i]->state == SHOWN(RUNNING))
-                update(w, a->tasks[i]->task_id, "m-S0", STATE(FAILED), NULL);
+        fail_instance(w, 1);
         settle(w);
     }
     expect_state(w, UPDATE_STATE(UPDATE_FAILED));
@@ -302,10 +295,7 @@ static void test_what_waits_keeps_its_version(void **unused)
     (void)unused;
     post(w, START("new", "3", "\"watch_secs\":10"));
     settle(w);
-    const Answer *a = get_job(w);
-    for (size_t i = 0; i < a->n_tasks; i++)
-        if (a->tasks[i]->instance == 2 && a->tasks[i]->state == SHOWN(RUNNING))
-            update(w, a->tasks[i]->task_id, "m-S0", STATE(FAILED), NULL);
+    fail_instance(w, 2);
     settle(w);
     assert_string_equal(runs(w), "0:new 1:old 2:old");
     expect_state(w, UPDATE_STATE(ROLLING_FORWARD));
@@ -323,12 +313,8 @@ static void test_some_failures_are_borne(void **unused)
                   "\"max_total_failures\":1"));
     settle(w);
     for (int time = 0; time < 2; time++) {
-        const Answer *a = get_job(w);
         expect_state(w, UPDATE_STATE(ROLLING_FORWARD));
-        for (size_t i = 0; i < a->n_tasks; i++)
-            if (a->tasks[i]->instance == 0 &&
-                a->tasks[i]->state == SHOWN(RUNNING))
-                update(w, a->tasks[i]->task_id, "m-S0", STATE(FAILED), NULL);
+        fail_instance(w, 0);
         settle(w);
     }
     assert_int_equal(get_update(w)->failed, 1);

@@ -144,3 +144,16 @@ static inline uint32_t begun(struct world *w)
                  PERIGEE__AURORA__UPDATE_INSTANCE_VIEW__PHASE__WAITING;
     return count;
 }
+
+/* The instance's task fails; its agent says so. */
+static inline void fail_instance(struct world *w, uint32_t instance)
+{
+    const Answer *a = get_job(w);
+
+    for (size_t i = 0; i < a->n_tasks; i++)
+        if (a->tasks[i]->instance == instance &&
+            a->tasks[i]->state == SHOWN(RUNNING)) {
+            update(w, a->tasks[i]->task_id, "m-S0", STATE(FAILED), NULL);
+            return;
+        }
+}
