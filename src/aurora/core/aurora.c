@@ -130,8 +130,7 @@ static void restore_place(struct aurora *a, struct task *task)
                             task->placement->endpoint, &none);
         host->is_dirty = false;
     }
-    task->host = host;
-    host_use(host, &task->config->need);
+    task_enter_host(task, host);
     limit_counts_add(&task->job->limits, &a->hosts, host);
 }
 

@@ -79,6 +79,11 @@ static uint32_t place_in_order(const struct hosts *hosts,
     return low;
 }
 
+static bool is_open(const struct host *host)
+{
+    return host->offers && !host->is_avoided && !host->is_closed;
+}
+
 /* Nobody's place changes, so heaps by order stay heaps; their copies of the
  * old numbers do not. */
 static void number_anew(struct hosts *hosts)
@@ -88,7 +93,7 @@ static void number_anew(struct hosts *hosts)
     for (uint32_t i = 0; i < hosts->in_order.count; i++) {
         struct host *host = hosts->in_order.item[i];
         host->order = (i + 1) * ORDER_STEP;
-        if (host->offers && !host->is_avoided)
+        if (is_open(host))
             index_put(&hosts->index, host);
     }
 }
@@ -125,7 +130,7 @@ static void changed(struct hosts *hosts, struct host *host)
 {
     host->generation = ++hosts->generation;
     hosts->change[host->generation % CHANGES_MAX] = host;
-    if (host->offers && !host->is_avoided)
+    if (is_open(host))
         index_put(&hosts->index, host);
     else
         index_remove(&hosts->index, host);
@@ -252,6 +257,7 @@ void hosts_release(struct hosts *hosts)
     while (hosts->in_order.count > 0) {
         struct host *last = hosts->in_order.item[hosts->in_order.count - 1];
         last->tasks = 0;
+        last->first_task = NULL;
         hosts_remove(hosts, last);
     }
     host_classes_release(&hosts->classes);
@@ -434,6 +440,17 @@ void hosts_avoid(struct hosts *hosts, struct host *host, bool is_avoided)
     changed(hosts, host);
 }
 
+void hosts_close(struct hosts *hosts, struct host *host, bool is_closed,
+                 int64_t later)
+{
+    if (host->is_closed == is_closed && host->later == later)
+        return;
+    index_remove(&hosts->index, host);
+    host->is_closed = is_closed;
+    host->later = later;
+    changed(hosts, host);
+}
+
 void hosts_touch(struct hosts *hosts, struct host *host)
 {
     if (host->offers)
@@ -456,9 +473,8 @@ void host_unuse(struct host *host, const struct amounts *need)
 
 static void check_host(const struct hosts *hosts, const struct host *host)
 {
-    bool is_indexed = host->offers && !host->is_avoided;
-
-    assert(is_indexed == (host->kind != NULL));
+    assert(is_open(host) == (host->kind != NULL));
+    assert(host->later >= 0 && (host->tasks == 0) == !host->first_task);
     assert(host->free.cpus >= 0 && host->free.mem >= 0);
     assert(host->free.disk >= 0 && host->free.gpus >= 0);
     assert(host->kept.cpus >= 0 && host->kept.mem >= 0);

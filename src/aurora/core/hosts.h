@@ -23,7 +23,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CHANGES_MAX = 1024 }; /* remembered; a power of two */
+enum {
+    CHANGES_MAX = 1024, /* remembered; a power of two */
+    LATER_STEP = 8192   /* more than any cost (hosts_index.h) */
+};
 
 struct offer {
     struct blob *id; /* owned */
@@ -48,10 +51,13 @@ struct host {
     struct index_kind *kind; /* NULL: not in the index */
     uint32_t cell, heap_at;
     bool is_avoided;     /* in trouble: not in the index */
+    bool is_closed;      /* for maintenance: not in the index */
     bool is_dedicated;   /* as its class */
     bool has_kept;       /* `kept` is not nothing */
     uint32_t tasks;      /* active tasks of ours on it */
     struct amounts used; /* by them */
+    int64_t later;       /* maintenance lies ahead: added to its cost, so that
+                            any other host is taken first; 0: none */
 
     struct blob *agent_id; /* owned */
     uint64_t number;       /* tells it from every other host there ever was */
@@ -70,7 +76,8 @@ struct host {
     bool is_dirty;        /* to be saved */
     bool is_lost;         /* it failed and made no offer since */
     struct trouble trouble;
-    uint32_t launch_at;   /* its open launch of this pass + 1; 0: none */
+    struct task *first_task; /* of `tasks`; borrowed, see task_enter_host */
+    uint32_t launch_at;      /* its open launch of this pass + 1; 0: none */
     UT_hash_handle hh;
 };
 
@@ -134,6 +141,10 @@ void hosts_unkeep(struct hosts *hosts, struct host *host,
                   const struct amounts *need, uint32_t port_count);
 /* Leave it out of the index, or not any more. */
 void hosts_avoid(struct hosts *hosts, struct host *host, bool is_avoided);
+/* The same for maintenance (maintenance.h); or let others go first: a multiple
+ * of LATER_STEP. */
+void hosts_close(struct hosts *hosts, struct host *host, bool is_closed,
+                 int64_t later);
 /* A script judged it: those that wait look at it again. */
 void hosts_touch(struct hosts *hosts, struct host *host);
 /* A task of ours began or ended to count on this host. */

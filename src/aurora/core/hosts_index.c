@@ -98,7 +98,8 @@ static uint32_t coarse(int64_t amount)
 
 static uint32_t key_of(const struct host *host)
 {
-    return 1 + (coarse(host->total.cpus) << 12 | coarse(host->total.mem) << 2 |
+    return 1 + ((uint32_t)(host->later > 0) << 30 |
+                coarse(host->total.cpus) << 12 | coarse(host->total.mem) << 2 |
                 (uint32_t)(host->total.gpus > 0) << 1 |
                 (uint32_t)host->class->is_dedicated);
 }
@@ -120,6 +121,7 @@ static struct index_kind *find_kind(struct host_index *index,
     struct index_kind *kind = xcalloc(1, sizeof *kind);
     kind->key = key;
     kind->is_dedicated = key != INDEX_REST && host->class->is_dedicated;
+    kind->is_later = key != INDEX_REST && host->later > 0;
     kind->has_gpus = key == INDEX_REST || host->total.gpus > 0;
     kind->least = kind->most = host->total;
     index->kind[index->kind_count++] = kind;

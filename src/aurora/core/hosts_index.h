@@ -54,6 +54,7 @@ struct index_kind {
     uint32_t key; /* its totals, coarsely; INDEX_REST: of any */
     uint32_t hosts;
     bool is_dedicated;          /* all of them */
+    bool is_later;              /* maintenance lies ahead of all of them */
     bool has_gpus;              /* some of them may */
     struct amounts least, most; /* of the totals of hosts that were in it */
     uint64_t rows;              /* bit n: row[n] is not 0 */

@@ -235,12 +235,13 @@ static void search_kind(const struct index_kind *kind,
     uint32_t scored = found->scored, looked = found->looked;
     struct lane lane;
 
-    if (!lane_open(&lane, kind, search))
+    if ((kind->is_later && found->host && found->cost < LATER_STEP) ||
+        !lane_open(&lane, kind, search))
         return;
     while (found->scored - scored < limits->scored &&
            found->looked - looked < limits->looked) {
         int32_t limit = NOWHERE;
-        if (found->host)
+        if (found->host && found->cost < LATER_STEP)
             limit = (int32_t)found->cost + 1 - limits->slack;
         next_cell(&lane, policy, limit);
         if (lane.best == UNKNOWN)

@@ -24,7 +24,7 @@ static struct host *host_for(struct aurora *a, const struct task *task,
         return NULL;
     struct host *host =
         hosts_find(&a->hosts, blob_bytes(ancestor->placement->agent_id));
-    if (!host || host->is_avoided || host->is_lost)
+    if (!host || host->is_avoided || host->is_closed || host->is_lost)
         return NULL;
     limit_counts_prepare(&job->limits, job, task->config, &a->hosts);
     return placer_suits(host, task->config, &job->limits) ? host : NULL;

@@ -81,6 +81,8 @@ static enum veto static_veto(const struct host *host,
 {
     if (!config->is_dedicated && host_value(host, "dedicated"))
         return VETO_DEDICATED;
+    if (host->is_closed)
+        return VETO_MAINTENANCE;
     for (uint32_t i = 0; i < config->constraint_count; i++) {
         enum veto veto = value_veto(&config->constraint[i], host);
         if (veto != VETO_NONE) {
@@ -214,8 +216,8 @@ static int64_t judge(void *context, struct host *host)
          static_veto(host, config, &unused) != VETO_NONE) ||
         limit_veto(host, config, attempt->counts, &unused) != VETO_NONE)
         return -1;
-    return placer_cost(attempt->hosts->index.policy, &open, &host->total,
-                       &config->need);
+    return host->later + placer_cost(attempt->hosts->index.policy, &open,
+                                     &host->total, &config->need);
 }
 
 /* The better of two hosts: `host` when it may have the task at all. */

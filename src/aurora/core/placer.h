@@ -1,17 +1,18 @@
 /* Which machine a task goes to, and why it goes to none. Pure decisions over
  * the index of hosts: nothing is spent here but by placer_place.
  *
- * Order of the checks, first veto wins: dedicated, value constraints, place,
- * rank, counting constraints, a host in trouble (hosts_trouble.h), then cpu,
- * memory, disk, gpus, ports. What a script has not judged yet is no place.
- * Score after placement, in 1/1024: 1 - |free cpu share - free memory share|,
- * plus, when packing, 1 minus the larger of both (machines fill up one after
- * the other), or, when spreading, plus the larger of both (all machines fill up
- * alike). Disk is not part of it: of disk there is nearly always plenty, and a
- * share that is always large would hide how full a machine is. The highest rank
- * wins, then a host that is not stranded, then the highest score, then the
- * first host in host order; how exactly, and what stranded means, hosts_index.h
- * says. */
+ * Order of the checks, first veto wins: dedicated, maintenance, value
+ * constraints, place, rank, counting constraints, a host in trouble
+ * (hosts_trouble.h), then cpu, memory, disk, gpus, ports. What a script has not
+ * judged yet is no place. Score after placement, in 1/1024: 1 - |free cpu share
+ * - free memory share|, plus, when packing, 1 minus the larger of both
+ * (machines fill up one after the other), or, when spreading, plus the larger
+ * of both (all machines fill up alike). Disk is not part of it: of disk there
+ * is nearly always plenty, and a share that is always large would hide how full
+ * a machine is. A host without maintenance ahead wins, then the one that goes
+ * last, then the highest rank, then a host that is not stranded, then the
+ * highest score, then the first host in host order; how exactly, and what
+ * stranded means, hosts_index.h says. */
 #pragma once
 #include "aurora/core/hosts.h"
 #include "aurora/core/job_config.h"
@@ -38,6 +39,7 @@ enum veto {
     VETO_CONSTRAINT,  /* `constraint` says which */
     VETO_TROUBLE,     /* the host fails what others run */
     VETO_DEDICATED,
+    VETO_MAINTENANCE, /* the host is drained, or about to go */
     VETO_COUNT
 };
 

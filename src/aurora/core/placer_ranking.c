@@ -3,6 +3,8 @@
 
 static bool is_better(const struct ranked *a, const struct ranked *b)
 {
+    if (a->host->later != b->host->later)
+        return a->host->later < b->host->later;
     if (a->rank != b->rank)
         return a->rank > b->rank;
     if (a->cost != b->cost)

@@ -71,8 +71,7 @@ static bool on_placed(void *context, struct host *host,
 
     assert(task && task->state == TASK_PENDING);
     task->placement = place_of(host, ports, pass->config->port_count);
-    task->host = host;
-    host_use(host, &pass->config->need);
+    task_enter_host(task, host);
     trouble_note_placed(a, task);
     (void)task_go(a, task, TASK_ASSIGNED, NULL, pass->now_ms);
     *vec_add(&launch->tasks) = task->number;

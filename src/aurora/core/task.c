@@ -147,6 +147,30 @@ void task_add_event(struct task *task, enum task_state state,
     compact_events(task);
 }
 
+void task_enter_host(struct task *task, struct host *host)
+{
+    task->host = host;
+    task->host_prev = NULL;
+    task->host_next = host->first_task;
+    if (task->host_next)
+        task->host_next->host_prev = task;
+    host->first_task = task;
+    host_use(host, &task->config->need);
+}
+
+void task_leave_host(struct task *task)
+{
+    if (task->host_prev)
+        task->host_prev->host_next = task->host_next;
+    else
+        task->host->first_task = task->host_next;
+    if (task->host_next)
+        task->host_next->host_prev = task->host_prev;
+    host_unuse(task->host, &task->config->need);
+    task->host_prev = task->host_next = NULL;
+    task->host = NULL;
+}
+
 bool task_was(const struct task *task, enum task_state state)
 {
     for (uint32_t i = 0; i < task->events.count; i++)

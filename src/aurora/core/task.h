@@ -60,6 +60,7 @@ struct task {
     struct blob *ancestor;       /* owned; NULL for the first */
     struct placement *placement; /* one reference; NULL before ASSIGNED */
     struct host *host;           /* borrowed; while it counts there */
+    struct task *host_prev, *host_next; /* of those on the host */
     VEC(struct task_event) events;
     int64_t deadline_ms; /* THROTTLED: until then; transient, PARTITIONED: LOST
                             then; 0: none */
@@ -118,6 +119,9 @@ void job_task_free(struct task *task);
 void task_add_event(struct task *task, enum task_state state,
                     const char *message, int64_t now_ms);
 bool task_was(const struct task *task, enum task_state state);
+/* It begins to count on the host, or does not any more. */
+void task_enter_host(struct task *task, struct host *host);
+void task_leave_host(struct task *task);
 /* A task becomes one of the job's active ones, or is that no more. */
 void job_add_active(struct job *job, struct task *task);
 void job_remove_active(struct job *job, struct task *task);

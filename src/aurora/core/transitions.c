@@ -68,9 +68,8 @@ static void end_task(struct aurora *a, struct task *task, int64_t now_ms)
 
     if (task->host) {
         trouble_note_ended(a, task, now_ms);
-        host_unuse(task->host, &task->config->need);
         limit_counts_remove(&job->limits, &a->hosts, task->host);
-        task->host = NULL;
+        task_leave_host(task);
     }
     task->kill_at_ms = 0;
     updater_note_ended(a, task);

@@ -33,7 +33,7 @@ static int64_t veto_score(const struct host *host,
 
     if (veto == VETO_DEDICATED)
         return DEDICATED_SCORE;
-    if (veto == VETO_TROUBLE)
+    if (veto == VETO_TROUBLE || veto == VETO_MAINTENANCE)
         return TROUBLE_SCORE;
     if (veto >= VETO_PLACE)
         score = CONSTRAINT_SCORE;
@@ -101,6 +101,7 @@ void veto_name(enum veto veto, const struct job_config *config,
         [VETO_CONSTRAINT] = "constraint",
         [VETO_TROUBLE] = "host in trouble",
         [VETO_DEDICATED] = "dedicated to others",
+        [VETO_MAINTENANCE] = "host in maintenance",
     };
 
     buf_add_text(out, name[veto]);
@@ -205,6 +206,10 @@ void why_lacks(const struct why *why, const struct job_config *config,
                           "after their start");
         return;
     }
+    if (why->nearest_veto == VETO_MAINTENANCE) {
+        buf_add_text(out, "an end of its maintenance: it takes no tasks");
+        return;
+    }
     if (why->nearest_veto == VETO_DEDICATED) {
         buf_addf(out, "constraint dedicated: the host is for '%s'",
                  host_value(host, "dedicated"));
@@ -276,6 +281,10 @@ void why_advice(const struct why *why, const struct job_config *config,
     case VETO_TROUBLE:
         buf_add_text(out, "wait: the host is tried again in 10 minutes at "
                           "most; look at what failed there");
+        break;
+    case VETO_MAINTENANCE:
+        buf_add_text(out, "wait for the end of the maintenance, or add hosts; "
+                          "`clusterctl host list` tells about it");
         break;
     case VETO_DEDICATED:
         buf_add_text(out, "add hosts that are not dedicated, or name "
