@@ -72,6 +72,11 @@ Perigee__Aurora__JobKey *key_encode(const struct job_key *key,
 
 /* --- checks that are the scheduler's own --- */
 
+bool job_is_production(const Perigee__Job *job)
+{
+    return job->production || strcmp(or_empty(job->tier), "preferred") == 0;
+}
+
 static int check_resources(const Perigee__ResourceAmounts *r, struct err *err)
 {
     if (!r)
@@ -417,6 +422,7 @@ static int build(struct aurora_program *p, const Perigee__Job *job,
     buf_release(&packed);
     set_runs_id(job, config);
     config->is_service = job->service;
+    config->is_production = job_is_production(job);
     config->priority = job->priority;
     config->failures_max =
         job->has_max_task_failures ? job->max_task_failures : 1;

@@ -18,12 +18,6 @@ static enum sla_kind sla_kind_of(const Perigee__SlaPolicy *sla)
     return sla->has_percentage_milli ? SLA_PERCENTAGE : SLA_COUNT;
 }
 
-static bool is_production(const Perigee__Job *job)
-{
-    return job->production ||
-           (job->tier && strcmp(job->tier, "preferred") == 0);
-}
-
 /* What protects a job must leave room for maintenance. */
 int sla_check(const struct aurora_program *p, const Perigee__Job *job,
               struct err *err)
@@ -35,7 +29,7 @@ int sla_check(const struct aurora_program *p, const Perigee__Job *job,
 
     if (!sla)
         return 0;
-    if (!is_production(job) && !o->sla_protects_all)
+    if (!job_is_production(job) && !o->sla_protects_all)
         return refuse(err, "sla_policy",
                       "want a job of production, or a scheduler with "
                       "--sla_aware_kill_non_prod");
@@ -63,7 +57,7 @@ void sla_decode(const Perigee__Job *job, struct job_config *config)
         .duration_ms = (int64_t)sla->duration_secs * 1000,
         .url = sla->coordinator_url,
         .status_key = sla->status_key,
-        .is_production = is_production(job),
+        .is_production = job_is_production(job),
     };
 
     job_config_set_sla(config, &policy);

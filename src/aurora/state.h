@@ -286,6 +286,9 @@ int job_decode_preview(struct aurora_program *p, const Perigee__Job *job,
 /* From a stored record, unchecked but for what the core needs. */
 int job_decode_stored(struct aurora_program *p, const Perigee__Job *job,
                       struct job_config **out, struct err *err);
+/* Is its tier neither preemptible nor revocable? The one place that says what
+ * counts as production. */
+bool job_is_production(const Perigee__Job *job);
 /* The decoded job of a config; borrowed from it. */
 const Perigee__Job *job_of(struct job_config *config);
 /* The same with its instances set, in the arena. */
