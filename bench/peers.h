@@ -78,15 +78,12 @@ static inline void peer_supervisord(const struct peer *peer, int count,
     (void)fclose(file);
 }
 
-/* Prepare it; nothing runs yet. */
-static inline void peer_make(struct peer *peer, enum peer_kind kind, int count,
-                             const char *command)
+/* Prepare it in a directory that is there; nothing runs yet. */
+static inline void peer_make(struct peer *peer, enum peer_kind kind,
+                             const char *dir, int count, const char *command)
 {
-    static int number;
     *peer = (struct peer){.kind = kind};
-    (void)snprintf(peer->dir, sizeof peer->dir, "%s/peer%d", bench_dir(),
-                   number++);
-    peer_directory(peer->dir);
+    (void)snprintf(peer->dir, sizeof peer->dir, "%s", dir);
     if (kind == PEER_SUPERVISORD)
         peer_supervisord(peer, count, command);
     else

@@ -5,6 +5,8 @@
 #include "executor/thermos/task_log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,23 +32,14 @@ void child_raise_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &raised); /* fewer processes, else */
 }
 
-static int descriptor(const struct child_spec *spec, int fd, int ours)
+void child_files_open(int null, struct child_files *out)
 {
-    if (fd == LOG_WRITER_OURS)
-        return ours;
-    return fd == LOG_WRITER_NULL ? spec->null : fd;
-}
-
-/* Put the streams to 0, 1, 2. Sources are above 2, or already in place. */
-static void set_streams(const struct child_spec *spec)
-{
-    (void)dup2(spec->null, 0);
-    int out = descriptor(spec, spec->out, 1);
-    int err = descriptor(spec, spec->err, 2);
-    if (out != 1)
-        (void)dup2(out, 1);
-    if (err != 2)
-        (void)dup2(err, 2);
+    *out = (struct child_files){null, {-1, -1}, null};
+    for (int i = 0; i < 2 && null >= 0; i++)
+        out->stream[i] = fcntl(null, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    for (int i = 0; i < 2; i++)
+        if (out->stream[i] > out->last)
+            out->last = out->stream[i];
 }
 
 /* exec resets handlers by itself, but neither what is ignored nor the mask. */
@@ -73,11 +66,72 @@ static const char **environment_end(const struct process_config *config)
 /* What parent and child know together. */
 struct birth {
     const struct child_spec *spec;
+    bool is_shared; /* the descriptors are, to begin with */
+    int stream[2];  /* descriptors of the child's stdout and stderr */
     struct err *err;
     int rc; /* of record */
     bool is_recorded;
     int unrunnable;
 };
+
+static int descriptor(const struct child_spec *spec, int fd, int ours)
+{
+    if (fd == LOG_WRITER_OURS)
+        return ours;
+    return fd == LOG_WRITER_NULL ? spec->files->null : fd;
+}
+
+/* Where the child finds its streams when it has left all others behind. */
+static void lend_streams(struct birth *birth)
+{
+    const struct child_spec *spec = birth->spec;
+    const struct child_files *files = spec->files;
+    birth->stream[0] = descriptor(spec, spec->out, STDOUT_FILENO);
+    birth->stream[1] = descriptor(spec, spec->err, STDERR_FILENO);
+    birth->is_shared = true;
+    for (int i = 0; i < 2; i++)
+        if (files->stream[i] < 0)
+            birth->is_shared = false;
+    for (int i = 0; i < 2 && birth->is_shared; i++) {
+        if (birth->stream[i] <= files->last)
+            continue;
+        if (dup3(birth->stream[i], files->stream[i], O_CLOEXEC) < 0)
+            birth->is_shared = false;
+        else
+            birth->stream[i] = files->stream[i];
+    }
+}
+
+/* They would never come to an end, were we to keep them. */
+static void take_back_streams(const struct birth *birth)
+{
+    const struct child_files *files = birth->spec->files;
+    for (int i = 0; i < 2; i++)
+        if (files->stream[i] >= 0 && birth->stream[i] == files->stream[i])
+            (void)dup3(files->null, files->stream[i], O_CLOEXEC);
+}
+
+/* In the child: descriptors of its own, and few. */
+static int leave_descriptors(const struct birth *birth)
+{
+    unsigned first = (unsigned)birth->spec->files->last + 1;
+    if (!birth->is_shared ||
+        close_range(first, ~0U, CLOSE_RANGE_UNSHARE) == 0 ||
+        unshare(CLONE_FILES) == 0) /* a kernel before 5.9 */
+        return 0;
+    return err_set(birth->err, fault_code(errno), "cannot start a process: %s",
+                   strerror(errno));
+}
+
+/* Put the streams to 0, 1, 2. Sources are above 2, or already in place. */
+static void set_streams(const struct birth *birth)
+{
+    (void)dup2(birth->spec->files->null, STDIN_FILENO);
+    if (birth->stream[0] != STDOUT_FILENO)
+        (void)dup2(birth->stream[0], STDOUT_FILENO);
+    if (birth->stream[1] != STDERR_FILENO)
+        (void)dup2(birth->stream[1], STDERR_FILENO);
+}
 
 static _Noreturn void give_up(struct birth *birth)
 {
@@ -99,11 +153,14 @@ static int become(void *context)
     const struct process_config *config = spec->config;
 
     (void)setsid();
-    set_streams(spec);
-    reset_signals();
-    if (files_before.rlim_max != 0)
-        (void)setrlimit(RLIMIT_NOFILE, &files_before);
-    birth->rc = spec->record(spec->context, getpid(), birth->err);
+    birth->rc = leave_descriptors(birth);
+    if (birth->rc == 0) {
+        set_streams(birth);
+        reset_signals();
+        if (files_before.rlim_max != 0)
+            (void)setrlimit(RLIMIT_NOFILE, &files_before);
+        birth->rc = spec->record(spec->context, getpid(), birth->err);
+    }
     birth->is_recorded = true;
     if (birth->rc != 0)
         _exit(1);
@@ -134,8 +191,14 @@ static pid_t give_birth(struct birth *birth)
                        spec->sandbox);
         *end = profile;
     }
-    pid_t pid =
-        clone(become, stack + size, CLONE_VM | CLONE_VFORK | SIGCHLD, birth);
+    lend_streams(birth);
+    pid_t pid = clone(become, stack + size,
+                      CLONE_VM | CLONE_VFORK | SIGCHLD |
+                          (birth->is_shared ? CLONE_FILES : 0),
+                      birth);
+    int cause = errno;
+    take_back_streams(birth);
+    errno = cause;
     *end = NULL;
     free(stack);
     return pid;

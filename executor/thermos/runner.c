@@ -416,11 +416,15 @@ static int begin(struct runner *r, struct err *err)
     (void)umask(022); /* as it is under an agent, whoever calls */
     /* What we were given, too, is not for processes to inherit. */
     (void)close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-    r->null = open_null();
+    child_files_open(open_null(), &r->files);
     open_signals(r);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     int rc = read_config(r, err);
-    return rc == 0 ? runner_open_stream(r, err) : rc;
+    if (rc == 0)
+        rc = runner_open_stream(r, err);
+    if (r->stream.fd > r->files.last)
+        r->files.last = r->stream.fd;
+    return rc;
 }
 
 static void take_over(struct runner *r)
@@ -462,7 +466,7 @@ int runner_main(const struct runner_options *options)
     r->options = options;
     r->control = options->control;
     r->has_executor = options->control >= 0;
-    r->fetch_text = r->signals = r->null = -1;
+    r->fetch_text = r->signals = -1;
     r->stream.fd = -1;
     if (begin(r, &err) != 0)
         return refuse(r, &err);

@@ -166,7 +166,7 @@ static int begin(struct runner *r, uint32_t at, const int writer[3],
         .config = &r->config.process[at],
         .out = writer[1],
         .err = writer[2],
-        .null = r->null,
+        .files = &r->files,
         .has_profile =
             !r->config.is_command && access(".thermos_profile", R_OK) == 0,
         .sandbox = r->options->sandbox,

@@ -5,6 +5,7 @@
  * Every time in here, deadlines too, is on the clock that counts since the boot
  * (sys/clock.h): nobody sets it, and the next runner reads the same. */
 #pragma once
+#include "executor/thermos/child.h"
 #include "executor/thermos/control.h"
 #include "executor/thermos/runner.h"
 #include "executor/thermos/stream.h"
@@ -51,7 +52,7 @@ struct runner {
     int64_t orphaned_ms;   /* how long to go on without the executor; 0: end */
     bool has_executor;     /* there was one from the start */
     int signals;           /* signalfd */
-    int null;              /* /dev/null */
+    struct child_files files;
     int fetch_text;        /* what the fetching child says; -1 */
     pid_t fetch_pid;       /* 0: none */
     bool is_prepared;      /* the sandbox is filled */

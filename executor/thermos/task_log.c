@@ -74,6 +74,16 @@ static int make_directories(const char *process, uint32_t run, struct err *err)
     return rc == 0 ? make_directory(path, err) : rc;
 }
 
+/* Mostly the directory is there: stdout's turn comes before stderr's. */
+static int make_file(struct task_log *log, struct task_log_id id,
+                     struct err *err)
+{
+    if (id.stream == 2 && task_log_open_file(log, 0, NULL) == 0)
+        return 0;
+    int rc = make_directories(id.process, id.run, err);
+    return rc == 0 ? task_log_open_file(log, 0, err) : rc;
+}
+
 static int open_fifo(struct task_log *log, int *writer, struct err *err)
 {
     (void)unlink(log->fifo_path); /* of a run that never came to be */
@@ -126,9 +136,7 @@ int task_log_open(struct task_log *out, const struct log_rule *rule,
     set_path(out, id);
     if (rule->destination == LOG_BOTH)
         out->console = id.stream;
-    int rc = make_directories(id.process, id.run, err);
-    if (rc == 0)
-        rc = task_log_open_file(out, 0, err);
+    int rc = make_file(out, id, err);
     if (rc == 0 && task_log_is_pumped(rule)) {
         if (is_named)
             set_fifo_path(out, id);
