@@ -72,11 +72,6 @@ Perigee__Aurora__JobKey *key_encode(const struct job_key *key,
 
 /* --- checks that are the scheduler's own --- */
 
-bool job_is_production(const Perigee__Job *job)
-{
-    return job->production || strcmp(or_empty(job->tier), "preferred") == 0;
-}
-
 static int check_resources(const Perigee__ResourceAmounts *r, struct err *err)
 {
     if (!r)
@@ -300,6 +295,8 @@ static int check_policy(struct aurora_program *p, const Perigee__Job *job,
         return refuse(err, "max_task_failures", "want -1 or at least 1");
     rc = check_announce(p, job, err);
     if (rc == 0)
+        rc = tier_check(p, job, err);
+    if (rc == 0)
         rc = sla_check(p, job, err);
     if (rc == 0)
         rc = check_function(p, job, err);
@@ -422,11 +419,14 @@ static int build(struct aurora_program *p, const Perigee__Job *job,
     buf_release(&packed);
     set_runs_id(job, config);
     config->is_service = job->service;
-    config->is_production = job_is_production(job);
     config->priority = job->priority;
     config->failures_max =
         job->has_max_task_failures ? job->max_task_failures : 1;
     config->partition_ms = partition_ms(job->partition_policy);
+    const struct tier tier = tier_of_job(p, job);
+    config->is_production = tier_is_production(&tier);
+    config->is_preemptible = tier.is_preemptible;
+    config->is_revocable = tier.is_revocable;
     fill_amounts(p, job->task->resources, config);
     for (size_t i = 0; i < job->n_port_names; i++)
         job_config_add_port(config, job->port_names[i]);

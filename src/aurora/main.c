@@ -1,6 +1,7 @@
 /* perigee-aurora: the scheduler's shell. It decides nothing. */
 #include "aurora/backup_shell.h"
 #include "aurora/coordinator_shell.h"
+#include "aurora/core/tier.h"
 #include "aurora/program.h"
 #include "base/alloc.h"
 #include "base/err.h"
@@ -43,6 +44,7 @@ struct config {
     bool allow_announce_path;
     int64_t sla_instances_min, sla_duration_ms;
     bool sla_protects_all;
+    char *tiers;
 };
 
 #define OPTION(member) offsetof(struct config, member)
@@ -78,6 +80,10 @@ static const struct config_option OPTIONS[] = {
     {"sla_aware_kill_non_prod", CONFIG_BOOL, OPTION(sla_protects_all), "false",
      "let an sla_policy protect jobs that are not of production, too", 0, 0,
      false},
+    {"tiers", CONFIG_STRING, OPTION(tiers), NULL,
+     "further tiers of jobs, \"batch:preemptible=true\"; in the file "
+     "tiers = { batch = { preemptible = true, revocable = false } }",
+     0, 0, false},
     {"min_offer_hold_time", CONFIG_DURATION, OPTION(hold_ms), "5mins",
      "how long an offer is kept for tasks to come", 0, 0, false},
     {"offer_hold_jitter_window", CONFIG_DURATION, OPTION(jitter_ms), "1mins",
@@ -145,6 +151,13 @@ static const struct config_option OPTIONS[] = {
      "error, warn, info or debug", 0, 0, false},
 };
 
+static int check_option(const char *name, const char *text, struct err *err)
+{
+    struct tiers tiers;
+
+    return strcmp(name, "tiers") == 0 ? tiers_parse(text, &tiers, err) : 0;
+}
+
 static const struct config_schema SCHEMA = {
     .program = "perigee-aurora",
     .summary = "Keeps jobs running: the scheduler on top of a master.",
@@ -152,6 +165,7 @@ static const struct config_schema SCHEMA = {
     .default_file = "/etc/perigee/aurora.lua",
     .option = OPTIONS,
     .option_count = sizeof OPTIONS / sizeof *OPTIONS,
+    .check = check_option,
 };
 
 /* What the shell is made of. */
@@ -362,6 +376,7 @@ static struct aurora_options options_of(struct shell *shell)
     options.sla_instances_min = (uint32_t)c->sla_instances_min;
     options.sla_duration_max_ms = c->sla_duration_ms;
     options.sla_protects_all = c->sla_protects_all;
+    options.tiers = c->tiers;
     options.offer_hold_ms = c->hold_ms;
     options.offer_jitter_ms = c->jitter_ms;
     options.keeps_places = c->update_affinity;

@@ -77,7 +77,11 @@ static void copy_options(struct aurora_program *p,
     o->zookeeper = options->zookeeper ? xstrdup(options->zookeeper) : NULL;
     o->announce_root = xstrdup(options->announce_root);
     o->timezone = xstrdup(options->timezone);
+    o->tiers = NULL;
     o->endpoint = NULL;
+    int rc = tiers_parse(options->tiers, &p->tiers, NULL);
+    assert(rc == 0); /* main checked what people wrote */
+    (void)rc;
 }
 
 struct aurora_program *aurora_program_new(const struct aurora_options *options)

@@ -397,6 +397,13 @@ static int get_backups(struct get *g, struct err *err)
     return 0;
 }
 
+static int get_tiers(struct get *g, struct err *err)
+{
+    (void)err;
+    api_tiers(g->r, g->now_ms, g->fx);
+    return 0;
+}
+
 static int get_version(struct get *g, struct err *err)
 {
     (void)err;
@@ -494,6 +501,7 @@ static const struct path_route {
     {"/api/v1/roles/*", get_roles, ""},
     {"/api/v1/backups", get_backups, ""},
     {"/api/v1/state", get_state, ""},
+    {"/api/v1/tiers", get_tiers, ""},
     {"/api/v1/version", get_version, ""},
     {"/api/v1/schema", get_schema, ""},
     {"/api/v1/bundles/*", get_bundle, ""},
@@ -501,6 +509,7 @@ static const struct path_route {
     {"/hosts", get_hosts, "hostname limit cursor "},
     {"/offers", get_offers, "hostname limit cursor "},
     {"/pending", get_pending, "role limit cursor "},
+    {"/tiers", get_tiers, ""},
 };
 // clang-format on
 

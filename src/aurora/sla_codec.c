@@ -2,7 +2,6 @@
 #include "aurora/state.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static int refuse(struct err *err, const char *field, const char *want)
 {
@@ -29,7 +28,8 @@ int sla_check(const struct aurora_program *p, const Perigee__Job *job,
 
     if (!sla)
         return 0;
-    if (!job_is_production(job) && !o->sla_protects_all)
+    const struct tier tier = tier_of_job(p, job);
+    if (!tier_is_production(&tier) && !o->sla_protects_all)
         return refuse(err, "sla_policy",
                       "want a job of production, or a scheduler with "
                       "--sla_aware_kill_non_prod");
@@ -57,7 +57,7 @@ void sla_decode(const Perigee__Job *job, struct job_config *config)
         .duration_ms = (int64_t)sla->duration_secs * 1000,
         .url = sla->coordinator_url,
         .status_key = sla->status_key,
-        .is_production = job_is_production(job),
+        .is_production = config->is_production,
     };
 
     job_config_set_sla(config, &policy);

@@ -178,6 +178,7 @@ struct aurora_program {
     struct aurora_options options; /* its texts are owned */
     char *asset_url;               /* owned; prefix of assets; NULL unknown */
     regex_t environments;
+    struct tiers tiers;
     struct aurora core;
     struct master_link link;
     exchange_id next_exchange;
@@ -286,9 +287,6 @@ int job_decode_preview(struct aurora_program *p, const Perigee__Job *job,
 /* From a stored record, unchecked but for what the core needs. */
 int job_decode_stored(struct aurora_program *p, const Perigee__Job *job,
                       struct job_config **out, struct err *err);
-/* Is its tier neither preemptible nor revocable? The one place that says what
- * counts as production. */
-bool job_is_production(const Perigee__Job *job);
 /* The decoded job of a config; borrowed from it. */
 const Perigee__Job *job_of(struct job_config *config);
 /* The same with its instances set, in the arena. */
@@ -400,6 +398,16 @@ void questions_judged(struct aurora_program *p,
 int rate_take(struct aurora_program *p, const char *peer, int64_t now_ms,
               struct err *err);
 void rates_release(struct aurora_program *p);
+
+/* --- tier_codec.c --- */
+/* The tier that the job names. ERR_INVALID: there is none of this name, or
+ * this scheduler cannot serve it. */
+int tier_check(const struct aurora_program *p, const Perigee__Job *job,
+               struct err *err);
+/* Its flags; an unknown name (of a job that was stored when there was such a
+ * tier) means the default. */
+struct tier tier_of_job(const struct aurora_program *p,
+                        const Perigee__Job *job);
 
 /* --- sla_codec.c --- */
 int sla_check(const struct aurora_program *p, const Perigee__Job *job,

@@ -117,6 +117,8 @@ static const struct command COMMANDS[] = {
     {"backup restore", "ID|FILE --store DIR",
      "make a backup the store of a stopped scheduler",
      "store backups new-framework", backup_restore_run, 1, 1},
+    {"tier list", "[CLUSTER]", "the tiers that jobs may name",
+     "", tier_list_run, 0, 1},
     {"dev start", "", "start a whole cluster on this machine",
      "dir agents port", dev_start_run, 0, 0},
     {"dev stop", "", "end that cluster and all its tasks",

@@ -79,6 +79,7 @@ int update_wait_run(struct cli *cli);
 int update_pulse_run(struct cli *cli);
 int backup_create_run(struct cli *cli);
 int backup_list_run(struct cli *cli);
+int tier_list_run(struct cli *cli);
 int backup_inspect_run(struct cli *cli);
 int backup_restore_run(struct cli *cli);
 int dev_run(struct cli *cli);

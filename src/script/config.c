@@ -60,6 +60,10 @@ static int option_set(struct loader *loader, const struct config_option *option,
     int rc = 0;
     if (*old > origin)
         return 0;
+    if (loader->schema->check != NULL)
+        rc = loader->schema->check(option->name, text, err);
+    if (rc < 0)
+        return rc;
     if (option->type == CONFIG_STRING) {
         free(*(char **)field);
         *(char **)field = xstrdup(text);

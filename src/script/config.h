@@ -36,6 +36,9 @@ struct config_schema {
     const char *default_file;
     const struct config_option *option;
     size_t option_count;
+    /* NULL, or what is to be said of a value before it is taken: refusals are
+     * told with the place of the value. */
+    int (*check)(const char *name, const char *text, struct err *err);
 };
 
 /* Fill *config. Returns 1 when --help or --version was printed (exit 0), 0 to

@@ -105,6 +105,30 @@ static void add_list(lua_State *L, int index, struct buf *out)
     }
 }
 
+/* "key=value,key=value" */
+static void add_pairs(lua_State *L, const char *name, int table,
+                      struct buf *out)
+{
+    library_push_keys(L, table);
+    int keys = lua_gettop(L);
+    lua_Integer count = (lua_Integer)lua_rawlen(L, keys);
+    if (count == 0)
+        luaL_error(L, "'%s' is empty: want values", name);
+    if (out->size > 0)
+        buf_add_char(out, ';');
+    for (lua_Integer at = 1; at <= count; at++) {
+        lua_rawgeti(L, keys, at);
+        if (lua_type(L, -1) != LUA_TSTRING)
+            luaL_error(L, "want names as keys, got a %s", luaL_typename(L, -1));
+        buf_addf(out, "%s%s", at == 1 ? name : "", at == 1 ? ":" : ",");
+        buf_addf(out, "%s=", lua_tostring(L, -1));
+        lua_rawget(L, table);
+        add_scalar(L, lua_gettop(L), out);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
 /* One "name:value"; a list of values repeats the name, as attributes do. */
 static void add_entry(lua_State *L, const char *name, int value,
                       struct buf *out)
@@ -113,6 +137,10 @@ static void add_entry(lua_State *L, const char *name, int value,
     bool is_list = lua_istable(L, value);
     if (is_list)
         size = (lua_Integer)lua_rawlen(L, value);
+    if (is_list && size == 0) {
+        add_pairs(L, name, value, out);
+        return;
+    }
     for (lua_Integer at = 1; at <= size; at++) {
         if (out->size > 0)
             buf_add_char(out, ';');

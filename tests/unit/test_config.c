@@ -31,7 +31,8 @@ static const struct config_option OPTIONS[] = {
 static const struct config_schema SCHEMA = {
     "perigee-probe", "probes",
     "config",        NULL,
-    OPTIONS,         sizeof OPTIONS / sizeof OPTIONS[0]};
+    OPTIONS,         sizeof OPTIONS / sizeof OPTIONS[0],
+    NULL};
 
 static char path[] = "/tmp/perigee-config-XXXXXX";
 

@@ -15,7 +15,7 @@
 ---@field max_task_failures? integer # failed runs of an instance until it stays failed; -1: no limit (integer; -1 to 1000000; default 1)
 ---@field priority? integer # higher goes first, within its role (integer; 0 to 1000000; default 0)
 ---@field production? boolean # tier preferred (true or false; default false)
----@field tier? "preferred"|"preemptible" # preferred, or preemptible (text; "preferred", "preemptible")
+---@field tier? string # preferred, preemptible, revocable, or one that the cluster adds (text; letters, digits, '_', '.' or '-', at most 63)
 ---@field constraints? table<string, HostConstraint|string> # attribute of hosts = limit(n), one_of(...), like(...), ... (table of names and HostConstraint; at most 64 of them)
 ---@field env? table<string, EnvVar|Secret|string> # environment variables of all processes (table of names and texts; also environment_variables)
 ---@field environment_variables? table<string, EnvVar|Secret|string> # environment variables of all processes (table of names and texts; also environment_variables)

@@ -96,6 +96,8 @@ struct job_config {
                                       ones need none where the host suits */
     bool is_service;
     bool is_production; /* of a tier that is neither preemptible nor revocable */
+    bool is_preemptible; /* its tier (tier.h) */
+    bool is_revocable;
     bool is_host_bound; /* hosts of one class are not alike to it: some value
                            constraint is about "host", or scripts judge */
     bool has_values;    /* some constraint is about values of a class */
