@@ -63,7 +63,7 @@ static const struct api_route ROUTES[] = {
     {TYPE(LIST_ROLES), 0, MAY(JOB_READ), ON_EACH, api_roles, "roles", "roles cursor "},
     {TYPE(LIST_HOSTS), 0, MAY(HOST_READ), ON_CLUSTER, api_hosts, "hosts", "hosts cursor "},
     {TYPE(LIST_OFFERS), 0, MAY(HOST_READ), ON_CLUSTER, api_offers, "hosts", "offers cursor "},
-    {TYPE(LIST_TIERS), 0, MAY(NONE), ON_CLUSTER, api_tiers, NULL, "tiers "},
+    {TYPE(LIST_TIERS), 0, MAY(NONE), ON_NOTHING, api_tiers, NULL, "tiers "},
     {TYPE(GET_STATE), 0, MAY(CLUSTER_READ), ON_CLUSTER, api_state, NULL, "state "},
     {TYPE(RECONCILE), API_CHANGES, MAY(CLUSTER_RECONCILE), ON_CLUSTER, api_reconcile, "reconcile", "note "},
     {TYPE(SUBSCRIBE), API_STREAMS, MAY(JOB_READ), ON_EACH, stream_subscribe, "subscribe", ""},

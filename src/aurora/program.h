@@ -22,8 +22,8 @@ struct aurora_options {
     uint32_t sla_instances_min; /* fewer are not protected by a policy */
     int64_t sla_duration_max_ms;
     bool sla_protects_all; /* not only production */
-    bool takes_revocable; /* resources that may be taken back */
-    const char *tiers;     /* the operator's, as tiers_parse wants them; NULL */
+    bool takes_revocable;  /* resources that may be taken back */
+    const char *tiers; /* the operator's, as tiers_parse wants them; NULL */
     int64_t offer_hold_ms, offer_jitter_ms;
     bool keeps_places; /* on its host, for what an update or restart ends */
     bool spreads; /* tasks over hosts, rather than packing them */

@@ -28,11 +28,13 @@ static const struct config_option OPTIONS[] = {
     {"buffer", CONFIG_SIZE, AT(buffer), "4MB", "how much", 0, 0, false},
     {"strict", CONFIG_BOOL, AT(strict), "true", "how", 0, 0, false},
 };
-static const struct config_schema SCHEMA = {
-    "perigee-probe", "probes",
-    "config",        NULL,
-    OPTIONS,         sizeof OPTIONS / sizeof OPTIONS[0],
-    NULL};
+static const struct config_schema SCHEMA = {"perigee-probe",
+                                            "probes",
+                                            "config",
+                                            NULL,
+                                            OPTIONS,
+                                            sizeof OPTIONS / sizeof OPTIONS[0],
+                                            NULL};
 
 static char path[] = "/tmp/perigee-config-XXXXXX";
 

@@ -62,10 +62,9 @@ static int parse_flag(struct part name, struct part value, struct tier *tier,
                        "revocable",
                        tier->name, (int)name.size, name.text);
     if (!part_is(value, "true") && !part_is(value, "false"))
-        return err_set(err, ERR_INVALID,
-                       "tier '%s': %.*s: '%.*s': want true or false",
-                       tier->name, (int)name.size, name.text, (int)value.size,
-                       value.text);
+        return err_set(
+            err, ERR_INVALID, "tier '%s': %.*s: '%.*s': want true or false",
+            tier->name, (int)name.size, name.text, (int)value.size, value.text);
     *flag = part_is(value, "true");
     return 0;
 }
