@@ -4,6 +4,7 @@
 #pragma once
 #include "aurora/backup.h"
 #include "aurora/core/aurora.h"
+#include "aurora/core/tier.h"
 #include "aurora/program.h"
 #include "aurora/task_store.h"
 #include "perigee/aurora.pb-c.h"

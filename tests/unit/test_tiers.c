@@ -19,11 +19,6 @@ static struct tiers parse(const char *text)
     return tiers;
 }
 
-static bool is_production(const struct tier *tier)
-{
-    return tier_is_production(tier->is_preemptible, tier->is_revocable);
-}
-
 static void test_three_are_always_there(void **unused)
 {
     static const char *const none[] = {NULL, ""};
@@ -38,8 +33,9 @@ static void test_three_are_always_there(void **unused)
         assert_true(!preferred->is_preemptible && !preferred->is_revocable);
         assert_true(preemptible->is_preemptible && !preemptible->is_revocable);
         assert_true(revocable->is_preemptible && revocable->is_revocable);
-        assert_true(is_production(preferred));
-        assert_false(is_production(preemptible) || is_production(revocable));
+        assert_true(tier_is_production(preferred));
+        assert_false(tier_is_production(preemptible) ||
+                     tier_is_production(revocable));
     }
 }
 
@@ -52,8 +48,8 @@ static void test_an_operator_adds_his_own(void **unused)
 
     (void)unused;
     assert_int_equal(tiers.count, 7);
-    assert_true(is_production(tiers_find(&tiers, "gold")));
-    assert_true(is_production(tiers_find(&tiers, "none")));
+    assert_true(tier_is_production(tiers_find(&tiers, "gold")));
+    assert_true(tier_is_production(tiers_find(&tiers, "none")));
     assert_true(tiers_find(&tiers, "batch")->is_preemptible);
     assert_true(tiers_find(&tiers, "spot")->is_revocable);
     assert_null(tiers_find(&tiers, "platinum"));
