@@ -26,7 +26,7 @@ LDFLAGS.release := -Wl,-z,relro,-z,now
 
 DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler \
         lua5.4 liblua5.4-dev libevent-dev libprotobuf-c-dev liblmdb-dev \
-        libjansson-dev libsodium-dev libxxhash-dev libpcre2-dev libcurl4-openssl-dev \
+        libjansson-dev libsodium-dev libxxhash-dev libpcre2-dev libcurl4-openssl-dev libssl-dev \
         libarchive-dev libzookeeper-st-dev uthash-dev lua-socket scdoc curl tzdata
 DEPS_TEST := clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev \
         lua-busted lua-check lua-cjson lua-filesystem shellcheck \

@@ -35,7 +35,7 @@ enum {
 static const int64_t SIZE_MAX_BYTES = (int64_t)64 << 30; /* in all */
 
 struct job {
-    const char *directory, *uri, *sha256;
+    const char *directory, *uri, *sha256, *ca;
     char output[NAME_BYTES];
     char temporary[NAME_BYTES];
     bool executable, extract;
@@ -53,7 +53,9 @@ static const char help[] =
     "  --extract      unpack it in DIR when its name is an archive's: .tar,\n"
     "                 .tar.gz .tgz .tar.bz2 .tbz2 .tar.xz .txz .tar.zst\n"
     "                 .zip .gz\n"
-    "  --sha256 HEX   refuse it unless this is its hash\n";
+    "  --sha256 HEX   refuse it unless this is its hash\n"
+    "  --ca FILE      CAs that https:// is checked against, PEM (default: the\n"
+    "                 machine's)\n";
 
 /* --- getting --- */
 
@@ -95,6 +97,8 @@ static void set_options(CURL *curl, struct download *download, char *why)
     (void)curl_easy_setopt(curl, CURLOPT_URL, download->job->uri);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    if (download->job->ca != NULL)
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, download->job->ca);
     (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
     (void)curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
@@ -430,6 +434,9 @@ static int take_option(struct job *job, int option)
     case 's':
         job->sha256 = optarg;
         return 0;
+    case 'c':
+        job->ca = optarg;
+        return 0;
     case 'e':
         job->executable = true;
         return 0;
@@ -445,6 +452,7 @@ static const struct option options[] = {
     {"directory", required_argument, NULL, 'd'},
     {"output", required_argument, NULL, 'o'},
     {"sha256", required_argument, NULL, 's'},
+    {"ca", required_argument, NULL, 'c'},
     {"executable", no_argument, NULL, 'e'},
     {"extract", no_argument, NULL, 'x'},
     {"help", no_argument, NULL, 'h'},

@@ -389,6 +389,7 @@ static int read_environment(struct executor *x, struct err *err)
         rc = want("MESOS_DIRECTORY", &x->sandbox, err);
     else if (rc == 0)
         rc = want("MESOS_SANDBOX", &x->sandbox, err);
+    o->agent_socket = getenv("MESOS_DOMAIN_SOCKET");
     o->token = getenv("MESOS_EXECUTOR_AUTHENTICATION_TOKEN");
     if (getrandom(&o->seed, sizeof o->seed, GRND_NONBLOCK) !=
         (ssize_t)sizeof o->seed)

@@ -431,7 +431,11 @@ struct executor_program *executor_program_new(
     struct executor_program *p = xcalloc(1, sizeof *p);
     struct buf url = {0}, authorization = {0};
 
-    buf_addf(&url, "http://%s/api/v1/executor", options->agent_endpoint);
+    if (options->agent_socket != NULL)
+        buf_addf(&url, "http://unix:%s:/api/v1/executor",
+                 options->agent_socket);
+    else
+        buf_addf(&url, "http://%s/api/v1/executor", options->agent_endpoint);
     p->url = buf_take(&url);
     p->framework_id = xstrdup(options->framework_id);
     p->executor_id = xstrdup(options->executor_id);

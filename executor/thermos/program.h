@@ -9,6 +9,7 @@
 
 struct executor_options {
     const char *agent_endpoint; /* "127.0.0.1:5051" */
+    const char *agent_socket;   /* instead: a path; NULL: none */
     const char *framework_id, *executor_id;
     const char *token;           /* MESOS_EXECUTOR_AUTHENTICATION_TOKEN */
     int64_t recovery_timeout_ms; /* 0: not checkpointing */

@@ -49,6 +49,7 @@ struct agent_program {
     char stored_boot_id[64]; /* of the run before; "" for none */
 
     char *master, *ip, *hostname, *work_dir, *executor, *boot_id;
+    char *executor_socket, *tls_ca; /* NULL: none */
     int port;
     bool switch_user;
     struct resources resources;

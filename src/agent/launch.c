@@ -227,6 +227,10 @@ static const char *const *environment(const struct agent_program *p,
     environment_set(&env, "LIBPROCESS_IP", p->ip);
     environment_set(&env, "LIBPROCESS_PORT", "0");
     environment_set(&env, "MESOS_AGENT_ENDPOINT", endpoint);
+    if (p->executor_socket != NULL)
+        environment_set(&env, "MESOS_DOMAIN_SOCKET", p->executor_socket);
+    if (p->tls_ca != NULL)
+        environment_set(&env, "PERIGEE_TLS_CA", p->tls_ca);
     environment_set(&env, "MESOS_CHECKPOINT",
                     executor->framework->is_checkpointing ? "1" : "0");
     environment_set(&env, "MESOS_DIRECTORY", sandbox);

@@ -1,6 +1,7 @@
 /* The link to the master: SUBSCRIBE, follow its orders, make calls. A call that
  * cannot be made breaks the link; a new SUBSCRIBE tells everything again. */
 #include "agent/internal.h"
+#include "sys/address.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,8 @@ static const struct http_header HEADERS[] = {
 
 static const char *url(struct agent_program *p)
 {
-    return arena_printf(&p->arena, "http://%s/api/v1/agent", p->master);
+    return arena_printf(&p->arena, "%s%s/api/v1/agent",
+                        address_scheme(p->master), p->master);
 }
 
 void agent_link_free(struct agent_link *link)

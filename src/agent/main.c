@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "script/config.h"
+#include "sys/address.h"
 #include "sys/clock.h"
 #include "sys/daemon.h"
 #include "sys/file.h"
@@ -21,7 +22,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXIT_BAD_CONFIG = 3, STREAM_BOUND = 16 << 20, FLAGS_MAX = 32 };
+enum {
+    EXIT_BAD_CONFIG = 3,
+    STREAM_BOUND = 16 << 20,
+    FLAGS_MAX = 32,
+    AGENT_SOCKET_MAX = 4096 + 16
+};
 
 struct agent_config {
     char *master, *ip, *hostname, *work_dir, *resources, *attributes;
@@ -33,6 +39,8 @@ struct agent_config {
     bool allow_root;
     int64_t disk_watch_ms;
     char *announcer_access;
+    char *tls_cert, *tls_key, *tls_ca;
+    bool tls_require_client;
 };
 
 #define OPTION(field) offsetof(struct agent_config, field)
@@ -41,7 +49,7 @@ static const struct config_option OPTIONS[] = {
     {.name = "master",
      .type = CONFIG_STRING,
      .offset = OPTION(master),
-     .help = "the master, host:port",
+     .help = "the master, host:port or https://host:port",
      .is_required = true},
     {.name = "ip",
      .type = CONFIG_STRING,
@@ -140,6 +148,25 @@ static const struct config_option OPTIONS[] = {
      .offset = OPTION(gc_delay),
      .initial = "1weeks",
      .help = "how long sandboxes are kept after their container ended"},
+    {.name = "tls_cert",
+     .type = CONFIG_STRING,
+     .offset = OPTION(tls_cert),
+     .help = "our certificate chain, PEM, for clients and for the master; with "
+             "tls_key: speak TLS only"},
+    {.name = "tls_key",
+     .type = CONFIG_STRING,
+     .offset = OPTION(tls_key),
+     .help = "its key, PEM, for our eyes only"},
+    {.name = "tls_ca",
+     .type = CONFIG_STRING,
+     .offset = OPTION(tls_ca),
+     .help = "CAs of the master and of what clients may show, PEM; without it "
+             "the master is checked against the machine's"},
+    {.name = "tls_require_client",
+     .type = CONFIG_BOOL,
+     .offset = OPTION(tls_require_client),
+     .initial = "false",
+     .help = "refuse clients without such a certificate"},
     {.name = "log_level",
      .type = CONFIG_STRING,
      .offset = OPTION(log_level),
@@ -217,6 +244,18 @@ static int settle_work_dir(struct agent_config *config, struct err *err)
     return 0;
 }
 
+/* Executors get its name, and work elsewhere. One that is not there is told of
+ * by who reads it. */
+static void settle_ca(struct agent_config *config)
+{
+    char *real = config->tls_ca != NULL ? realpath(config->tls_ca, NULL) : NULL;
+
+    if (real != NULL) {
+        free(config->tls_ca);
+        config->tls_ca = real;
+    }
+}
+
 static int settle(struct agent_config *config, struct err *err)
 {
     enum log_level level;
@@ -225,9 +264,9 @@ static int settle(struct agent_config *config, struct err *err)
                        "log_level '%s': want error, warn, info or debug",
                        config->log_level);
     log_open("agent", level);
-    if (strchr(config->master, ':') == NULL)
-        return err_set(err, ERR_INVALID, "master '%s': want host:port",
-                       config->master);
+    if (address_check(config->master, "master", err) < 0)
+        return -(int)err->code;
+    settle_ca(config);
     set_default(&config->hostname, xstrdup(config->ip));
     set_default(&config->executor, detect_neighbour("thermos"));
     set_default(&config->fetcher, detect_neighbour("perigee-fetch"));
@@ -297,6 +336,18 @@ static uint32_t flags_of(const struct agent_config *config,
     return count;
 }
 
+static bool serves_tls(const struct agent_config *config)
+{
+    return config->tls_cert != NULL && config->tls_cert[0] != '\0';
+}
+
+/* Executors are small and speak no TLS: they get a socket of their own. */
+static void executor_socket(const struct agent_config *config,
+                            char out[AGENT_SOCKET_MAX])
+{
+    (void)snprintf(out, AGENT_SOCKET_MAX, "%s/agent.sock", config->work_dir);
+}
+
 static int make_program(const struct agent_config *config,
                         struct agent_program **out, struct err *err)
 {
@@ -304,7 +355,9 @@ static int make_program(const struct agent_config *config,
     struct attributes attributes = {0};
     struct agent_flag flag[FLAGS_MAX];
     char text[FLAGS_MAX][32], boot_id[CLOCK_BOOT_ID_MAX];
+    char socket[AGENT_SOCKET_MAX];
     uint64_t seed = 0;
+    executor_socket(config, socket);
     int rc =
         detect_resources(config->resources, config->work_dir, &resources, err);
     if (rc < 0)
@@ -325,6 +378,8 @@ static int make_program(const struct agent_config *config,
         .hostname = config->hostname,
         .work_dir = config->work_dir,
         .executor = config->executor,
+        .executor_socket = serves_tls(config) ? socket : NULL,
+        .tls_ca = config->tls_ca,
         .boot_id = boot_id,
         .switch_user = geteuid() == 0,
         .resources = &resources,
@@ -348,17 +403,24 @@ static int make_program(const struct agent_config *config,
 static int run(const struct agent_config *config, const struct cgroups *cgroups,
                struct agent_program *program, struct err *err)
 {
-    char store[4096 + 8];
+    char store[4096 + 8], socket[AGENT_SOCKET_MAX];
     struct daemon *daemon = NULL;
     struct containers *containers = NULL;
     struct files *files = NULL;
     char *self = detect_neighbour("perigee-agent");
     snprintf(store, sizeof store, "%s/meta", config->work_dir);
-    struct daemon_config listening = {.ip = config->ip,
-                                      .port = (int)config->port,
-                                      .store_dir = store,
-                                      .stream_bound = STREAM_BOUND,
-                                      .ready_text = "agent_ready"};
+    executor_socket(config, socket);
+    struct daemon_config listening = {
+        .ip = config->ip,
+        .port = (int)config->port,
+        .store_dir = store,
+        .stream_bound = STREAM_BOUND,
+        .tls = {.files = {config->tls_cert, config->tls_key, config->tls_ca},
+                .wants_client = config->tls_require_client,
+                .calls_out = address_is_tls(config->master)},
+        .local = {.socket = serves_tls(config) ? socket : NULL,
+                  .path = "/api/v1/executor"},
+        .ready_text = "agent_ready"};
     struct containers_config settings = {
         .cgroups = cgroups,
         .fetcher = config->fetcher,

@@ -16,6 +16,9 @@ static void copy_options(struct agent_program *p,
     p->hostname = xstrdup(options->hostname);
     p->work_dir = xstrdup(options->work_dir);
     p->executor = xstrdup(options->executor);
+    p->executor_socket =
+        options->executor_socket ? xstrdup(options->executor_socket) : NULL;
+    p->tls_ca = options->tls_ca ? xstrdup(options->tls_ca) : NULL;
     p->boot_id = xstrdup(options->boot_id);
     p->port = options->port;
     p->switch_user = options->switch_user;
@@ -67,6 +70,8 @@ void agent_program_free(struct agent_program *p)
     free(p->work_dir);
     free(p->executor);
     free(p->boot_id);
+    free(p->executor_socket);
+    free(p->tls_ca);
     free(p);
 }
 

@@ -11,14 +11,17 @@ struct agent_flag { /* for GET_FLAGS and /state */
 };
 
 struct agent_options {  /* everything is copied */
-    const char *master; /* "host:port" */
+    const char *master; /* "host:port", "https://host:port" */
     const char *ip;     /* where we listen; told to executors */
     int port;
     const char *hostname;
     const char *work_dir; /* absolute */
     const char *executor; /* path of thermos, for tasks without an executor */
-    const char *boot_id;  /* of the machine; another one: nothing survived */
-    bool switch_user;     /* root: executors run as their user */
+    const char *executor_socket; /* where executors reach us; NULL: at our
+                                    address, as everybody does */
+    const char *tls_ca;          /* told to executors; NULL: none */
+    const char *boot_id; /* of the machine; another one: nothing survived */
+    bool switch_user;    /* root: executors run as their user */
     const struct resources *resources;
     const struct attributes *attributes;
     uint64_t seed;

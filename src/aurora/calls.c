@@ -2,6 +2,7 @@
  * a KILL never overtakes its ACCEPT; acknowledgements may. What is lost with
  * the connection is found again by reconciling after the next subscription. */
 #include "aurora/state.h"
+#include "sys/address.h"
 
 #include "mesos/v1/scheduler.pb-c.h"
 #include "wire/codec.h"
@@ -462,10 +463,10 @@ static void send_one(struct aurora_program *p, struct master_call *call,
     };
 
     call->exchange = ++p->next_exchange;
-    effect_call(
-        fx, call->exchange,
-        arena_printf(&fx->arena, "http://%s/api/v1/scheduler", p->link.address),
-        header, 3, buf_bytes(&call->body), CALL_TIMEOUT_MS);
+    effect_call(fx, call->exchange,
+                arena_printf(&fx->arena, "%s%s/api/v1/scheduler",
+                             address_scheme(p->link.address), p->link.address),
+                header, 3, buf_bytes(&call->body), CALL_TIMEOUT_MS);
     buf_release(&call->body);
     call->body = (struct buf){0};
 }

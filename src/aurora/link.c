@@ -1,6 +1,7 @@
 /* The link to the master: a Mesos v1 scheduler that subscribes with its stored
  * framework id, watches heartbeats, and comes back with growing pauses. */
 #include "aurora/state.h"
+#include "sys/address.h"
 
 #include "mesos/v1/scheduler.pb-c.h"
 #include "wire/codec.h"
@@ -92,10 +93,10 @@ static void subscribe(struct aurora_program *p, int64_t now_ms,
     link->got_subscribed = false;
     set_text(&link->stream_id, NULL);
     pack_subscribe(p, &body);
-    effect_follow(
-        fx, link->stream,
-        arena_printf(&fx->arena, "http://%s/api/v1/scheduler", link->address),
-        HEADERS, 2, buf_bytes(&body));
+    effect_follow(fx, link->stream,
+                  arena_printf(&fx->arena, "%s%s/api/v1/scheduler",
+                               address_scheme(link->address), link->address),
+                  HEADERS, 2, buf_bytes(&body));
     buf_release(&body);
 }
 
@@ -206,7 +207,8 @@ static const char *response_header(const struct http_response *response,
     return NULL;
 }
 
-/* "//host:port/path": the leader is elsewhere. */
+/* "//host:port/path": the leader is elsewhere. Where TLS was asked for, no
+ * answer leads out of it. */
 static bool follow_redirect(struct aurora_program *p,
                             const struct http_response *response)
 {
@@ -214,13 +216,19 @@ static bool follow_redirect(struct aurora_program *p,
 
     if (response->status != 307 || !to)
         return false;
-    if (strncmp(to, "http:", 5) == 0)
+    bool is_tls = address_is_tls(p->options.master);
+    if (strncmp(to, "http:", 5) == 0 && !is_tls)
         to += 5;
+    else if (strncmp(to, "https:", 6) == 0 && is_tls)
+        to += 6;
     if (strncmp(to, "//", 2) != 0)
         return false;
     to += 2;
+    struct buf address = {0};
+    buf_addf(&address, "%s%.*s", is_tls ? "https://" : "",
+             (int)strcspn(to, "/"), to);
     free(p->link.address);
-    p->link.address = xstrndup(to, strcspn(to, "/"));
+    p->link.address = buf_take(&address);
     return true;
 }
 

@@ -39,6 +39,8 @@ struct config {
     int64_t reconcile_explicit_ms, reconcile_implicit_ms;
     int64_t port, max_tasks_per_job, executor_cpu_milli;
     int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
+    char *tls_cert, *tls_key, *tls_ca;
+    bool tls_require_client;
     char *zookeeper, *announce_root, *cron_timezone, *backup_dir;
     int64_t backup_interval_ms, backups_max, backup_rate;
     bool allow_announce_path;
@@ -51,7 +53,7 @@ struct config {
 
 static const struct config_option OPTIONS[] = {
     {"master", CONFIG_STRING, OPTION(master), NULL,
-     "host:port of the master to subscribe to", 0, 0, true},
+     "the master to subscribe to, host:port or https://host:port", 0, 0, true},
     {"ip", CONFIG_STRING, OPTION(ip), "127.0.0.1", "address to listen on", 0, 0,
      false},
     {"port", CONFIG_INT, OPTION(port), "8081",
@@ -147,6 +149,18 @@ static const struct config_option OPTIONS[] = {
      "how many backups are kept; the oldest go", 1, 1000, false},
     {"backup_rate", CONFIG_SIZE, OPTION(backup_rate), "32MB",
      "most bytes that a backup writes in a second", 0, 0, false},
+    {"tls_cert", CONFIG_STRING, OPTION(tls_cert), NULL,
+     "our certificate chain, PEM, for clients and for the master; with "
+     "tls_key: speak TLS only",
+     0, 0, false},
+    {"tls_key", CONFIG_STRING, OPTION(tls_key), NULL,
+     "its key, PEM, for our eyes only", 0, 0, false},
+    {"tls_ca", CONFIG_STRING, OPTION(tls_ca), NULL,
+     "CAs of the master and of what clients may show, PEM; without it the "
+     "master is checked against the machine's",
+     0, 0, false},
+    {"tls_require_client", CONFIG_BOOL, OPTION(tls_require_client), "false",
+     "refuse clients without such a certificate", 0, 0, false},
     {"log_level", CONFIG_STRING, OPTION(log_level), "info",
      "error, warn, info or debug", 0, 0, false},
 };
@@ -336,9 +350,8 @@ static int check_config(struct shell *shell, struct err *err)
         strcmp(c->placement, "spread") != 0)
         return err_set(err, ERR_INVALID, "placement '%s': want pack or spread",
                        c->placement);
-    if (!strchr(c->master, ':'))
-        return err_set(err, ERR_INVALID, "master '%s': want host:port",
-                       c->master);
+    if (address_check(c->master, "master", err) < 0)
+        return -(int)err->code;
     if (!job_key_part_ok(c->cluster_name))
         return err_set(err, ERR_INVALID,
                        "cluster_name '%s': want letters, digits, '_', '-', '.'",
@@ -418,6 +431,16 @@ static void set_up_backups(struct shell *shell)
     backups->bytes_per_s = c->backup_rate;
 }
 
+/* Executors fetch assets, which are named by their SHA-256, and have no
+ * certificate to show. */
+static struct daemon_tls tls_of(const struct config *c)
+{
+    return (struct daemon_tls){.files = {c->tls_cert, c->tls_key, c->tls_ca},
+                               .wants_client = c->tls_require_client,
+                               .open_path = "/assets/",
+                               .calls_out = address_is_tls(c->master)};
+}
+
 static int open_daemon(struct shell *shell, struct err *err)
 {
     struct config *c = &shell->config;
@@ -426,8 +449,9 @@ static int open_daemon(struct shell *shell, struct err *err)
                                    .port = (int)c->port,
                                    .store_dir = shell->store,
                                    .stream_bound = 4 << 20,
+                                   .tls = tls_of(c),
                                    .connections_max = CONNECTIONS_MAX};
-    char endpoint[300];
+    char endpoint[320];
 
     script_stdlib_release(&shell->release);
     set_up_backups(shell);
@@ -439,7 +463,8 @@ static int open_daemon(struct shell *shell, struct err *err)
     if (daemon_open(&shell->daemon, &config, &AURORA_PROGRAM, shell->program,
                     err) < 0)
         return -(int)err->code;
-    snprintf(endpoint, sizeof endpoint, "%s:%d", options.hostname,
+    snprintf(endpoint, sizeof endpoint, "%s%s:%d",
+             c->tls_cert && *c->tls_cert ? "https://" : "", options.hostname,
              daemon_port(shell->daemon));
     aurora_program_set_endpoint(shell->program, endpoint);
     daemon_on_act(shell->daemon, on_act, shell);

@@ -2,6 +2,7 @@
  * waits, save, tell, call. */
 #include "aurora/program.h"
 #include "aurora/api.h"
+#include "sys/address.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -151,7 +152,7 @@ void aurora_program_set_endpoint(struct aurora_program *p, const char *endpoint)
 {
     struct buf url = {0};
 
-    buf_addf(&url, "http://%s/assets/", endpoint);
+    buf_addf(&url, "%s%s/assets/", address_scheme(endpoint), endpoint);
     free(p->asset_url);
     p->asset_url = buf_take(&url);
 }

@@ -15,6 +15,8 @@
 struct config {
     char *config, *ip, *hostname, *work_dir, *cluster, *log_level;
     char *min_allocatable_resources;
+    char *tls_cert, *tls_key, *tls_ca;
+    bool tls_require_client;
     int64_t port;
     int64_t heartbeat_interval, agent_ping_timeout, max_agent_ping_timeouts;
     int64_t agent_reregister_timeout, allocation_interval, offer_timeout;
@@ -61,6 +63,14 @@ static const struct config_option OPTION[] = {
     {FIELD(max_unreachable_tasks_per_framework), .type = CONFIG_INT,
      .initial = "1000", .max = 1000000,
      .help = "tasks on unreachable agents that are remembered"},
+    {FIELD(tls_cert), .type = CONFIG_STRING,
+     .help = "our certificate chain, PEM; with tls_key: speak TLS only"},
+    {FIELD(tls_key), .type = CONFIG_STRING,
+     .help = "its key, PEM, for our eyes only"},
+    {FIELD(tls_ca), .type = CONFIG_STRING,
+     .help = "CAs whose certificates clients may show, PEM"},
+    {FIELD(tls_require_client), .type = CONFIG_BOOL, .initial = "false",
+     .help = "refuse clients without such a certificate"},
     {FIELD(log_level), .type = CONFIG_STRING, .initial = "info",
      .help = "error, warn, info or debug"},
 };
@@ -187,6 +197,8 @@ static int serve(const struct config *config, struct master_program *program,
         .port = (int)config->port,
         .store_dir = config->work_dir,
         .stream_bound = 16 << 20,
+        .tls = {.files = {config->tls_cert, config->tls_key, config->tls_ca},
+                .wants_client = config->tls_require_client},
         .ready_text = "master_ready",
     };
     int rc = dir_make(config->work_dir, 0700, err);

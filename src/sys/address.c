@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/un.h>
 
 int address_parse(const char *host, int port, struct sockaddr_storage *out,
                   socklen_t *out_size, struct err *err)
@@ -47,15 +49,81 @@ static int parse_port(const char *text, size_t size)
     return port <= 65535 ? port : -1;
 }
 
+int address_of_socket(const char *path, struct sockaddr_storage *out,
+                      socklen_t *out_size, struct err *err)
+{
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+
+    if (*path == '\0' || strlen(path) >= sizeof local.sun_path)
+        return err_set(err, ERR_LIMIT,
+                       "socket '%.200s': want a path of 1 to %zu bytes", path,
+                       sizeof local.sun_path - 1);
+    memcpy(local.sun_path, path, strlen(path) + 1);
+    memcpy(out, &local, sizeof local);
+    *out_size = sizeof local;
+    return 0;
+}
+
+const char *address_scheme(const char *address)
+{
+    return strstr(address, "://") != NULL ? "" : "http://";
+}
+
+bool address_is_tls(const char *address)
+{
+    return strncasecmp(address, "https://", 8) == 0;
+}
+
+int address_check(const char *address, const char *field, struct err *err)
+{
+    char text[ADDRESS_NAME_MAX + 32];
+    const char *scheme = address_scheme(address);
+    const char *host = *scheme == '\0' ? strstr(address, "://") + 3 : address;
+    struct url url;
+
+    (void)snprintf(text, sizeof text, "%s%s", scheme, address);
+    if (strlen(address) <= ADDRESS_NAME_MAX && strchr(host, ':') != NULL &&
+        strpbrk(host, "/? ") == NULL && url_parse(text, &url, NULL) == 0)
+        return 0;
+    return err_set(err, ERR_INVALID,
+                   "%s '%s': want host:port or https://host:port", field,
+                   address);
+}
+
+/* "unix:/path/of/socket:/path", behind the scheme. */
+static int parse_socket(const char *url, const char *at, struct url *out,
+                        struct err *err)
+{
+    const char *end = strchr(at, ':');
+
+    if (end == NULL || end == at || (size_t)(end - at) >= sizeof out->socket ||
+        *at != '/')
+        return err_set(err, ERR_INVALID,
+                       "url '%s': want http://unix:/socket:/path", url);
+    memcpy(out->socket, at, (size_t)(end - at));
+    memcpy(out->host, "localhost", sizeof "localhost");
+    out->path = end[1] != '\0' ? end + 1 : "/";
+    return 0;
+}
+
 int url_parse(const char *url, struct url *out, struct err *err)
 {
     struct url parsed = {.port = 80};
     const char *at = url, *host_end, *end;
 
-    if (strncasecmp(at, "http://", 7) != 0)
+    parsed.is_tls = strncasecmp(at, "https://", 8) == 0;
+    if (parsed.is_tls)
+        parsed.port = 443;
+    else if (strncasecmp(at, "http://", 7) != 0)
         return err_set(err, ERR_INVALID, "url '%s': want http://host:port/path",
                        url);
-    at += 7;
+    at += parsed.is_tls ? 8 : 7;
+    if (!parsed.is_tls && strncmp(at, "unix:", 5) == 0) {
+        int rc = parse_socket(url, at + 5, &parsed, err);
+        if (rc == 0)
+            *out = parsed;
+        return rc;
+    }
     end = at + strcspn(at, "/?");
     bool is_v6 = *at == '[';
     if (is_v6) {

@@ -86,8 +86,11 @@ static void on_broken(void *context, exchange_id exchange, const char *why)
 struct client *client_open(void)
 {
     struct client *client = xcalloc(1, sizeof *client);
-    struct http_client_config config = {on_answer, on_record, on_broken, client,
-                                        ANSWER_BYTES_MAX};
+    struct http_client_config config = {.on_answer = on_answer,
+                                        .on_record = on_record,
+                                        .on_broken = on_broken,
+                                        .context = client,
+                                        .body_max = ANSWER_BYTES_MAX};
 
     signal(SIGPIPE, SIG_IGN);
     client->base = event_base_new();

@@ -22,33 +22,6 @@ enum { END_MS_MAX = 1000 }; /* to hand out what is due, when stopping */
 
 /* --- inputs --- */
 
-static void on_request(void *context, exchange_id exchange,
-                       const struct http_request *request)
-{
-    inbox_request(&((struct daemon *)context)->inbox, exchange, request);
-}
-
-static void on_gone(void *context, exchange_id exchange)
-{
-    inbox_gone(&((struct daemon *)context)->inbox, exchange);
-}
-
-static void on_answer(void *context, exchange_id exchange,
-                      const struct http_response *response)
-{
-    inbox_answer(&((struct daemon *)context)->inbox, exchange, response);
-}
-
-static void on_record(void *context, exchange_id exchange, struct bytes record)
-{
-    inbox_record(&((struct daemon *)context)->inbox, exchange, record);
-}
-
-static void on_broken(void *context, exchange_id exchange, const char *why)
-{
-    inbox_broken(&((struct daemon *)context)->inbox, exchange, why);
-}
-
 void daemon_fact(struct daemon *d, uint32_t kind, const void *data, size_t size)
 {
     inbox_fact(&d->inbox, kind, data, size, SIZE_MAX, bytes_of("", 0));
@@ -79,6 +52,8 @@ static int finish(struct daemon *d, struct err *err)
 
     if (d->server != NULL)
         http_server_drain(d->server);
+    if (d->local != NULL)
+        http_server_drain(d->local);
     if (d->last_batch > 0)
         status = committer_wait(d->committer, d->last_batch, err);
     if (status == 0)
@@ -87,8 +62,8 @@ static int finish(struct daemon *d, struct err *err)
         return status;
     struct event *timer = evtimer_new(d->base, on_end_timer, &is_over);
     evtimer_add(timer, &most);
-    while (!is_over && ((d->server && http_server_unsent(d->server) > 0) ||
-                        http_client_pending(d->client) > 0))
+    while (!is_over &&
+           (daemon_unsent(d) > 0 || http_client_pending(d->client) > 0))
         event_base_loop(d->base, EVLOOP_ONCE);
     event_free(timer);
     return 0;
@@ -233,29 +208,6 @@ static int open_store(struct daemon *d, struct err *err)
     return status;
 }
 
-static int open_edges(struct daemon *d, struct err *err)
-{
-    struct http_client_config client = {on_answer, on_record, on_broken, d,
-                                        HTTP_BODY_MAX};
-    struct http_server_config server = {d->config.ip,
-                                        d->config.port,
-                                        d->config.stream_bound,
-                                        on_request,
-                                        on_gone,
-                                        d,
-                                        d->config.connections_max};
-    int status;
-
-    d->client = http_client_open(d->base, &client);
-    if (d->config.ip == NULL)
-        return 0;
-    status = http_server_open(&d->server, d->base, &server, err);
-    if (status == 0 && d->config.ready_text != NULL)
-        log_line(LOG_LEVEL_INFO, "%s address=%s port=%d", d->config.ready_text,
-                 d->config.ip, http_server_port(d->server));
-    return status;
-}
-
 static bool wants_checks(void)
 {
     const char *wish = getenv("PERIGEE_CHECK");
@@ -290,7 +242,7 @@ int daemon_open(struct daemon **out, const struct daemon_config *config,
     if (status == 0 && config->store_dir != NULL)
         status = open_store(d, err);
     if (status == 0)
-        status = open_edges(d, err);
+        status = daemon_open_edges(d, err);
     if (status < 0) {
         daemon_close(d);
         return status;
@@ -309,8 +261,7 @@ void daemon_close(struct daemon *d)
 {
     if (d == NULL)
         return;
-    http_server_close(d->server);
-    http_client_close(d->client);
+    daemon_close_edges(d);
     committer_close(d->committer);
     store_close(d->store);
     event_drop(d->on_term);
@@ -368,12 +319,13 @@ int daemon_port(const struct daemon *d)
 void daemon_reply(struct daemon *d, exchange_id exchange,
                   const struct http_response *response)
 {
-    http_server_reply(d->server, exchange, response);
+    http_server_reply(daemon_server_of(d, exchange), exchange, response);
 }
 
 void daemon_reply_file(struct daemon *d, exchange_id exchange, int fd,
                        int64_t offset, int64_t size,
                        const struct http_response *head)
 {
-    http_server_reply_file(d->server, exchange, fd, offset, size, head);
+    http_server_reply_file(daemon_server_of(d, exchange), exchange, fd, offset,
+                           size, head);
 }

@@ -11,6 +11,7 @@
  * cannot commit stops the daemon: what cannot write must not speak. */
 #pragma once
 #include "base/err.h"
+#include "sys/tls.h"
 #include "wire/program.h"
 #include <stdbool.h>
 
@@ -18,6 +19,21 @@ struct event_base;
 struct daemon;
 struct store_backup;
 struct backup_result;
+
+/* TLS (sys/tls.h). SIGHUP reads the files again, as does a change of one. */
+struct daemon_tls {
+    struct tls_files files; /* with a cert: what listens speaks TLS */
+    bool wants_client;      /* requests need a client's certificate... */
+    const char *open_path;  /* ...except below this path, or NULL */
+    bool calls_out;         /* our own calls use https:// */
+};
+
+/* A second, plain listener for this machine's own processes: a socket in the
+ * file system that serves this one path. */
+struct daemon_local {
+    const char *socket; /* NULL: none */
+    const char *path;   /* "/api/v1/executor" */
+};
 
 struct daemon_config {
     const char *ip;        /* NULL: do not listen */
@@ -28,6 +44,8 @@ struct daemon_config {
                               words, when the stream's head has a body, and
                               the end */
     uint32_t connections_max; /* 0: as http_server.h says */
+    struct daemon_tls tls;
+    struct daemon_local local;
     const char *ready_text; /* printed to stderr log when listening; or NULL */
 };
 

@@ -27,6 +27,10 @@ struct daemon {
     struct store *store;
     struct committer *committer;
     struct http_server *server; /* NULL: does not listen */
+    struct http_server *local;  /* NULL: no second one */
+    struct tls *tls;            /* of the listener; NULL: plain */
+    struct tls *tls_out;        /* of our own calls; NULL: plain */
+    struct event *on_hup;       /* NULL: neither of them */
     struct http_client *client;
     struct inbox inbox;
     struct turns turns;
@@ -43,6 +47,14 @@ struct daemon {
     bool is_stopping;
     int status;
 };
+
+/* Listeners, our own calls, and what they need for TLS. */
+int daemon_open_edges(struct daemon *d, struct err *err);
+void daemon_close_edges(struct daemon *d);
+/* Whose exchange it is; NULL: nobody's. */
+struct http_server *daemon_server_of(const struct daemon *d,
+                                     exchange_id exchange);
+uint32_t daemon_unsent(const struct daemon *d);
 
 /* One turn, as daemon.h lists it. The failure of the store comes back. */
 int daemon_turn(struct daemon *d, bool is_first, struct err *err);

@@ -37,6 +37,8 @@ static bool serve_metrics(struct daemon *d, exchange_id exchange,
         committer_figures(d->committer, &commits);
     if (d->server != NULL)
         d->figures.streams = http_server_streams(d->server);
+    if (d->local != NULL)
+        d->figures.streams += http_server_streams(d->local);
     daemon_figures_report(&d->figures, &commits, d->program->name, &metrics);
     if (is_text)
         metrics_print_text(&metrics, &out);
@@ -157,16 +159,18 @@ static void begin_call(struct daemon *d, const struct effect *effect)
 
 static void perform_served(struct daemon *d, const struct effect *effect)
 {
-    if (d->server == NULL)
+    struct http_server *server = daemon_server_of(d, effect->exchange);
+
+    if (server == NULL)
         return; /* nobody asked, so nobody waits */
     if (effect->kind == EFFECT_REPLY)
-        http_server_reply(d->server, effect->exchange, &effect->response);
+        http_server_reply(server, effect->exchange, &effect->response);
     else if (effect->kind == EFFECT_STREAM)
-        http_server_stream(d->server, effect->exchange, &effect->response);
+        http_server_stream(server, effect->exchange, &effect->response);
     else if (effect->kind == EFFECT_RECORD)
-        http_server_record(d->server, effect->exchange, effect->bytes);
+        http_server_record(server, effect->exchange, effect->bytes);
     else
-        http_server_end(d->server, effect->exchange);
+        http_server_end(server, effect->exchange);
 }
 
 static void perform(struct daemon *d, const struct effect *effect)

@@ -1,8 +1,10 @@
 #include "sys/http_client.h"
 #include "base/alloc.h"
 #include "sys/address.h"
+#include "sys/http_call.h"
 #include "sys/http_reader.h"
 #include "sys/id_map.h"
+#include "sys/tls.h"
 #include "wire/recordio.h"
 #include <assert.h>
 #include <errno.h>
@@ -19,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-    HOST_PORT_MAX = ADDRESS_HOST_MAX + 10,
+    HOST_PORT_MAX = ADDRESS_NAME_MAX + ADDRESS_SOCKET_MAX + 16,
     READ_VIEW_MAX = 64 << 10 /* bytes looked at in one go */
 };
 
@@ -32,6 +34,7 @@ struct call {
     struct event *timer;
     struct sockaddr_storage address;
     socklen_t address_size;
+    char *tls_host; /* whom we want to talk to; owned; NULL: in plain */
     bool is_stream;
     bool is_head_request;
     bool has_head;   /* the head of a stream was reported */
@@ -48,11 +51,12 @@ struct link {
     struct call *call; /* NULL while idle */
     struct bufferevent *bev;
     struct http_reader reader;
+    char *tls_host; /* owned; NULL: in plain */
     bool is_connected;
 };
 
 struct host {
-    char name[HOST_PORT_MAX]; /* "127.0.0.1:5050" */
+    char name[HOST_PORT_MAX]; /* "http://127.0.0.1:5050" */
     struct link *link;        /* owned; NULL when there is none */
     TAILQ_HEAD(, call) waiting;
     uint32_t waiting_count;
@@ -76,6 +80,7 @@ static void link_free(struct host *host, struct link *link)
         host->link = NULL;
     bufferevent_free(link->bev);
     http_reader_release(&link->reader);
+    free(link->tls_host);
     free(link);
 }
 
@@ -98,6 +103,7 @@ static void call_free(struct call *call)
     buf_release(&call->text);
     buf_release(&call->body);
     recordio_release(&call->records);
+    free(call->tls_host);
     free(call);
 }
 
@@ -244,6 +250,8 @@ static bool take_last_words(struct link *link)
 {
     struct evbuffer *in = bufferevent_get_input(link->bev);
 
+    if (link->tls_host != NULL)
+        return take_input(link); /* the socket holds no plain text */
     evbuffer_unfreeze(in, 0);
     while (evbuffer_read(in, bufferevent_getfd(link->bev), READ_VIEW_MAX) > 0)
         ;
@@ -275,11 +283,27 @@ static const char *connect_reason(int error)
     return strerror(error == 0 || error == EINPROGRESS ? ECONNREFUSED : error);
 }
 
+static void say_why(struct link *link, int error, char *out, size_t size)
+{
+    char tls[160];
+
+    if (link->tls_host != NULL &&
+        tls_failure(link->client->config.tls, link->bev, link->tls_host, tls,
+                    sizeof tls))
+        snprintf(out, size, "%s: %s",
+                 link->is_connected ? "connection broke" : "cannot connect",
+                 tls);
+    else if (!link->is_connected)
+        snprintf(out, size, "cannot connect: %s", connect_reason(error));
+    else
+        snprintf(out, size, "connection broke: %s", strerror(error));
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct link *link = arg;
     int error = EVUTIL_SOCKET_ERROR();
-    char why[160];
+    char why[192];
 
     (void)bev;
     if (what & BEV_EVENT_CONNECTED) {
@@ -293,10 +317,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         on_end(link, NULL);
         return;
     }
-    if (!link->is_connected)
-        snprintf(why, sizeof why, "cannot connect: %s", connect_reason(error));
-    else
-        snprintf(why, sizeof why, "connection broke: %s", strerror(error));
+    say_why(link, error, why, sizeof why);
     on_end(link, why);
 }
 
@@ -311,6 +332,20 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
                          : "no answer: timed out");
 }
 
+/* Behind TLS the socket connects first: the handshake waits until it can be
+ * written to, and then finds what became of it. */
+static struct bufferevent *make_bufferevent(struct call *call, int fd)
+{
+    struct http_client *client = call->client;
+
+    if (call->tls_host == NULL)
+        return bufferevent_socket_new(client->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    if (fd >= 0)
+        (void)connect(fd, (struct sockaddr *)&call->address,
+                      call->address_size);
+    return tls_connect(client->config.tls, client->base, fd, call->tls_host);
+}
+
 static struct link *link_open(struct call *call)
 {
     struct link *link = xcalloc(1, sizeof *link);
@@ -320,11 +355,12 @@ static struct link *link_open(struct call *call)
 
     link->client = call->client;
     link->host = call->host;
+    if (call->tls_host != NULL)
+        link->tls_host = xstrdup(call->tls_host);
     http_reader_init(&link->reader);
-    if (fd >= 0)
+    if (fd >= 0 && call->address.ss_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    link->bev =
-        bufferevent_socket_new(call->client->base, fd, BEV_OPT_CLOSE_ON_FREE);
+    link->bev = make_bufferevent(call, fd);
     assert(link->bev != NULL);
     bufferevent_setcb(link->bev, on_read, NULL, on_event, link);
     if (link->host != NULL)
@@ -345,7 +381,7 @@ static int call_send(struct call *call, struct link *link)
     evbuffer_add(out, call->text.data, call->text.size);
     buf_release(&call->text);
     bufferevent_set_timeouts(link->bev, NULL, NULL);
-    if (is_new &&
+    if (is_new && link->tls_host == NULL &&
         bufferevent_socket_connect(link->bev, (struct sockaddr *)&call->address,
                                    (int)call->address_size) < 0)
         return -1;
@@ -388,7 +424,8 @@ static struct host *host_of(struct http_client *client, const struct url *url)
     char name[HOST_PORT_MAX];
     struct host *host;
 
-    snprintf(name, sizeof name, "%s:%d", url->host, url->port);
+    snprintf(name, sizeof name, "%s%s%s:%d", url->is_tls ? "https://" : "",
+             url->socket, url->host, url->port);
     for (host = client->host; host != NULL; host = host->next)
         if (strcmp(host->name, name) == 0)
             return host;
@@ -398,38 +435,6 @@ static struct host *host_of(struct http_client *client, const struct url *url)
     host->next = client->host;
     client->host = host;
     return host;
-}
-
-static void write_request(struct buf *out, const struct http_call *call,
-                          const struct url *url)
-{
-    buf_reserve(out, call->body.size + 512);
-    buf_addf(out, "%s %s%s HTTP/1.1\r\n", http_method_name(call->method),
-             *url->path == '/' ? "" : "/", url->path);
-    buf_addf(out,
-             strchr(url->host, ':') ? "Host: [%s]:%d\r\n" : "Host: %s:%d\r\n",
-             url->host, url->port);
-    for (uint32_t i = 0; i < call->header_count; i++)
-        buf_addf(out, "%s: %s\r\n", call->header[i].name,
-                 call->header[i].value);
-    if (call->body.size || call->method == HTTP_POST ||
-        call->method == HTTP_PUT)
-        buf_addf(out, "Content-Length: %zu\r\n", call->body.size);
-    buf_add_text(out, "\r\n");
-    buf_add_bytes(out, call->body);
-}
-
-/* A line break in a header or in the url would make two requests of one. */
-static int check_call(const struct http_call *call, struct err *err)
-{
-    if (call->url[strcspn(call->url, " \r\n")] != 0)
-        return err_set(err, ERR_INVALID, "url: a space is not allowed");
-    for (uint32_t i = 0; i < call->header_count; i++)
-        if (strpbrk(call->header[i].value, "\r\n") != NULL)
-            return err_set(err, ERR_INVALID,
-                           "header %s: a line break is not allowed",
-                           call->header[i].name);
-    return 0;
 }
 
 static struct call *call_new(struct http_client *client,
@@ -445,7 +450,7 @@ static struct call *call_new(struct http_client *client,
     call->client = client;
     call->is_stream = in->is_stream;
     call->is_head_request = in->method == HTTP_HEAD;
-    write_request(&call->text, in, url);
+    http_call_write(&call->text, in, url);
     call->timer = evtimer_new(client->base, on_timer, call);
     assert(call->timer != NULL);
     evtimer_add(call->timer, &timeout);
@@ -453,6 +458,20 @@ static struct call *call_new(struct http_client *client,
         client->pending++;
     id_map_put(&client->call, call->id, call);
     return call;
+}
+
+static int find_address(struct http_client *client, const struct url *url,
+                        struct sockaddr_storage *out, socklen_t *out_size,
+                        struct err *err)
+{
+    if (url->is_tls && client->config.tls == NULL)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "https://%s: this program was given no TLS", url->host);
+    if (url->socket[0] != '\0')
+        return address_of_socket(url->socket, out, out_size, err);
+    if (client->config.resolve != NULL)
+        return client->config.resolve(url->host, url->port, out, out_size, err);
+    return address_parse(url->host, url->port, out, out_size, err);
 }
 
 void http_client_begin(struct http_client *client, const struct http_call *in)
@@ -463,8 +482,8 @@ void http_client_begin(struct http_client *client, const struct http_call *in)
     struct err err = {0};
     struct host *host = NULL;
 
-    if (url_parse(in->url, &url, &err) < 0 || check_call(in, &err) < 0 ||
-        address_parse(url.host, url.port, &address, &address_size, &err) < 0)
+    if (url_parse(in->url, &url, &err) < 0 || http_call_check(in, &err) < 0 ||
+        find_address(client, &url, &address, &address_size, &err) < 0)
         goto broken;
     if (!in->is_stream) {
         host = host_of(client, &url);
@@ -477,6 +496,8 @@ void http_client_begin(struct http_client *client, const struct http_call *in)
     struct call *call = call_new(client, in, &url);
     call->address = address;
     call->address_size = address_size;
+    if (url.is_tls)
+        call->tls_host = xstrdup(url.host);
     if (in->is_stream) {
         call_send_or_break(NULL, call, link_open(call));
         return;
@@ -540,6 +561,11 @@ void http_client_close(struct http_client *client)
         free(host);
     }
     free(client);
+}
+
+void http_client_set_tls(struct http_client *client, struct tls *tls)
+{
+    client->config.tls = tls;
 }
 
 uint32_t http_client_pending(const struct http_client *client)

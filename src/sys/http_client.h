@@ -9,14 +9,19 @@
  * the program to say.
  *
  * Callbacks come from the loop and from http_client_begin; they may only take
- * note. Hosts are numeric or "localhost". */
+ * note. Hosts are numeric or "localhost", unless there is somebody to resolve
+ * names; "http://unix:/socket:/path" is a socket of this machine. */
 #pragma once
 #include "base/err.h"
+#include "sys/http_call.h"
 #include "wire/program.h"
 #include <stdbool.h>
 
+#include <sys/socket.h>
+
 struct event_base;
 struct http_client;
+struct tls;
 
 enum {
     HTTP_CALLS_WAITING_MAX = 4096, /* per host:port; beyond: broken at once */
@@ -33,18 +38,12 @@ struct http_client_config {
     void (*on_broken)(void *context, exchange_id exchange, const char *why);
     void *context;
     size_t body_max; /* a longer answer is broken off */
-};
-
-/* What EFFECT_CALL and EFFECT_FOLLOW hold. Borrowed for the call. */
-struct http_call {
-    exchange_id exchange;
-    enum http_method method;
-    const char *url;
-    const struct http_header *header;
-    uint32_t header_count;
-    struct bytes body;
-    int64_t timeout_ms; /* 0: the default; of a stream: until its head */
-    bool is_stream;
+    /* Spoken with https:// urls; borrowed. NULL: those are broken at once. */
+    struct tls *tls;
+    /* The address of a host; NULL: address_parse. May block: for programs that
+     * do one thing at a time. */
+    int (*resolve)(const char *host, int port, struct sockaddr_storage *out,
+                   socklen_t *out_size, struct err *err);
 };
 
 struct http_client *http_client_open(struct event_base *base,
@@ -53,5 +52,7 @@ void http_client_close(struct http_client *client); /* tells nobody */
 void http_client_begin(struct http_client *client,
                        const struct http_call *call);
 void http_client_hangup(struct http_client *client, exchange_id exchange);
+/* From now on https:// is spoken like this. */
+void http_client_set_tls(struct http_client *client, struct tls *tls);
 /* Calls (not streams) that have no answer yet. */
 uint32_t http_client_pending(const struct http_client *client);

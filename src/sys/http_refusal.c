@@ -1,6 +1,7 @@
 #include "sys/http_refusal.h"
 #include "base/alloc.h"
 #include "sys/clock.h"
+#include "sys/tls.h"
 #include "wire/http.h"
 #include <assert.h>
 #include <event2/buffer.h>
@@ -37,7 +38,8 @@ static const char *refusal_text(int status)
 static_assert(HTTP_BODY_MAX == 8388608 && HTTP_HEADERS_BYTES_MAX == 65536,
               "the limits in the texts above");
 
-static void replace(struct evbuffer *out)
+/* Where a socket is written directly, the front of its output is frozen. */
+static void replace(struct evbuffer *out, bool is_frozen)
 {
     char line[16] = "";
     int status = 0;
@@ -48,7 +50,8 @@ static void replace(struct evbuffer *out)
     const char *text = refusal_text(status);
     evbuffer_unfreeze(out, 1);
     evbuffer_drain(out, evbuffer_get_length(out));
-    evbuffer_freeze(out, 1);
+    if (is_frozen)
+        evbuffer_freeze(out, 1);
     evbuffer_add_printf(out,
                         "HTTP/1.1 %d %s\r\nDate: %s\r\n"
                         "Content-Length: %zu\r\nConnection: close\r\n"
@@ -67,7 +70,7 @@ static void on_page(evutil_socket_t fd, short what, void *arg)
     while ((page = refusal->page) != NULL) {
         refusal->page = page->next;
         if (bufferevent_getfd(page->bev) >= 0)
-            replace(bufferevent_get_output(page->bev));
+            replace(bufferevent_get_output(page->bev), refusal->tls == NULL);
         bufferevent_decref(page->bev);
         free(page);
     }
@@ -114,9 +117,11 @@ static void on_output(struct evbuffer *out, const struct evbuffer_cb_info *info,
 
 static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
 {
-    struct bufferevent *bev =
-        bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     struct http_refusal *refusal = arg;
+    struct bufferevent *bev =
+        refusal->tls != NULL
+            ? tls_accept(refusal->tls, base)
+            : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 
     assert(bev != NULL);
     evbuffer_add_cb(bufferevent_get_output(bev), on_output, bev);

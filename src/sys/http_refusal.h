@@ -9,15 +9,17 @@ struct bufferevent;
 struct event;
 struct event_base;
 struct evhttp;
+struct tls;
 
 enum { HTTP_HEADERS_BYTES_MAX = 64 << 10 }; /* all header lines of a request */
 
 /* One per evhttp; the storage must stay where it is. */
 struct http_refusal {
-    struct evhttp *http;                  /* borrowed */
-    bool is_ours;                         /* set around our own writing */
-    struct foreign_page *page;            /* to be replaced; owned */
-    struct event *on_page;                /* owned */
+    struct evhttp *http;       /* borrowed */
+    bool is_ours;              /* set around our own writing */
+    struct foreign_page *page; /* to be replaced; owned */
+    struct event *on_page;     /* owned */
+    struct tls *tls; /* spoken on its connections; borrowed, or NULL */
     void (*on_connection)(void *context); /* one was accepted; or NULL */
     void *context;
     struct http_refusal *next; /* of this process */

@@ -101,8 +101,9 @@ static const char *decode_path(const char *raw, size_t size, char *out)
 static const char *read_target(const char *uri, char path[HTTP_PATH_MAX],
                                const char **query)
 {
-    if (strncasecmp(uri, "http://", 7) == 0) {
-        uri += 7;
+    if (strncasecmp(uri, "http://", 7) == 0 ||
+        strncasecmp(uri, "https://", 8) == 0) {
+        uri = strchr(uri, '/') + 2;
         uri += strcspn(uri, "/?#");
     }
     size_t size = strcspn(uri, "?#");

@@ -1,11 +1,13 @@
 #include "sys/http_server.h"
 #include "base/alloc.h"
-#include "sys/address.h"
 #include "sys/clock.h"
+#include "sys/http_listen.h"
+#include "sys/http_pump.h"
 #include "sys/http_refusal.h"
 #include "sys/http_request.h"
 #include "sys/id_map.h"
 #include "sys/log.h"
+#include "sys/tls.h"
 #include "wire/recordio.h"
 #include <assert.h>
 #include <errno.h>
@@ -17,17 +19,13 @@
 #include <event2/listener.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    LISTEN_BACKLOG = 1024,
     ACCEPT_PAUSE_MS = 100, /* after accept() failed, for want of descriptors */
     FULL_SAID_MS = 10000,
     METHODS_KNOWN = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
@@ -48,6 +46,7 @@ struct exchange {
     struct bufferevent *bev;        /* evhttp's */
     struct http_server *server;
     struct blob *last_words; /* for a reader too slow; owned, or NULL */
+    struct http_pump *pump;  /* of a file that TLS sends; owned, or NULL */
 };
 
 struct http_server {
@@ -83,6 +82,7 @@ static void forget(struct exchange *exchange)
         server->unsent--;
     (void)id_map_remove(&server->exchange, exchange->id);
     blob_unref(exchange->last_words);
+    http_pump_free(exchange->pump);
     free(exchange);
 }
 
@@ -226,6 +226,18 @@ static void send_head(struct exchange *exchange, int status)
     exchange->server->refusal.is_ours = false;
 }
 
+/* By sendfile: a mapped file that shrinks under us is a SIGBUS. */
+static void send_region(struct exchange *exchange, int fd, int64_t offset,
+                        int64_t size)
+{
+    struct evbuffer *region = evbuffer_new();
+
+    evbuffer_set_flags(region, EVBUFFER_FLAG_DRAINS_TO_FD);
+    evbuffer_add_file(region, fd, (ev_off_t)offset, (ev_off_t)size);
+    evhttp_send_reply_chunk(exchange->request, region);
+    evbuffer_free(region);
+}
+
 void http_server_reply_file(struct http_server *server, exchange_id id, int fd,
                             int64_t offset, int64_t size,
                             const struct http_response *head)
@@ -243,13 +255,12 @@ void http_server_reply_file(struct http_server *server, exchange_id id, int fd,
     send_head(exchange, head->status);
     if (is_head || size == 0) {
         close(fd);
+    } else if (server->config.tls != NULL) {
+        exchange->pump = http_pump_new(exchange->request, fd, offset, size);
+        http_pump_start(exchange->pump); /* which ends the reply, too */
+        return;
     } else {
-        struct evbuffer *region = evbuffer_new();
-        /* By sendfile: a mapped file that shrinks under us is a SIGBUS. */
-        evbuffer_set_flags(region, EVBUFFER_FLAG_DRAINS_TO_FD);
-        evbuffer_add_file(region, fd, (ev_off_t)offset, (ev_off_t)size);
-        evhttp_send_reply_chunk(exchange->request, region);
-        evbuffer_free(region);
+        send_region(exchange, fd, offset, size);
     }
     evhttp_send_reply_end(exchange->request);
 }
@@ -349,18 +360,33 @@ static void refuse(struct exchange *exchange, int status, const char *why)
                          });
 }
 
+static bool is_open(const struct http_server *server, const char *path)
+{
+    const char *open = server->config.open_path;
+
+    return !server->config.wants_certificate ||
+           (open != NULL && strncmp(path, open, strlen(open)) == 0);
+}
+
 static void on_request(struct evhttp_request *request, void *arg)
 {
     struct http_server *server = arg;
     struct exchange *exchange = exchange_new(server, request);
     struct http_request_room room;
     struct http_request in;
+    char name[TLS_NAME_MAX];
     const char *why;
 
     watch_for_close(exchange);
     int status = http_request_read(request, &room, &in, &why);
+    if (status == 0 && server->config.tls != NULL)
+        in.certificate = tls_peer_name(server->config.tls, exchange->bev, name);
     if (status != 0)
         refuse(exchange, status, why);
+    else if (in.certificate == NULL && !is_open(server, in.path))
+        refuse(exchange, 403,
+               "a client certificate is wanted here, from this listener's CA "
+               "and with one common name\n");
     else
         server->config.on_request(server->config.context, exchange->id, &in);
 }
@@ -428,53 +454,6 @@ static int descriptors_max(const struct http_server_config *config)
     return (int)(most < usable ? most : usable);
 }
 
-static int bound_port(int fd)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address = {0};
-    socklen_t size = sizeof address;
-
-    if (getsockname(fd, &address.any, &size) < 0)
-        return -1;
-    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port
-                                                   : address.v4.sin_port);
-}
-
-static int listen_at(struct http_server *server, struct event_base *base,
-                     struct err *err)
-{
-    const struct http_server_config *config = &server->config;
-    struct sockaddr_storage address = {0};
-    socklen_t size = 0;
-    int one = 1, status;
-
-    status = address_parse(config->ip, config->port, &address, &size, err);
-    if (status < 0)
-        return status;
-    server->listener = evconnlistener_new_bind(
-        base, NULL, NULL,
-        LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
-        LISTEN_BACKLOG, (struct sockaddr *)&address, (int)size);
-    if (server->listener == NULL) {
-        bool is_taken = errno == EADDRINUSE;
-        status = err_set(err, is_taken ? ERR_BUSY : ERR_NETWORK,
-                         "cannot listen on %s:%d: %s", config->ip, config->port,
-                         strerror(errno));
-        if (is_taken)
-            err_hint(err, "another process has this port; choose one with "
-                          "--port, or end that process");
-        return status;
-    }
-    evutil_socket_t fd = evconnlistener_get_fd(server->listener);
-    /* Accepted sockets inherit it. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    server->port = bound_port(fd);
-    return 0;
-}
-
 int http_server_open(struct http_server **out, struct event_base *base,
                      const struct http_server_config *config, struct err *err)
 {
@@ -482,16 +461,19 @@ int http_server_open(struct http_server **out, struct event_base *base,
     int status;
 
     server->config = *config;
-    status = listen_at(server, base, err);
+    server->last_id = config->ids_from;
+    status = http_listen(base, config, &server->listener, err);
     if (status < 0) {
         free(server);
         return status;
     }
+    server->port = http_listen_port(server->listener);
     server->http = evhttp_new(base);
     server->scratch = evbuffer_new();
     server->accept_again = evtimer_new(base, on_accept_again, server);
     assert(server->http && server->scratch && server->accept_again);
     http_refusal_init(&server->refusal, base, server->http);
+    server->refusal.tls = config->tls;
     server->refusal.on_connection = on_connection;
     server->refusal.context = server;
     server->descriptors_max = descriptors_max(config);
@@ -518,6 +500,7 @@ void http_server_close(struct http_server *server)
         evhttp_connection_set_closecb(
             evhttp_request_get_connection(exchange->request), NULL, NULL);
         blob_unref(exchange->last_words);
+        http_pump_free(exchange->pump);
         free(exchange);
     }
     id_map_release(&server->exchange);

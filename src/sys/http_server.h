@@ -15,6 +15,7 @@
 
 struct event_base;
 struct http_server;
+struct tls;
 
 enum {
     HTTP_IDLE_SECONDS_MAX = 120, /* without a byte: a request half sent, an
@@ -25,6 +26,8 @@ enum {
 
 struct http_server_config {
     const char *ip;      /* numeric, or "localhost" */
+    const char *socket;  /* instead of ip and port: a socket of this machine,
+                            which everybody here may use; or NULL */
     int port;            /* 0: any */
     size_t stream_bound; /* bytes of a stream that may wait for its reader */
     /* The request is borrowed for the call. */
@@ -36,6 +39,12 @@ struct http_server_config {
     /* Further ones wait, in the kernel's queue, until others are closed. 0: as
      * many as there are descriptors, some for our own files and calls apart. */
     uint32_t connections_max;
+    exchange_id ids_from; /* exchanges are numbered from here, upwards */
+    struct tls *tls; /* every connection speaks it; borrowed; NULL: plain */
+    /* A request whose connection shows no certificate is answered 403, except
+     * below this path (NULL: everywhere). */
+    bool wants_certificate;
+    const char *open_path;
 };
 
 int http_server_open(struct http_server **out, struct event_base *base,

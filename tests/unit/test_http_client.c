@@ -100,8 +100,9 @@ static void test_reader_refuses_what_is_wrong(void **state)
              "200 0|he!connection closed within the answer");
     reads_as("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
              "200 0|!answer: want the size of a chunk");
-    reads_as("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
-             "200 0|a!answer: want a line break behind a chunk");
+    reads_as(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
+        "200 0|a!answer: want a line break behind a chunk");
     reads_as("", "!connection closed before an answer came");
 }
 
@@ -425,8 +426,11 @@ static void test_calls_keep_their_order_and_can_be_dropped(void **state)
     struct server server = begin(script);
     struct tally tally = {.base = event_base_new(), .left = 3};
     struct http_client *client = http_client_open(
-        tally.base, &(struct http_client_config){on_answer, on_record,
-                                                 on_broken, &tally, 1000});
+        tally.base, &(struct http_client_config){.on_answer = on_answer,
+                                                 .on_record = on_record,
+                                                 .on_broken = on_broken,
+                                                 .context = &tally,
+                                                 .body_max = 1000});
     struct http_call get = {.method = HTTP_GET, .url = server.url};
 
     (void)state;
@@ -447,8 +451,11 @@ static void test_nobody_there_breaks_every_call(void **state)
 {
     struct tally tally = {.base = event_base_new(), .left = 100};
     struct http_client *client = http_client_open(
-        tally.base, &(struct http_client_config){on_answer, on_record,
-                                                 on_broken, &tally, 1000});
+        tally.base, &(struct http_client_config){.on_answer = on_answer,
+                                                 .on_record = on_record,
+                                                 .on_broken = on_broken,
+                                                 .context = &tally,
+                                                 .body_max = 1000});
     struct http_call get = {.method = HTTP_GET, .url = "http://127.0.0.1:1/x"};
 
     (void)state;
@@ -466,8 +473,11 @@ static void test_an_answer_over_the_bound_breaks(void **state)
     struct server server = begin(script);
     struct tally tally = {.base = event_base_new(), .left = 2};
     struct http_client *client = http_client_open(
-        tally.base, &(struct http_client_config){on_answer, on_record,
-                                                 on_broken, &tally, 4});
+        tally.base, &(struct http_client_config){.on_answer = on_answer,
+                                                 .on_record = on_record,
+                                                 .on_broken = on_broken,
+                                                 .context = &tally,
+                                                 .body_max = 4});
     struct http_call get = {.exchange = 1, .url = server.url};
     struct http_header evil = {"X", "a\r\nY: b"};
 
