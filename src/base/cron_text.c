@@ -90,6 +90,23 @@ static size_t print_start(const struct cron_interval *interval, char *out,
                             interval->is_local ? "" : "Z");
 }
 
+/* In hours, minutes and seconds, or numbers would be too large to be read. */
+static void print_clock(long seconds, char *out, size_t size)
+{
+    const struct {
+        long amount;
+        char letter;
+    } part[] = {{seconds / HOUR_SECS, 'H'},
+                {seconds / MINUTE_SECS % 60, 'M'},
+                {seconds % MINUTE_SECS, 'S'}};
+    size_t used = (size_t)snprintf(out, size, seconds > 0 ? "T" : "");
+
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        if (part[i].amount > 0)
+            used += (size_t)snprintf(out + used, size - used, "%ld%c",
+                                     part[i].amount, part[i].letter);
+}
+
 /* "P1MT36H" is "P1M1DT12H": both follow the wall clock. "PT24H" is not "P1D".
  */
 static void print_interval(const struct cron_interval *interval, char *out)
@@ -109,10 +126,9 @@ static void print_interval(const struct cron_interval *interval, char *out)
     if (interval->months > 0)
         used +=
             (size_t)snprintf(out + used, size - used, "%dM", interval->months);
-    if (days > 0)
+    if (days > 0 || (interval->is_wall && interval->months == 0))
         used += (size_t)snprintf(out + used, size - used, "%ldD", days);
-    if (rest > 0)
-        snprintf(out + used, size - used, "T%ldS", rest);
+    print_clock(rest, out + used, size - used);
 }
 
 char *cron_text(const struct cron_schedule *schedule, char out[CRON_TEXT_MAX])
