@@ -114,6 +114,7 @@ int api_status(enum err_code code)
 void request_free(struct request *r)
 {
     body_release(&r->body);
+    users_unref(r->users);
     arena_release(&r->arena);
     free(r);
 }
@@ -153,7 +154,7 @@ static void reply_bytes(struct request *r, int status, enum media_type type,
                         struct bytes body, struct effects *fx)
 {
     struct http_response response = {.status = status, .type = type};
-    struct http_header header[2];
+    struct http_header header[4];
     char tag[24];
 
     if (r->is_gone)
@@ -163,6 +164,12 @@ static void reply_bytes(struct request *r, int status, enum media_type type,
     if (status == 429 || status == 503)
         header[response.header_count++] =
             (struct http_header){"Retry-After", "1"};
+    if (status == 401) {
+        header[response.header_count++] = (struct http_header){
+            "WWW-Authenticate", "Basic realm=\"perigee\", charset=\"UTF-8\""};
+        header[response.header_count++] =
+            (struct http_header){"WWW-Authenticate", "Bearer"};
+    }
     if (r->is_get && status == 200) {
         snprintf(tag, sizeof tag, "\"%016llx\"",
                  (unsigned long long)hash64(body, (uint64_t)type));
@@ -311,6 +318,7 @@ static struct request *request_new(struct aurora_program *p,
                                    exchange_id exchange)
 {
     struct request *r = xcalloc(1, sizeof *r);
+    const struct caller *caller = &p->sign_in.caller;
 
     r->p = p;
     r->exchange = exchange;
@@ -319,6 +327,10 @@ static struct request *request_new(struct aurora_program *p,
     r->call = arena_alloc(&r->arena, sizeof *r->call);
     perigee__aurora__call__init(r->call);
     arena_init(&r->body.arena);
+    r->users = p->sign_in.users ? users_ref(p->sign_in.users) : NULL;
+    r->user = caller->user;
+    r->secret = caller->secret;
+    r->peer = arena_strdup(&r->arena, caller->peer ? caller->peer : "");
     return r;
 }
 
@@ -424,7 +436,7 @@ static void serve_call(struct request *r, int64_t now_ms, struct effects *fx)
         return;
     }
     if (route->flags & API_CHANGES) {
-        r->idempotency_key = r->given_key;
+        r->idempotency_key = keys_of(r);
         int rc = r->idempotency_key ? keys_begin(r, now_ms, fx, &err) : 0;
         if (rc < 0)
             api_refuse(r, &err, now_ms, fx);
@@ -501,6 +513,23 @@ static bool is_counted(const char *path)
     return strcmp(path, "/health") != 0 && strncmp(path, "/assets/", 8) != 0;
 }
 
+/* Nobody is asked who they are, or not for this. */
+static void serve_open(struct aurora_program *p, exchange_id exchange,
+                       const struct http_request *http, int64_t now_ms,
+                       struct effects *fx)
+{
+    p->sign_in.caller = (struct caller){.peer = http->peer};
+    api_serve(p, exchange, http, now_ms, fx);
+    p->sign_in.caller = (struct caller){0};
+}
+
+void api_refuse_early(struct aurora_program *p, exchange_id exchange,
+                      int status, const struct err *err, int64_t now_ms,
+                      struct effects *fx)
+{
+    api_refuse_with(request_new(p, exchange), status, err, NULL, 0, now_ms, fx);
+}
+
 void api_request(struct aurora_program *p, exchange_id exchange,
                  const struct http_request *http, int64_t now_ms,
                  struct effects *fx)
@@ -508,10 +537,18 @@ void api_request(struct aurora_program *p, exchange_id exchange,
     struct err err = {0};
 
     p->requests++;
-    if (is_counted(http->path) && rate_take(p, http->peer, now_ms, &err) < 0) {
-        api_refuse(request_new(p, exchange), &err, now_ms, fx);
-        return;
-    }
+    if (is_counted(http->path) && rate_take(p, http->peer, now_ms, &err) < 0)
+        api_refuse_early(p, exchange, 429, &err, now_ms, fx);
+    else if (p->sign_in.users && !rest_is_public(p, http, &fx->arena))
+        sign_in_request(p, exchange, http, now_ms, fx);
+    else
+        serve_open(p, exchange, http, now_ms, fx);
+}
+
+void api_serve(struct aurora_program *p, exchange_id exchange,
+               const struct http_request *http, int64_t now_ms,
+               struct effects *fx)
+{
     if (strcmp(http->path, "/api/v1") != 0) {
         rest_request(p, exchange, http, now_ms, fx);
         return;
@@ -525,7 +562,8 @@ void api_request(struct aurora_program *p, exchange_id exchange,
 
 void api_gone(struct aurora_program *p, exchange_id exchange)
 {
-    if (stream_gone(p, exchange) || backups_gone(p, exchange))
+    if (stream_gone(p, exchange) || backups_gone(p, exchange) ||
+        sign_in_gone(p, exchange))
         return;
     for (uint32_t i = 0; i < p->decoding.count; i++)
         if (p->decoding.item[i]->exchange == exchange)

@@ -28,12 +28,12 @@ enum api_flags {
  * and may not is told that there is nothing. */
 enum api_object {
     ON_NOTHING = 1, /* nothing that is anybody's: every user may */
-    ON_ANY,     /* nothing in particular: who may do it to anything */
-    ON_CLUSTER, /* the cluster as a whole */
-    ON_ROLE,    /* the role that the call's field `role` names; all without */
-    ON_JOB,     /* the job or group of the call's field `key` (or `job`) */
-    ON_EACH     /* many things, or one that has to be found first: the call's
-                   function asks about each (security_may_job) */
+    ON_ANY,         /* nothing in particular: who may do it to anything */
+    ON_CLUSTER,     /* the cluster as a whole */
+    ON_ROLE, /* the role that the call's field `role` names; all without */
+    ON_JOB,  /* the job or group of the call's field `key` (or `job`) */
+    ON_EACH  /* many things, or one that has to be found first: the call's
+                function asks about each (security_may_job) */
 };
 struct api_route {
     Perigee__Aurora__Call__Type type;
@@ -52,6 +52,14 @@ void api_perform(struct request *r, Perigee__Aurora__Call__Type type,
 void api_request(struct aurora_program *p, exchange_id exchange,
                  const struct http_request *http, int64_t now_ms,
                  struct effects *fx);
+/* The same when it is known who asks (sign_in.caller). */
+void api_serve(struct aurora_program *p, exchange_id exchange,
+               const struct http_request *http, int64_t now_ms,
+               struct effects *fx);
+/* Before anything of it was read. */
+void api_refuse_early(struct aurora_program *p, exchange_id exchange,
+                      int status, const struct err *err, int64_t now_ms,
+                      struct effects *fx);
 void api_gone(struct aurora_program *p, exchange_id exchange);
 void api_decoded(struct aurora_program *p, const struct aurora_decoded *fact,
                  int64_t now_ms, struct effects *fx);
@@ -154,6 +162,10 @@ void rest_request(struct aurora_program *p, exchange_id exchange,
                   const struct http_request *http, int64_t now_ms,
                   struct effects *fx);
 void request_free(struct request *r);
+/* Is it what everybody may have: whether we are well, and assets by the address
+ * that their tasks were given? */
+bool rest_is_public(const struct aurora_program *p,
+                    const struct http_request *http, struct arena *arena);
 /* A request with an empty call, for a GET. NULL: refused, in what it asked to
  * be answered with, or as well as it could be. */
 struct request *request_of_get(struct aurora_program *p, exchange_id exchange,

@@ -120,6 +120,14 @@ static Mesos__V1__Resource **resources_of(const struct amounts *amounts,
     return out;
 }
 
+/* The operating system's. */
+static const char *user_of(const struct aurora_program *p, const char *role)
+{
+    const char *user = os_user_of(&p->sign_in.os_users, role);
+
+    return user ? user : role;
+}
+
 static Mesos__V1__ExecutorInfo *executor_of(struct aurora_program *p,
                                             const struct task *task,
                                             struct arena *arena)
@@ -143,7 +151,7 @@ static Mesos__V1__ExecutorInfo *executor_of(struct aurora_program *p,
     command->value = (char *)p->options.thermos_path;
     command->n_arguments = sizeof arguments / sizeof *arguments;
     command->arguments = arguments;
-    command->user = task->config->key.role;
+    command->user = (char *)user_of(p, task->config->key.role);
     executor->has_type = true;
     executor->type = MESOS__V1__EXECUTOR_INFO__TYPE__CUSTOM;
     executor->executor_id = id;
@@ -203,7 +211,7 @@ static void pack_assigned(struct aurora_program *p, const struct task *task,
     data.job = job_with_instances(task->config, task->job->instances, arena);
     data.has_instance = true;
     data.instance = task->instance;
-    data.asset_url = p->asset_url;
+    data.asset_url = asset_url_of(p, task->config->key.role, arena);
     data.hostname = place->hostname;
     name_announcement(p, task, &data, arena);
     add_health_bundle(p, &data);

@@ -123,11 +123,19 @@ static bool is_full(struct aurora_program *p, int64_t now_ms,
     return HASH_COUNT(p->remembered) >= REQUESTS_MAX;
 }
 
+/* Users do not share them: the answer of one is nobody else's. */
+const char *keys_of(struct request *r)
+{
+    if (!r->given_key || !r->user)
+        return r->given_key;
+    return arena_printf(&r->arena, "%s:%s", r->user->name, r->given_key);
+}
+
 int keys_begin(struct request *r, int64_t now_ms, struct effects *fx,
                struct err *err)
 {
     struct aurora_program *p = r->p;
-    size_t size = strlen(r->idempotency_key);
+    size_t size = strlen(r->given_key);
     struct remembered *it = find(p, r->idempotency_key);
 
     if (size == 0 || size > KEY_MAX) {

@@ -3,6 +3,7 @@
 #include "aurora/coordinator_shell.h"
 #include "aurora/core/tier.h"
 #include "aurora/program.h"
+#include "aurora/security_shell.h"
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/job_key.h"
@@ -17,6 +18,7 @@
 #include "sys/file.h"
 #include "sys/log.h"
 #include "sys/process.h"
+#include "sys/secret.h"
 #include "sys/zones.h"
 
 #include <limits.h>
@@ -41,6 +43,7 @@ struct config {
     int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
     char *tls_cert, *tls_key, *tls_ca;
     bool tls_require_client;
+    char *security, *roles;
     char *zookeeper, *announce_root, *cron_timezone, *backup_dir;
     int64_t backup_interval_ms, backups_max, backup_rate;
     bool allow_announce_path;
@@ -126,6 +129,14 @@ static const struct config_option OPTIONS[] = {
     {"api_requests_per_second", CONFIG_INT, OPTION(requests_per_second), "2000",
      "most requests of one address, twice as many at once; 0: any number", 0,
      1000000, false},
+    {"security", CONFIG_STRING, OPTION(security), NULL,
+     "security.lua, or Aurora's security.ini: who may do what; without it "
+     "everybody may do everything",
+     0, 0, false},
+    {"roles", CONFIG_STRING, OPTION(roles), NULL,
+     "roles.lua: which user of the operating system the tasks of a role run "
+     "as; default: that of the role's name",
+     0, 0, false},
     {"framework_user", CONFIG_STRING, OPTION(user), "root",
      "the user that the master knows us by; tasks run as their role", 0, 0,
      false},
@@ -195,6 +206,7 @@ struct shell {
     struct backup_shell backups;
     struct beside *beside;
     struct coordinator_shell coordinators;
+    struct security_shell security;
 };
 
 /* --- script workers --- */
@@ -273,7 +285,8 @@ static void on_act(void *context, uint32_t kind, const void *data)
     struct err err = {0};
 
     if (backup_shell_act(&shell->backups, kind, data) ||
-        coordinator_shell_act(&shell->coordinators, kind, data))
+        coordinator_shell_act(&shell->coordinators, kind, data) ||
+        security_shell_act(&shell->security, kind, data))
         return;
     if (kind == AURORA_ACT_JUDGE)
         judge(shell, data);
@@ -460,6 +473,10 @@ static int open_daemon(struct shell *shell, struct err *err)
     if (dir_make(c->work_dir, 0755, err) < 0)
         return -(int)err->code;
     shell->program = aurora_program_new(&options);
+    shell->security.security = c->security;
+    shell->security.roles = c->roles;
+    if (security_shell_load(&shell->security, shell->program, err) < 0)
+        return -(int)err->code;
     if (daemon_open(&shell->daemon, &config, &AURORA_PROGRAM, shell->program,
                     err) < 0)
         return -(int)err->code;
@@ -475,12 +492,16 @@ static int open_daemon(struct shell *shell, struct err *err)
     worker_pool_on_judged(shell->workers, on_judged);
     coordinator_shell_attach(&shell->coordinators, shell->daemon,
                              daemon_base(shell->daemon), shell->post);
+    if (security_shell_attach(&shell->security, shell->daemon,
+                              daemon_base(shell->daemon), err) < 0)
+        return -(int)err->code;
     return beside_open(&shell->beside, daemon_base(shell->daemon), err);
 }
 
 static void close_all(struct shell *shell)
 {
     coordinator_shell_close(&shell->coordinators);
+    security_shell_close(&shell->security);
     beside_close(shell->beside); /* before the requests that it reads go */
     if (shell->workers)
         worker_pool_close(shell->workers);
@@ -504,6 +525,14 @@ static int report(const struct err *err, int status)
     return status;
 }
 
+/* Before anything of a client's comes in. */
+static bool guard(const struct shell *shell)
+{
+    if (shell->config.security)
+        secret_guard_process();
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     static struct shell shell;
@@ -518,7 +547,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     if (rc < 0 || check_config(&shell, &err) < 0) {
         rc = report(&err, EXIT_BAD_CONFIG);
-    } else if (open_daemon(&shell, &err) < 0) {
+    } else if (guard(&shell) && open_daemon(&shell, &err) < 0) {
         rc = report(&err, EXIT_FAILED);
     } else {
         process_wake_promptly();

@@ -119,6 +119,7 @@ void aurora_program_free(struct aurora_program *p)
     vec_free(&p->evaluating);
     backups_release(p);
     stream_release(p);
+    sign_in_release(p);
     keys_release(p);
     store_release(p);
     link_release(p);
@@ -315,6 +316,7 @@ static void on_start(void *self, int64_t now_ms, struct effects *fx)
     p->heartbeat_at_ms = now_ms + p->options.heartbeat_ms;
     p->sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
     backups_start(p, now_ms);
+    asset_key_make(p, fx);
     link_start(p, now_ms, fx);
     finish(p, fx);
 }
@@ -389,6 +391,10 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
         backups_listed(p, data, now_ms, fx);
     if (kind == AURORA_FACT_DECODED)
         api_decoded(p, data, now_ms, fx);
+    if (kind == AURORA_FACT_VERIFIED)
+        sign_in_verified(p, data, now_ms, fx);
+    if (kind == AURORA_FACT_SECURITY)
+        sign_in_reloaded(p, data, now_ms, fx);
     finish(p, fx);
 }
 
@@ -555,6 +561,7 @@ static void metrics(const void *self, struct metrics *m)
     counter(m, "aurora_subscriptions_total", "Times we subscribed",
             p->link.subscriptions);
     backups_metrics(p, m);
+    sign_in_metrics(p, m);
     counter(m, "aurora_events_total", "Events made", a->events.next - 1);
 }
 
@@ -572,4 +579,5 @@ const struct program AURORA_PROGRAM = {
     .on_time = on_time,
     .metrics = metrics,
     .check = check,
+    .guards_metrics = true,
 };

@@ -4,7 +4,9 @@
  * world. */
 #pragma once
 #include "base/bytes.h"
+#include "base/permission.h"
 #include "base/zone.h"
+#include "script/security_file.h"
 #include "wire/program.h"
 #include <stdint.h>
 
@@ -26,7 +28,7 @@ struct aurora_options {
     const char *tiers; /* the operator's, as tiers_parse wants them; NULL */
     int64_t offer_hold_ms, offer_jitter_ms;
     bool keeps_places; /* on its host, for what an update or restart ends */
-    bool spreads; /* tasks over hosts, rather than packing them */
+    bool spreads;      /* tasks over hosts, rather than packing them */
     int64_t executor_cpus_milli, executor_mem_milli; /* cores, MiB */
     int64_t failover_timeout_ms;
     int64_t heartbeat_ms;      /* of our event streams */
@@ -44,10 +46,10 @@ struct aurora_options {
     /* Where time zones come from; NULL: only UTC is known. The program owns
      * what it gives. */
     int (*zone_load)(const char *name, struct zone **out, struct err *err);
-    uint64_t seed;               /* never the same for two lives */
-    bool can_back_up;            /* the shell has a directory for backups */
-    int64_t backup_interval_ms;  /* of automatic ones; 0: none */
-    int64_t backup_last_ms; /* when the newest there is was made; 0: none */
+    uint64_t seed;              /* never the same for two lives */
+    bool can_back_up;           /* the shell has a directory for backups */
+    int64_t backup_interval_ms; /* of automatic ones; 0: none */
+    int64_t backup_last_ms;     /* when the newest there is was made; 0: none */
 };
 extern const struct aurora_options AURORA_OPTIONS; /* the defaults */
 
@@ -58,7 +60,8 @@ enum aurora_act {
     AURORA_ACT_DECODE,
     AURORA_ACT_BACKUP = 260,
     AURORA_ACT_LIST_BACKUPS,
-    AURORA_ACT_COORDINATE = 230
+    AURORA_ACT_COORDINATE = 230,
+    AURORA_ACT_VERIFY = 410
 };
 enum aurora_fact {
     AURORA_FACT_EVALUATED = 1,
@@ -66,7 +69,9 @@ enum aurora_fact {
     AURORA_FACT_DECODED,
     AURORA_FACT_COORDINATED = 230,
     AURORA_FACT_BACKED_UP = 260,
-    AURORA_FACT_BACKUPS
+    AURORA_FACT_BACKUPS,
+    AURORA_FACT_VERIFIED = 410,
+    AURORA_FACT_SECURITY
 };
 
 struct aurora_evaluate { /* evaluate a bundle in a script worker */
@@ -101,6 +106,22 @@ struct aurora_decoded { /* it was read */
 /* On any thread. */
 void aurora_decode_run(void *work);
 
+struct aurora_verify { /* check a password: aurora_verify_run(work) */
+    uint64_t ticket;
+    void *work; /* as above */
+};
+struct aurora_verified { /* it was checked */
+    uint64_t ticket;
+};
+/* On any thread. */
+void aurora_verify_run(void *work);
+struct aurora_security_fact { /* security.lua was read again */
+    struct users *users;      /* the program's from here on; NULL: without one,
+                                 and when `why` says what is wrong */
+    struct os_users os_users; /* the same */
+    char why[512];
+};
+
 struct aurora_coordinate { /* ask a job's coordinator about a task */
     uint64_t ticket;
     const char *url;
@@ -133,6 +154,11 @@ void aurora_program_free(struct aurora_program *program);
 /* Where tasks fetch assets from, once the port is known. */
 void aurora_program_set_endpoint(struct aurora_program *program,
                                  const char *endpoint);
+/* Ask everybody who they are (`users`, not NULL), and who tasks run as. Both
+ * are the program's from here on. Before it starts. */
+void aurora_program_set_security(struct aurora_program *program,
+                                 struct users *users, struct os_users *os_users,
+                                 const char *file, int64_t now_ms);
 /* Its state, for those who check it; borrowed. */
 const struct aurora *aurora_program_core(const struct aurora_program *program);
 extern const struct program AURORA_PROGRAM;

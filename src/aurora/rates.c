@@ -31,13 +31,12 @@ static void address_of(const char *peer, char out[PEER_TEXT_MAX])
     (void)snprintf(out, PEER_TEXT_MAX, "%.*s", size, peer);
 }
 
-static struct peer *find(struct aurora_program *p, const char *text,
-                         int64_t full, int64_t now_ms)
+static struct peer *find(struct aurora_program *p,
+                         const char address[PEER_TEXT_MAX], int64_t full,
+                         int64_t now_ms)
 {
-    char address[PEER_TEXT_MAX];
     struct peer *peer;
 
-    address_of(text, address);
     HASH_FIND_STR(p->peers, address, peer);
     if (peer) {
         /* Those who asked last stand last. */
@@ -49,7 +48,7 @@ static struct peer *find(struct aurora_program *p, const char *text,
             free(oldest);
         }
         peer = xcalloc(1, sizeof *peer);
-        memcpy(peer->address, address, sizeof address);
+        memcpy(peer->address, address, PEER_TEXT_MAX);
         peer->tokens = full;
         peer->at_ms = now_ms;
     }
@@ -57,15 +56,11 @@ static struct peer *find(struct aurora_program *p, const char *text,
     return peer;
 }
 
-int rate_take(struct aurora_program *p, const char *text, int64_t now_ms,
-              struct err *err)
+static bool take(struct aurora_program *p, const char address[PEER_TEXT_MAX],
+                 int64_t rate, int64_t now_ms)
 {
-    int64_t rate = p->options.requests_per_second;
     int64_t full = rate * BURST_SECONDS * TOKEN;
-
-    if (rate == 0)
-        return 0;
-    struct peer *peer = find(p, text, full, now_ms);
+    struct peer *peer = find(p, address, full, now_ms);
     int64_t passed = now_ms - peer->at_ms;
     /* Clocks are set back and forth; longer than this fills any bucket. */
     if (passed < 0)
@@ -78,14 +73,46 @@ int rate_take(struct aurora_program *p, const char *text, int64_t now_ms,
         peer->tokens = full;
     if (peer->tokens >= TOKEN) {
         peer->tokens -= TOKEN;
-        return 0;
+        return true;
     }
     p->rate_refusals++;
+    return false;
+}
+
+static int refuse(const char *whose, int64_t rate, const char *where,
+                  struct err *err)
+{
     (void)err_set(err, ERR_BUSY, "requests of %s: want at most %lld a second",
-                  peer->address, (long long)rate);
-    err_hint(err, "ask again in a second; api_requests_per_second of the "
-                  "scheduler sets the limit");
+                  whose, (long long)rate);
+    err_hint(err, "ask again in a second; %s sets the limit", where);
     return -ERR_BUSY;
+}
+
+int rate_take(struct aurora_program *p, const char *text, int64_t now_ms,
+              struct err *err)
+{
+    int64_t rate = p->options.requests_per_second;
+    char address[PEER_TEXT_MAX];
+
+    address_of(text, address);
+    if (rate == 0 || take(p, address, rate, now_ms))
+        return 0;
+    return refuse(address, rate, "api_requests_per_second of the scheduler",
+                  err);
+}
+
+int rate_take_user(struct aurora_program *p, const struct user *user,
+                   int64_t now_ms, struct err *err)
+{
+    int64_t rate = user->limits.requests_per_second;
+    char whose[PEER_TEXT_MAX + 8];
+
+    /* No address has a space; a long name shares with its like. */
+    (void)snprintf(whose, sizeof whose, "user %s", user->name);
+    whose[PEER_TEXT_MAX - 1] = '\0';
+    if (rate == 0 || take(p, whose, rate, now_ms))
+        return 0;
+    return refuse(whose, rate, "security.lua", err);
 }
 
 void rates_release(struct aurora_program *p)

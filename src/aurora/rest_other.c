@@ -101,7 +101,12 @@ static const struct task *live_instance(struct aurora_program *p,
                      path->part[2], &key, NULL) < 0 ||
         sscanf(path->part[3], "%u%c", &instance, &end) != 1)
         return NULL;
+    const struct user *user = p->sign_in.caller.user;
+    const struct object object = {key.cluster, key.role, key.env, key.name};
     const struct job *job = aurora_job(&p->core, &key);
+    if (p->sign_in.users &&
+        (!user || !user_may(user, ACTION_JOB_READ, &object)))
+        job = NULL; /* as if there were none */
     for (const struct task *t = job ? job->active.first : NULL; t; t = t->next)
         if (t->instance == instance && t->state == TASK_RUNNING)
             return t;
@@ -190,6 +195,24 @@ static void get_state(struct aurora_program *p, exchange_id exchange,
     buf_release(&out);
 }
 
+/* "/assets/ROLE/KEY/SHA256" */
+static bool is_keyed_asset(const struct aurora_program *p, const char *text,
+                           struct arena *arena, struct path *path)
+{
+    return split(text, "/assets", 3, arena, path) && path->count == 3 &&
+           !*path->rest && asset_key_is(p, path->part[0], path->part[1]);
+}
+
+bool rest_is_public(const struct aurora_program *p,
+                    const struct http_request *http, struct arena *arena)
+{
+    struct path path;
+
+    return (http->method == HTTP_GET || http->method == HTTP_HEAD) &&
+           (strcmp(http->path, "/health") == 0 ||
+            is_keyed_asset(p, http->path, arena, &path));
+}
+
 static void get_asset(struct aurora_program *p, exchange_id exchange,
                       const char *sha256, struct effects *fx)
 {
@@ -203,6 +226,31 @@ static void get_asset(struct aurora_program *p, exchange_id exchange,
                           sha256);
 }
 
+/* How many of everything there are. */
+static bool may_cluster(const struct aurora_program *p)
+{
+    const struct object cluster = {.cluster = p->options.cluster};
+    const struct user *user = p->sign_in.caller.user;
+
+    return !p->sign_in.users ||
+           (user && user_may(user, ACTION_CLUSTER_READ, &cluster));
+}
+
+static bool is_metrics(const char *path)
+{
+    return strcmp(path, "/metrics") == 0 ||
+           strcmp(path, "/metrics/snapshot") == 0;
+}
+
+static void refuse_plainly(struct aurora_program *p, exchange_id exchange,
+                           struct effects *fx)
+{
+    p->sign_in.denied++;
+    effect_reply_text(fx, exchange, 403, "user '%s' may not cluster.read\n",
+                      p->sign_in.caller.user ? p->sign_in.caller.user->name
+                                             : "");
+}
+
 void rest_other(struct aurora_program *p, exchange_id exchange,
                 const struct http_request *http, struct effects *fx)
 {
@@ -214,8 +262,19 @@ void rest_other(struct aurora_program *p, exchange_id exchange,
     } else if (strcmp(http->path, "/version") == 0) {
         get_version(p, exchange, fx);
     } else if (strcmp(http->path, "/state") == 0) {
-        get_state(p, exchange, fx);
-    } else if (split(http->path, "/assets", 1, &fx->arena, &path) &&
+        if (may_cluster(p))
+            get_state(p, exchange, fx);
+        else
+            refuse_plainly(p, exchange, fx);
+    } else if (is_metrics(http->path)) {
+        if (may_cluster(p))
+            effect_metrics(fx, exchange, http->path);
+        else
+            refuse_plainly(p, exchange, fx);
+    } else if (is_keyed_asset(p, http->path, &fx->arena, &path)) {
+        get_asset(p, exchange, path.part[2], fx);
+    } else if (may_cluster(p) &&
+               split(http->path, "/assets", 1, &fx->arena, &path) &&
                path.count == 1 && !*path.rest) {
         get_asset(p, exchange, path.part[0], fx);
     } else if (split(http->path, "/mname", 4, &fx->arena, &path) &&

@@ -52,7 +52,7 @@ static const ProtobufCMessage *part_of(const struct request *r)
 static bool may(const struct request *r, enum action action,
                 const struct object *object)
 {
-    return !r->user || user_may(r->user, action, object);
+    return !r->users || (r->user && user_may(r->user, action, object));
 }
 
 /* A call may name its job twice, and both names count: which one is used is the
@@ -132,8 +132,10 @@ int security_permit(struct request *r, struct err *err)
     bool changes = route->flags & API_CHANGES;
     bool is_allowed = true;
 
-    if (!r->user)
+    if (!r->users)
         return 0;
+    if (!r->user)
+        return err_set(err, ERR_DENIED, "want to know who asks");
     switch (route->object) {
     case ON_NOTHING:
         return 0;
@@ -156,6 +158,8 @@ int security_permit(struct request *r, struct err *err)
     }
     if (is_allowed)
         return 0;
+    r->is_denied = true;
+    r->p->sign_in.denied++;
     if (route->object == ON_JOB && !changes)
         return refuse_sight(&object, err);
     return refuse(r, route->action, &object, err);
@@ -198,8 +202,10 @@ bool security_sees_event(const struct aurora_program *p,
     char copy[JOB_KEY_TEXT_MAX];
     struct job_key key;
 
-    if (!user)
+    if (!p->sign_in.users)
         return true;
+    if (!user)
+        return false;
     if (event->kind == EVENT_HOST_CHANGED)
         return user_may(user, ACTION_HOST_READ, &object);
     if (text.size == 0 || text.size >= sizeof copy)

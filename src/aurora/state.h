@@ -6,6 +6,7 @@
 #include "aurora/core/aurora.h"
 #include "aurora/core/tier.h"
 #include "aurora/program.h"
+#include "aurora/sign_in.h"
 #include "aurora/task_store.h"
 #include "perigee/aurora.pb-c.h"
 #include "perigee/aurora_store.pb-c.h"
@@ -17,9 +18,10 @@
 
 enum program_limits {
     SUBSCRIBERS_MAX = 1000,
-    EVENT_TYPES_MAX = 16, /* that one subscriber names */
-    REQUESTS_MAX = 50000, /* idempotency keys remembered */
-    EVALUATIONS_MAX = 66, /* under way: the workers and their queue */
+    SUBSCRIBERS_OF_ONE_MAX = 500, /* of one address, or user */
+    EVENT_TYPES_MAX = 16,         /* that one subscriber names */
+    REQUESTS_MAX = 50000,         /* idempotency keys remembered */
+    EVALUATIONS_MAX = 66,         /* under way: the workers and their queue */
     EVALUATIONS_BYTES_MAX = 64 << 20, /* of their bundles */
     ASSET_MAX = 4 << 20,
     CALL_BYTES_MAX = 1 << 20, /* of a call beside its asset or bundle */
@@ -77,15 +79,16 @@ struct master_link {
 };
 
 struct api_route;
-struct user;
 
 /* --- our own clients (api.c, streams.c) --- */
 
 struct subscriber {
     exchange_id exchange;
     enum media_type media;
-    const struct user *user; /* NULL: nobody is asked who they are */
-    uint64_t next;           /* sequence of the next event to send */
+    const struct user *user;     /* NULL: nobody is asked who they are */
+    const struct secret *secret; /* that it came with */
+    uint64_t address;            /* hash of where it came from */
+    uint64_t next;               /* sequence of the next event to send */
     struct blob *scope;  /* owned; what the key of a job begins with, up to the
                             whole of it; NULL: everything */
     uint32_t type_count; /* 0: every type */
@@ -130,7 +133,10 @@ struct request {
     struct arena arena; /* owns the answer; the body's owns the call */
     Perigee__Aurora__Call *call;
     const struct api_route *route; /* NULL before it is found */
-    const struct user *user;       /* NULL: nobody is asked who they are */
+    struct users *users;     /* shared; NULL: nobody is asked who they are */
+    const struct user *user; /* of these; who asks */
+    const struct secret *secret; /* with which */
+    const char *peer;            /* "address:port", in the arena */
     bool is_get;
     const char *if_none_match;   /* of a GET; NULL without */
     const char *given_key;       /* in the header; NULL without */
@@ -141,6 +147,7 @@ struct request {
     uint64_t ticket;
     struct bytes canonical; /* that bundle, in the arena */
     bool is_gone;           /* nobody waits for the answer any more */
+    bool is_denied;         /* its user may not make it */
 };
 
 struct asset {
@@ -210,6 +217,7 @@ struct aurora_program {
     uint64_t requests, refusals, rate_refusals;
     struct buf schema; /* schema.c */
     struct backups backups;
+    struct sign_in sign_in;
 };
 
 /* --- store.c --- */
@@ -398,6 +406,9 @@ void questions_judged(struct aurora_program *p,
 /* ERR_BUSY: too often. `peer` is "address:port". */
 int rate_take(struct aurora_program *p, const char *peer, int64_t now_ms,
               struct err *err);
+/* The same for a user with a limit of its own. */
+int rate_take_user(struct aurora_program *p, const struct user *user,
+                   int64_t now_ms, struct err *err);
 void rates_release(struct aurora_program *p);
 
 /* --- tier_codec.c --- */
@@ -427,10 +438,15 @@ void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx);
 bool stream_send(struct aurora_program *p, struct effects *fx);
 void stream_heartbeat(struct aurora_program *p, int64_t now_ms,
                       struct effects *fx);
+/* The subscriber may not follow any more. */
+void stream_end_denied(struct aurora_program *p, uint32_t at,
+                       struct effects *fx);
 bool stream_gone(struct aurora_program *p, exchange_id exchange);
 void stream_release(struct aurora_program *p);
 
 /* --- keys.c: Idempotency-Key --- */
+/* The key that was given, apart from those of other users; NULL without. */
+const char *keys_of(struct request *r);
 /* 0: new, and remembered as under way; 1: answered (the answer is sent);
  * negative: refused. */
 int keys_begin(struct request *r, int64_t now_ms, struct effects *fx,
@@ -443,6 +459,14 @@ void keys_restore(struct aurora_program *p,
                   const Perigee__Aurora__RequestRecord *record);
 void keys_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx);
 void keys_release(struct aurora_program *p);
+
+/* --- sign_in.c: where the tasks of a role fetch assets from --- */
+char *asset_url_of(struct aurora_program *p, const char *role,
+                   struct arena *arena);
+bool asset_key_is(const struct aurora_program *p, const char *role,
+                  const char *given);
+/* Of a scheduler that has none yet. */
+void asset_key_make(struct aurora_program *p, struct effects *fx);
 
 /* --- assets.c --- */
 struct asset *asset_find(struct aurora_program *p, const char *sha256);

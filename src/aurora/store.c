@@ -45,6 +45,8 @@ static int take_scheduler(struct aurora_program *p, struct bytes key,
     free(p->link.framework_id);
     p->link.framework_id = r->framework_id ? xstrdup(r->framework_id) : NULL;
     p->ceiling = r->sequence_ceiling;
+    free(p->sign_in.asset_key);
+    p->sign_in.asset_key = r->asset_key ? xstrdup(r->asset_key) : NULL;
     perigee__aurora__scheduler_record__free_unpacked(r, NULL);
     return 0;
 }
@@ -285,6 +287,7 @@ void store_save_scheduler(struct aurora_program *p, struct effects *fx)
     r.framework_id = p->link.framework_id;
     r.has_sequence_ceiling = true;
     r.sequence_ceiling = p->core.sequence_ceiling;
+    r.asset_key = p->sign_in.asset_key;
     store_persist(fx, "scheduler", bytes_of_text("self"), &r.base);
 }
 

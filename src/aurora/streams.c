@@ -136,18 +136,64 @@ static void begin(struct request *r, struct subscriber *s, int64_t now_ms,
     send_event(s, &event, fx);
 }
 
+static uint64_t address_of(const char *peer)
+{
+    const char *end = strrchr(peer, ':');
+
+    return hash64(bytes_of(peer, end ? (size_t)(end - peer) : strlen(peer)), 0);
+}
+
+/* One client, or one user, shall not take the streams of all others. */
+static int check_room(const struct aurora_program *p,
+                      const struct subscriber *s, struct err *err)
+{
+    uint32_t same = 0;
+
+    for (uint32_t i = 0; i < p->subscribers.count; i++) {
+        const struct subscriber *other = &p->subscribers.item[i];
+        same += s->user ? other->user == s->user : other->address == s->address;
+    }
+    if (p->subscribers.count >= SUBSCRIBERS_MAX)
+        return err_set(err, ERR_BUSY, "%d clients follow events: want fewer",
+                       SUBSCRIBERS_MAX);
+    if (same >= SUBSCRIBERS_OF_ONE_MAX)
+        return err_set(err, ERR_BUSY,
+                       "%d clients of one %s follow events: want fewer",
+                       SUBSCRIBERS_OF_ONE_MAX, s->user ? "user" : "address");
+    return 0;
+}
+
+void stream_end_denied(struct aurora_program *p, uint32_t at,
+                       struct effects *fx)
+{
+    struct subscriber *s = &p->subscribers.item[at];
+    Event event = PERIGEE__AURORA__EVENT__INIT;
+    Perigee__Aurora__Error error = PERIGEE__AURORA__ERROR__INIT;
+
+    event.has_type = true;
+    event.type = PERIGEE__AURORA__EVENT__TYPE__ERROR;
+    event.error = &error;
+    error.code = (char *)err_code_name(ERR_DENIED);
+    error.message = "this user or its secret is not known here any more";
+    send_event(s, &event, fx);
+    effect_close(fx, s->exchange);
+    blob_unref(s->scope);
+    vec_remove(&p->subscribers, at);
+}
+
 void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx)
 {
     struct aurora_program *p = r->p;
     struct event_log *log = &p->core.events;
     uint64_t from = r->call->subscribe ? r->call->subscribe->from_sequence : 0;
-    struct subscriber s = {
-        .exchange = r->exchange, .media = r->media, .user = r->user};
+    struct subscriber s = {.exchange = r->exchange,
+                           .media = r->media,
+                           .user = r->user,
+                           .secret = r->secret,
+                           .address = address_of(r->peer)};
     struct err err = {0};
 
-    if (p->subscribers.count >= SUBSCRIBERS_MAX) {
-        (void)err_set(&err, ERR_BUSY, "%d clients follow events: want fewer",
-                      SUBSCRIBERS_MAX);
+    if (check_room(p, &s, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

@@ -75,9 +75,18 @@ static bool pattern_matches(const struct pattern *pattern, const char *part)
 
 /* --- building --- */
 
-void users_init(struct users *users)
+struct users *users_new(void)
 {
-    *users = (struct users){0};
+    struct users *users = xcalloc(1, sizeof *users);
+
+    users->references = 1;
+    return users;
+}
+
+struct users *users_ref(struct users *users)
+{
+    users->references++;
+    return users;
 }
 
 static void user_free(struct user *user)
@@ -90,12 +99,15 @@ static void user_free(struct user *user)
     free(user);
 }
 
-void users_release(struct users *users)
+void users_unref(struct users *users)
 {
+    if (!users || --users->references > 0)
+        return;
     for (uint32_t i = 0; i < users->all.count; i++)
         user_free(users->all.item[i]);
     vec_free(&users->all);
     vec_free(&users->by_secret);
+    free(users);
 }
 
 /* A name goes into logs, keys and headers: printable, no space, no ':' (which
@@ -269,4 +281,14 @@ bool user_may(const struct user *user, enum action action,
 bool user_may_somewhere(const struct user *user, enum action action)
 {
     return action == ACTION_NONE || action_set_has(&user->somewhere, action);
+}
+
+bool user_has_secret(const struct user *user, enum secret_kind kind,
+                     const char *text)
+{
+    for (uint32_t i = 0; i < user->secrets.count; i++)
+        if (user->secrets.item[i].kind == kind &&
+            strcmp(user->secrets.item[i].text, text) == 0)
+            return true;
+    return false;
 }

@@ -138,7 +138,9 @@ struct user {
     uint32_t order; /* in the file */
 };
 
+/* Shared: whoever keeps a user keeps them all. */
 struct users {
+    uint32_t references;
     VEC(struct user *) all; /* sealed: by name */
     /* Sealed: tokens and certificates, by kind and text. */
     VEC(struct user_secret {
@@ -148,8 +150,9 @@ struct users {
     by_secret;
 };
 
-void users_init(struct users *users);
-void users_release(struct users *users);
+struct users *users_new(void); /* with one reference */
+struct users *users_ref(struct users *users);
+void users_unref(struct users *users); /* NULL is fine */
 /* A new one; ERR_EXISTS, ERR_LIMIT, ERR_INVALID about its name. */
 int users_add(struct users *users, const char *name, struct user **out,
               struct err *err);
@@ -169,3 +172,6 @@ bool user_may(const struct user *user, enum action action,
               const struct object *object);
 /* May it do it to anything at all? */
 bool user_may_somewhere(const struct user *user, enum action action);
+/* Has the user such a secret still? */
+bool user_has_secret(const struct user *user, enum secret_kind kind,
+                     const char *text);

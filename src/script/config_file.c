@@ -236,12 +236,12 @@ static int list_names(lua_State *L)
     return 1;
 }
 
-static int run(struct sandbox *s, const char *path, struct bytes text,
-               config_assigned *assigned, void *context, struct err *err)
+/* Leaves: lines, environment. */
+static int execute(struct sandbox *s, const char *path, struct bytes text,
+                   struct err *err)
 {
-    lua_State *L = s->L;
     struct sandbox_failure failure;
-    lua_pushcfunction(L, prepare);
+    lua_pushcfunction(s->L, prepare);
     if (sandbox_call(s, 0, 2, &failure) < 0)
         return fail(err, path, &failure);
     sandbox_limit_steps(s, CONFIG_FILE_STEPS_MAX);
@@ -249,6 +249,14 @@ static int run(struct sandbox *s, const char *path, struct bytes text,
             0 ||
         sandbox_call(s, 0, 0, &failure) < 0)
         return fail(err, path, &failure);
+    return 0;
+}
+
+static int run(struct sandbox *s, const char *path, config_assigned *assigned,
+               void *context, struct err *err)
+{
+    lua_State *L = s->L;
+    struct sandbox_failure failure;
     lua_pushcfunction(L, list_names);
     lua_pushvalue(L, 2);
     if (sandbox_call(s, 1, 1, &failure) < 0)
@@ -260,19 +268,45 @@ static int run(struct sandbox *s, const char *path, struct bytes text,
     return rc;
 }
 
-int config_file_run(const char *path, config_assigned *assigned, void *context,
-                    struct err *err)
+/* The file's sandbox, with lines and environment on its stack. */
+static int open_file(struct sandbox *s, const char *path, struct err *err)
 {
-    struct sandbox sandbox = {0};
     struct buf text = {0};
     int rc = file_read(path, CONFIG_FILE_BYTES_MAX, &text, err);
     if (rc < 0)
         err_wrap(err, "configuration");
     else
-        rc = sandbox_open(&sandbox, CONFIG_MEMORY_MAX, err);
+        rc = sandbox_open(s, CONFIG_MEMORY_MAX, err);
     if (rc == 0)
-        rc = run(&sandbox, path, buf_bytes(&text), assigned, context, err);
-    sandbox_close(&sandbox);
+        rc = execute(s, path, buf_bytes(&text), err);
     buf_release(&text);
+    return rc;
+}
+
+int config_file_run(const char *path, config_assigned *assigned, void *context,
+                    struct err *err)
+{
+    struct sandbox sandbox = {0};
+    int rc = open_file(&sandbox, path, err);
+    if (rc == 0)
+        rc = run(&sandbox, path, assigned, context, err);
+    sandbox_close(&sandbox);
+    return rc;
+}
+
+int config_file_read(const char *path, int (*read)(struct lua_State *L),
+                     void *context, struct err *err)
+{
+    struct sandbox sandbox = {0};
+    struct sandbox_failure failure;
+    int rc = open_file(&sandbox, path, err);
+    if (rc == 0) {
+        lua_pushcfunction(sandbox.L, read);
+        lua_insert(sandbox.L, 1);
+        lua_pushlightuserdata(sandbox.L, context);
+        if (sandbox_call(&sandbox, 3, 0, &failure) < 0)
+            rc = fail(err, path, &failure);
+    }
+    sandbox_close(&sandbox);
     return rc;
 }

@@ -14,3 +14,10 @@ typedef int config_assigned(void *context, const char *name, const char *value,
  * it assigned. Stops at the first error. */
 int config_file_run(const char *path, config_assigned *assigned, void *context,
                     struct err *err);
+
+/* Run the file at `path`; then call `read` in protected mode with a table from
+ * each assigned name to its line, the table of the names themselves, and
+ * `context` as light userdata. What it raises becomes ERR_INVALID. */
+struct lua_State;
+int config_file_read(const char *path, int (*read)(struct lua_State *L),
+                     void *context, struct err *err);

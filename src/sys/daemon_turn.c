@@ -17,18 +17,10 @@ enum {
 
 /* --- feeding --- */
 
-static bool serve_metrics(struct daemon *d, exchange_id exchange,
-                          const struct http_request *request,
-                          struct effects *fx)
+static void print_metrics(struct daemon *d, bool is_text, struct buf *out)
 {
-    bool is_text = strcmp(request->path, "/metrics") == 0;
-
-    if ((!is_text && strcmp(request->path, "/metrics/snapshot") != 0) ||
-        request->method != HTTP_GET)
-        return false;
     struct committer_figures commits = {0};
     struct metrics metrics;
-    struct buf out = {0};
 
     metrics_init(&metrics);
     if (d->program->metrics != NULL)
@@ -41,13 +33,26 @@ static bool serve_metrics(struct daemon *d, exchange_id exchange,
         d->figures.streams += http_server_streams(d->local);
     daemon_figures_report(&d->figures, &commits, d->program->name, &metrics);
     if (is_text)
-        metrics_print_text(&metrics, &out);
+        metrics_print_text(&metrics, out);
     else
-        metrics_print_snapshot(&metrics, &out);
+        metrics_print_snapshot(&metrics, out);
+    metrics_release(&metrics);
+}
+
+static bool serve_metrics(struct daemon *d, exchange_id exchange,
+                          const struct http_request *request,
+                          struct effects *fx)
+{
+    bool is_text = strcmp(request->path, "/metrics") == 0;
+    struct buf out = {0};
+
+    if ((!is_text && strcmp(request->path, "/metrics/snapshot") != 0) ||
+        request->method != HTTP_GET || d->program->guards_metrics)
+        return false;
+    print_metrics(d, is_text, &out);
     effect_reply(fx, exchange, 200, is_text ? MEDIA_METRICS : MEDIA_JSON,
                  buf_bytes(&out));
     buf_release(&out);
-    metrics_release(&metrics);
     return true;
 }
 
@@ -173,6 +178,21 @@ static void perform_served(struct daemon *d, const struct effect *effect)
         http_server_end(server, effect->exchange);
 }
 
+static void reply_metrics(struct daemon *d, const struct effect *effect)
+{
+    bool is_text = bytes_equal_text(effect->bytes, "/metrics");
+    struct buf out = {0};
+
+    print_metrics(d, is_text, &out);
+    struct http_response response = {.status = 200,
+                                     .type =
+                                         is_text ? MEDIA_METRICS : MEDIA_JSON,
+                                     .body = buf_bytes(&out)};
+    if (d->server != NULL)
+        http_server_reply(d->server, effect->exchange, &response);
+    buf_release(&out);
+}
+
 static void perform(struct daemon *d, const struct effect *effect)
 {
     trace_effect(effect);
@@ -184,6 +204,9 @@ static void perform(struct daemon *d, const struct effect *effect)
     case EFFECT_RECORD:
     case EFFECT_CLOSE:
         perform_served(d, effect);
+        break;
+    case EFFECT_METRICS:
+        reply_metrics(d, effect);
         break;
     case EFFECT_CALL:
     case EFFECT_FOLLOW:

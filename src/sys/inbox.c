@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void inbox_init(struct inbox *inbox)
 {
@@ -31,8 +32,21 @@ struct input *inbox_take(struct inbox *inbox)
     return input;
 }
 
+/* What a client proves itself with shall not lie about in freed memory. */
+static void wipe_secrets(struct input *input)
+{
+    for (uint32_t i = 0; i < input->request.header_count; i++) {
+        const struct http_header *header = &input->request.header[i];
+        if (strcasecmp(header->name, "Authorization") == 0)
+            explicit_bzero((char *)(uintptr_t)header->value,
+                           strlen(header->value));
+    }
+}
+
 void input_free(struct input *input)
 {
+    if (input->kind == INPUT_REQUEST)
+        wipe_secrets(input);
     arena_release(&input->arena);
     free(input);
 }

@@ -76,6 +76,10 @@ void trace_effect(const struct effect *effect)
         log_line(LOG_LEVEL_DEBUG, "out_close exchange=%llu",
                  number(effect->exchange));
         break;
+    case EFFECT_METRICS:
+        log_line(LOG_LEVEL_DEBUG, "out_metrics exchange=%llu",
+                 number(effect->exchange));
+        break;
     case EFFECT_CALL:
     case EFFECT_FOLLOW:
         log_line(LOG_LEVEL_DEBUG, "out_%s call=%llu url=%s bytes=%zu",

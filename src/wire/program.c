@@ -155,6 +155,13 @@ void effect_close(struct effects *fx, exchange_id exchange)
     effect_new(fx, EFFECT_CLOSE, exchange);
 }
 
+void effect_metrics(struct effects *fx, exchange_id exchange, const char *path)
+{
+    struct effect *effect = effect_new(fx, EFFECT_METRICS, exchange);
+
+    effect->bytes = bytes_of_text(arena_strdup(&fx->arena, path));
+}
+
 static struct effect *request(struct effects *fx, enum effect_kind kind,
                               exchange_id exchange, const char *url,
                               const struct http_header *header,

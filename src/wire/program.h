@@ -39,7 +39,9 @@ enum effect_kind {
     EFFECT_ACT,     /* act, data: something only this program's shell can do:
                        launch a container, run a script */
     EFFECT_LOG,     /* level, bytes: one log line, "event key=value ..." */
-    EFFECT_STOP     /* status: end the daemon in good order */
+    EFFECT_STOP,    /* status: end the daemon in good order */
+    EFFECT_METRICS  /* exchange, bytes: answer with what /metrics has; the
+                        bytes are the path */
 };
 
 struct effect {
@@ -95,6 +97,8 @@ void effect_stream(struct effects *fx, exchange_id exchange,
 void effect_record(struct effects *fx, exchange_id exchange,
                    struct bytes record);
 void effect_close(struct effects *fx, exchange_id exchange);
+/* What was asked for at `path`, /metrics or /metrics/snapshot. */
+void effect_metrics(struct effects *fx, exchange_id exchange, const char *path);
 /* POST `body` to url; the shell answers with on_answer or on_broken. */
 void effect_call(struct effects *fx, exchange_id exchange, const char *url,
                  const struct http_header *header, uint32_t header_count,
@@ -145,8 +149,8 @@ struct program {
 
     /* A fact about something an ACT began: a container exited, a script gave
      * its verdict. `kind` and `data` are the program's own. */
-    void (*on_fact)(void *self, uint32_t kind, const void *data,
-                    int64_t now_ms, struct effects *fx);
+    void (*on_fact)(void *self, uint32_t kind, const void *data, int64_t now_ms,
+                    struct effects *fx);
 
     /* next_ms: when on_time is wanted, INT64_MAX for never. */
     int64_t (*next_ms)(const void *self);
@@ -158,4 +162,8 @@ struct program {
     /* Verify every invariant of the state; asserts. Called after every step in
      * the simulator and in debug builds. */
     void (*check)(const void *self);
+
+    /* Requests for metrics come to on_request, which answers with METRICS when
+     * it may; otherwise the shell answers everybody. */
+    bool guards_metrics;
 };

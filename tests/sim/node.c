@@ -194,10 +194,10 @@ static void feed(struct node *node, const struct input *input,
 static const char *const EFFECT_NAMES[] = {
     [EFFECT_PERSIST] = "persist", [EFFECT_REPLY] = "reply",
     [EFFECT_STREAM] = "stream",   [EFFECT_RECORD] = "send",
-    [EFFECT_CLOSE] = "close",     [EFFECT_CALL] = "call",
-    [EFFECT_FOLLOW] = "follow",   [EFFECT_HANGUP] = "hangup",
-    [EFFECT_ACT] = "act",         [EFFECT_LOG] = "log",
-    [EFFECT_STOP] = "stop"};
+    [EFFECT_CLOSE] = "close",     [EFFECT_METRICS] = "metrics",
+    [EFFECT_CALL] = "call",       [EFFECT_FOLLOW] = "follow",
+    [EFFECT_HANGUP] = "hangup",   [EFFECT_ACT] = "act",
+    [EFFECT_LOG] = "log",         [EFFECT_STOP] = "stop"};
 
 /* What is sent is in the trace when it arrives; here it counts for the hash
  * that it left, and how long it was. */

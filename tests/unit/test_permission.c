@@ -59,14 +59,13 @@ static void test_actions_have_names_and_globs(void **unused)
 
 static void test_nothing_is_allowed_that_nobody_granted(void **unused)
 {
-    struct users users;
+    struct users *users = users_new();
 
     (void)unused;
-    users_init(&users);
-    struct user *bob = add(&users, "bob");
+    struct user *bob = add(users, "bob");
     grant(bob, "job.*", "bob", NULL, NULL);
     grant(bob, "job.read", "web-*", "pro?", "front*");
-    assert_int_equal(users_seal(&users, NULL), 0);
+    assert_int_equal(users_seal(users, NULL), 0);
     static const struct {
         enum action action;
         struct object object;
@@ -91,55 +90,53 @@ static void test_nothing_is_allowed_that_nobody_granted(void **unused)
             fail_msg("case %zu: want %d", i, cases[i].may);
     assert_true(user_may_somewhere(bob, ACTION_JOB_CREATE));
     assert_false(user_may_somewhere(bob, ACTION_QUOTA_SET));
-    users_release(&users);
+    users_unref(users);
 }
 
 static void test_users_are_found(void **unused)
 {
-    struct users users;
+    struct users *users = users_new();
     struct err err = {0};
     struct user *none;
 
     (void)unused;
-    users_init(&users);
-    struct user *carol = add(&users, "carol");
-    struct user *alice = add(&users, "alice");
+    struct user *carol = add(users, "carol");
+    struct user *alice = add(users, "alice");
     assert_int_equal(user_add_secret(carol, SECRET_TOKEN, "t1", NULL), 0);
     assert_int_equal(user_add_secret(alice, SECRET_CERTIFICATE, "t1", NULL), 0);
-    assert_int_equal(users_add(&users, "a b", &none, &err), -ERR_INVALID);
-    assert_int_equal(users_add(&users, "a:b", &none, &err), -ERR_INVALID);
-    assert_int_equal(users_add(&users, "", &none, &err), -ERR_INVALID);
-    assert_int_equal(users_seal(&users, NULL), 0);
-    assert_ptr_equal(users_find(&users, "alice"), alice);
-    assert_ptr_equal(users_find(&users, "carol"), carol);
-    assert_null(users_find(&users, "bob"));
-    assert_ptr_equal(users_by_secret(&users, SECRET_TOKEN, "t1"), carol);
-    assert_ptr_equal(users_by_secret(&users, SECRET_CERTIFICATE, "t1"), alice);
-    assert_null(users_by_secret(&users, SECRET_TOKEN, "t2"));
+    assert_int_equal(users_add(users, "a b", &none, &err), -ERR_INVALID);
+    assert_int_equal(users_add(users, "a:b", &none, &err), -ERR_INVALID);
+    assert_int_equal(users_add(users, "", &none, &err), -ERR_INVALID);
+    assert_int_equal(users_seal(users, NULL), 0);
+    assert_ptr_equal(users_find(users, "alice"), alice);
+    assert_ptr_equal(users_find(users, "carol"), carol);
+    assert_null(users_find(users, "bob"));
+    assert_ptr_equal(users_by_secret(users, SECRET_TOKEN, "t1"), carol);
+    assert_ptr_equal(users_by_secret(users, SECRET_CERTIFICATE, "t1"), alice);
+    assert_null(users_by_secret(users, SECRET_TOKEN, "t2"));
     /* Carol has no permission at all. */
     assert_false(user_may(carol, ACTION_JOB_READ, &(struct object){0}));
-    users_release(&users);
+    users_unref(users);
 }
 
 static void test_no_two_users_share_a_secret_or_a_name(void **unused)
 {
-    struct users users;
+    struct users *users = users_new();
     struct err err = {0};
 
     (void)unused;
-    users_init(&users);
-    assert_int_equal(user_add_secret(add(&users, "a"), SECRET_TOKEN, "t", NULL),
+    assert_int_equal(user_add_secret(add(users, "a"), SECRET_TOKEN, "t", NULL),
                      0);
-    assert_int_equal(user_add_secret(add(&users, "b"), SECRET_TOKEN, "t", NULL),
+    assert_int_equal(user_add_secret(add(users, "b"), SECRET_TOKEN, "t", NULL),
                      0);
-    assert_int_equal(users_seal(&users, &err), -ERR_EXISTS);
+    assert_int_equal(users_seal(users, &err), -ERR_EXISTS);
     assert_null(strstr(err.text, "'t'"));
-    users_release(&users);
-    users_init(&users);
-    (void)add(&users, "a");
-    (void)add(&users, "a");
-    assert_int_equal(users_seal(&users, &err), -ERR_EXISTS);
-    users_release(&users);
+    users_unref(users);
+    users = users_new();
+    (void)add(users, "a");
+    (void)add(users, "a");
+    assert_int_equal(users_seal(users, &err), -ERR_EXISTS);
+    users_unref(users);
 }
 
 static void test_patterns_have_limits(void **unused)

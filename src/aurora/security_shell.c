@@ -1,0 +1,244 @@
+#include "aurora/security_shell.h"
+
+#include "aurora/program.h"
+#include "aurora/security_ini.h"
+#include "base/alloc.h"
+#include "script/security_file.h"
+#include "sys/beside.h"
+#include "sys/clock.h"
+#include "sys/daemon.h"
+#include "sys/log.h"
+#include "sys/secret.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { LOOK_SECONDS = 2 };
+
+/* --- reading, on any thread --- */
+
+struct rules {
+    struct security_shell *shell;
+    const char *security, *roles;
+    struct users *users;
+    struct os_users os_users;
+    struct buf note;
+    struct err err;
+};
+
+static bool is_ini(const char *path)
+{
+    size_t size = strlen(path);
+
+    return size > 4 && strcmp(path + size - 4, ".ini") == 0;
+}
+
+static int read_rules(struct rules *r, struct err *err)
+{
+    int rc = 0;
+
+    if (r->security)
+        rc = is_ini(r->security)
+                 ? security_ini_load(r->security, &r->users, &r->note, err)
+                 : security_file_load(r->security, &r->users, err);
+    if (rc == 0 && r->roles)
+        rc = roles_file_load(r->roles, &r->os_users, err);
+    if (rc < 0) {
+        users_unref(r->users);
+        r->users = NULL;
+    }
+    return rc;
+}
+
+static void mark_file(const char *path, struct file_mark *out)
+{
+    struct stat st;
+
+    *out = (struct file_mark){0};
+    if (path && stat(path, &st) == 0)
+        *out = (struct file_mark){st.st_mtim, (uint64_t)st.st_ino,
+                                  (uint64_t)st.st_size};
+}
+
+static bool mark_differs(const struct file_mark *a, const struct file_mark *b)
+{
+    return a->changed.tv_sec != b->changed.tv_sec ||
+           a->changed.tv_nsec != b->changed.tv_nsec || a->inode != b->inode ||
+           a->size != b->size;
+}
+
+static void warn(const struct rules *r)
+{
+    struct stat st;
+
+    if (!r->security || !is_ini(r->security))
+        return;
+    log_line(LOG_LEVEL_WARN,
+             "security_plain_passwords file=%s advice=\"write a security.lua "
+             "with hashes of `clusterctl user hash`\"",
+             log_value(r->security));
+    if (stat(r->security, &st) == 0 && (st.st_mode & 077))
+        log_line(LOG_LEVEL_WARN,
+                 "security_readable_by_others file=%s advice=\"chmod 600\"",
+                 log_value(r->security));
+    if (r->note.size > 0)
+        log_line(LOG_LEVEL_WARN, "security_partly_understood why=%s",
+                 log_value(buf_text((struct buf *)(uintptr_t)&r->note)));
+}
+
+/* --- at the start --- */
+
+int security_shell_load(struct security_shell *shell,
+                        struct aurora_program *program, struct err *err)
+{
+    struct rules rules = {.security = shell->security, .roles = shell->roles};
+
+    mark_file(shell->security, &shell->security_mark);
+    mark_file(shell->roles, &shell->roles_mark);
+    if (!shell->security)
+        log_line(
+            LOG_LEVEL_WARN,
+            "security_off advice=\"everybody may do everything; --security "
+            "FILE says who may do what\"");
+    int rc = read_rules(&rules, err);
+    if (rc == 0) {
+        warn(&rules);
+        aurora_program_set_security(program, rules.users, &rules.os_users,
+                                    shell->security ? shell->security : "",
+                                    clock_wall_ms());
+    }
+    buf_release(&rules.note);
+    return rc;
+}
+
+/* --- again --- */
+
+static void begin_reading(struct security_shell *shell);
+
+static void on_work(void *context)
+{
+    struct rules *r = context;
+
+    (void)read_rules(r, &r->err);
+}
+
+static void on_done(void *context)
+{
+    struct rules *r = context;
+    struct security_shell *shell = r->shell;
+    struct aurora_security_fact fact = {.users = r->users,
+                                        .os_users = r->os_users};
+
+    (void)snprintf(fact.why, sizeof fact.why, "%s",
+                   r->err.code ? r->err.text : "");
+    if (!r->err.code)
+        warn(r);
+    daemon_fact(shell->daemon, AURORA_FACT_SECURITY, &fact, sizeof fact);
+    buf_release(&r->note);
+    free(r);
+    shell->is_reading = false;
+    if (shell->is_wanted)
+        begin_reading(shell);
+}
+
+static void begin_reading(struct security_shell *shell)
+{
+    shell->is_wanted = shell->is_reading;
+    if (shell->is_reading)
+        return;
+    struct rules *r = xcalloc(1, sizeof *r);
+    r->shell = shell;
+    r->security = shell->security;
+    r->roles = shell->roles;
+    shell->is_reading = true;
+    mark_file(shell->security, &shell->security_mark);
+    mark_file(shell->roles, &shell->roles_mark);
+    beside_add(shell->beside, on_work, on_done, r);
+}
+
+static void on_hangup(evutil_socket_t signo, short what, void *arg)
+{
+    (void)signo;
+    (void)what;
+    begin_reading(arg);
+}
+
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+    struct security_shell *shell = arg;
+    struct file_mark security, roles;
+
+    (void)fd;
+    (void)what;
+    mark_file(shell->security, &security);
+    mark_file(shell->roles, &roles);
+    if (mark_differs(&security, &shell->security_mark) ||
+        mark_differs(&roles, &shell->roles_mark))
+        begin_reading(shell);
+}
+
+int security_shell_attach(struct security_shell *shell, struct daemon *daemon,
+                          struct event_base *base, struct err *err)
+{
+    const struct timeval look = {.tv_sec = LOOK_SECONDS};
+
+    shell->daemon = daemon;
+    if (!shell->security && !shell->roles)
+        return 0;
+    int rc = beside_open(&shell->beside, base, err);
+    if (rc < 0)
+        return rc;
+    shell->on_hangup = evsignal_new(base, SIGHUP, on_hangup, shell);
+    shell->on_look = event_new(base, -1, EV_PERSIST, on_look, shell);
+    if (!shell->on_hangup || !shell->on_look ||
+        event_add(shell->on_hangup, NULL) < 0 ||
+        event_add(shell->on_look, &look) < 0)
+        return err_set(err, ERR_INTERNAL, "security: no event to be had");
+    return 0;
+}
+
+/* --- passwords --- */
+
+struct checking {
+    struct daemon *daemon;
+    struct aurora_verify act;
+};
+
+static void check_password(void *context)
+{
+    aurora_verify_run(((struct checking *)context)->act.work);
+}
+
+static void on_checked(void *context)
+{
+    struct checking *checking = context;
+    struct aurora_verified fact = {.ticket = checking->act.ticket};
+
+    daemon_fact(checking->daemon, AURORA_FACT_VERIFIED, &fact, sizeof fact);
+    free(checking);
+}
+
+bool security_shell_act(struct security_shell *shell, uint32_t kind,
+                        const void *data)
+{
+    if (kind != AURORA_ACT_VERIFY)
+        return false;
+    struct checking *checking = xcalloc(1, sizeof *checking);
+    checking->daemon = shell->daemon;
+    checking->act = *(const struct aurora_verify *)data;
+    beside_add(shell->beside, check_password, on_checked, checking);
+    return true;
+}
+
+void security_shell_close(struct security_shell *shell)
+{
+    if (shell->on_hangup)
+        event_free(shell->on_hangup);
+    if (shell->on_look)
+        event_free(shell->on_look);
+    beside_close(shell->beside);
+}

@@ -1,0 +1,39 @@
+/* The shell's side of users: the files that say who they are, read again when
+ * they change or when a SIGHUP asks for it; and the thread that checks
+ * passwords. */
+#pragma once
+#include "base/err.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+struct aurora_program;
+struct beside;
+struct daemon;
+struct event;
+struct event_base;
+
+/* What is seen of a file that may have changed. */
+struct file_mark {
+    struct timespec changed;
+    uint64_t inode, size;
+};
+
+struct security_shell {
+    const char *security, *roles;      /* files; borrowed; NULL: none */
+    struct daemon *daemon;             /* borrowed */
+    struct beside *beside;             /* owned */
+    struct event *on_hangup, *on_look; /* owned */
+    struct file_mark security_mark, roles_mark;
+    bool is_reading, is_wanted;
+};
+
+/* Read them for the first time: what is wrong ends the scheduler's start. */
+int security_shell_load(struct security_shell *shell,
+                        struct aurora_program *program, struct err *err);
+int security_shell_attach(struct security_shell *shell, struct daemon *daemon,
+                          struct event_base *base, struct err *err);
+/* Is the act about passwords? Then it was dealt with. */
+bool security_shell_act(struct security_shell *shell, uint32_t kind,
+                        const void *data);
+void security_shell_close(struct security_shell *shell);

@@ -1,0 +1,32 @@
+/* security.lua: users, roles and permissions (security.lua(5)); and roles.lua:
+ * which user of the operating system the tasks of a role run as. Both are
+ * written in the language of the daemons' configuration (script/config_file.h).
+ *
+ *     roles = {
+ *       admin = { actions = "*" },
+ *       web = { { actions = { "job.*", "update.*" }, role = "www-data" } },
+ *     }
+ *     users = {
+ *       ada = { password = "$argon2id$...", roles = "web" },
+ *       ci = { token = "blake2b$...", roles = { "web" },
+ *              limits = { requests_per_second = 50, tasks = 100 } },
+ *     }
+ */
+#pragma once
+#include "base/permission.h"
+
+enum { OS_USER_MAX = 33, OS_USERS_MAX = 10000 };
+
+/* Sealed. ERR_INVALID says where in the file, and what it wants. */
+int security_file_load(const char *path, struct users **out, struct err *err);
+
+struct os_users {
+    VEC(struct os_user {
+        char role[64];
+        char user[OS_USER_MAX];
+    })
+    by_role; /* by role */
+};
+int roles_file_load(const char *path, struct os_users *out, struct err *err);
+/* NULL: the role's own name. */
+const char *os_user_of(const struct os_users *users, const char *role);

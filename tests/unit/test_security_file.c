@@ -1,0 +1,267 @@
+/* security.lua, roles.lua and Aurora's security.ini. */
+#include "aurora/security_ini.h"
+#include "script/security_file.h"
+#include "sys/secret.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HASH "\"$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZWhhc2g\""
+#define TOKEN                                                      \
+    "\"blake2b$0123456789abcdef0123456789abcdef0123456789abcdef01" \
+    "23456789abcdef\""
+
+static char path[] = "/tmp/perigee-security-XXXXXX";
+
+static void write_file(const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static struct users *load(const char *text)
+{
+    struct users *users = NULL;
+    struct err err = {0};
+
+    write_file(text);
+    if (security_file_load(path, &users, &err) < 0)
+        fail_msg("%s", err.text);
+    return users;
+}
+
+static bool may(const struct users *users, const char *name, enum action action,
+                const char *role)
+{
+    struct object object = {"c", role, "devel", "x"};
+
+    return user_may(users_find(users, name), action, &object);
+}
+
+static void test_users_get_what_their_roles_have(void **unused)
+{
+    struct users *users = load(
+        "local web = { actions = { 'job.*', 'asset.put' }, role = 'www' }\n"
+        "roles = { admin = { actions = '*' }, web = { web },\n"
+        "          empty = {} }\n"
+        "users = {\n"
+        "  ada = { password = " HASH ", roles = 'web' },\n"
+        "  ci = { token = " TOKEN ", roles = { 'web', 'empty' },\n"
+        "         permissions = { actions = 'host.read' },\n"
+        "         limits = { requests_per_second = 5, bundle_bytes = '4MB' } "
+        "},\n"
+        "  root = { certificate = { 'ops.example.org' }, roles = 'admin' },\n"
+        "  carol = {},\n"
+        "}\n");
+
+    (void)unused;
+    assert_int_equal(users->all.count, 4);
+    assert_true(may(users, "ada", ACTION_JOB_KILL, "www"));
+    assert_false(may(users, "ada", ACTION_JOB_KILL, "other"));
+    assert_false(may(users, "ada", ACTION_HOST_READ, "www"));
+    assert_true(may(users, "ci", ACTION_HOST_READ, NULL));
+    assert_true(may(users, "root", ACTION_QUOTA_SET, NULL));
+    assert_false(may(users, "carol", ACTION_JOB_READ, "www"));
+    assert_int_equal(users_find(users, "ci")->limits.bundle_bytes, 4 << 20);
+    assert_ptr_equal(
+        users_by_secret(users, SECRET_CERTIFICATE, "ops.example.org"),
+        users_find(users, "root"));
+    users_unref(users);
+}
+
+static void test_mistakes_are_refused_by_name(void **unused)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"", "users: missing"},
+        {"user = {}", "line 1: 'user' means nothing here"},
+        {"users = 1", "users: want a table, got a number"},
+        {"users = { a = { passwd = 'x' } }",
+         "users.a.passwd: no such field; nearest known name: 'password'"},
+        {"users = { a = { password = 'secret' } }",
+         "users.a.password: want a hash, as `clusterctl user hash`"},
+        {"users = { a = { token = 'secret' } }",
+         "users.a.token: want the hash of a token"},
+        {"users = { a = { roles = 'web' } }", "no role 'web' stands"},
+        {"roles = { r = { { action = 'x' } } } users = {}",
+         "roles.r[1].action: no such field; nearest known name: 'actions'"},
+        {"roles = { r = { actions = 'job.kil' } } users = {}",
+         "nearest known name: 'job.kill'"},
+        {"roles = { r = { actions = {} } } users = {}",
+         "roles.r.actions: missing"},
+        {"roles = { r = { actions = '*', role = 'a/b' } } users = {}",
+         "roles.r.role: pattern 'a/b'"},
+        {"roles = { r = { actions = '*', role = '' } } users = {}",
+         "roles.r.role: empty"},
+        {"users = { a = { limits = { tasks = -1 } } }",
+         "users.a.limits.tasks: want 1 to"},
+        {"users = { ['a:b'] = {} }", "user 'a:b'"},
+        {"users = { a = {certificate='c'}, b = {certificate='c'} }",
+         "users 'a' and 'b' have the same certificate"},
+        {"users = { a = {} ", "'}' expected"},
+        {"while true do end users = {}", ""},
+    };
+    struct users *users = NULL;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct err err = {0};
+        write_file(cases[i].text);
+        assert_true(security_file_load(path, &users, &err) < 0);
+        if (!strstr(err.text, cases[i].want))
+            fail_msg("%s\ngot  %s\nwant %s", cases[i].text, err.text,
+                     cases[i].want);
+        assert_null(strstr(err.text, "secret"));
+    }
+}
+
+static void test_a_file_that_others_write_is_refused(void **unused)
+{
+    struct users *users = NULL;
+    struct err err = {0};
+
+    (void)unused;
+    write_file("users = {}");
+    assert_int_equal(chmod(path, 0664), 0);
+    assert_int_equal(security_file_load(path, &users, &err), -ERR_DENIED);
+    assert_non_null(strstr(err.hint, "chmod go-w"));
+    assert_int_equal(chmod(path, 0644), 0);
+    users = load("users = {}");
+    users_unref(users);
+}
+
+static void test_roles_run_as_somebody_else(void **unused)
+{
+    struct os_users users;
+    struct err err = {0};
+
+    (void)unused;
+    write_file("roles = { ['www-data'] = { user = 'web' },"
+               " batch = { user = 'nobody' } }");
+    assert_int_equal(roles_file_load(path, &users, &err), 0);
+    assert_string_equal(os_user_of(&users, "www-data"), "web");
+    assert_string_equal(os_user_of(&users, "batch"), "nobody");
+    assert_null(os_user_of(&users, "other"));
+    vec_free(&users.by_role);
+    write_file("roles = { a = { user = 'x y' } }");
+    assert_true(roles_file_load(path, &users, &err) < 0);
+    assert_non_null(strstr(err.text, "roles.a.user"));
+    assert_null(os_user_of(&users, "a"));
+}
+
+static struct users *read_ini(const char *text, struct buf *note)
+{
+    struct buf in = {0};
+    struct users *users = NULL;
+    struct err err = {0};
+
+    buf_add_text(&in, text);
+    if (security_ini_read(&in, &users, note, &err) < 0)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < in.size; i++)
+        assert_int_equal(in.data[i], 0);
+    buf_release(&in);
+    return users;
+}
+
+static void test_auroras_file_is_read_as_it_is(void **unused)
+{
+    struct buf note = {0};
+    struct users *users = read_ini(
+        "# as the book has it\n"
+        "[users]\n"
+        "alice = apple, admin\n"
+        "bob = \"s3cr,et\", eng, accounting\n"
+        "carol = cherry\n"
+        "[roles]\n"
+        "admin = *\n"
+        "accounting = thrift.AuroraAdmin:setQuota\n"
+        "eng = \"thrift.AuroraSchedulerManager:killTasks,createJob:www:*:*\", "
+        "thrift.AuroraSchedulerManager:startJobUpdate:ads\n",
+        &note);
+
+    (void)unused;
+    assert_true(may(users, "alice", ACTION_HOST_DRAIN, NULL));
+    assert_true(may(users, "bob", ACTION_QUOTA_SET, "any"));
+    assert_true(may(users, "bob", ACTION_JOB_KILL, "www"));
+    assert_true(may(users, "bob", ACTION_JOB_CREATE, "www"));
+    assert_false(may(users, "bob", ACTION_JOB_KILL, "ads"));
+    assert_true(may(users, "bob", ACTION_UPDATE_START, "ads"));
+    /* Carol has no role, and may look, as everybody may (A-163). */
+    assert_true(may(users, "carol", ACTION_JOB_READ, "www"));
+    assert_false(may(users, "carol", ACTION_JOB_CREATE, "carol"));
+    assert_false(may(users, "carol", ACTION_AUDIT_READ, NULL));
+    const struct user *carol = users_find(users, "carol");
+    assert_null(strstr(carol->secrets.item[0].text, "cherry"));
+    assert_true(secret_password_is(carol->secrets.item[0].text, "cherry"));
+    users_unref(users);
+    buf_release(&note);
+}
+
+static void test_mistakes_of_auroras_file(void **unused)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"a = b\n", "line 1: want a [section] first"},
+        {"[users]\ngeheim\n", "line 2: want name = ... in section 'users'"},
+        {"[users]\na =\n", "line 2: no password for user 'a'"},
+        {"[roles]\nr = x:y\n", "line 2: no such service: 'x'"},
+        {"[roles]\nr = thrift.AuroraAdmin:frob\n", "no such method: 'frob'"},
+        {"[users]\na = geheim\na = geheim\n", "user 'a': given twice"},
+        {"[users\n", "line 1: want [section]"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct users *users = NULL;
+        struct buf in = {0}, note = {0};
+        struct err err = {0};
+        buf_add_text(&in, cases[i].text);
+        assert_true(security_ini_read(&in, &users, &note, &err) < 0);
+        if (!strstr(err.text, cases[i].want))
+            fail_msg("%s\ngot  %s\nwant %s", cases[i].text, err.text,
+                     cases[i].want);
+        assert_null(strstr(err.text, "geheim"));
+        buf_release(&in);
+        buf_release(&note);
+    }
+}
+
+static int make_file(void **unused)
+{
+    int fd = mkstemp(path);
+
+    (void)unused;
+    assert_true(fd >= 0);
+    return close(fd);
+}
+
+static int remove_file(void **unused)
+{
+    (void)unused;
+    return unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_users_get_what_their_roles_have),
+        cmocka_unit_test(test_mistakes_are_refused_by_name),
+        cmocka_unit_test(test_a_file_that_others_write_is_refused),
+        cmocka_unit_test(test_roles_run_as_somebody_else),
+        cmocka_unit_test(test_auroras_file_is_read_as_it_is),
+        cmocka_unit_test(test_mistakes_of_auroras_file),
+    };
+    return cmocka_run_group_tests(tests, make_file, remove_file);
+}
