@@ -4,6 +4,7 @@
 #include "base/id.h"
 #include "base/rng.h"
 #include "cli/cluster.h"
+#include "cli/edge.h"
 #include "sys/client.h"
 #include "sys/clock.h"
 #include "wire/codec.h"
@@ -18,13 +19,6 @@ enum {
     RETRY_PAUSE_MS = 100, /* first pause; doubles */
     RETRY_PAUSE_MAX_MS = 2000
 };
-
-static struct client *http(struct cli *cli)
-{
-    if (cli->http == NULL)
-        cli->http = client_open();
-    return cli->http;
-}
 
 static const char *idempotency_key(struct cli *cli)
 {
@@ -113,6 +107,9 @@ static int unreachable(struct cli *cli, const Perigee__Cluster *cluster,
              cluster->dir != NULL
                  ? "`clusterctl dev status` shows what runs, `clusterctl dev "
                    "start` restarts what is dead"
+             : edge_is_tls_failure(err)
+                 ? "tls, ca and the name in the list of clusters must suit "
+                   "the scheduler's certificate"
                  : "is perigee-aurora running there?");
     return cli_fail(cli, cli_exit_code(err), err);
 }
@@ -127,18 +124,19 @@ static int exchange(struct cli *cli, const Perigee__Cluster *cluster,
                     struct bytes body, const struct http_header *header,
                     uint32_t header_count, struct http_response *out)
 {
-    const char *url =
-        arena_printf(&cli->arena, "http://%s/api/v1", cluster->aurora);
+    const char *url = edge_url(cli, cluster, cluster->aurora, "/api/v1");
     int64_t give_up = clock_monotonic_ms() + RETRY_FOR_MS;
     int64_t pause = RETRY_PAUSE_MS;
 
     for (;;) {
         struct err err = {0};
-        int rc = client_call(http(cli), HTTP_POST, url, header, header_count,
-                             body, CALL_TIMEOUT_MS, &cli->arena, out, &err);
+        int rc =
+            client_call(edge_client(cli), HTTP_POST, url, header, header_count,
+                        body, CALL_TIMEOUT_MS, &cli->arena, out, &err);
         bool again = rc < 0 || out->status == 503 || out->status == 429;
 
-        if (!again || clock_monotonic_ms() + pause > give_up)
+        if (!again || (rc < 0 && edge_is_tls_failure(&err)) ||
+            clock_monotonic_ms() + pause > give_up)
             return rc < 0 ? unreachable(cli, cluster, &err) : 0;
         cli_progress(cli, "waiting for the scheduler at %s", cluster->aurora);
         pause_ms(pause);
@@ -154,11 +152,18 @@ static int find(struct cli *cli, const char *name,
                  ? cluster_find(cli, name, cluster, &err)
                  : cluster_default(cli, cluster, &err);
 
+    bool is_known = rc == 0;
+
+    if (rc == 0)
+        rc = edge_open(cli, *cluster, &err);
     if (rc == 0)
         return 0;
-    return cli_fail(
-        cli, err.code == ERR_NOT_FOUND ? EXIT_BAD_PARAMETER : EXIT_BAD_CONFIG,
-        &err);
+    if (is_known && err.code == ERR_DENIED)
+        return cli_fail(cli, EXIT_DENIED, &err);
+    return cli_fail(cli,
+                    err.code == ERR_NOT_FOUND && !is_known ? EXIT_BAD_PARAMETER
+                                                           : EXIT_BAD_CONFIG,
+                    &err);
 }
 
 static int send_call(struct cli *cli, const char *cluster_name,
@@ -171,13 +176,14 @@ static int send_call(struct cli *cli, const char *cluster_name,
 
     if (rc != 0)
         return rc;
-    const struct http_header header[] = {
+    struct http_header header[4] = {
         {"Content-Type", "application/x-protobuf"},
         {"Accept", "application/x-protobuf"},
         {"Idempotency-Key", idempotency_key(cli)},
     };
+    uint32_t header_count = edge_authorize(cli, header, 3);
     codec_encode(&call->base, MEDIA_PROTOBUF, &body);
-    rc = exchange(cli, cluster, buf_bytes(&body), header, 3, out);
+    rc = exchange(cli, cluster, buf_bytes(&body), header, header_count, out);
     buf_release(&body);
     return rc;
 }
@@ -195,7 +201,7 @@ int api_try(struct cli *cli, const char *cluster_name,
             const Perigee__Aurora__Call *call, int64_t timeout_ms,
             Perigee__Aurora__Answer **out)
 {
-    static const struct http_header header[] = {
+    struct http_header header[3] = {
         {"Content-Type", "application/x-protobuf"},
         {"Accept", "application/x-protobuf"},
     };
@@ -206,13 +212,15 @@ int api_try(struct cli *cli, const char *cluster_name,
     struct buf body = {0};
     int rc = cluster_find(cli, cluster_name, &cluster, &err);
 
+    if (rc == 0)
+        rc = edge_open(cli, cluster, &err);
     if (rc < 0)
         return rc;
     codec_encode(&call->base, MEDIA_PROTOBUF, &body);
-    rc = client_call(
-        http(cli), HTTP_POST,
-        arena_printf(&cli->arena, "http://%s/api/v1", cluster->aurora), header,
-        2, buf_bytes(&body), timeout_ms, &cli->arena, &response, &err);
+    rc = client_call(edge_client(cli), HTTP_POST,
+                     edge_url(cli, cluster, cluster->aurora, "/api/v1"), header,
+                     edge_authorize(cli, header, 2), buf_bytes(&body),
+                     timeout_ms, &cli->arena, &response, &err);
     buf_release(&body);
     if (rc == 0 && response.status != 200)
         rc = -ERR_CONFLICT;
@@ -348,17 +356,21 @@ static int follow_once(struct follower *f, const Perigee__Cluster *cluster,
     subscribe.key = (Perigee__Aurora__JobKey *)key;
     subscribe.has_from_sequence = true;
     subscribe.from_sequence = f->next;
-    const struct http_header header[] = {
+    struct http_header header[3] = {
         {"Content-Type", "application/x-protobuf"},
         {"Accept", "application/x-protobuf"},
     };
     codec_encode(&call.base, MEDIA_PROTOBUF, &body);
     int rc = client_follow(
-        http(f->cli),
-        arena_printf(&f->cli->arena, "http://%s/api/v1", cluster->aurora),
-        header, 2, buf_bytes(&body), timeout_ms, on_record, f, &f->cli->arena,
-        &response, err);
+        edge_client(f->cli),
+        edge_url(f->cli, cluster, cluster->aurora, "/api/v1"), header,
+        edge_authorize(f->cli, header, 2), buf_bytes(&body), timeout_ms,
+        on_record, f, &f->cli->arena, &response, err);
     buf_release(&body);
+    if (rc < 0 && edge_is_tls_failure(err)) {
+        f->refused = true;
+        f->code = unreachable(f->cli, cluster, err);
+    }
     /* Those events are gone (the scheduler began a new life): the caller looks
      * at the present state instead. */
     if (rc == 0 && response.status == 410)

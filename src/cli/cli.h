@@ -30,11 +30,13 @@ enum { CLI_PARAMETERS_MAX = 64, CLI_ARGS_MAX = 256 };
 struct cli {
     struct arena arena;  /* everything of this run */
     struct client *http; /* opened by the first call; owned */
+    struct edge *edge;   /* to the cluster talked to (cli/edge.h); owned */
     struct buf out;      /* the answer, printed when the command ends */
     bool json;           /* --json */
     bool colour;         /* stdout is a terminal and nobody objects */
     bool talks;          /* stderr is a terminal: progress may be drawn */
     bool verbose;
+    bool insecure; /* --insecure: secrets may travel in plain */
 
     const char *arg[CLI_ARGS_MAX]; /* what is left after the options */
     int arg_count;
@@ -44,7 +46,7 @@ struct cli {
     /* Options of single commands; NULL or 0 when not given. */
     const char *wait_for, *timeout, *message, *directory, *agents, *port,
         *batch_size, *wait_until, *root, *host, *zone, *from, *count, *store,
-        *backups, *watch_secs, *instance_failures, *total_failures;
+        *backups, *watch_secs, *instance_failures, *total_failures, *user;
     bool wait, active, no_wait, follow, accept_server, stderr_log, source,
         prune, new_framework, strict, no_batching, dot;
 };

@@ -1,7 +1,10 @@
 /* Reading the lists of clusters. */
 #include "cli/cluster.h"
 
+#include "cli/cluster_json.h"
+
 #include "script/data.h"
+#include "sys/address.h"
 #include "sys/file.h"
 #include "wire/codec.h"
 
@@ -9,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SOURCES_MAX = 3 };
+enum { SOURCES_MAX = 5 };
 
-static const char *config_folder(struct cli *cli)
+const char *cluster_config_folder(struct cli *cli)
 {
     const char *xdg = getenv("XDG_CONFIG_HOME");
     const char *home = getenv("HOME");
@@ -33,15 +36,33 @@ static size_t sources(struct cli *cli, const char *file[SOURCES_MAX],
         file[0] = chosen;
         return 1;
     }
-    file[0] = arena_printf(&cli->arena, "%s/clusters.lua", config_folder(cli));
-    file[1] = arena_printf(&cli->arena, "%s/dev.lua", config_folder(cli));
+    file[0] = arena_printf(&cli->arena, "%s/clusters.lua",
+                           cluster_config_folder(cli));
+    file[1] =
+        arena_printf(&cli->arena, "%s/dev.lua", cluster_config_folder(cli));
     file[2] = "/etc/perigee/clusters.lua";
-    return 3;
+    return cluster_json_files(cli, file, 3);
+}
+
+/* A CA is named beside the file that names it. */
+static void settle_ca(struct cli *cli, const char *path,
+                      Perigee__ClusterList *list)
+{
+    const char *slash = strrchr(path, '/');
+
+    for (size_t i = 0; i < list->n_cluster && slash != NULL; i++) {
+        Perigee__Cluster *cluster = list->cluster[i];
+        if (cluster->ca != NULL && *cluster->ca != '/')
+            cluster->ca = arena_printf(&cli->arena, "%.*s/%s",
+                                       (int)(slash - path), path, cluster->ca);
+    }
 }
 
 static int load(struct cli *cli, const char *path, Perigee__ClusterList **out,
                 struct err *err)
 {
+    if (cluster_json_is(path))
+        return cluster_json_load(cli, path, out, err);
     struct buf json = {0};
     ProtobufCMessage *message;
     int rc = script_data_file(path, "cluster", &json, err);
@@ -50,10 +71,12 @@ static int load(struct cli *cli, const char *path, Perigee__ClusterList **out,
         rc = codec_decode(&perigee__cluster_list__descriptor, "ClusterList",
                           MEDIA_JSON, buf_bytes(&json), &cli->arena, &message,
                           err);
-    if (rc == 0)
+    if (rc == 0) {
         *out = (Perigee__ClusterList *)message;
-    else if (err->place[0] == '\0')
+        settle_ca(cli, path, *out);
+    } else if (err->place[0] == '\0') {
         err_place(err, "%s", path);
+    }
     buf_release(&json);
     return rc;
 }
@@ -94,12 +117,17 @@ static int search(struct cli *cli, const char *name,
 
 static int checked(const Perigee__Cluster *cluster, struct err *err)
 {
-    if (cluster->aurora != NULL && strchr(cluster->aurora, ':') != NULL)
+    if (cluster->aurora == NULL)
+        return err_set(err, ERR_INVALID,
+                       "cluster '%s' of the cluster list: want aurora = "
+                       "\"host:port\"",
+                       cluster->name);
+    /* What an Aurora list cannot give stands there as why. */
+    if (cluster_json_is_refused(cluster))
+        return cluster_json_refuse(cluster, err);
+    if (address_check(cluster->aurora, "aurora", err) == 0)
         return 0;
-    return err_set(err, ERR_INVALID,
-                   "cluster '%s' of the cluster list: want aurora = "
-                   "\"host:port\"",
-                   cluster->name);
+    return err_wrap(err, "cluster '%s' of the cluster list", cluster->name);
 }
 
 int cluster_find(struct cli *cli, const char *name,
@@ -117,7 +145,7 @@ int cluster_find(struct cli *cli, const char *name,
             err_hint(err,
                      "`clusterctl dev start` makes one called devcluster; "
                      "others go into %s/clusters.lua",
-                     config_folder(cli));
+                     cluster_config_folder(cli));
     }
     if (rc == 0)
         rc = checked(found, err);
@@ -146,7 +174,7 @@ int cluster_default(struct cli *cli, const Perigee__Cluster **out,
 
 int cluster_dev_file(struct cli *cli, const char **out, struct err *err)
 {
-    const char *folder = config_folder(cli);
+    const char *folder = cluster_config_folder(cli);
     int rc = dir_make(folder, 0755, err);
 
     if (rc == 0)

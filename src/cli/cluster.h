@@ -4,8 +4,11 @@
  *   ~/.config/clusterctl/clusters.lua
  *   ~/.config/clusterctl/dev.lua              (written by `dev start`)
  *   /etc/perigee/clusters.lua
- * Each is a Lua file that returns a list:
- *   return { { name = "west", aurora = "10.0.0.1:8081" } } */
+ *   ~/.aurora/clusters.json                   (as Apache Aurora's client has
+ * it) $AURORA_CONFIG_ROOT/clusters.json, or /etc/aurora/clusters.json A Lua
+ * file returns a list: return { { name = "west", aurora = "10.0.0.1:8081" }, {
+ * name = "east", aurora = "aurora.east:8081", tls = true, ca = "east-ca.pem" }
+ * }              (beside the list's file) */
 #pragma once
 #include "cli/cli.h"
 #include "perigee/clusters.pb-c.h"
@@ -18,6 +21,8 @@ int cluster_find(struct cli *cli, const char *name,
  * none. */
 int cluster_default(struct cli *cli, const Perigee__Cluster **out,
                     struct err *err);
+/* "~/.config/clusterctl", in the run's arena. */
+const char *cluster_config_folder(struct cli *cli);
 /* Where `dev start` writes its entry; the folder is made. */
 int cluster_dev_file(struct cli *cli, const char **out, struct err *err);
 /* The known clusters, one name a line; "" when a list cannot be read. */

@@ -119,6 +119,9 @@ static const struct command COMMANDS[] = {
      "store backups new-framework", backup_restore_run, 1, 1},
     {"tier list", "[CLUSTER]", "the tiers that jobs may name",
      "", tier_list_run, 0, 1},
+    {"login", "CLUSTER", "keep who you are there; the secret is read from stdin",
+     "user", login_run, 1, 1},
+    {"logout", "CLUSTER", "forget who you are there", "", logout_run, 1, 1},
     {"dev start", "", "start a whole cluster on this machine",
      "dir agents port", dev_start_run, 0, 0},
     {"dev stop", "", "end that cluster and all its tasks",
@@ -199,6 +202,10 @@ static const struct cli_option {
      "how many agents (default 2)"},
     {"port", "BASE", 0, offsetof(struct cli, port),
      "the master's port; others follow (default 5050)"},
+    {"user", "NAME", 0, offsetof(struct cli, user),
+     "the secret is this user's password (default: it is a token)"},
+    {"insecure", NULL, 0, offsetof(struct cli, insecure),
+     "send your secret without TLS, too"},
     {"json", NULL, 0, offsetof(struct cli, json), "one JSON document as answer"},
     {"verbose", NULL, 'v', offsetof(struct cli, verbose), "say more"},
 };
@@ -222,6 +229,7 @@ static bool has_word(const char *list, const char *word)
 static bool takes(const struct command *command, const struct cli_option *o)
 {
     return strcmp(o->name, "json") == 0 || strcmp(o->name, "verbose") == 0 ||
+           strcmp(o->name, "insecure") == 0 ||
            has_word(command->options, o->name);
 }
 
@@ -398,9 +406,28 @@ static const struct cli_option *option_by_letter(const struct command *command,
     return NULL;
 }
 
+/* Argument lists are read by everybody on the machine. */
+static bool is_secret(const char *given)
+{
+    static const char *const name[] = {"--password", "--token", "--secret",
+                                       "--credential", "--credentials"};
+    size_t size = strcspn(given, "=");
+
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++)
+        if (strlen(name[i]) == size && strncmp(given, name[i], size) == 0)
+            return true;
+    return false;
+}
+
 static int unknown_option(struct cli *cli, const struct command *command,
                           const char *given)
 {
+    if (is_secret(given))
+        return cli_refuse(cli, EXIT_BAD_PARAMETER,
+                          "`clusterctl login CLUSTER` reads it from stdin and "
+                          "keeps it; ~/.netrc is read, too",
+                          "%s: secrets do not belong into argument lists",
+                          command->name);
     const char *names[OPTION_COUNT + 1];
     int count = 0;
 

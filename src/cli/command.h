@@ -82,6 +82,8 @@ int backup_list_run(struct cli *cli);
 int tier_list_run(struct cli *cli);
 int backup_inspect_run(struct cli *cli);
 int backup_restore_run(struct cli *cli);
+int login_run(struct cli *cli);
+int logout_run(struct cli *cli);
 int dev_run(struct cli *cli);
 int dev_start_run(struct cli *cli);
 int dev_stop_run(struct cli *cli);

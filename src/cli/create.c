@@ -2,6 +2,7 @@
  * to the scheduler together with our result. */
 #include "cli/cluster.h"
 #include "cli/command.h"
+#include "cli/edge.h"
 #include "cli/group.h"
 #include "cli/jobfile.h"
 #include "cli/watch.h"
@@ -60,8 +61,9 @@ static void report(struct cli *cli, const struct job_key *key,
     if (cluster_find(cli, key->cluster, &cluster, &err) == 0)
         buf_addf(&cli->out,
                  "job create succeeded: job "
-                 "url=http://%s/scheduler/%s/%s/%s\n",
-                 cluster->aurora, key->role, key->env, key->name);
+                 "url=%s/scheduler/%s/%s/%s\n",
+                 edge_url(cli, cluster, cluster->aurora, ""), key->role,
+                 key->env, key->name);
 }
 
 static bool has_job(const Perigee__Evaluation *evaluation,

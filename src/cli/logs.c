@@ -3,6 +3,7 @@
  */
 #include "cli/api.h"
 #include "cli/command.h"
+#include "cli/edge.h"
 
 #include "base/text.h"
 #include "sys/client.h"
@@ -28,11 +29,9 @@ static int get(struct cli *cli, const char *agent, const char *path,
                struct http_response *out)
 {
     struct err err = {0};
-    const char *url = arena_printf(&cli->arena, "http://%s%s", agent, path);
+    const char *url = edge_agent_url(cli, agent, path);
 
-    if (cli->http == NULL)
-        cli->http = client_open();
-    if (client_call(cli->http, HTTP_GET, url, NULL, 0, (struct bytes){0},
+    if (client_call(edge_client(cli), HTTP_GET, url, NULL, 0, (struct bytes){0},
                     CALL_TIMEOUT_MS, &cli->arena, out, &err) == 0)
         return 0;
     (void)err_wrap(&err, "agent %s", agent);
@@ -184,11 +183,10 @@ static int print_more(struct cli *cli, const struct source *source,
                      (long long)*offset + PIECE_MAX - 1)};
     struct err err = {0};
 
-    if (client_call(
-            cli->http, HTTP_GET,
-            arena_printf(&cli->arena, "http://%s%s", source->agent, url),
-            &range, 1, (struct bytes){0}, CALL_TIMEOUT_MS, &cli->arena,
-            &response, &err) < 0) {
+    if (client_call(edge_client(cli), HTTP_GET,
+                    edge_agent_url(cli, source->agent, url), &range, 1,
+                    (struct bytes){0}, CALL_TIMEOUT_MS, &cli->arena, &response,
+                    &err) < 0) {
         (void)err_wrap(&err, "agent %s", source->agent);
         return cli_fail(cli, cli_exit_code(&err), &err);
     }

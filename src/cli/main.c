@@ -2,6 +2,7 @@
  * table, parse its options, run it, print what it answered. */
 #include "base/version.h"
 #include "cli/command.h"
+#include "cli/edge.h"
 #include "sys/client.h"
 
 #include <signal.h>
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
 
     if (cli.out.size > 0 && fwrite(cli.out.text, 1, cli.out.size, stdout) == 0)
         status = status ? status : EXIT_FAILED;
+    edge_close(&cli);
     client_close(cli.http);
     buf_release(&cli.out);
     arena_release(&cli.arena);

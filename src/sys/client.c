@@ -99,6 +99,16 @@ struct client *client_open(void)
     return client;
 }
 
+void client_set_tls(struct client *client, struct tls *tls)
+{
+    http_client_set_tls(client->http, tls);
+}
+
+void client_set_resolver(struct client *client, client_resolver *resolve)
+{
+    http_client_set_resolver(client->http, resolve);
+}
+
 void client_close(struct client *client)
 {
     if (client == NULL)

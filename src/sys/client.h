@@ -5,11 +5,21 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "wire/http.h"
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct client; /* one loop, keep-alive connections by host:port */
 struct client *client_open(void);
 void client_close(struct client *client);
+struct tls;
+/* Spoken with https:// from now on; borrowed. NULL: not at all. */
+void client_set_tls(struct client *client, struct tls *tls);
+/* Finds the addresses of names; without one, hosts are numeric. */
+typedef int client_resolver(const char *host, int port,
+                            struct sockaddr_storage *out, socklen_t *out_size,
+                            struct err *err);
+void client_set_resolver(struct client *client, client_resolver *resolve);
 
 /* One exchange. The response lives in the arena. ERR_NETWORK (refused, broken),
  * ERR_TIMEOUT; any HTTP status is success here. */

@@ -568,6 +568,12 @@ void http_client_set_tls(struct http_client *client, struct tls *tls)
     client->config.tls = tls;
 }
 
+void http_client_set_resolver(struct http_client *client,
+                              http_client_resolve *resolve)
+{
+    client->config.resolve = resolve;
+}
+
 uint32_t http_client_pending(const struct http_client *client)
 {
     return client->pending;

@@ -30,6 +30,10 @@ enum {
     HTTP_KEEP_ALIVE_MS = 30000     /* an idle connection is closed after */
 };
 
+typedef int http_client_resolve(const char *host, int port,
+                                struct sockaddr_storage *out,
+                                socklen_t *out_size, struct err *err);
+
 struct http_client_config {
     /* The head of a stream that was accepted, or a whole answer. Borrowed. */
     void (*on_answer)(void *context, exchange_id exchange,
@@ -42,8 +46,7 @@ struct http_client_config {
     struct tls *tls;
     /* The address of a host; NULL: address_parse. May block: for programs that
      * do one thing at a time. */
-    int (*resolve)(const char *host, int port, struct sockaddr_storage *out,
-                   socklen_t *out_size, struct err *err);
+    http_client_resolve *resolve;
 };
 
 struct http_client *http_client_open(struct event_base *base,
@@ -54,5 +57,7 @@ void http_client_begin(struct http_client *client,
 void http_client_hangup(struct http_client *client, exchange_id exchange);
 /* From now on https:// is spoken like this. */
 void http_client_set_tls(struct http_client *client, struct tls *tls);
+void http_client_set_resolver(struct http_client *client,
+                              http_client_resolve *resolve);
 /* Calls (not streams) that have no answer yet. */
 uint32_t http_client_pending(const struct http_client *client);
