@@ -66,6 +66,10 @@ static const struct api_route ROUTES[] = {
     {TYPE(LIST_TIERS), 0, MAY(NONE), ON_NOTHING, api_tiers, NULL, "tiers "},
     {TYPE(GET_STATE), 0, MAY(CLUSTER_READ), ON_CLUSTER, api_state, NULL, "state "},
     {TYPE(RECONCILE), API_CHANGES, MAY(CLUSTER_RECONCILE), ON_CLUSTER, api_reconcile, "reconcile", "note "},
+    {TYPE(START_MAINTENANCE), API_CHANGES | API_NEEDS_FIELD, MAY(HOST_DEACTIVATE), ON_CLUSTER, api_maintenance_change, "maintenance", "maintenance unknown_hosts "},
+    {TYPE(DRAIN_HOSTS), API_CHANGES | API_NEEDS_FIELD, MAY(HOST_DRAIN), ON_CLUSTER, api_maintenance_change, "maintenance", "maintenance unknown_hosts "},
+    {TYPE(END_MAINTENANCE), API_CHANGES | API_NEEDS_FIELD, MAY(HOST_ACTIVATE), ON_CLUSTER, api_maintenance_change, "maintenance", "maintenance unknown_hosts "},
+    {TYPE(MAINTENANCE_STATUS), 0, MAY(HOST_READ), ON_CLUSTER, api_maintenance_status, "maintenance", "maintenance unknown_hosts cursor "},
     {TYPE(SUBSCRIBE), API_STREAMS, MAY(JOB_READ), ON_EACH, stream_subscribe, "subscribe", ""},
 };
 // clang-format on

@@ -154,6 +154,11 @@ void api_state(struct request *r, int64_t now_ms, struct effects *fx);
 void api_reconcile(struct request *r, int64_t now_ms, struct effects *fx);
 /* tier_codec.c */
 void api_tiers(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_maintenance.c: hosts out of use. */
+void api_maintenance_change(struct request *r, int64_t now_ms,
+                            struct effects *fx);
+void api_maintenance_status(struct request *r, int64_t now_ms,
+                            struct effects *fx);
 /* schema.c: GET /api/v1/schema, made at the first request. */
 struct bytes schema_text(struct aurora_program *p);
 void schema_release(struct aurora_program *p);

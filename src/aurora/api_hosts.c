@@ -61,6 +61,13 @@ Perigee__Aurora__HostView *view_host(const struct host *host,
     out->seen_ms = (uint64_t)host->seen_ms;
     out->has_lost = out->lost = host->is_lost;
     out->has_avoided = out->avoided = host->is_avoided;
+    out->has_mode = true;
+    out->mode = (Perigee__Aurora__MaintenanceView__Mode)host->mode;
+    out->has_away_from_ms = host->away_from_ms > 0;
+    out->away_from_ms = (uint64_t)host->away_from_ms;
+    out->has_away_until_ms =
+        host->away_from_ms > 0 && host->away_until_ms < INT64_MAX;
+    out->away_until_ms = (uint64_t)host->away_until_ms;
     return out;
 }
 

@@ -323,6 +323,27 @@ static void enqueue_declines(struct aurora_program *p, struct arena *arena)
     (void)enqueue(p, &call);
 }
 
+void calls_answer_inverse(struct aurora_program *p, const char *id,
+                          bool is_accepted)
+{
+    Mesos__V1__Scheduler__Call__AcceptInverseOffers accept =
+        MESOS__V1__SCHEDULER__CALL__ACCEPT_INVERSE_OFFERS__INIT;
+    Mesos__V1__Scheduler__Call__DeclineInverseOffers decline =
+        MESOS__V1__SCHEDULER__CALL__DECLINE_INVERSE_OFFERS__INIT;
+    Mesos__V1__OfferID offer = MESOS__V1__OFFER_ID__INIT, *offers = &offer;
+    Call call = MESOS__V1__SCHEDULER__CALL__INIT;
+
+    offer.value = (char *)id;
+    accept.n_inverse_offer_ids = decline.n_inverse_offer_ids = 1;
+    accept.inverse_offer_ids = decline.inverse_offer_ids = &offers;
+    call.type = is_accepted
+                    ? MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT_INVERSE_OFFERS
+                    : MESOS__V1__SCHEDULER__CALL__TYPE__DECLINE_INVERSE_OFFERS;
+    call.accept_inverse_offers = is_accepted ? &accept : NULL;
+    call.decline_inverse_offers = is_accepted ? NULL : &decline;
+    (void)enqueue(p, &call);
+}
+
 static void enqueue_reconcile(struct aurora_program *p,
                               const struct task_ref *ref, uint32_t count,
                               struct arena *arena)

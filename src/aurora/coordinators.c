@@ -45,6 +45,15 @@ static void put_message(struct json_writer *w, const char *key,
     buf_release(&json);
 }
 
+/* Until the task is ended without asking. */
+static int64_t countdown_ms(const struct aurora_program *p,
+                            const struct host *host)
+{
+    int64_t left_ms = drain_deadline_ms(&p->core, host) - p->now_ms;
+
+    return left_ms > 0 ? left_ms : 0;
+}
+
 static struct bytes body_of(struct aurora_program *p, const struct task *task,
                             const char *instance, struct arena *arena)
 {
@@ -56,6 +65,8 @@ static struct bytes body_of(struct aurora_program *p, const struct task *task,
     json_put_string(&w, "task", instance);
     put_message(&w, "assignedTask", &view_task(p, task, arena)->base);
     put_message(&w, "taskConfig", &job_of(task->config)->base);
+    if (task->drain_wait == DRAIN_WAITS_FOR_ANSWER)
+        json_put_int(&w, "maintenanceCountdownMs", countdown_ms(p, task->host));
     json_end_object(&w);
     struct bytes bytes =
         bytes_of(arena_memdup(arena, out.data, out.size), out.size);

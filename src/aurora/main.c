@@ -50,6 +50,7 @@ struct config {
     int64_t sla_instances_min, sla_duration_ms;
     bool sla_protects_all;
     char *tiers;
+    int64_t drain_poll_ms, away_window_ms;
 };
 
 #define OPTION(member) offsetof(struct config, member)
@@ -88,6 +89,13 @@ static const struct config_option OPTIONS[] = {
     {"tiers", CONFIG_STRING, OPTION(tiers), NULL,
      "further tiers of jobs, \"batch:preemptible=true\"; in the file "
      "tiers = { batch = { preemptible = true, revocable = false } }",
+     0, 0, false},
+    {"host_maintenance_polling_interval", CONFIG_DURATION,
+     OPTION(drain_poll_ms), "1mins",
+     "how often tasks on draining hosts that have to wait are looked at", 0, 0,
+     false},
+    {"unavailability_threshold", CONFIG_DURATION, OPTION(away_window_ms),
+     "6mins", "how long before a host goes, as the master says, it is emptied",
      0, 0, false},
     {"min_offer_hold_time", CONFIG_DURATION, OPTION(hold_ms), "5mins",
      "how long an offer is kept for tasks to come", 0, 0, false},
@@ -403,6 +411,8 @@ static struct aurora_options options_of(struct shell *shell)
     options.sla_duration_max_ms = c->sla_duration_ms;
     options.sla_protects_all = c->sla_protects_all;
     options.tiers = c->tiers;
+    options.drain_poll_ms = c->drain_poll_ms > 0 ? c->drain_poll_ms : 1;
+    options.away_window_ms = c->away_window_ms;
     options.offer_hold_ms = c->hold_ms;
     options.offer_jitter_ms = c->jitter_ms;
     options.keeps_places = c->update_affinity;

@@ -21,6 +21,8 @@ const struct aurora_options AURORA_OPTIONS = {
     .tasks_per_job_max = 4000,
     .sla_instances_min = 20,
     .sla_duration_max_ms = (int64_t)2 * 60 * 60 * 1000,
+    .drain_poll_ms = 60 * 1000,
+    .away_window_ms = 6 * 60 * 1000,
     .offer_hold_ms = 5 * 60 * 1000,
     .offer_jitter_ms = 60 * 1000,
     .keeps_places = true,
@@ -91,6 +93,8 @@ struct aurora_program *aurora_program_new(const struct aurora_options *options)
     struct aurora_limits_config limits = {
         .tasks_per_job_max = options->tasks_per_job_max,
         .sla = {options->sla_instances_min, options->sla_protects_all},
+        .drain_poll_ms = options->drain_poll_ms,
+        .away_window_ms = options->away_window_ms,
         .offer_hold_ms = options->offer_hold_ms,
         .offer_jitter_ms = options->offer_jitter_ms,
         .keeps_places = options->keeps_places,
@@ -176,10 +180,13 @@ static char *one_line(struct blob *message, struct arena *arena)
 
 static void log_host(const struct event *event, struct effects *fx)
 {
-    static const char *const change[] = {
-        [HOST_SEEN] = "SEEN",           [HOST_CHANGED] = "CHANGED",
-        [HOST_LOST] = "LOST",           [HOST_IN_TROUBLE] = "IN_TROUBLE",
-        [HOST_RECOVERED] = "RECOVERED", [HOST_FORGOTTEN] = "FORGOTTEN"};
+    static const char *const change[] = {[HOST_SEEN] = "SEEN",
+                                         [HOST_CHANGED] = "CHANGED",
+                                         [HOST_LOST] = "LOST",
+                                         [HOST_IN_TROUBLE] = "IN_TROUBLE",
+                                         [HOST_RECOVERED] = "RECOVERED",
+                                         [HOST_FORGOTTEN] = "FORGOTTEN",
+                                         [HOST_MAINTENANCE] = "MAINTENANCE"};
 
     effect_log(fx, 2, "host_changed agent=%.*s host=%.*s change=%s",
                (int)event->agent_id->size, (const char *)event->agent_id->data,

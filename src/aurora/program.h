@@ -26,6 +26,8 @@ struct aurora_options {
     bool sla_protects_all; /* not only production */
     bool takes_revocable;  /* resources that may be taken back */
     const char *tiers; /* the operator's, as tiers_parse wants them; NULL */
+    int64_t drain_poll_ms;  /* what has to wait in a drain is asked again */
+    int64_t away_window_ms; /* hosts are emptied so long before they go */
     int64_t offer_hold_ms, offer_jitter_ms;
     bool keeps_places; /* on its host, for what an update or restart ends */
     bool spreads;      /* tasks over hosts, rather than packing them */

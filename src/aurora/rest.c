@@ -354,6 +354,23 @@ static int get_offers(struct get *g, struct err *err)
     return 0;
 }
 
+static int get_maintenance(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Maintenance *query =
+        arena_alloc(&g->r->arena, sizeof *query);
+
+    perigee__aurora__call__maintenance__init(query);
+    g->r->call->maintenance = query;
+    if (g->part[0]) {
+        query->n_hosts = 1;
+        query->hosts = (char **)(uintptr_t)&g->part[0];
+    }
+    if (page(g, &query->has_limit, &query->limit, &query->cursor, err) < 0)
+        return -ERR_INVALID;
+    perform(g, TYPE(MAINTENANCE_STATUS));
+    return 0;
+}
+
 static int fill_roles(struct get *g, struct err *err)
 {
     Perigee__Aurora__Call__Roles *roles =
@@ -495,6 +512,8 @@ static const struct path_route {
     {"/api/v1/cron/*/*/*", get_crons, "limit "},
     {"/api/v1/hosts", get_hosts, "hostname limit cursor "},
     {"/api/v1/hosts/*", get_hosts, ""},
+    {"/api/v1/maintenance", get_maintenance, "limit cursor "},
+    {"/api/v1/maintenance/*", get_maintenance, ""},
     {"/api/v1/offers", get_offers, "hostname limit cursor "},
     {"/api/v1/pending", get_pending, "role limit cursor "},
     {"/api/v1/roles", get_roles, "limit cursor "},
@@ -507,6 +526,7 @@ static const struct path_route {
     {"/api/v1/bundles/*", get_bundle, ""},
     {"/api/v1/events", get_events, "from_sequence role environment "},
     {"/hosts", get_hosts, "hostname limit cursor "},
+    {"/maintenance", get_maintenance, "limit cursor "},
     {"/offers", get_offers, "hostname limit cursor "},
     {"/pending", get_pending, "role limit cursor "},
     {"/tiers", get_tiers, ""},

@@ -62,3 +62,41 @@ void sla_decode(const Perigee__Job *job, struct job_config *config)
 
     job_config_set_sla(config, &policy);
 }
+
+int sla_read(const struct aurora_program *p, const Perigee__SlaPolicy *sla,
+             struct sla_policy *out, struct err *err)
+{
+    const char *field = NULL, *want = NULL;
+
+    *out = (struct sla_policy){
+        .kind = sla_kind_of(sla),
+        .count = sla->count,
+        .percentage_milli = sla->percentage_milli,
+        .duration_ms = (int64_t)sla->duration_secs * 1000,
+    };
+    if (out->kind == SLA_COUNT && !sla->has_count) {
+        field = "default_policy";
+        want = "want a count or a percentage";
+    } else if (out->kind == SLA_PERCENTAGE && sla->has_count) {
+        field = "default_policy";
+        want = "want a count or a percentage, not both";
+    } else if (out->duration_ms > p->options.sla_duration_max_ms) {
+        field = "default_policy.duration_secs";
+        want = "longer than the scheduler's --max_sla_duration";
+    } else {
+        return 0;
+    }
+    (void)err_set(err, ERR_INVALID, "%s: %s", field, want);
+    err_field(err, "%s", field);
+    return -ERR_INVALID;
+}
+
+void sla_view(const struct sla_policy *policy, Perigee__SlaPolicy *out)
+{
+    out->has_duration_secs = true;
+    out->duration_secs = (uint32_t)(policy->duration_ms / 1000);
+    out->has_count = policy->kind == SLA_COUNT;
+    out->count = policy->count;
+    out->has_percentage_milli = policy->kind == SLA_PERCENTAGE;
+    out->percentage_milli = policy->percentage_milli;
+}

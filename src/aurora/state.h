@@ -363,6 +363,9 @@ void calls_acknowledge(struct aurora_program *p, struct bytes task_id,
 void calls_reconcile_implicitly(struct aurora_program *p);
 /* The next batch of those that the master is asked after, if any is due. */
 void calls_ask_on(struct aurora_program *p, int64_t now_ms);
+/* An offer that asks for a host back: we give it, or do not know it. */
+void calls_answer_inverse(struct aurora_program *p, const char *id,
+                          bool is_accepted);
 /* Send what may be on its way now. */
 void calls_send(struct aurora_program *p, struct effects *fx);
 void calls_clear(struct aurora_program *p);
@@ -425,6 +428,15 @@ struct tier tier_of_job(const struct aurora_program *p,
 int sla_check(const struct aurora_program *p, const Perigee__Job *job,
               struct err *err);
 void sla_decode(const Perigee__Job *job, struct job_config *config);
+/* A policy that is no job's: a count or a percentage. ERR_INVALID. */
+int sla_read(const struct aurora_program *p, const Perigee__SlaPolicy *sla,
+             struct sla_policy *out, struct err *err);
+void sla_view(const struct sla_policy *policy, Perigee__SlaPolicy *out);
+
+/* --- maintenance_store.c: hosts out of use --- */
+int maintenance_take(struct aurora_program *p, struct bytes key,
+                     struct bytes value, struct err *err);
+void maintenances_save(struct aurora_program *p, struct effects *fx);
 
 /* --- coordinators.c: who is asked before a task ends --- */
 void coordinators_send(struct aurora_program *p, struct effects *fx);

@@ -16,7 +16,7 @@ static const char *const TABLE[] = {
     [RECORD_TASK] = "task",       [RECORD_HOST] = "host",
     [RECORD_UPDATE] = "update",   [RECORD_SLOT] = "update_instance",
     [RECORD_APP_GROUP] = "group", [RECORD_APP_MEMBER] = "group_member",
-    [RECORD_FIRING] = "firing"};
+    [RECORD_FIRING] = "firing",   [RECORD_MAINTENANCE] = "maintenance"};
 
 static char *or_empty(char *text)
 {
@@ -199,6 +199,8 @@ int store_take(struct aurora_program *p, const char *table, struct bytes key,
         return take_config(p, key, value, err);
     if (strcmp(table, "host") == 0)
         return take_host(p, key, value, err);
+    if (strcmp(table, "maintenance") == 0)
+        return maintenance_take(p, key, value, err);
     if (strcmp(table, "request") == 0)
         return take_request(p, key, value, err);
     if (strcmp(table, "asset") == 0)
@@ -411,6 +413,7 @@ void store_save(struct aurora_program *p, struct effects *fx)
             save_task(w->tasks.item[i], fx);
     for (uint32_t i = 0; i < w->hosts.count; i++)
         save_host(w->hosts.item[i], fx);
+    maintenances_save(p, fx);
     updates_save(p, fx);
     groups_save(p, fx);
     firings_save(p, fx);

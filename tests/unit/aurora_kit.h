@@ -297,10 +297,10 @@ static inline void reborn(struct world *w)
     struct err err = {0};
     /* As a store lists them: by table, then key. */
     static const char *const order[] = {
-        "asset",  "bundle",  "bundle_release", "config",
-        "firing", "group",   "group_member",   "host",
-        "job",    "release", "request",        "scheduler",
-        "task",   "update",  "update_instance"};
+        "asset",     "bundle",      "bundle_release", "config",
+        "firing",    "group",       "group_member",   "host",
+        "job",       "maintenance", "release",        "request",
+        "scheduler", "task",        "update",         "update_instance"};
 
     aurora_program_free(w->p);
     w->p = new_program(++w->seed);

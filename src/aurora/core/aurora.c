@@ -47,6 +47,7 @@ void aurora_release(struct aurora *a)
     aurora_work_clear(a);
     judging_release(a);
     coordinators_release(a);
+    maintenances_release(a);
     vec_free(&a->jobs);
     vec_free(&a->keeps);
     hosts_release(&a->hosts);
@@ -303,6 +304,7 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
         job_settle(a, a->jobs.item[i], now_ms);
     }
     crons_restored(a);
+    maintenance_restored(a, now_ms);
     for (uint32_t i = 0; i < a->jobs.count; i++)
         if (a->jobs.item[i]->update)
             updater_restored(a, a->jobs.item[i]->update, now_ms);
@@ -411,6 +413,7 @@ void aurora_check(const struct aurora *a)
     app_groups_check(a);
     hosts_check(&a->hosts);
     trouble_check(a);
+    maintenance_check(a);
     keeps_check(a);
     assert(a->events.next <= a->sequence_ceiling || a->sequence_ceiling == 0 ||
            a->work.save_sequence);

@@ -18,6 +18,7 @@
 #include "aurora/core/events.h"
 #include "aurora/core/hosts.h"
 #include "aurora/core/keeps.h"
+#include "aurora/core/maintenance.h"
 #include "aurora/core/placer.h"
 #include "aurora/core/task.h"
 #include "aurora/core/update.h"
@@ -63,6 +64,8 @@ struct aurora_limits_config {
     enum placement_policy placement;
     bool keeps_places; /* for tasks that an update or a restart ends */
     struct sla_rules sla;
+    int64_t drain_poll_ms;  /* what has to wait in a drain is asked again */
+    int64_t away_window_ms; /* hosts are emptied so long before they go */
 };
 
 /* A task and the agent it is (or should be) on; both owned references. */
@@ -107,7 +110,8 @@ enum record_table {
     RECORD_SLOT,
     RECORD_APP_GROUP,
     RECORD_APP_MEMBER,
-    RECORD_FIRING
+    RECORD_FIRING,
+    RECORD_MAINTENANCE
 };
 
 struct forgotten {
@@ -127,6 +131,7 @@ struct work {
     VEC(struct job *) jobs;
     VEC(struct task *) tasks; /* NULL entries were deleted since */
     VEC(struct host *) hosts;
+    VEC(struct maintenance *) maintenances;
     VEC(struct update *) updates;
     VEC(struct slot_ref) slots;
     VEC(struct app_group *) groups;
@@ -168,12 +173,13 @@ struct aurora {
     struct app_member *app_members;     /* of all of them, by key */
     VEC(struct app_group *) due_groups; /* those with something to do */
     bool is_in_groups;                  /* they are being worked on */
-    struct cron *crons;           /* by number */
-    VEC(uint64_t) due_crons;      /* numbers of those to look at again */
+    struct cron *crons;                 /* by number */
+    VEC(uint64_t) due_crons;            /* numbers of those to look at again */
     struct hosts hosts;
     struct questions questions;
     VEC(struct asking) askings; /* under way */
     struct coordinations coordinations;
+    struct maintenances maintenances;
     uint64_t next_ticket;
     struct heap timers;
     struct event_log events;

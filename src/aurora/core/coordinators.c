@@ -58,8 +58,12 @@ void aurora_coordinated(struct aurora *a, uint64_t ticket, bool may_end,
     job_config_unref(found->config);
     vec_remove(&a->coordinations, (uint32_t)(found - a->coordinations.item));
     a->coordinations.refused += !may_end;
-    if (task)
+    if (task && task->drain_wait == DRAIN_WAITS_FOR_ANSWER)
+        maintenance_coordinated(a, task, may_end, now_ms);
+    else if (task)
         updater_coordinated(a, task, may_end, now_ms);
+    if (a->maintenances.wake_ms > 0)
+        maintenance_wake(a, now_ms); /* it may be another one's turn */
     updater_go_on(a, now_ms);
 }
 

@@ -38,7 +38,8 @@ enum host_change {
     HOST_LOST,
     HOST_IN_TROUBLE,
     HOST_RECOVERED,
-    HOST_FORGOTTEN
+    HOST_FORGOTTEN,
+    HOST_MAINTENANCE
 };
 
 struct event {

@@ -246,6 +246,7 @@ void hosts_remove(struct hosts *hosts, struct host *host)
     attributes_release(&host->attributes);
     ranges_release(&host->ports);
     blob_unref(host->agent_id);
+    blob_unref(host->inverse);
     free(host->hostname);
     free(host->endpoint);
     free(host);

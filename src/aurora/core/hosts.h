@@ -15,6 +15,7 @@
 #include "aurora/core/hosts_index.h"
 #include "aurora/core/hosts_trouble.h"
 #include "aurora/core/job_config.h"
+#include "aurora/core/maintenance.h"
 #include "base/attributes.h"
 #include "base/bytes.h"
 #include "base/ranges.h"
@@ -75,6 +76,11 @@ struct host {
     int64_t seen_ms;      /* last offer */
     bool is_dirty;        /* to be saved */
     bool is_lost;         /* it failed and made no offer since */
+    /* maintenance.h */
+    enum maintenance_mode mode;
+    bool is_going; /* it is about to be unavailable, or is */
+    int64_t away_from_ms, away_until_ms; /* as the master says; 0: it stays */
+    struct blob *inverse; /* owned; the offer that asks for it; or NULL */
     struct trouble trouble;
     struct task *first_task; /* of `tasks`; borrowed, see task_enter_host */
     uint32_t launch_at;      /* its open launch of this pass + 1; 0: none */

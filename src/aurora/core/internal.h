@@ -8,10 +8,11 @@ enum timer_kind {
     TIMER_OFFER, /* an offer was held long enough; id is its number */
     TIMER_PRUNE,
     TIMER_QUESTION, /* ask again; id is its number */
-    TIMER_CRON, /* a scheduled time; id is the cron\'s number */
+    TIMER_CRON,     /* a scheduled time; id is the cron\'s number */
     TIMER_UPDATE,   /* id is its number << 32 | the slot, or behind them */
     TIMER_KEEP,     /* a place was kept long enough; id is its number */
     TIMER_HOST,     /* a host in trouble; id is its number */
+    TIMER_DRAIN,    /* look at hosts that drain */
     TIMER_ROLLING   /* a restarted task ran long enough; id is its number */
 };
 
@@ -119,6 +120,9 @@ struct update *aurora_update_by_number(const struct aurora *a, uint32_t number);
 void updater_note_started(struct aurora *a, struct task *task);
 void updater_note_ended(struct aurora *a, struct task *task);
 void updater_note_changed(struct aurora *a, const struct task *task);
+/* Of the task's job, apart from its instance: who is there for so long. */
+struct sla_facts sla_facts_of(const struct task *victim, int64_t duration_ms,
+                              int64_t now_ms);
 /* A coordinator answered about it. */
 void updater_coordinated(struct aurora *a, struct task *task, bool may_end,
                          int64_t now_ms);

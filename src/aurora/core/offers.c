@@ -2,6 +2,7 @@
 #include "aurora/core/internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 void aurora_offer(struct aurora *a, struct bytes offer_id,
                   struct bytes agent_id, const char *hostname,
@@ -12,6 +13,7 @@ void aurora_offer(struct aurora *a, struct bytes offer_id,
     struct host *known = hosts_find(&a->hosts, agent_id);
     struct amounts total = known ? known->total : (struct amounts){0};
     bool was_dirty = known && known->is_dirty;
+    bool is_renamed = known && strcmp(known->hostname, hostname) != 0;
     struct host *host =
         hosts_update(&a->hosts, agent_id, hostname, endpoint, attributes);
     bool changed = host->is_dirty && !was_dirty;
@@ -19,6 +21,10 @@ void aurora_offer(struct aurora *a, struct bytes offer_id,
         hosts_add_offer(&a->hosts, host, offer_id, free, ports, now_ms);
 
     a->counters.offers_received++;
+    if (is_renamed)
+        maintenance_apply_all(a, now_ms);
+    else if (!known)
+        maintenance_apply(a, host, now_ms);
     if (changed || total.cpus != host->total.cpus ||
         total.mem != host->total.mem || total.disk != host->total.disk ||
         total.gpus != host->total.gpus) {
@@ -255,6 +261,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             break;
         case TIMER_HOST:
             trouble_timer(a, entry.id, now_ms);
+            break;
+        case TIMER_DRAIN:
+            maintenance_timer(a, now_ms);
             break;
         case TIMER_ROLLING:
             rolling_timer(a, entry.id);

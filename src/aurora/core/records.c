@@ -101,6 +101,9 @@ void aurora_work_clear(struct aurora *a)
             w->tasks.item[i]->dirty_at = 0;
     for (uint32_t i = 0; i < w->hosts.count; i++)
         w->hosts.item[i]->is_dirty = false;
+    for (uint32_t i = 0; i < w->maintenances.count; i++)
+        w->maintenances.item[i]->is_dirty = false;
+    w->maintenances.count = 0;
     for (uint32_t i = 0; i < w->updates.count; i++)
         w->updates.item[i]->is_dirty = false;
     for (uint32_t i = 0; i < w->slots.count; i++)

@@ -70,7 +70,10 @@ struct task {
     uint32_t dirty_at;   /* place in the list of dirty tasks + 1; 0: clean */
     struct task *prev, *next;                 /* the job's list it is in */
     struct task *waiting_prev, *waiting_next; /* its group's */
-    bool is_kept; /* waits for the host it ran on (keeps.h) */
+    int64_t drain_again_ms; /* not asked again before (maintenance.h) */
+    enum drain_wait drain_wait;
+    bool may_drain; /* its coordinator said so */
+    bool is_kept;   /* waits for the host it ran on (keeps.h) */
     UT_hash_handle hh_id, hh_number, hh_instance;
 };
 

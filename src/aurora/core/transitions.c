@@ -62,6 +62,15 @@ void task_arm(struct aurora *a, struct task *task)
         heap_push(&a->timers, task->deadline_ms, TIMER_TASK, task->number);
 }
 
+static void leave_host(struct aurora *a, struct task *task, int64_t now_ms)
+{
+    struct host *host = task->host;
+
+    task_leave_host(task);
+    if (host->tasks == 0 && host->is_closed)
+        maintenance_note_empty(a, host, now_ms);
+}
+
 static void end_task(struct aurora *a, struct task *task, int64_t now_ms)
 {
     struct job *job = task->job;
@@ -69,7 +78,7 @@ static void end_task(struct aurora *a, struct task *task, int64_t now_ms)
     if (task->host) {
         trouble_note_ended(a, task, now_ms);
         limit_counts_remove(&job->limits, &a->hosts, task->host);
-        task_leave_host(task);
+        leave_host(a, task, now_ms);
     }
     task->kill_at_ms = 0;
     updater_note_ended(a, task);

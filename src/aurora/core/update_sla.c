@@ -6,16 +6,17 @@
  * it goes. */
 static bool stands_for_it(const struct job *job, const struct task *task)
 {
-    const struct slot *slot = update_slot(job->update, task->instance);
+    const struct slot *slot =
+        job->update ? update_slot(job->update, task->instance) : NULL;
 
     return !slot || !slot->other || slot->other->state == TASK_KILLING ||
            task == slot->other;
 }
 
-static struct sla_facts facts_of(const struct job *job,
-                                 const struct task *victim, int64_t now_ms)
+struct sla_facts sla_facts_of(const struct task *victim, int64_t duration_ms,
+                              int64_t now_ms)
 {
-    int64_t duration_ms = job->update->config->sla.duration_ms;
+    const struct job *job = victim->job;
     struct sla_facts facts = {.active = 1};
 
     for (const struct task *t = job->active.first; t; t = t->next) {
@@ -51,7 +52,8 @@ bool updating_may_end(struct aurora *a, struct update *u, struct slot *slot,
     }
     if (now_ms < slot->again_ms || coordinators_asked(a, task))
         return false;
-    struct sla_facts facts = facts_of(u->job, task, now_ms);
+    struct sla_facts facts =
+        sla_facts_of(task, config->sla.duration_ms, now_ms);
     switch (sla_judge(&config->sla, &a->limits.sla, &facts)) {
     case SLA_ALLOW:
         slot->wait = SLOT_WAITS_FOR_NOBODY;
