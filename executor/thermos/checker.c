@@ -79,6 +79,17 @@ static void shown(struct bytes body, char out[SHOWN_MAX + 1])
     out[size] = '\0';
 }
 
+/* As Mesos judges: any answer that is no error. */
+static void judge_plain(const struct task_care *care,
+                        const struct http_response *response, char *out,
+                        size_t size)
+{
+    *out = '\0';
+    if (response->status < 200 || response->status >= 400)
+        (void)snprintf(out, size, "GET %s on port %u: got status %d",
+                       care->endpoint, care->check_port, response->status);
+}
+
 /* An error has no body: what it says is not the answer that was asked for. */
 static void judge(const struct task_care *care,
                   const struct http_response *response, char *out, size_t size)
@@ -112,6 +123,8 @@ static void on_answer(void *context, const struct http_response *response,
     if (response == NULL)
         (void)snprintf(reason, sizeof reason, "GET %s on port %u: %s",
                        c->care->endpoint, c->care->check_port, why);
+    else if (c->care->plain != NULL)
+        judge_plain(c->care, response, reason, sizeof reason);
     else
         judge(c->care, response, reason, sizeof reason);
     finish(c, reason);
@@ -233,6 +246,8 @@ void checker_drop(struct checker *c)
 static bool is_snoozed(const struct checker *c)
 {
     char path[4096];
+    if (c->care->plain != NULL)
+        return false; /* Mesos knows no such thing */
     (void)snprintf(path, sizeof path, "%s/.healthchecksnooze", c->sandbox);
     return access(path, F_OK) == 0;
 }

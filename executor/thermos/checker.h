@@ -1,7 +1,7 @@
 /* Performs the health checks of one task, one at a time: over HTTP, by
  * connecting, by a shell command or a function in a child. The check of a
- * snoozed task is not performed and good: .healthchecksnooze in the sandbox
- * snoozes it. Counting is core/health's business. */
+ * snoozed job's task is not performed and good: .healthchecksnooze in the
+ * sandbox snoozes it. Counting is core/health's business. */
 #pragma once
 #include "executor/thermos/task_care.h"
 #include <stdbool.h>

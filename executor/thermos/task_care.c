@@ -1,6 +1,6 @@
 #include "executor/thermos/task_care.h"
 
-#include "mesos/v1/mesos.pb-c.h"
+#include "executor/thermos/plain_care.h"
 #include "sys/address.h"
 #include "sys/zookeeper.h"
 #include "wire/codec.h"
@@ -20,16 +20,24 @@ typedef Perigee__AssignedTask assigned_task;
 
 /* --- reading --- */
 
-/* NULL for a plain command, and for what cannot be read. */
-static const assigned_task *read_task(struct bytes task_info,
-                                      struct arena *arena)
+/* NULL for what cannot be read. */
+static const Mesos__V1__TaskInfo *read_info(struct bytes task_info,
+                                            struct arena *arena)
 {
     ProtobufCMessage *message;
     if (codec_decode(&mesos__v1__task_info__descriptor, "TaskInfo",
                      MEDIA_PROTOBUF, task_info, arena, &message, NULL) != 0)
         return NULL;
-    const Mesos__V1__TaskInfo *info = (const void *)message;
-    if (info->executor == NULL || !info->has_data || info->data.len == 0)
+    return (const void *)message;
+}
+
+/* NULL for a plain command, and for what cannot be read. */
+static const assigned_task *read_task(const Mesos__V1__TaskInfo *info,
+                                      struct arena *arena)
+{
+    ProtobufCMessage *message;
+    if (info == NULL || info->executor == NULL || !info->has_data ||
+        info->data.len == 0)
         return NULL;
     bool is_json = info->data.data[0] == '{';
     if (codec_decode(&perigee__assigned_task__descriptor, "AssignedTask",
@@ -149,7 +157,9 @@ void task_care_rules(struct bytes task_info, struct thermos_care *out)
     struct thermos_care care = {0};
 
     arena_init(&arena);
-    const assigned_task *task = read_task(task_info, &arena);
+    const Mesos__V1__TaskInfo *info = read_info(task_info, &arena);
+    const assigned_task *task = read_task(info, &arena);
+    plain_care_rules(info, &care);
     if (task != NULL) {
         const Perigee__ResourceAmounts *amounts = task->job->task->resources;
         health_rules(task->job->health_check, &care);
@@ -175,10 +185,8 @@ static int want_port(const assigned_task *task, const char *field,
                    field, name ? name : "");
 }
 
-/* What goes into a request line: nothing that would end it. */
-static int want_path(struct task_care *care, const char *field,
-                     const char *path, const char *other, const char **out,
-                     struct err *err)
+int task_care_path(struct task_care *care, const char *field, const char *path,
+                   const char *other, const char **out, struct err *err)
 {
     if (path == NULL || *path == '\0')
         path = other;
@@ -196,8 +204,8 @@ static int want_path(struct task_care *care, const char *field,
 static int open_http(struct task_care *care, const Perigee__HttpCheck *http,
                      struct err *err)
 {
-    int rc = want_path(care, "health_check.http.endpoint", http->endpoint,
-                       "/health", &care->endpoint, err);
+    int rc = task_care_path(care, "health_check.http.endpoint", http->endpoint,
+                            "/health", &care->endpoint, err);
     if (rc != 0)
         return rc;
     care->expected = http->expected_response ? http->expected_response : "ok";
@@ -253,13 +261,14 @@ static int open_lifecycle(struct task_care *care, struct err *err)
         !find_port(care->task, lifecycle_port_name(lifecycle),
                    &care->lifecycle_port))
         return 0;
-    int rc = want_path(care, "lifecycle.graceful_shutdown_endpoint",
-                       lifecycle->graceful_shutdown_endpoint, "/quitquitquit",
-                       &care->quit_endpoint, err);
-    return rc == 0 ? want_path(care, "lifecycle.shutdown_endpoint",
-                               lifecycle->shutdown_endpoint, "/abortabortabort",
-                               &care->abort_endpoint, err)
-                   : rc;
+    int rc = task_care_path(care, "lifecycle.graceful_shutdown_endpoint",
+                            lifecycle->graceful_shutdown_endpoint,
+                            "/quitquitquit", &care->quit_endpoint, err);
+    return rc == 0
+               ? task_care_path(care, "lifecycle.shutdown_endpoint",
+                                lifecycle->shutdown_endpoint,
+                                "/abortabortabort", &care->abort_endpoint, err)
+               : rc;
 }
 
 static void put_endpoint(struct json_writer *w, const char *key,
@@ -354,7 +363,9 @@ int task_care_open(struct bytes task_info, const struct task_host *host,
     int rc = 0;
 
     arena_init(&care.words.arena);
-    care.task = read_task(task_info, &care.words.arena);
+    const Mesos__V1__TaskInfo *info = read_info(task_info, &care.words.arena);
+    care.task = read_task(info, &care.words.arena);
+    rc = plain_care_open(&care, info, host, err);
     if (care.task != NULL) {
         rc = open_health(&care, host, err);
         if (rc == 0)

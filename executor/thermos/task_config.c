@@ -439,12 +439,13 @@ static const char *const *command_argv(const Mesos__V1__CommandInfo *command,
     return argv;
 }
 
-static int build_command(const Mesos__V1__CommandInfo *command,
-                         const struct task_host *host,
-                         struct task_config *config, struct err *err)
+int task_config_plain(struct task_config *scratch,
+                      const Mesos__V1__CommandInfo *command,
+                      const struct task_host *host, struct process_config *out,
+                      struct err *err)
 {
     struct environment env;
-    struct arena *arena = &config->arena;
+    struct arena *arena = &scratch->arena;
     int rc;
 
     if (command->value == NULL)
@@ -459,8 +460,20 @@ static int build_command(const Mesos__V1__CommandInfo *command,
         if (given->variables[i]->value != NULL)
             rc = environment_put(&env, given->variables[i]->name,
                                  given->variables[i]->value, err);
-    if (rc != 0)
-        return rc;
+    if (rc == 0)
+        *out = (struct process_config){.path = command->shell ? "/bin/sh"
+                                                              : command->value,
+                                       .argv = command_argv(command, arena),
+                                       .envp = env.item};
+    return rc;
+}
+
+static int build_command(const Mesos__V1__CommandInfo *command,
+                         const struct task_host *host,
+                         struct task_config *config, struct err *err)
+{
+    struct arena *arena = &config->arena;
+
     config->is_command = true;
     config->count = 1;
     config->rule = (struct task_rule){
@@ -468,13 +481,10 @@ static int build_command(const Mesos__V1__CommandInfo *command,
     config->process_rule = arena_zalloc(arena, sizeof *config->process_rule);
     config->process_rule->max_failures = 1;
     config->process = arena_zalloc(arena, sizeof *config->process);
-    *config->process = (struct process_config){
-        .name = "command",
-        .path = command->shell ? "/bin/sh" : command->value,
-        .argv = command_argv(command, arena),
-        .envp = env.item,
-        .log = {.destination = LOG_CONSOLE}};
-    return 0;
+    int rc = task_config_plain(config, command, host, config->process, err);
+    config->process->name = "command";
+    config->process->log.destination = LOG_CONSOLE;
+    return rc;
 }
 
 /* --- the two doors --- */

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "executor/thermos/core/task_run.h"
+#include "mesos/v1/mesos.pb-c.h"
 #include "perigee/job.pb-c.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -89,6 +90,11 @@ int task_config_command(struct task_config *scratch,
                         const Perigee__AssignedTask *task,
                         const struct task_host *host, const char *cmdline,
                         struct process_config *out, struct err *err);
+/* A plain Mesos command in what the executor's environment is; as above. */
+int task_config_plain(struct task_config *scratch,
+                      const Mesos__V1__CommandInfo *command,
+                      const struct task_host *host, struct process_config *out,
+                      struct err *err);
 /* The plan: rules and orders; refuses circles by name. */
 int task_config_plan(const struct task_config *config, struct task_run *out,
                      struct err *err);

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum {
     COMMAND_SHOWN_MAX = 12, /* characters of a command in an executor's name */
@@ -108,6 +109,24 @@ static const char *container_problem(const Mesos__V1__ContainerInfo *container,
                               what);
 }
 
+/* What our executor cannot check is not run unchecked. */
+static const char *health_problem(const Mesos__V1__HealthCheck *check)
+{
+    if (check == NULL)
+        return NULL;
+    if (check->http != NULL && check->http->scheme != NULL &&
+        strcasecmp(check->http->scheme, "http") != 0)
+        return "Failed to launch container: this agent does not support "
+               "health checks of command tasks over HTTPS";
+    if ((check->http != NULL &&
+         check->http->protocol != MESOS__V1__NETWORK_INFO__PROTOCOL__IPv4) ||
+        (check->tcp != NULL &&
+         check->tcp->protocol != MESOS__V1__NETWORK_INFO__PROTOCOL__IPv4))
+        return "Failed to launch container: this agent does not support "
+               "health checks of command tasks over IPv6";
+    return NULL;
+}
+
 const char *agent_launch_problem(const Mesos__V1__TaskInfo *task,
                                  const Mesos__V1__ExecutorInfo *executor,
                                  struct arena *arena)
@@ -119,9 +138,8 @@ const char *agent_launch_problem(const Mesos__V1__TaskInfo *task,
         problem = "Failed to launch container: this agent does not support "
                   "task resource limits";
     /* A custom executor may know what to do with checks; ours does not. */
-    if (problem == NULL && task->executor == NULL && task->health_check != NULL)
-        problem = "Failed to launch container: this agent does not support "
-                  "health checks of command tasks";
+    if (problem == NULL && task->executor == NULL)
+        problem = health_problem(task->health_check);
     if (problem == NULL && task->executor == NULL && task->check != NULL)
         problem = "Failed to launch container: this agent does not support "
                   "checks of command tasks";

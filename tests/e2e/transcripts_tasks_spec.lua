@@ -136,15 +136,70 @@ describe('as recorded from Mesos,', function()
     same(want, f:status('t'))
   end)
 
+  --- A plain health check of half a second.
+  local function check(more)
+    local one = { delay_seconds = 0, interval_seconds = 0.5, timeout_seconds = 2 }
+    for key, value in pairs(more) do one[key] = value end
+    return { health_check = one }
+  end
+
+  --- RUNNING once more, because of its health.
+  local function health(id, healthy)
+    local want = mesos.from_executor(id, 'TASK_RUNNING', nil, f.agent_id.value)
+    want.reason, want.healthy = 'REASON_TASK_HEALTH_CHECK_STATUS_UPDATED', healthy
+    return want
+  end
+
+  it('an unhealthy task is killed', function()
+    f = p:framework()
+    f:launch { task('t1', 'sleep 100', check { type = 'COMMAND', command = { value = 'false' },
+      consecutive_failures = 2, grace_period_seconds = 0 }) }
+    lives('t1', STARTING, RUNNING)
+    same(health('t1', false), f:status('t1'))
+    same(health('t1', false), f:status('t1'))
+    local want = mesos.from_executor('t1', 'TASK_KILLED',
+      'Command terminated with signal Terminated', f.agent_id.value)
+    want.healthy = false
+    same(want, f:status('t1'))
+  end)
+
+  it('a healthy task says so', function()
+    f = p:framework()
+    -- Port 1 is nobody's: a check that is told in vain, and grace that hides another.
+    f:launch { task('t1', 'sleep 100', check { type = 'COMMAND', command = { value = 'true' } }),
+      task('http', 'sleep 100', check { type = 'HTTP', http = { port = p.agent_port,
+        path = '/state' } }),
+      task('error', 'sleep 100', check { type = 'HTTP', http = { port = p.agent_port,
+        path = '/no/such/thing' }, grace_period_seconds = 0 }),
+      task('tcp', 'sleep 100', check { type = 'TCP', tcp = { port = p.agent_port } }),
+      task('nobody', 'sleep 100', check { type = 'TCP', tcp = { port = 1 },
+        grace_period_seconds = 0 }),
+      task('argv', 'sleep 100', check { type = 'COMMAND', command = { shell = false,
+        value = 'test', arguments = { 'test', '-n', 'x' } } }),
+      task('late', 'sleep 100', check { type = 'COMMAND', timeout_seconds = 0.2,
+        command = { value = 'sleep 50' }, grace_period_seconds = 0 }),
+      task('grace', 'sleep 100', check { type = 'COMMAND', command = {
+        value = 'test -e ok || ! touch ok' }, consecutive_failures = 1 }) }
+    local is = { t1 = true, http = true, tcp = true, argv = true, grace = true }
+    for _, id in ipairs { 't1', 'http', 'error', 'tcp', 'nobody', 'argv', 'late', 'grace' } do
+      lives(id, STARTING, RUNNING)
+      same(health(id, is[id] or false), f:status(id))
+    end
+  end)
+
   it('what we do not check we do not run', function()
     f = p:framework(CAPABLE)
-    f:launch { task('health', 'true', { health_check = { type = 'COMMAND',
-      command = { value = 'true' } } }), task('check', 'true', { check = { type = 'COMMAND',
+    local why = 'Failed to launch container: this agent does not support '
+    f:launch { task('https', 'true', check { type = 'HTTP', http = { port = 443,
+      scheme = 'https' } }), task('six', 'true', check { type = 'TCP', tcp = { port = 1,
+      protocol = 'IPv6' } }), task('check', 'true', { check = { type = 'COMMAND',
       command = { command = { value = 'true' } } } }) }
-    same(from_agent('health', 'REASON_CONTAINER_LAUNCH_FAILED', 'Failed to launch container: ' ..
-      'this agent does not support health checks of command tasks'), f:status('health'))
-    same(from_agent('check', 'REASON_CONTAINER_LAUNCH_FAILED', 'Failed to launch container: ' ..
-      'this agent does not support checks of command tasks'), f:status('check'))
+    same(from_agent('https', 'REASON_CONTAINER_LAUNCH_FAILED', why ..
+      'health checks of command tasks over HTTPS'), f:status('https'))
+    same(from_agent('six', 'REASON_CONTAINER_LAUNCH_FAILED', why ..
+      'health checks of command tasks over IPv6'), f:status('six'))
+    same(from_agent('check', 'REASON_CONTAINER_LAUNCH_FAILED', why ..
+      'checks of command tasks'), f:status('check'))
   end)
 
   it('a task has the environment of its executor, its role and its variables', function()

@@ -19,7 +19,7 @@
 
 enum {
     TASK_RUN_NONE = INT32_MAX, /* no process */
-    TASK_RUN_ENDING_MS = 5000   /* how long SIGKILL may take to work */
+    TASK_RUN_ENDING_MS = 5000  /* how long SIGKILL may take to work */
 };
 
 enum task_run_state {

@@ -65,9 +65,23 @@ void thermos_say(struct thermos_effects *fx, int level, const char *format, ...)
     va_end(args);
 }
 
-/* What is known of the task's health when it enters the state. */
-static int healthy(const struct thermos *t, enum thermos_state state)
+/* Of a plain command: in updates about its health, and when that was its
+ * end. */
+static int command_healthy(const struct thermos *t, enum thermos_state state,
+                           int reason)
 {
+    if (reason == THERMOS_REASON_HEALTH)
+        return t->command_health.failures == 0;
+    return state == THERMOS_KILLED && t->cause == THERMOS_CAUSE_UNHEALTHY ? 0
+                                                                          : -1;
+}
+
+/* What is known of the task's health when it enters the state. */
+static int healthy(const struct thermos *t, enum thermos_state state,
+                   int reason)
+{
+    if (t->care.has_command_health)
+        return command_healthy(t, state, reason);
     if (!t->care.has_health || t->health.attempts == 0 ||
         state == THERMOS_STARTING)
         return -1;
@@ -89,8 +103,14 @@ void thermos_report_of(struct thermos *t, const char *task_id,
                        ? xstrndup(message, THERMOS_MESSAGE_MAX)
                        : NULL,
         .reason = reason,
-        .healthy = task_id == t->task_id ? healthy(t, state) : -1,
+        .healthy = task_id == t->task_id ? healthy(t, state, reason) : -1,
         .at_ms = now_ms};
+}
+
+void thermos_forget_update(struct thermos *t, uint32_t at)
+{
+    update_release(&t->updates.item[at]);
+    vec_remove(&t->updates, at);
 }
 
 bool thermos_is_active(const struct thermos *t)
@@ -157,8 +177,7 @@ static void on_acknowledged(struct thermos *t, const struct uuid *uuid)
             t->is_task_known = true;
         if (t->in_flight == update->number)
             t->in_flight = 0;
-        update_release(update);
-        vec_remove(&t->updates, i);
+        thermos_forget_update(t, i);
         return;
     }
 }

@@ -11,9 +11,10 @@
  * recovery_timeout_ms 0 (no checkpointing) it is ended at once.
  *
  * A task with a health check is RUNNING only when it is healthy (health.h); one
- * that is announced is so from then on. To end a task is first to tear it down
- * (teardown.h), then to let the runner kill it. The first cause to end it is
- * the one that its final state tells.
+ * that is announced is so from then on. A plain command with one is RUNNING at
+ * once, and its health is told in further updates (command_health.h). To end a
+ * task is first to tear it down (teardown.h), then to let the runner kill it.
+ * The first cause to end it is the one that its final state tells.
  *
  * A runner that dies is started again; the new one takes over what lives. When
  * TAKEOVERS_MAX in a row die before they took over, everything is destroyed
@@ -23,6 +24,7 @@
 #include "base/id.h"
 #include "base/rng.h"
 #include "base/vec.h"
+#include "executor/thermos/core/command_health.h"
 #include "executor/thermos/core/health.h"
 #include "executor/thermos/core/teardown.h"
 #include <stdbool.h>
@@ -32,6 +34,8 @@ enum {
     THERMOS_TAKEOVERS_MAX = 3,        /* in a row, failed */
     THERMOS_RUNNERS_MAX = 100,        /* in a task's life */
     THERMOS_UPDATES_MAX = 64,         /* unacknowledged */
+    THERMOS_HEALTH_UPDATES_MAX = 32,  /* then the newest replaces the one
+                                         before it */
     THERMOS_MESSAGE_MAX = 2048,       /* bytes of an update's message */
     THERMOS_REGISTER_MS = 60000,      /* to reach the agent the first time */
     THERMOS_RESEND_MS = 10000,        /* an update that nobody acknowledges */
@@ -57,6 +61,8 @@ enum thermos_link { THERMOS_DOWN, THERMOS_OPENING, THERMOS_UP };
 struct thermos_care {
     bool has_health;
     struct health_rule health;
+    bool has_command_health; /* of a plain command, which has no other */
+    struct command_health_rule command_health;
     struct teardown_rule teardown;
     int64_t announce_ms;      /* to reach those who take announcements */
     int64_t disk_bytes;       /* most that the sandbox may hold; 0: no limit */
@@ -67,8 +73,9 @@ struct thermos_care {
 enum thermos_cause {
     THERMOS_CAUSE_NONE, /* it ends by itself, if at all */
     THERMOS_CAUSE_KILL,
-    THERMOS_CAUSE_TIME,   /* max_completion_time */
-    THERMOS_CAUSE_FAILURE /* of its health, its disk, its announcement */
+    THERMOS_CAUSE_UNHEALTHY, /* a plain command: KILLED */
+    THERMOS_CAUSE_TIME,      /* max_completion_time */
+    THERMOS_CAUSE_FAILURE    /* of its health, its disk, its announcement */
 };
 
 struct thermos_options {
@@ -178,6 +185,7 @@ struct thermos {
     int64_t limit_ms;         /* when max_completion_time ends */
     struct thermos_care care;
     struct health health;
+    struct command_health command_health;
     bool is_up;           /* processes of the task were started */
     int64_t announced_ms; /* be announced by then; INT64_MAX: are, or need
                              not be */

@@ -3,7 +3,12 @@
 #pragma once
 #include "executor/thermos/core/thermos.h"
 
-enum { THERMOS_REASON_NONE = -1 };
+enum { /* mesos.v1.TaskStatus.Reason */
+       THERMOS_REASON_NONE = -1,
+       THERMOS_REASON_DISK = 20,
+       THERMOS_REASON_HEALTH = 29,
+       THERMOS_REASON_TIME = 33
+};
 
 /* thermos.c */
 struct thermos_effect *thermos_add(struct thermos_effects *fx,
@@ -14,6 +19,8 @@ void thermos_say(struct thermos_effects *fx, int level, const char *format, ...)
 void thermos_report_of(struct thermos *t, const char *task_id,
                        enum thermos_state state, const char *message,
                        int reason, int64_t now_ms);
+/* As if it had never been. */
+void thermos_forget_update(struct thermos *t, uint32_t at);
 bool thermos_is_active(const struct thermos *t); /* launched and not ended */
 
 /* thermos_task.c: inputs about the task. */

@@ -7,12 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { /* mesos.v1.TaskStatus.Reason */
-       REASON_CONTAINER_LIMITATION_DISK = 20,
-       REASON_TASK_HEALTH_CHECK_STATUS_UPDATED = 29,
-       REASON_MAX_COMPLETION_TIME_REACHED = 33
-};
-
 enum { KIB = 1024, MIB = 1024 * 1024 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -30,6 +24,7 @@ void thermos_task_init(struct thermos *t)
     t->kill_ms = INT64_MAX;
     t->cause_reason = THERMOS_REASON_NONE;
     health_init(&t->health, &(struct health_rule){0});
+    command_health_init(&t->command_health, &(struct command_health_rule){0});
     teardown_init(&t->teardown, &(struct teardown_rule){0});
 }
 
@@ -68,9 +63,10 @@ static void report(struct thermos *t, enum thermos_state state,
 
 static void stop_care(struct thermos *t, struct thermos_effects *fx)
 {
-    if (t->health.is_checking)
+    if (t->health.is_checking || t->command_health.is_checking)
         thermos_add(fx, THERMOS_STOP_CHECKS);
     health_stop(&t->health);
+    command_health_stop(&t->command_health);
     t->announced_ms = INT64_MAX;
     t->measure_ms = INT64_MAX;
 }
@@ -86,12 +82,13 @@ static void end_task(struct thermos *t, enum thermos_state state,
         thermos_add(fx, THERMOS_TEAR)->step = TEARDOWN_LEAVING;
     if (t->cause == THERMOS_CAUSE_TIME) {
         state = THERMOS_FAILED;
-        reason = REASON_MAX_COMPLETION_TIME_REACHED;
+        reason = THERMOS_REASON_TIME;
     } else if (t->cause == THERMOS_CAUSE_FAILURE) {
         state = THERMOS_FAILED;
         reason = t->cause_reason;
         text = t->cause_text;
-    } else if (t->cause == THERMOS_CAUSE_KILL) {
+    } else if (t->cause == THERMOS_CAUSE_KILL ||
+               t->cause == THERMOS_CAUSE_UNHEALTHY) {
         state = THERMOS_KILLED;
     }
     report(t, state, text, reason, now_ms);
@@ -198,6 +195,7 @@ void thermos_task_launch(struct thermos *t, const struct thermos_input *input,
     if (input->care != NULL)
         t->care = *input->care;
     health_init(&t->health, &t->care.health);
+    command_health_init(&t->command_health, &t->care.command_health);
     teardown_init(&t->teardown, &t->care.teardown);
     t->teardown.rule.is_announced = false; /* it is not, yet */
     report(t, THERMOS_STARTING, NULL, THERMOS_REASON_NONE, now_ms);
@@ -259,6 +257,8 @@ void thermos_task_running(struct thermos *t, int64_t grace_ms, int64_t now_ms,
         t->measure_ms = now_ms + t->care.disk_interval_ms;
     if (t->care.has_health)
         health_begin(&t->health, now_ms);
+    if (t->care.has_command_health)
+        command_health_begin(&t->command_health, now_ms);
     if (!t->care.has_health || t->health.state == HEALTH_RUNNING)
         become_running(t, now_ms, fx);
 }
@@ -302,8 +302,43 @@ void thermos_runner_died(struct thermos *t, const char *why, int64_t now_ms,
 
 /* --- health and disk --- */
 
-void thermos_task_checked(struct thermos *t, const struct thermos_input *input,
-                          int64_t now_ms, struct thermos_effects *fx)
+/* With an agent that is away nobody needs to hear of every change. */
+static void forget_newest_health(struct thermos *t)
+{
+    struct thermos_update *newest = &t->updates.item[t->updates.count - 1];
+    if (t->updates.count < THERMOS_HEALTH_UPDATES_MAX ||
+        newest->reason != THERMOS_REASON_HEALTH ||
+        newest->number == t->in_flight)
+        return;
+    thermos_forget_update(t, t->updates.count - 1);
+}
+
+static void command_checked(struct thermos *t,
+                            const struct thermos_input *input, int64_t now_ms,
+                            struct thermos_effects *fx)
+{
+    enum command_health_news news;
+    if (!t->command_health.is_checking ||
+        input->number != t->command_health.attempts + 1)
+        return; /* of a check that was dropped */
+    news = command_health_result(&t->command_health, input->ok, now_ms);
+    if (!input->ok)
+        thermos_say(fx, 1,
+                    "health_check_failed attempt=%llu in_a_row=%u "
+                    "reason=\"%.120s\"",
+                    (unsigned long long)t->command_health.attempts,
+                    t->command_health.failures,
+                    input->text != NULL ? input->text : "");
+    if (news == COMMAND_HEALTH_NO_NEWS || t->state != THERMOS_RUNNING)
+        return;
+    forget_newest_health(t);
+    report(t, THERMOS_RUNNING, NULL, THERMOS_REASON_HEALTH, now_ms);
+    if (news == COMMAND_HEALTH_HOPELESS)
+        end_within(t, THERMOS_CAUSE_UNHEALTHY, t->grace_ms, now_ms, fx);
+}
+
+static void job_checked(struct thermos *t, const struct thermos_input *input,
+                        int64_t now_ms, struct thermos_effects *fx)
 {
     const char *reason = input->text != NULL ? input->text : "";
     char text[THERMOS_MESSAGE_MAX];
@@ -322,8 +357,17 @@ void thermos_task_checked(struct thermos *t, const struct thermos_input *input,
         become_running(t, now_ms, fx);
     } else if (t->health.state == HEALTH_FAILED) {
         (void)snprintf(text, sizeof text, "Failed health check! %s", reason);
-        fail_task(t, REASON_TASK_HEALTH_CHECK_STATUS_UPDATED, text, now_ms, fx);
+        fail_task(t, THERMOS_REASON_HEALTH, text, now_ms, fx);
     }
+}
+
+void thermos_task_checked(struct thermos *t, const struct thermos_input *input,
+                          int64_t now_ms, struct thermos_effects *fx)
+{
+    if (t->care.has_command_health)
+        command_checked(t, input, now_ms, fx);
+    else
+        job_checked(t, input, now_ms, fx);
 }
 
 /* "12.5 MB", "900 KB": enough to see which is more. */
@@ -353,7 +397,7 @@ void thermos_task_measured(struct thermos *t, int64_t bytes, int64_t now_ms,
     (void)snprintf(text, sizeof text,
                    "disk limit exceeded: the sandbox holds %s, %s are allowed",
                    used, allowed);
-    fail_task(t, REASON_CONTAINER_LIMITATION_DISK, text, now_ms, fx);
+    fail_task(t, THERMOS_REASON_DISK, text, now_ms, fx);
 }
 
 /* --- time --- */
@@ -366,6 +410,8 @@ static void care_time(struct thermos *t, int64_t now_ms,
     if (health_take(&t->health, now_ms))
         thermos_add(fx, THERMOS_CHECK)->number =
             (uint64_t)t->health.attempts + 1;
+    if (command_health_take(&t->command_health, now_ms))
+        thermos_add(fx, THERMOS_CHECK)->number = t->command_health.attempts + 1;
     if (now_ms >= t->measure_ms && !t->is_measuring) {
         t->is_measuring = true;
         t->measure_ms = INT64_MAX;
@@ -403,6 +449,7 @@ int64_t thermos_task_next_ms(const struct thermos *t)
 
     if (!thermos_is_active(t))
         return INT64_MAX;
+    next_ms = earlier(next_ms, t->command_health.next_ms);
     next_ms = earlier(next_ms, earlier(t->measure_ms, t->announced_ms));
     if (t->cause == THERMOS_CAUSE_NONE)
         next_ms = earlier(next_ms, t->limit_ms);
@@ -414,10 +461,14 @@ int64_t thermos_task_next_ms(const struct thermos *t)
 void thermos_task_check(const struct thermos *t)
 {
     health_check(&t->health);
+    command_health_check(&t->command_health);
+    assert(!t->care.has_health || !t->care.has_command_health);
     teardown_check(&t->teardown);
     assert((t->teardown.step == TEARDOWN_IDLE) ==
            (t->cause == THERMOS_CAUSE_NONE));
-    assert(t->cause == THERMOS_CAUSE_NONE || t->health.next_ms == INT64_MAX);
+    assert(t->cause == THERMOS_CAUSE_NONE ||
+           (t->health.next_ms == INT64_MAX &&
+            t->command_health.next_ms == INT64_MAX));
     assert((t->cause == THERMOS_CAUSE_FAILURE) == (t->cause_text != NULL));
     /* Healthy first, then RUNNING. */
     assert(t->state != THERMOS_RUNNING || !t->care.has_health ||
