@@ -70,6 +70,8 @@ static const struct api_route ROUTES[] = {
     {TYPE(DRAIN_HOSTS), API_CHANGES | API_NEEDS_FIELD, MAY(HOST_DRAIN), ON_CLUSTER, api_maintenance_change, "maintenance", "maintenance unknown_hosts "},
     {TYPE(END_MAINTENANCE), API_CHANGES | API_NEEDS_FIELD, MAY(HOST_ACTIVATE), ON_CLUSTER, api_maintenance_change, "maintenance", "maintenance unknown_hosts "},
     {TYPE(MAINTENANCE_STATUS), 0, MAY(HOST_READ), ON_CLUSTER, api_maintenance_status, "maintenance", "maintenance unknown_hosts cursor "},
+    {TYPE(LIST_AUDIT), 0, MAY(AUDIT_READ), ON_EACH, api_audit, "audit", "audit cursor "},
+    {TYPE(GET_SECURITY), 0, MAY(NONE), ON_NOTHING, api_security, NULL, "security "},
     {TYPE(SUBSCRIBE), API_STREAMS, MAY(JOB_READ), ON_EACH, stream_subscribe, "subscribe", ""},
 };
 // clang-format on
@@ -210,6 +212,7 @@ void api_answer(struct request *r, Answer *answer, int64_t now_ms,
                 struct effects *fx)
 {
     keys_end(r, 200, answer, now_ms, fx);
+    audit_request(r, "OK", NULL, fx);
     reply(r, 200, answer, fx);
     request_free(r);
 }
@@ -306,6 +309,7 @@ void api_refuse_with(struct request *r, int status, const struct err *err,
     }
     answer.error = &error;
     keys_forget(r);
+    audit_request(r, error.code, copy.text, fx);
     reply(r, status, &answer, fx);
     request_free(r);
 }

@@ -159,6 +159,9 @@ void api_maintenance_change(struct request *r, int64_t now_ms,
                             struct effects *fx);
 void api_maintenance_status(struct request *r, int64_t now_ms,
                             struct effects *fx);
+/* api_audit.c */
+void api_audit(struct request *r, int64_t now_ms, struct effects *fx);
+void api_security(struct request *r, int64_t now_ms, struct effects *fx);
 /* schema.c: GET /api/v1/schema, made at the first request. */
 struct bytes schema_text(struct aurora_program *p);
 void schema_release(struct aurora_program *p);

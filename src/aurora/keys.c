@@ -76,6 +76,7 @@ static bool repeat_answer(struct request *r, const struct remembered *it,
     if (!answer)
         return false;
     r->idempotency_key = NULL;
+    r->is_repeat = true;
     show_job(r, answer);
     api_answer(r, answer, now_ms, fx);
     return true;

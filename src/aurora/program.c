@@ -105,6 +105,7 @@ struct aurora_program *aurora_program_new(const struct aurora_options *options)
     compile_environments(p);
     aurora_init(&p->core, &limits, options->seed);
     link_init(p);
+    audit_init(p);
     if (options->endpoint)
         aurora_program_set_endpoint(p, options->endpoint);
     p->heartbeat_at_ms = p->sweep_at_ms = p->backups.due_ms = INT64_MAX;
@@ -124,6 +125,7 @@ void aurora_program_free(struct aurora_program *p)
     backups_release(p);
     stream_release(p);
     sign_in_release(p);
+    audit_release(p);
     keys_release(p);
     store_release(p);
     link_release(p);
@@ -425,6 +427,7 @@ static int64_t next_ms(const void *self)
     if (p->streams_late)
         next = sooner(next, p->now_ms + 5);
     next = sooner(next, link_next_ms(p));
+    next = sooner(next, audit_next_ms(p));
     next = sooner(next, backups_next_ms(p));
     if (p->subscribers.count > 0)
         next = sooner(next, p->heartbeat_at_ms);
@@ -439,6 +442,7 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
     p->streams_late = false;
     link_time(p, now_ms, fx);
     backups_time(p, now_ms, fx);
+    audit_time(p, now_ms, fx);
     aurora_time(&p->core, now_ms);
     if (p->link.state == LINK_UP)
         aurora_place(&p->core, now_ms);
@@ -449,6 +453,7 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
     if (now_ms >= p->sweep_at_ms) {
         keys_sweep(p, now_ms, fx);
         assets_sweep(p, now_ms, fx);
+        audit_sweep(p, now_ms, fx);
         releases_sweep(p, fx);
         p->sweep_at_ms = now_ms + SWEEP_INTERVAL_MS;
     }

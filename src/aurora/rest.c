@@ -407,6 +407,47 @@ static int get_state(struct get *g, struct err *err)
     return 0;
 }
 
+static int instant(const struct get *g, const char *name,
+                   protobuf_c_boolean *has, uint64_t *out, struct err *err)
+{
+    const char *text = parameter(g, name);
+    int64_t value = text ? number(name, text, INT64_MAX, err) : 0;
+
+    if (value < 0)
+        return -ERR_INVALID;
+    *has = text != NULL;
+    *out = (uint64_t)value;
+    return 0;
+}
+
+static int get_audit(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Audit *audit =
+        arena_alloc(&g->r->arena, sizeof *audit);
+
+    perigee__aurora__call__audit__init(audit);
+    g->r->call->audit = audit;
+    audit->user = parameter(g, "user");
+    audit->action = parameter(g, "action");
+    audit->key = parameter(g, "key");
+    audit->result = parameter(g, "result");
+    if (instant(g, "since_ms", &audit->has_since_ms, &audit->since_ms, err) <
+            0 ||
+        instant(g, "until_ms", &audit->has_until_ms, &audit->until_ms, err) <
+            0 ||
+        page(g, &audit->has_limit, &audit->limit, &audit->cursor, err) < 0)
+        return -ERR_INVALID;
+    perform(g, TYPE(LIST_AUDIT));
+    return 0;
+}
+
+static int get_security(struct get *g, struct err *err)
+{
+    (void)err;
+    perform(g, TYPE(GET_SECURITY));
+    return 0;
+}
+
 static int get_backups(struct get *g, struct err *err)
 {
     (void)err;
@@ -519,6 +560,8 @@ static const struct path_route {
     {"/api/v1/roles", get_roles, "limit cursor "},
     {"/api/v1/roles/*", get_roles, ""},
     {"/api/v1/backups", get_backups, ""},
+    {"/api/v1/audit", get_audit, "user action key result since_ms until_ms limit cursor "},
+    {"/api/v1/security", get_security, ""},
     {"/api/v1/state", get_state, ""},
     {"/api/v1/tiers", get_tiers, ""},
     {"/api/v1/version", get_version, ""},

@@ -246,6 +246,8 @@ static void refuse_plainly(struct aurora_program *p, exchange_id exchange,
                            struct effects *fx)
 {
     p->sign_in.denied++;
+    audit_refused(p, "GET /metrics, /state", "DENIED", "may not cluster.read",
+                  fx);
     effect_reply_text(fx, exchange, 403, "user '%s' may not cluster.read\n",
                       p->sign_in.caller.user ? p->sign_in.caller.user->name
                                              : "");

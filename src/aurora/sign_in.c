@@ -46,12 +46,18 @@ static void serve(struct aurora_program *p, exchange_id exchange,
     p->sign_in.caller = (struct caller){0};
 }
 
+static const char *what_of(const struct http_request *http, struct arena *arena)
+{
+    return arena_printf(arena, "%s %.200s", http->method_name, http->path);
+}
+
 /* Whatever was wrong: who does not exist and a wrong secret look alike. */
 static void refuse(struct aurora_program *p, exchange_id exchange,
                    const struct http_request *http, bool had_secret,
                    const char *name, int64_t now_ms, struct effects *fx)
 {
     struct err err = {0};
+    bool is_known = name && users_find(p->sign_in.users, name);
 
     p->sign_in.wrong++;
     (void)err_set(&err, ERR_DENIED,
@@ -61,9 +67,14 @@ static void refuse(struct aurora_program *p, exchange_id exchange,
                    "clusterctl reads ~/.netrc and ~/.config/clusterctl/");
     /* What is no user's name may be a password that was put in its place. */
     effect_log(fx, 1, "sign_in_refused peer=%s user=%s secret=%s", http->peer,
-               name && users_find(p->sign_in.users, name) ? name : "-",
-               had_secret ? "wrong" : "none");
+               is_known ? name : "-", had_secret ? "wrong" : "none");
     p->sign_in.caller = (struct caller){NULL, NULL, http->peer};
+    audit_refused(
+        p, what_of(http, &fx->arena), "UNAUTHENTICATED",
+        is_known ? arena_printf(&fx->arena, "wrong secret for user %s", name)
+        : had_secret ? "unknown user or secret"
+                     : "no secret",
+        fx);
     api_refuse_early(p, exchange, 401, &err, now_ms, fx);
     p->sign_in.caller = (struct caller){0};
 }

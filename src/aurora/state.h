@@ -2,6 +2,7 @@
  * subscribers, requests under way, assets. Shared by the files of this folder
  * and by nobody else. */
 #pragma once
+#include "aurora/audit.h"
 #include "aurora/backup.h"
 #include "aurora/core/aurora.h"
 #include "aurora/core/tier.h"
@@ -148,6 +149,7 @@ struct request {
     struct bytes canonical; /* that bundle, in the arena */
     bool is_gone;           /* nobody waits for the answer any more */
     bool is_denied;         /* its user may not make it */
+    bool is_repeat;         /* it was made before, under its Idempotency-Key */
 };
 
 struct asset {
@@ -218,6 +220,7 @@ struct aurora_program {
     struct buf schema; /* schema.c */
     struct backups backups;
     struct sign_in sign_in;
+    struct audit audit;
 };
 
 /* --- store.c --- */

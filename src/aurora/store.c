@@ -203,6 +203,8 @@ int store_take(struct aurora_program *p, const char *table, struct bytes key,
         return maintenance_take(p, key, value, err);
     if (strcmp(table, "request") == 0)
         return take_request(p, key, value, err);
+    if (strcmp(table, "audit") == 0)
+        return audit_take(p, key, value, err);
     if (strcmp(table, "asset") == 0)
         return take_asset(p, key, value, err);
     if (strcmp(table, "bundle") == 0) {

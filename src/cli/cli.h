@@ -46,7 +46,8 @@ struct cli {
     /* Options of single commands; NULL or 0 when not given. */
     const char *wait_for, *timeout, *message, *directory, *agents, *port,
         *batch_size, *wait_until, *root, *host, *zone, *from, *count, *store,
-        *backups, *watch_secs, *instance_failures, *total_failures, *user;
+        *backups, *user, *action, *key, *result, *since, *until, *watch_secs,
+        *instance_failures, *total_failures;
     bool wait, active, no_wait, follow, accept_server, stderr_log, source,
         prune, new_framework, strict, no_batching, dot;
 };
