@@ -1,6 +1,7 @@
 /* perigee-aurora: the scheduler's shell. It decides nothing. */
 #include "aurora/backup_shell.h"
 #include "aurora/coordinator_shell.h"
+#include "aurora/core/preempt.h"
 #include "aurora/core/tier.h"
 #include "aurora/program.h"
 #include "aurora/security_shell.h"
@@ -51,6 +52,9 @@ struct config {
     bool sla_protects_all;
     char *tiers;
     int64_t drain_poll_ms, away_window_ms;
+    bool enable_preemptor;
+    int64_t preemption_delay_ms, slot_first_ms, slot_interval_ms, slot_hold_ms;
+    int64_t slot_batch;
 };
 
 #define OPTION(member) offsetof(struct config, member)
@@ -97,6 +101,22 @@ static const struct config_option OPTIONS[] = {
     {"unavailability_threshold", CONFIG_DURATION, OPTION(away_window_ms),
      "6mins", "how long before a host goes, as the master says, it is emptied",
      0, 0, false},
+    {"enable_preemptor", CONFIG_BOOL, OPTION(enable_preemptor), "true",
+     "let tasks that wait long push aside those that docs/tiers.md says", 0, 0,
+     false},
+    {"preemption_delay", CONFIG_DURATION, OPTION(preemption_delay_ms), "3mins",
+     "how long a task waits before others are pushed aside for it", 0, 0,
+     false},
+    {"preemption_slot_search_initial_delay", CONFIG_DURATION,
+     OPTION(slot_first_ms), "3mins", "from the start to the first search", 0, 0,
+     false},
+    {"preemption_slot_search_interval", CONFIG_DURATION,
+     OPTION(slot_interval_ms), "1mins", "between two searches", 0, 0, false},
+    {"preemption_slot_hold_time", CONFIG_DURATION, OPTION(slot_hold_ms),
+     "5mins", "how long what a search found may be used", 0, 0, false},
+    {"preemption_reservation_max_batch_size", CONFIG_INT, OPTION(slot_batch),
+     "5", "most tasks of one group for which one search finds room", 1,
+     SLOTS_PER_GROUP_MAX, false},
     {"min_offer_hold_time", CONFIG_DURATION, OPTION(hold_ms), "5mins",
      "how long an offer is kept for tasks to come", 0, 0, false},
     {"offer_hold_jitter_window", CONFIG_DURATION, OPTION(jitter_ms), "1mins",
@@ -378,6 +398,8 @@ static int check_config(struct shell *shell, struct err *err)
                        "cluster_name '%s': want letters, digits, '_', '-', '.'",
                        c->cluster_name);
     if (c->heartbeat_ms <= 0 || c->hold_ms < 0 || c->jitter_ms < 0 ||
+        c->preemption_delay_ms < 0 || c->slot_first_ms <= 0 ||
+        c->slot_interval_ms <= 0 || c->slot_hold_ms <= 0 ||
         c->reconcile_explicit_ms <= 0 || c->reconcile_implicit_ms <= 0)
         return err_set(err, ERR_INVALID, "durations: want more than 0");
     if (c->backup_interval_ms < 0 || c->backup_rate < 64 << 10 ||
@@ -413,6 +435,12 @@ static struct aurora_options options_of(struct shell *shell)
     options.tiers = c->tiers;
     options.drain_poll_ms = c->drain_poll_ms > 0 ? c->drain_poll_ms : 1;
     options.away_window_ms = c->away_window_ms;
+    options.preempts = c->enable_preemptor;
+    options.preempt_delay_ms = c->preemption_delay_ms;
+    options.preempt_first_ms = c->slot_first_ms;
+    options.preempt_interval_ms = c->slot_interval_ms;
+    options.preempt_hold_ms = c->slot_hold_ms;
+    options.preempt_batch = (uint32_t)c->slot_batch;
     options.offer_hold_ms = c->hold_ms;
     options.offer_jitter_ms = c->jitter_ms;
     options.keeps_places = c->update_affinity;

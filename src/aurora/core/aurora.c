@@ -27,6 +27,7 @@ static void release_list(struct aurora *a, struct task_list *list)
 void aurora_release(struct aurora *a)
 {
     aurora_work_clear(a);
+    preempt_release(a);
     event_log_release(&a->events);
     app_groups_release(a);
     for (uint32_t i = 0; i < a->jobs.count; i++)
@@ -133,6 +134,7 @@ static void restore_place(struct aurora *a, struct task *task)
     }
     task_enter_host(task, host);
     limit_counts_add(&task->job->limits, &a->hosts, host);
+    victims_note(a, task);
 }
 
 int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
@@ -415,6 +417,7 @@ void aurora_check(const struct aurora *a)
     trouble_check(a);
     maintenance_check(a);
     keeps_check(a);
+    preempt_check(a);
     assert(a->events.next <= a->sequence_ceiling || a->sequence_ceiling == 0 ||
            a->work.save_sequence);
 }

@@ -20,6 +20,7 @@
 #include "aurora/core/keeps.h"
 #include "aurora/core/maintenance.h"
 #include "aurora/core/placer.h"
+#include "aurora/core/preempt.h"
 #include "aurora/core/task.h"
 #include "aurora/core/update.h"
 #include "base/err.h"
@@ -66,6 +67,7 @@ struct aurora_limits_config {
     struct sla_rules sla;
     int64_t drain_poll_ms;  /* what has to wait in a drain is asked again */
     int64_t away_window_ms; /* hosts are emptied so long before they go */
+    struct preempt_rules preempt;
 };
 
 /* A task and the agent it is (or should be) on; both owned references. */
@@ -189,6 +191,8 @@ struct aurora {
     uint32_t hosts_in_trouble;
     VEC(struct keep) keeps;
     uint64_t next_keep;
+    struct victim_table victims;
+    struct preemption preempt;
     bool place_wanted;  /* something changed that may let a task be placed */
     bool revive_useful; /* we declined since the last REVIVE */
     struct work work;

@@ -16,6 +16,7 @@
 #include "aurora/core/hosts_trouble.h"
 #include "aurora/core/job_config.h"
 #include "aurora/core/maintenance.h"
+#include "aurora/core/victims.h"
 #include "base/attributes.h"
 #include "base/bytes.h"
 #include "base/ranges.h"
@@ -83,6 +84,7 @@ struct host {
     struct blob *inverse; /* owned; the offer that asks for it; or NULL */
     struct trouble trouble;
     struct task *first_task; /* of `tasks`; borrowed, see task_enter_host */
+    struct host_victims victims;
     uint32_t launch_at;      /* its open launch of this pass + 1; 0: none */
     UT_hash_handle hh;
 };

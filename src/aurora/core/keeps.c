@@ -37,9 +37,16 @@ void keeps_note_started(struct aurora *a, struct task *task,
 
     if (task->state == TASK_PENDING)
         host = host_for(a, task, ancestor);
-    if (!host)
-        return;
+    if (host)
+        keeps_hold(a, task, host, now_ms);
+}
+
+void keeps_hold(struct aurora *a, struct task *task, struct host *host,
+                int64_t now_ms)
+{
     struct keep *keep = vec_add(&a->keeps);
+
+    assert(a->keeps.count <= KEEPS_MAX && !task->is_kept);
     *keep = (struct keep){.number = ++a->next_keep, .task = task, .host = host};
     task->is_kept = true;
     task->config->kept_count++;

@@ -5,6 +5,9 @@
  * this host only. A keep ends when the task is placed or goes, when the host
  * is lost, and when its time is over: then the task goes where there is room.
  *
+ * So it is with the room that others leave who are pushed aside for a task
+ * (preempt.h).
+ *
  * None is made when the new task needs more than the old one had, when its
  * constraints do not suit the host, or when the host is in trouble. Keeps are
  * not stored: after a restart of the scheduler tasks go where there is room. */
@@ -27,6 +30,10 @@ struct keep {
 /* A task takes over from this one, which has ended. */
 void keeps_note_started(struct aurora *a, struct task *task,
                         const struct task *ancestor, int64_t now_ms);
+/* Keep what the task needs on that host, when it has come free: it waits for
+ * it. Precondition: there are fewer than KEEPS_MAX. */
+void keeps_hold(struct aurora *a, struct task *task, struct host *host,
+                int64_t now_ms);
 /* Take one out to try it; it is put back when it did not fit. */
 struct keep keeps_take(struct aurora *a, uint32_t at);
 void keeps_put_back(struct aurora *a, struct keep *keep);

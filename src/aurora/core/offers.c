@@ -32,6 +32,7 @@ void aurora_offer(struct aurora *a, struct bytes offer_id,
         mark_host(a, host);
         if (known && !host->is_lost)
             (void)event_log_host(&a->events, HOST_CHANGED, host, NULL, now_ms);
+        victims_note_total(a, host);
     }
     if (!known || host->is_lost)
         (void)event_log_host(&a->events, HOST_SEEN, host, NULL, now_ms);
@@ -64,6 +65,7 @@ void aurora_agent_lost(struct aurora *a, struct bytes agent_id, int64_t now_ms)
         return;
     hosts_remove_offers_of(&a->hosts, host);
     keeps_drop_host(a, host);
+    preempt_forget_host(a, host);
     if (!host->is_lost)
         (void)event_log_host(&a->events, HOST_LOST, host, NULL, now_ms);
     host->is_lost = true;
@@ -198,6 +200,7 @@ static void prune_hosts(struct aurora *a, int64_t now_ms)
         mark_forgotten(a, RECORD_HOST, blob_bytes(host->agent_id));
         (void)event_log_host(&a->events, HOST_FORGOTTEN, host, NULL, now_ms);
         trouble_forget(a, host);
+        preempt_forget_host(a, host);
         hosts_remove(&a->hosts, host);
     }
 }
@@ -264,6 +267,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             break;
         case TIMER_DRAIN:
             maintenance_timer(a, now_ms);
+            break;
+        case TIMER_PREEMPT:
+            preempt_timer(a, now_ms);
             break;
         case TIMER_ROLLING:
             rolling_timer(a, entry.id);

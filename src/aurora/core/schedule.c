@@ -175,10 +175,13 @@ void aurora_place(struct aurora *a, int64_t now_ms)
     for (uint32_t i = 0; i < a->work.launches.count; i++)
         if (a->work.launches.item[i].host->launch_at == i + 1)
             close_launch(a, &a->work.launches.item[i]);
-    if (budget == 0)
+    if (budget == 0) {
         a->place_wanted = true;
-    else
+    } else {
         rotate(a);
+        preempt_use(a, now_ms);
+    }
+    preempt_arm(a, now_ms);
     if (a->waiting_count > 0 && a->revive_useful) {
         a->revive_useful = false;
         a->work.revive = true;

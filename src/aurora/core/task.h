@@ -74,6 +74,7 @@ struct task {
     enum drain_wait drain_wait;
     bool may_drain; /* its coordinator said so */
     bool is_kept;   /* waits for the host it ran on (keeps.h) */
+    uint8_t standing; /* enum standing (victims.h) */
     UT_hash_handle hh_id, hh_number, hh_instance;
 };
 

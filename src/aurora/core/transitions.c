@@ -103,6 +103,8 @@ static void enter(struct aurora *a, struct task *task, enum task_state to,
     (void)event_log_task(&a->events, task, now_ms);
     mark_task(a, task);
     task_arm(a, task);
+    if (task->host)
+        victims_note(a, task);
     if (to == TASK_PENDING)
         group_add(a, task);
     else if (task_machine_is_terminal(to))
@@ -172,7 +174,7 @@ static bool flapped(const struct task *task)
     const struct task_event *e = task->events.item;
 
     if (task_was(task, TASK_RESTARTING) || task_was(task, TASK_KILLING) ||
-        task_was(task, TASK_DRAINING))
+        task_was(task, TASK_DRAINING) || task_was(task, TASK_PREEMPTING))
         return false;
     return n >= 2 && e[n - 1].at_ms - e[n - 2].at_ms < FLAPPING_MS;
 }
