@@ -181,6 +181,8 @@ static int check_head(const Perigee__Job *job, struct job_key *key,
     if (!job->task)
         return refuse(err, "task", "missing");
     rc = check_resources(job->task->resources, err);
+    if (rc == 0 && job->n_notify > NOTIFY_RULES_MAX)
+        rc = refuse(err, "notify", "want at most 64");
     if (rc == 0 && job->n_constraints > CONSTRAINTS_MAX)
         rc = refuse(err, "constraints", "want at most 64");
     if (rc == 0 && job->n_port_names > PORT_NAMES_MAX)
@@ -300,6 +302,8 @@ static int check_policy(struct aurora_program *p, const Perigee__Job *job,
         rc = sla_check(p, job, err);
     if (rc == 0)
         rc = check_function(p, job, err);
+    if (rc == 0)
+        rc = notify_check(p, job, err);
     return rc < 0 ? rc : check_honour(job, err);
 }
 
@@ -450,6 +454,7 @@ static int build(struct aurora_program *p, const Perigee__Job *job,
             config,
             question_new_function(QUESTION_RANK, or_empty(job->bundle_hash),
                                   job->rank->ordinal));
+    notify_decode(job, config);
     if (cron)
         job_config_set_cron_take(config, cron);
     *out = config;

@@ -1,8 +1,8 @@
 /* perigee-aurora: the scheduler's shell. It decides nothing. */
 #include "aurora/backup_shell.h"
-#include "aurora/coordinator_shell.h"
 #include "aurora/core/preempt.h"
 #include "aurora/core/tier.h"
+#include "aurora/post_shell.h"
 #include "aurora/program.h"
 #include "aurora/security_shell.h"
 #include "base/alloc.h"
@@ -48,6 +48,9 @@ struct config {
     char *zookeeper, *announce_root, *cron_timezone, *backup_dir;
     int64_t backup_interval_ms, backups_max, backup_rate;
     bool allow_announce_path;
+    char *mail_server, *mail_from, *mail_user, *mail_password_file, *mail_tls;
+    char *mail_ca_file;
+    int64_t notice_give_up_ms;
     int64_t sla_instances_min, sla_duration_ms;
     bool sla_protects_all;
     char *tiers;
@@ -200,6 +203,26 @@ static const struct config_option OPTIONS[] = {
      0, 0, false},
     {"tls_require_client", CONFIG_BOOL, OPTION(tls_require_client), "false",
      "refuse clients without such a certificate", 0, 0, false},
+    {"mail_server", CONFIG_STRING, OPTION(mail_server), NULL,
+     "host:port where notifications are handed in as mails; without it "
+     "jobs that want mails are refused",
+     0, 0, false},
+    {"mail_from", CONFIG_STRING, OPTION(mail_from), NULL,
+     "whom these mails are from: name@host", 0, 0, false},
+    {"mail_tls", CONFIG_STRING, OPTION(mail_tls), "offered",
+     "STARTTLS when it is offered, or required; or wrapped: TLS from the "
+     "first byte",
+     0, 0, false},
+    {"mail_ca_file", CONFIG_STRING, OPTION(mail_ca_file), NULL,
+     "certificates that its own must come from; default: the system's", 0, 0,
+     false},
+    {"mail_user", CONFIG_STRING, OPTION(mail_user), NULL,
+     "sign in there, over TLS or to an address of this machine", 0, 0, false},
+    {"mail_password_file", CONFIG_STRING, OPTION(mail_password_file), NULL,
+     "with the first line of this file", 0, 0, false},
+    {"notification_retry_time", CONFIG_DURATION, OPTION(notice_give_up_ms),
+     "6hrs", "how long a notification that nobody takes is tried again", 0, 0,
+     false},
     {"log_level", CONFIG_STRING, OPTION(log_level), "info",
      "error, warn, info or debug", 0, 0, false},
 };
@@ -233,8 +256,8 @@ struct shell {
     struct worker_pool *workers;
     struct backup_shell backups;
     struct beside *beside;
-    struct coordinator_shell coordinators;
     struct security_shell security;
+    struct post_shell posts;
 };
 
 /* --- script workers --- */
@@ -313,8 +336,8 @@ static void on_act(void *context, uint32_t kind, const void *data)
     struct err err = {0};
 
     if (backup_shell_act(&shell->backups, kind, data) ||
-        coordinator_shell_act(&shell->coordinators, kind, data) ||
-        security_shell_act(&shell->security, kind, data))
+        security_shell_act(&shell->security, kind, data) ||
+        post_shell_act(&shell->posts, kind, data))
         return;
     if (kind == AURORA_ACT_JUDGE)
         judge(shell, data);
@@ -410,6 +433,14 @@ static int check_config(struct shell *shell, struct err *err)
     if (c->backup_dir && strlen(c->backup_dir) > PATH_MAX - 64)
         return err_set(err, ERR_INVALID, "backup_dir '%.100s...': too long",
                        c->backup_dir);
+    shell->posts.mail = (struct post_mail){.server = c->mail_server,
+                                           .from = c->mail_from,
+                                           .tls = c->mail_tls,
+                                           .ca = c->mail_ca_file,
+                                           .user = c->mail_user,
+                                           .password = c->mail_password_file};
+    if (post_mail_check(&shell->posts.mail, err) < 0)
+        return -(int)err->code;
     find_beside("thermos", shell->thermos);
     find_beside("perigee-post", shell->post);
     return check_environments(c->allowed_job_environments, err);
@@ -459,6 +490,8 @@ static struct aurora_options options_of(struct shell *shell)
     options.announce_root = c->announce_root;
     options.timezone = c->cron_timezone;
     options.zone_load = zone_load;
+    options.mail_from = c->mail_from;
+    options.notice_give_up_ms = c->notice_give_up_ms;
     options.allow_announce_path = c->allow_announce_path;
     options.can_back_up = true;
     options.backup_interval_ms = c->backup_interval_ms;
@@ -528,18 +561,18 @@ static int open_daemon(struct shell *shell, struct err *err)
                          &SCRIPT_LIMITS, on_evaluated, shell, err) < 0)
         return -(int)err->code;
     worker_pool_on_judged(shell->workers, on_judged);
-    coordinator_shell_attach(&shell->coordinators, shell->daemon,
-                             daemon_base(shell->daemon), shell->post);
     if (security_shell_attach(&shell->security, shell->daemon,
                               daemon_base(shell->daemon), err) < 0)
         return -(int)err->code;
+    post_shell_attach(&shell->posts, shell->daemon, daemon_base(shell->daemon),
+                      shell->post);
     return beside_open(&shell->beside, daemon_base(shell->daemon), err);
 }
 
 static void close_all(struct shell *shell)
 {
-    coordinator_shell_close(&shell->coordinators);
     security_shell_close(&shell->security);
+    post_shell_close(&shell->posts);
     beside_close(shell->beside); /* before the requests that it reads go */
     if (shell->workers)
         worker_pool_close(shell->workers);

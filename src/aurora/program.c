@@ -44,6 +44,7 @@ const struct aurora_options AURORA_OPTIONS = {
     .reconcile_implicit_ms = 60 * 60 * 1000,
     .requests_per_second = 2000,
     .timezone = "UTC",
+    .notice_give_up_ms = (int64_t)6 * 60 * 60 * 1000,
     .seed = 1,
 };
 
@@ -87,6 +88,7 @@ static void copy_options(struct aurora_program *p,
     o->announce_root = xstrdup(options->announce_root);
     o->timezone = xstrdup(options->timezone);
     o->tiers = NULL;
+    o->mail_from = options->mail_from ? xstrdup(options->mail_from) : NULL;
     o->endpoint = NULL;
     int rc = tiers_parse(options->tiers, &p->tiers, NULL);
     assert(rc == 0); /* main checked what people wrote */
@@ -108,6 +110,7 @@ struct aurora_program *aurora_program_new(const struct aurora_options *options)
                     options->preempt_first_ms, options->preempt_interval_ms,
                     options->preempt_hold_ms, options->preempt_batch},
         .placement = options->spreads ? PLACEMENT_SPREAD : PLACEMENT_PACK,
+        .notice_give_up_ms = options->notice_give_up_ms,
     };
 
     copy_options(p, options);
@@ -154,6 +157,7 @@ void aurora_program_free(struct aurora_program *p)
     free((char *)p->options.zookeeper);
     free((char *)p->options.announce_root);
     free((char *)p->options.timezone);
+    free((char *)p->options.mail_from);
     zones_release(p);
     free(p->asset_url);
     free(p);
@@ -264,6 +268,14 @@ static void log_event(const struct event *event, struct effects *fx)
                    firing_state_name(event->firing->state));
         return;
     }
+    if (event->kind == EVENT_NOTICE_GIVEN_UP) {
+        effect_log(fx, 1,
+                   "notification_given_up job=%.*s what=%s tries=%u why=\"%s\"",
+                   (int)key.size, (const char *)key.data,
+                   notify_what_name(event->what), event->failures,
+                   event->message ? one_line(event->message, &fx->arena) : "");
+        return;
+    }
     if (event->kind == EVENT_GROUP_CHANGED) {
         if (!event->member)
             effect_log(
@@ -301,6 +313,8 @@ static void log_events(struct aurora_program *p, struct effects *fx)
 static void finish(struct aurora_program *p, struct effects *fx)
 {
     coordinators_send(p, fx); /* it may change what is saved */
+    notices_go_on(&p->core);
+    notices_send(p, fx); /* so may this */
     aurora_reserve_sequence(&p->core);
     store_save(p, fx);
     questions_ask(p, fx);
@@ -403,6 +417,8 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
         questions_judged(p, data, now_ms);
     if (kind == AURORA_FACT_COORDINATED)
         coordinators_answered(p, data, now_ms, fx);
+    if (kind == AURORA_FACT_NOTIFIED)
+        notices_answered(p, data, now_ms);
     if (kind == AURORA_FACT_BACKED_UP)
         backups_done(p, data, now_ms, fx);
     if (kind == AURORA_FACT_BACKUPS)
@@ -583,6 +599,7 @@ static void metrics(const void *self, struct metrics *m)
             p->link.subscriptions);
     backups_metrics(p, m);
     sign_in_metrics(p, m);
+    notices_metrics(&a->notices, m);
     counter(m, "aurora_events_total", "Events made", a->events.next - 1);
 }
 

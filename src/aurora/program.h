@@ -52,8 +52,10 @@ struct aurora_options {
     /* Where time zones come from; NULL: only UTC is known. The program owns
      * what it gives. */
     int (*zone_load)(const char *name, struct zone **out, struct err *err);
-    uint64_t seed;              /* never the same for two lives */
-    bool can_back_up;           /* the shell has a directory for backups */
+    const char *mail_from;     /* of notifications; NULL: no mail can be sent */
+    int64_t notice_give_up_ms; /* notifications that old are given up */
+    uint64_t seed;             /* never the same for two lives */
+    bool can_back_up;          /* the shell has a directory for backups */
     int64_t backup_interval_ms; /* of automatic ones; 0: none */
     int64_t backup_last_ms;     /* when the newest there is was made; 0: none */
 };
@@ -67,7 +69,8 @@ enum aurora_act {
     AURORA_ACT_BACKUP = 260,
     AURORA_ACT_LIST_BACKUPS,
     AURORA_ACT_COORDINATE = 230,
-    AURORA_ACT_VERIFY = 410
+    AURORA_ACT_VERIFY = 410,
+    AURORA_ACT_NOTIFY = 510
 };
 enum aurora_fact {
     AURORA_FACT_EVALUATED = 1,
@@ -77,7 +80,8 @@ enum aurora_fact {
     AURORA_FACT_BACKED_UP = 260,
     AURORA_FACT_BACKUPS,
     AURORA_FACT_VERIFIED = 410,
-    AURORA_FACT_SECURITY
+    AURORA_FACT_SECURITY,
+    AURORA_FACT_NOTIFIED = 510
 };
 
 struct aurora_evaluate { /* evaluate a bundle in a script worker */
@@ -137,6 +141,21 @@ struct aurora_coordinated_fact { /* what it answers */
     uint64_t ticket;
     uint32_t status;     /* of HTTP; 0: there was no answer */
     struct bytes result; /* its body; or why there was none */
+};
+
+struct aurora_notify { /* tell somebody */
+    uint64_t ticket;
+    const char *url;           /* gets a POST; NULL: a mail */
+    const char *type;          /* Content-Type of the POST */
+    const char *const *header; /* "Name: value", more of the POST */
+    uint32_t header_count;
+    const char *to;    /* address that gets a mail */
+    struct bytes body; /* of the POST; or the mail with its headers */
+};
+struct aurora_notified_fact { /* what became of it */
+    uint64_t ticket;
+    uint32_t status;     /* of HTTP or SMTP; 0: there was no answer */
+    struct bytes result; /* why there was none */
 };
 
 struct aurora_backup {  /* make a live backup, and remove old ones */

@@ -121,6 +121,8 @@ void questions_judged(struct aurora_program *p,
     struct judged *judged = NULL;
     uint32_t count = 0;
 
+    if (notices_judged(p, fact, now_ms))
+        return;
     if (!fact->is_busy)
         verdicts = perigee__verdicts__unpack(NULL, fact->result.size,
                                              fact->result.data);

@@ -25,6 +25,7 @@ static const struct {
     {EVENT(GROUP_CHANGED), "sequence at_ms key group "},
     {EVENT(ROLLING_CHANGED), "sequence at_ms key rolling "},
     {EVENT(FIRING_CHANGED), "sequence at_ms key firing "},
+    {EVENT(NOTIFICATION_GIVEN_UP), "sequence at_ms key notification "},
     {EVENT(ERROR), "sequence at_ms error "},
 };
 

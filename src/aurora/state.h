@@ -212,6 +212,7 @@ struct aurora_program {
     VEC(struct blob *) stored_updates;
     VEC(struct blob *) stored_slots;
     VEC(struct blob *) stored_firings;
+    VEC(struct blob *) stored_notices;
     struct named_zone *zones; /* of cron jobs, kept for good */
     VEC(struct blob *) stored_groups;
     VEC(struct blob *) stored_members;
@@ -261,6 +262,28 @@ Perigee__Aurora__FiringView *view_firing(const struct firing *firing,
 /* With its newest `firings` ones. */
 Perigee__Aurora__CronView *view_cron(const struct job *job, uint32_t firings,
                                      struct arena *arena);
+
+/* --- notify_codec.c, notify_store.c, notify_send.c: notifications --- */
+/* ERR_INVALID about what this cluster cannot tell. */
+int notify_check(struct aurora_program *p, const Perigee__Job *job,
+                 struct err *err);
+void notify_decode(const Perigee__Job *job, struct job_config *config);
+/* All that there is to tell, in the arena. */
+Perigee__NotifyEvent *notice_event(const struct notice *notice,
+                                   struct arena *arena);
+Perigee__Aurora__NotificationView *view_notice_event(const struct event *event,
+                                                     struct arena *arena);
+int notices_restore(struct aurora_program *p, struct err *err);
+void notices_save(struct aurora_program *p, struct effects *fx);
+void notices_store_release(struct aurora_program *p);
+/* Tell what the core wants to be told. */
+void notices_send(struct aurora_program *p, struct effects *fx);
+void notices_answered(struct aurora_program *p,
+                      const struct aurora_notified_fact *fact, int64_t now_ms);
+/* A script's answer; false when the ticket is no notice's. */
+bool notices_judged(struct aurora_program *p,
+                    const struct aurora_judged_fact *fact, int64_t now_ms);
+void notices_metrics(const struct notices *notices, struct metrics *m);
 
 /* --- rolling_store.c: restarts and kills in batches --- */
 /* In the arena; it borrows from `rolling`. */

@@ -16,7 +16,8 @@ static const char *const TABLE[] = {
     [RECORD_TASK] = "task",       [RECORD_HOST] = "host",
     [RECORD_UPDATE] = "update",   [RECORD_SLOT] = "update_instance",
     [RECORD_APP_GROUP] = "group", [RECORD_APP_MEMBER] = "group_member",
-    [RECORD_FIRING] = "firing",   [RECORD_MAINTENANCE] = "maintenance"};
+    [RECORD_FIRING] = "firing",   [RECORD_MAINTENANCE] = "maintenance",
+    [RECORD_NOTICE] = "notice"};
 
 static char *or_empty(char *text)
 {
@@ -232,6 +233,8 @@ int store_take(struct aurora_program *p, const char *table, struct bytes key,
         *vec_add(&p->stored_slots) = blob_new(value);
     else if (strcmp(table, "firing") == 0)
         *vec_add(&p->stored_firings) = blob_new(value);
+    else if (strcmp(table, "notice") == 0)
+        *vec_add(&p->stored_notices) = blob_new(value);
     else if (strcmp(table, "group") == 0)
         *vec_add(&p->stored_groups) = blob_new(value);
     else if (strcmp(table, "group_member") == 0)
@@ -247,6 +250,7 @@ void store_release(struct aurora_program *p)
     updates_store_release(p);
     groups_store_release(p);
     firings_store_release(p);
+    notices_store_release(p);
     vec_free(&p->stored_jobs);
     stored_tasks_release(&p->stored_tasks);
 }
@@ -261,6 +265,8 @@ int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
         rc = updates_restore(p, err);
     if (rc == 0)
         rc = firings_restore(p, err);
+    if (rc == 0)
+        rc = notices_restore(p, err);
     if (rc == 0)
         rc = groups_restore(p, err);
     if (rc == 0)
@@ -419,6 +425,7 @@ void store_save(struct aurora_program *p, struct effects *fx)
     updates_save(p, fx);
     groups_save(p, fx);
     firings_save(p, fx);
+    notices_save(p, fx);
     if (w->save_sequence)
         store_save_scheduler(p, fx);
 }

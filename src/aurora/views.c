@@ -179,6 +179,10 @@ Event *view_event(struct aurora_program *p, const struct event *event,
         out->firing = view_firing(event->firing, arena);
         return out;
     }
+    if (event->kind == EVENT_NOTICE_GIVEN_UP) {
+        out->notification = view_notice_event(event, arena);
+        return out;
+    }
     if (event->kind == EVENT_UPDATE_CHANGED) {
         out->update = view_update_event(event, arena);
         return out;

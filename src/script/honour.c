@@ -44,11 +44,6 @@ static bool asks_volumes(const Perigee__Job *job)
     return job->container != NULL && job->container->n_volumes > 0;
 }
 
-static bool asks_notify(const Perigee__Job *job)
-{
-    return job->n_notify > 0;
-}
-
 static bool asks_executor(const Perigee__Job *job)
 {
     return job->executor_config != NULL &&
@@ -89,7 +84,6 @@ static const struct {
     {"container.volumes", "no agent mounts volumes yet", asks_volumes},
     {"env", "no agent resolves secrets yet", asks_secret},
     {"executor_config", "thermos is the only executor yet", asks_executor},
-    {"notify", "nobody is notified yet", asks_notify},
     {"task.processes.resources", "resources are the whole task's yet",
      asks_process_resources},
 };

@@ -82,13 +82,13 @@ describe('without a cluster, clusterctl', function()
 
   it('warns of what no cluster can do yet, and finds the file fine', function()
     local file = write('ahead.lua', file_of(service('a', 'contact = "x"'))
-      :gsub('contact = "x"', 'notify = { Notify { on = { "failed" }, email = "me@there.org" } }'))
+      :gsub('contact = "x"', 'container = Docker { image = "nginx" }'))
     local result = cli { 'check', file }
     assert.equal(0, result.status, result.err)
-    assert.matches('warning: ' .. file .. ': ' .. KEY .. 'a: notify: ', result.err, 1, true)
+    assert.matches('warning: ' .. file .. ': ' .. KEY .. 'a: container.docker: ', result.err, 1, true)
     local answer = cjson.decode(cli({ 'check', file, '--json' }).out)
     assert.is_true(answer.ok)
-    assert.equal('notify', answer.files[1].warnings[1].field)
+    assert.equal('container.docker', answer.files[1].warnings[1].field)
     assert.equal(KEY .. 'a', answer.files[1].warnings[1].job)
   end)
 

@@ -72,6 +72,13 @@ struct world {
         int count;
     } question;
     struct aurora_decode decode; /* the last one asked for */
+    struct {                     /* what is told, the newest last */
+        uint64_t ticket;
+        char to[300]; /* URL or address */
+        struct bytes body;
+    } told[64];
+    int told_count;
+    const char *mail_from; /* of the next life */
 };
 
 static inline void keep_record(struct world *w, const struct effect *e)
@@ -141,6 +148,18 @@ static inline void keep_coordinate(struct world *w,
     w->coordinate.count++;
 }
 
+static inline void keep_told(struct world *w, const struct aurora_notify *act)
+{
+    assert_true(w->told_count < 64);
+    w->told[w->told_count].ticket = act->ticket;
+    snprintf(w->told[w->told_count].to, sizeof w->told->to, "%s",
+             act->url ? act->url : act->to);
+    w->told[w->told_count].body =
+        bytes_of(arena_memdup(&w->arena, act->body.data, act->body.size),
+                 act->body.size);
+    w->told_count++;
+}
+
 static inline void look(struct world *w)
 {
     AURORA_PROGRAM.check(w->p);
@@ -192,6 +211,10 @@ static inline void look(struct world *w)
             }
             if (e->act.kind == AURORA_ACT_COORDINATE) {
                 keep_coordinate(w, e->act.data);
+                break;
+            }
+            if (e->act.kind == AURORA_ACT_NOTIFY) {
+                keep_told(w, e->act.data);
                 break;
             }
             if (e->act.kind != AURORA_ACT_EVALUATE) {
@@ -264,11 +287,13 @@ static inline void subscribed(struct world *w, const char *framework)
     event_in(w, &event);
 }
 
-static inline struct aurora_program *new_program(uint64_t seed)
+static inline struct aurora_program *program_with_mail(uint64_t seed,
+                                                       const char *mail_from)
 {
     struct aurora_options options = AURORA_OPTIONS;
 
     options.seed = seed;
+    options.mail_from = mail_from;
     options.offer_jitter_ms = 0;
     options.sla_instances_min = 3;
     options.endpoint = "10.0.0.1:8081";
@@ -277,18 +302,29 @@ static inline struct aurora_program *new_program(uint64_t seed)
     return aurora_program_new(&options);
 }
 
-static inline struct world *world_new(void)
+static inline struct aurora_program *new_program(uint64_t seed)
+{
+    return program_with_mail(seed, NULL);
+}
+
+static inline struct world *world_with_mail(const char *mail_from)
 {
     struct world *w = xcalloc(1, sizeof *w);
 
+    w->mail_from = mail_from;
     effects_init(&w->fx);
     arena_init(&w->arena);
     w->now_ms = 1700000000000;
-    w->p = new_program(++w->seed);
+    w->p = program_with_mail(++w->seed, w->mail_from);
     AURORA_PROGRAM.on_start(w->p, w->now_ms, &w->fx);
     look(w);
     subscribed(w, "fw-1");
     return w;
+}
+
+static inline struct world *world_new(void)
+{
+    return world_with_mail(NULL);
 }
 
 /* kill -9 and a new life on the same store. */
@@ -297,13 +333,15 @@ static inline void reborn(struct world *w)
     struct err err = {0};
     /* As a store lists them: by table, then key. */
     static const char *const order[] = {
-        "asset",     "bundle",      "bundle_release", "config",
-        "firing",    "group",       "group_member",   "host",
-        "job",       "maintenance", "release",        "request",
-        "scheduler", "task",        "update",         "update_instance"};
+        "asset",        "bundle",         "bundle_release",
+        "config",       "firing",         "group",
+        "group_member", "host",           "job",
+        "maintenance",  "notice",         "release",
+        "request",      "scheduler",      "task",
+        "update",       "update_instance"};
 
     aurora_program_free(w->p);
-    w->p = new_program(++w->seed);
+    w->p = program_with_mail(++w->seed, w->mail_from);
     w->calls.count = w->events.count = 0;
     for (size_t t = 0; t < sizeof order / sizeof *order; t++)
         for (int i = 0; i < RECORDS_MAX; i++)

@@ -159,8 +159,9 @@ static const struct refusal {
     {CREATE("\"constraints\":[{\"attribute\":\"dedicated\",\"kind\":"
             "\"ONE_OF\",\"values\":[\"mail/x\"]}]"),
      400, "INVALID", "dedicated", "create_job.job.constraints.dedicated"},
-    {CREATE("\"notify\":[{\"on\":[\"failed\"],\"url\":\"http://a/\"}]"), 400,
-     "INVALID", "notify: nobody is notified yet", "create_job.job.notify"},
+    {CREATE("\"notify\":[{\"on\":[\"failed\"],\"email\":\"a@b\"}]"), 400,
+     "INVALID", "notify[1].email: this cluster sends no mail",
+     "create_job.job.notify[1].email"},
     {CREATE("\"container\":{\"docker\":{\"image\":\"nginx\"}}"), 400, "INVALID",
      "container.docker: no agent runs Docker containers yet",
      "create_job.job.container.docker"},

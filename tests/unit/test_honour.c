@@ -87,7 +87,6 @@ static void test_what_nobody_does_is_told_by_name(void **unused)
             "host_path = '/b' } } }",
             "container.image container.volumes");
     refuses("env = Env { A = secret('x') }", "env");
-    refuses("notify = Notify { on = 'failed', url = 'http://x/' }", "notify");
     refuses("executor_config = { name = 'own' }", "executor_config");
     refuses("task = SimpleTask('t', 'x') { processes = { Process { name = 'p', "
             "cmdline = 'x', resources = Resources { cpu = 1, ram = 1*MB, "

@@ -10,6 +10,7 @@ void aurora_init(struct aurora *a, const struct aurora_limits_config *limits,
 {
     *a = (struct aurora){.limits = *limits};
     a->hosts.index.policy = limits->placement;
+    a->notices.give_up_ms = limits->notice_give_up_ms;
     rng_seed(&a->rng, seed);
     event_log_init(&a->events, 0);
 }
@@ -28,6 +29,7 @@ void aurora_release(struct aurora *a)
 {
     aurora_work_clear(a);
     preempt_release(a);
+    notices_release(a);
     event_log_release(&a->events);
     app_groups_release(a);
     for (uint32_t i = 0; i < a->jobs.count; i++)
@@ -60,6 +62,8 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.updates);
     vec_free(&a->work.slots);
     vec_free(&a->work.firings);
+    vec_free(&a->work.notices);
+    vec_free(&a->work.tellings);
     vec_free(&a->due_updates);
     vec_free(&a->due_crons);
     vec_free(&a->due_rolling);
@@ -286,6 +290,7 @@ static void drop_unused_configs(struct aurora *a)
 static void arm(struct aurora *a, struct task *task, int64_t now_ms)
 {
     task_arm(a, task);
+    notices_note_waits(a, task);
     if (task->state >= TASK_PREEMPTING && task->state <= TASK_KILLING) {
         task->kill_at_ms = now_ms + KILL_RETRY_FIRST_MS;
         heap_push(&a->timers, task->kill_at_ms, TIMER_KILL, task->number);
@@ -297,6 +302,7 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
     event_log_release(&a->events);
     event_log_init(&a->events, ceiling);
     a->sequence_ceiling = ceiling;
+    notices_restored(a, ceiling);
     drop_unused_configs(a);
     for (struct task *t = a->task_by_number; t; t = t->hh_number.next)
         arm(a, t, now_ms);
@@ -418,6 +424,7 @@ void aurora_check(const struct aurora *a)
     maintenance_check(a);
     keeps_check(a);
     preempt_check(a);
+    notices_check(a);
     assert(a->events.next <= a->sequence_ceiling || a->sequence_ceiling == 0 ||
            a->work.save_sequence);
 }

@@ -68,6 +68,7 @@ struct aurora_limits_config {
     int64_t drain_poll_ms;  /* what has to wait in a drain is asked again */
     int64_t away_window_ms; /* hosts are emptied so long before they go */
     struct preempt_rules preempt;
+    int64_t notice_give_up_ms; /* notifications that old are not tried again */
 };
 
 /* A task and the agent it is (or should be) on; both owned references. */
@@ -113,7 +114,8 @@ enum record_table {
     RECORD_APP_GROUP,
     RECORD_APP_MEMBER,
     RECORD_FIRING,
-    RECORD_MAINTENANCE
+    RECORD_MAINTENANCE,
+    RECORD_NOTICE
 };
 
 struct forgotten {
@@ -139,6 +141,7 @@ struct work {
     VEC(struct app_group *) groups;
     VEC(struct app_member *) members;
     VEC(struct firing *) firings; /* NULL entries were deleted since */
+    VEC(struct notice *) notices; /* NULL entries were deleted since */
     VEC(struct forgotten) forgotten;
     VEC(struct launch) launches;
     VEC(struct task_ref) kills;
@@ -146,6 +149,7 @@ struct work {
     VEC(struct task_ref) reconcile;
     VEC(uint64_t) askings;       /* tickets of new ones */
     VEC(uint64_t) coordinations; /* of questions to coordinators */
+    VEC(uint64_t) tellings;      /* of notices to be told */
     bool revive;        /* ask for offers: tasks wait that fit none we hold */
     bool save_sequence; /* store `sequence_ceiling` */
 };
@@ -182,6 +186,7 @@ struct aurora {
     VEC(struct asking) askings; /* under way */
     struct coordinations coordinations;
     struct maintenances maintenances;
+    struct notices notices;
     uint64_t next_ticket;
     struct heap timers;
     struct event_log events;

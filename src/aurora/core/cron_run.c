@@ -40,6 +40,7 @@ static void firing_go(struct aurora *a, struct firing *f,
             cron_look_again(a, cron->children.item[i]);
     mark_firing(a, f);
     (void)event_log_firing(&a->events, f, now_ms);
+    notices_tell_run(a, f, now_ms);
 }
 
 /* What is over goes when there is more than enough of it, oldest first. */

@@ -23,6 +23,7 @@ static void event_release(struct event *event)
     blob_unref(event->hostname);
     blob_unref(event->endpoint);
     blob_unref(event->member);
+    blob_unref(event->receiver);
     free(event->firing);
 }
 
@@ -222,5 +223,25 @@ uint64_t event_log_firing(struct event_log *log, const struct firing *firing,
                             .instances = job->instances,
                             .firing = xmemdup(firing, sizeof *firing)};
     event->firing->job = NULL; /* it may go before the event does */
+    return event->sequence;
+}
+
+uint64_t event_log_notice(struct event_log *log, const struct notice *notice,
+                          int64_t now_ms)
+{
+    char key[JOB_KEY_TEXT_MAX];
+    struct event *event = add(log);
+
+    (void)job_key_text(&notice->config->key, key);
+    *event = (struct event){
+        .sequence = log->next++,
+        .at_ms = now_ms,
+        .kind = EVENT_NOTICE_GIVEN_UP,
+        .key_text = blob_new(bytes_of_text(key)),
+        .config = job_config_ref(notice->config),
+        .receiver = blob_new(bytes_of_text(notice_receiver(notice))),
+        .message = notice->why ? blob_new(bytes_of_text(notice->why)) : NULL,
+        .failures = notice->tries,
+        .what = notice->facts.what};
     return event->sequence;
 }

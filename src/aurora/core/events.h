@@ -8,6 +8,7 @@
 #include "aurora/core/app_group.h"
 #include "aurora/core/hosts.h"
 #include "aurora/core/cron.h"
+#include "aurora/core/notices.h"
 #include "aurora/core/task.h"
 #include "aurora/core/update.h"
 #include <stdint.h>
@@ -28,7 +29,8 @@ enum event_kind {
     EVENT_HOST_CHANGED = 290,
     EVENT_ROLLING_CHANGED = 320,
     EVENT_GROUP_CHANGED = 350,
-    EVENT_FIRING_CHANGED = 380
+    EVENT_FIRING_CHANGED = 380,
+    EVENT_NOTICE_GIVEN_UP = 510
 };
 
 /* The numbers are those of perigee.aurora.HostEvent.Change. */
@@ -81,6 +83,9 @@ struct event {
     uint32_t phases[MEMBER_PHASE_COUNT];
     /* EVENT_FIRING_CHANGED */
     struct firing *firing; /* owned; a copy */
+    /* EVENT_NOTICE_GIVEN_UP; `message` is why, `failures` the tries */
+    struct blob *receiver;
+    enum notify_what what;
 };
 
 struct event_log {
@@ -110,6 +115,9 @@ uint64_t event_log_rolling(struct event_log *log, const struct job *job,
 uint64_t event_log_group(struct event_log *log, const struct app_group *group,
                          const struct app_member *member, int64_t now_ms);
 uint64_t event_log_firing(struct event_log *log, const struct firing *firing,
+                          int64_t now_ms);
+/* Nobody took it for too long. */
+uint64_t event_log_notice(struct event_log *log, const struct notice *notice,
                           int64_t now_ms);
 /* The first number still here (== next when there is none). */
 uint64_t event_log_first(const struct event_log *log);

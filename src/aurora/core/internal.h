@@ -14,7 +14,9 @@ enum timer_kind {
     TIMER_HOST,     /* a host in trouble; id is its number */
     TIMER_DRAIN,    /* look at hosts that drain */
     TIMER_PREEMPT,  /* a search for tasks to push aside */
-    TIMER_ROLLING   /* a restarted task ran long enough; id is its number */
+    TIMER_ROLLING,  /* a restarted task ran long enough; id is its number */
+    TIMER_NOTICE,   /* tell again; id is the line's number */
+    TIMER_WAITS     /* a task waits for long now; id is its number */
 };
 
 /* Tasks by number: they may go while a list of them is worked off. */
@@ -31,6 +33,7 @@ void mark_host(struct aurora *a, struct host *host);
 void mark_update(struct aurora *a, struct update *update);
 void mark_slot(struct aurora *a, struct update *update, struct slot *slot);
 void mark_firing(struct aurora *a, struct firing *firing);
+void mark_notice(struct aurora *a, struct notice *notice);
 void mark_forgotten(struct aurora *a, enum record_table table,
                     struct bytes key);
 

@@ -65,6 +65,9 @@ void job_config_unref(struct job_config *config)
     question_unref(config->rank);
     class_verdicts_free(config->classes);
     cron_rule_free(config->cron);
+    for (uint32_t i = 0; i < config->notify_count; i++)
+        free(config->notify[i].target);
+    free(config->notify);
     if (config->decoded)
         config->decoded_free(config->decoded);
     blob_unref(config->bytes);
@@ -93,6 +96,17 @@ void job_config_set_sla(struct job_config *config,
     config->sla.url = policy->url ? xstrdup(policy->url) : NULL;
     config->sla.status_key =
         policy->status_key ? xstrdup(policy->status_key) : NULL;
+}
+
+void job_config_add_notify(struct job_config *config,
+                           const struct notify_rule *rule)
+{
+    assert(config->notify_count < NOTIFY_RULES_MAX && rule->target);
+    config->notify = xreallocarray(config->notify, config->notify_count + 1,
+                                   sizeof *config->notify);
+    config->notify[config->notify_count] = *rule;
+    config->notify[config->notify_count].target = xstrdup(rule->target);
+    config->notify_count++;
 }
 
 void job_config_add_port(struct job_config *config, const char *name)

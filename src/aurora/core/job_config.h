@@ -7,6 +7,7 @@
  * together: the group is part of the config. */
 #pragma once
 #include "aurora/core/cron_rule.h"
+#include "aurora/core/notify.h"
 #include "aurora/core/question.h"
 #include "aurora/core/sla.h"
 #include "aurora/core/update_rule.h"
@@ -77,6 +78,8 @@ struct job_config {
     struct update_settings update; /* its sizes are owned */
     struct sla_policy sla;         /* its texts are owned */
     struct cron_rule *cron;        /* owned; NULL: no schedule */
+    struct notify_rule *notify;    /* owned; who hears of the job */
+    uint32_t notify_count;
 
     /* The codec's decoded form of `bytes`, made when first wanted. */
     void *decoded; /* owned through decoded_free */
@@ -132,5 +135,8 @@ void job_config_set_sla(struct job_config *config,
 void job_config_set_place_take(struct job_config *config,
                                struct question *place);
 void job_config_set_rank_take(struct job_config *config, struct question *rank);
+/* One more who hears of it; the target is copied. */
+void job_config_add_notify(struct job_config *config,
+                           const struct notify_rule *rule);
 /* When it runs; takes the rule. */
 void job_config_set_cron_take(struct job_config *config, struct cron_rule *rule);

@@ -274,6 +274,12 @@ void aurora_time(struct aurora *a, int64_t now_ms)
         case TIMER_ROLLING:
             rolling_timer(a, entry.id);
             break;
+        case TIMER_NOTICE:
+            notices_timer(a, entry.id);
+            break;
+        case TIMER_WAITS:
+            notices_wait_timer(a, entry.id, now_ms);
+            break;
         }
     }
     updater_go_on(a, now_ms);

@@ -111,6 +111,9 @@ void aurora_work_clear(struct aurora *a)
     for (uint32_t i = 0; i < w->firings.count; i++)
         if (w->firings.item[i])
             w->firings.item[i]->dirty_at = 0;
+    for (uint32_t i = 0; i < w->notices.count; i++)
+        if (w->notices.item[i])
+            w->notices.item[i]->dirty_at = 0;
     for (uint32_t i = 0; i < w->forgotten.count; i++)
         free(w->forgotten.item[i].key);
     for (uint32_t i = 0; i < w->launches.count; i++)
@@ -124,7 +127,7 @@ void aurora_work_clear(struct aurora *a)
     app_groups_work_clear(a);
     w->forgotten.count = w->launches.count = w->declines.count = 0;
     w->kills.count = w->reconcile.count = w->askings.count = 0;
-    w->coordinations.count = 0;
+    w->coordinations.count = w->notices.count = w->tellings.count = 0;
     w->revive = w->save_sequence = false;
 }
 

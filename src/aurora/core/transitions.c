@@ -93,6 +93,8 @@ static void end_task(struct aurora *a, struct task *task, int64_t now_ms)
 static void enter(struct aurora *a, struct task *task, enum task_state to,
                   const char *message, int64_t now_ms)
 {
+    enum task_state before = task->state;
+
     if (task->state == TASK_PENDING)
         group_remove(a, task);
     records_count(a, task->state, to);
@@ -105,6 +107,8 @@ static void enter(struct aurora *a, struct task *task, enum task_state to,
     task_arm(a, task);
     if (task->host)
         victims_note(a, task);
+    notices_tell_task(a, task, before, now_ms);
+    notices_note_waits(a, task);
     if (to == TASK_PENDING)
         group_add(a, task);
     else if (task_machine_is_terminal(to))

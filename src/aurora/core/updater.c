@@ -220,6 +220,7 @@ void updating_finish(struct aurora *a, struct update *u, enum update_state to,
         surge_collapse(a, u, now_ms);
     uint32_t living = count_living(job);
     updating_enter(a, u, to, message, now_ms);
+    notices_tell_update(a, u, now_ms);
     a->counters.updates_ended[to]++;
     for (uint32_t i = 0; i < u->slot_count; i++)
         u->slot[i].task = u->slot[i].other = NULL;
