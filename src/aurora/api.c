@@ -72,6 +72,9 @@ static const struct api_route ROUTES[] = {
     {TYPE(MAINTENANCE_STATUS), 0, MAY(HOST_READ), ON_CLUSTER, api_maintenance_status, "maintenance", "maintenance unknown_hosts cursor "},
     {TYPE(LIST_AUDIT), 0, MAY(AUDIT_READ), ON_EACH, api_audit, "audit", "audit cursor "},
     {TYPE(GET_SECURITY), 0, MAY(NONE), ON_NOTHING, api_security, NULL, "security "},
+    {TYPE(GET_SLA), API_NEEDS_FIELD, MAY(SLA_READ), ON_JOB, api_sla_get, "sla", "sla "},
+    {TYPE(PROBE_HOSTS), API_NEEDS_FIELD, MAY(SLA_READ), ON_CLUSTER, api_sla_probe, "sla", "probes unknown_hosts "},
+    {TYPE(LIST_SAFE_HOSTS), 0, MAY(SLA_READ), ON_CLUSTER, api_sla_safe, "sla", "probes cursor "},
     {TYPE(SUBSCRIBE), API_STREAMS, MAY(JOB_READ), ON_EACH, stream_subscribe, "subscribe", ""},
 };
 // clang-format on

@@ -162,6 +162,10 @@ void api_maintenance_status(struct request *r, int64_t now_ms,
 /* api_audit.c */
 void api_audit(struct request *r, int64_t now_ms, struct effects *fx);
 void api_security(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_sla.c: how long instances are up, and what if hosts went. */
+void api_sla_get(struct request *r, int64_t now_ms, struct effects *fx);
+void api_sla_probe(struct request *r, int64_t now_ms, struct effects *fx);
+void api_sla_safe(struct request *r, int64_t now_ms, struct effects *fx);
 /* schema.c: GET /api/v1/schema, made at the first request. */
 struct bytes schema_text(struct aurora_program *p);
 void schema_release(struct aurora_program *p);
