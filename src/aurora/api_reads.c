@@ -368,6 +368,8 @@ void api_fill_why(struct request *r, const struct job *job,
         out->nearest_lacks = arena_strdup(&r->arena, buf_text(&text));
         buf_clear(&text);
     }
+    out->preemption =
+        view_preemption(&r->p->core, config, r->p->now_ms, &r->arena);
     if (r->p->link.state != LINK_UP)
         buf_addf(&text, "this scheduler has no link to the master at %s",
                  r->p->link.address);

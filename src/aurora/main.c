@@ -1,6 +1,5 @@
 /* perigee-aurora: the scheduler's shell. It decides nothing. */
 #include "aurora/backup_shell.h"
-#include "aurora/core/preempt.h"
 #include "aurora/core/tier.h"
 #include "aurora/post_shell.h"
 #include "aurora/program.h"
@@ -466,12 +465,9 @@ static struct aurora_options options_of(struct shell *shell)
     options.tiers = c->tiers;
     options.drain_poll_ms = c->drain_poll_ms > 0 ? c->drain_poll_ms : 1;
     options.away_window_ms = c->away_window_ms;
-    options.preempts = c->enable_preemptor;
-    options.preempt_delay_ms = c->preemption_delay_ms;
-    options.preempt_first_ms = c->slot_first_ms;
-    options.preempt_interval_ms = c->slot_interval_ms;
-    options.preempt_hold_ms = c->slot_hold_ms;
-    options.preempt_batch = (uint32_t)c->slot_batch;
+    options.preempt = (struct preempt_rules){
+        c->enable_preemptor, c->preemption_delay_ms, c->slot_first_ms,
+        c->slot_interval_ms, c->slot_hold_ms,        (uint32_t)c->slot_batch};
     options.offer_hold_ms = c->hold_ms;
     options.offer_jitter_ms = c->jitter_ms;
     options.keeps_places = c->update_affinity;

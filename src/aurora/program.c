@@ -23,12 +23,8 @@ const struct aurora_options AURORA_OPTIONS = {
     .sla_duration_max_ms = (int64_t)2 * 60 * 60 * 1000,
     .drain_poll_ms = 60 * 1000,
     .away_window_ms = 6 * 60 * 1000,
-    .preempts = true,
-    .preempt_delay_ms = 3 * 60 * 1000,
-    .preempt_first_ms = 3 * 60 * 1000,
-    .preempt_interval_ms = 60 * 1000,
-    .preempt_hold_ms = 5 * 60 * 1000,
-    .preempt_batch = 5,
+    .preempt = {true, 3 * 60 * 1000, 3 * 60 * 1000, 60 * 1000, 5 * 60 * 1000,
+                5},
     .offer_hold_ms = 5 * 60 * 1000,
     .offer_jitter_ms = 60 * 1000,
     .keeps_places = true,
@@ -106,9 +102,7 @@ struct aurora_program *aurora_program_new(const struct aurora_options *options)
         .offer_hold_ms = options->offer_hold_ms,
         .offer_jitter_ms = options->offer_jitter_ms,
         .keeps_places = options->keeps_places,
-        .preempt = {options->preempts, options->preempt_delay_ms,
-                    options->preempt_first_ms, options->preempt_interval_ms,
-                    options->preempt_hold_ms, options->preempt_batch},
+        .preempt = options->preempt,
         .placement = options->spreads ? PLACEMENT_SPREAD : PLACEMENT_PACK,
         .notice_give_up_ms = options->notice_give_up_ms,
     };
@@ -545,6 +539,7 @@ static void metrics(const void *self, struct metrics *m)
 
     task_metrics(a, m);
     update_metrics(a, m);
+    preempt_metrics(a, m);
     gauge(m, "aurora_jobs", "Jobs with a record", a->jobs.count);
     gauge(m, "aurora_hosts", "Hosts known", HASH_COUNT(a->hosts.by_agent));
     gauge(m, "aurora_offers", "Offers held",

@@ -3,6 +3,7 @@
  * it sockets, a store and script workers; tests/sim gives it a simulated
  * world. */
 #pragma once
+#include "aurora/core/preempt_rules.h"
 #include "base/bytes.h"
 #include "base/permission.h"
 #include "base/zone.h"
@@ -25,10 +26,7 @@ struct aurora_options {
     int64_t sla_duration_max_ms;
     bool sla_protects_all; /* not only production */
     bool takes_revocable;  /* resources that may be taken back */
-    bool preempts;         /* tasks that wait long push others aside */
-    int64_t preempt_delay_ms, preempt_first_ms; /* preempt.h */
-    int64_t preempt_interval_ms, preempt_hold_ms;
-    uint32_t preempt_batch;
+    struct preempt_rules preempt; /* tasks that wait long push others aside */
     const char *tiers; /* the operator's, as tiers_parse wants them; NULL */
     int64_t drain_poll_ms;  /* what has to wait in a drain is asked again */
     int64_t away_window_ms; /* hosts are emptied so long before they go */

@@ -450,6 +450,11 @@ int tier_check(const struct aurora_program *p, const Perigee__Job *job,
 struct tier tier_of_job(const struct aurora_program *p,
                         const Perigee__Job *job);
 
+/* preempt_views.c. What becomes of pushing others aside; NULL: nothing. */
+char *view_preemption(const struct aurora *a, const struct job_config *config,
+                      int64_t now_ms, struct arena *arena);
+void preempt_metrics(const struct aurora *a, struct metrics *m);
+
 /* --- sla_codec.c --- */
 int sla_check(const struct aurora_program *p, const Perigee__Job *job,
               struct err *err);

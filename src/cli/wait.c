@@ -60,6 +60,8 @@ static void print_why(struct cli *cli, const char *key,
         buf_addf(&cli->out, "  nearest fit: %s, %s%s\n", why->nearest_host,
                  why->n_lacks > 0 ? "which lacks " : "",
                  why->nearest_lacks ? why->nearest_lacks : "");
+    if (why->preemption != NULL)
+        buf_addf(&cli->out, "  preemption: %s\n", why->preemption);
     if (why->advice != NULL && why->advice[0])
         buf_addf(&cli->out, "  advice: %s\n", why->advice);
 }

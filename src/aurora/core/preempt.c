@@ -174,6 +174,55 @@ void preempt_arm(struct aurora *a, int64_t now_ms)
     heap_push(&a->timers, p->at_ms, TIMER_PREEMPT, 0);
 }
 
+/* --- what is to be told --- */
+
+static uint32_t victims_on(const struct host *host)
+{
+    uint32_t count = 0;
+
+    for (const struct task *t = host->first_task; t; t = t->host_next)
+        count += t->state == TASK_PREEMPTING;
+    return count;
+}
+
+/* The first task of the group for which others are ending. */
+static bool waits_for_victims(const struct aurora *a,
+                              const struct job_config *config,
+                              struct preempt_outlook *out)
+{
+    for (uint32_t i = 0; i < a->keeps.count; i++) {
+        const struct keep *keep = &a->keeps.item[i];
+        if (keep->task->config != config)
+            continue;
+        out->victims = victims_on(keep->host);
+        out->host = keep->host;
+        if (out->victims > 0)
+            return true;
+    }
+    return false;
+}
+
+struct preempt_outlook preempt_outlook(const struct aurora *a,
+                                       const struct job_config *config,
+                                       int64_t now_ms)
+{
+    struct preempt_outlook out = {.kind = PREEMPT_NO};
+    const struct task *first = config->waiting_first;
+
+    if (!a->limits.preempt.is_on || !first ||
+        (config->is_preemptible && config->priority <= 0))
+        return out;
+    if (config->kept_count > 0 && waits_for_victims(a, config, &out)) {
+        out.kind = PREEMPT_WAITS;
+        return out;
+    }
+    out.at_ms = task_since_ms(first) + a->limits.preempt.delay_ms;
+    out.kind = out.at_ms > now_ms ? PREEMPT_LATER : PREEMPT_SEEKS;
+    if (out.at_ms < a->preempt.at_ms)
+        out.at_ms = a->preempt.at_ms;
+    return out;
+}
+
 /* --- the push --- */
 
 static void push(struct aurora *a, struct task *winner, struct host *host,

@@ -26,6 +26,7 @@
  *     preempt_search.c   one search, over hosts
  *     preempt.c          when, for whom, and the push itself */
 #pragma once
+#include "aurora/core/preempt_rules.h"
 #include "aurora/core/victims.h"
 #include "base/vec.h"
 #include <stdbool.h>
@@ -37,23 +38,13 @@ struct job_config;
 struct task;
 
 enum {
-    SLOTS_PER_GROUP_MAX = 100, /* --preemption_reservation_max_batch_size */
-    SLOTS_MAX = 4096,          /* kept; then no more are searched for */
-    SEARCHERS_MAX = 1000,      /* groups in one pass; the others next time */
-    SEARCH_FITS = 4,           /* hosts that fit, the best of which is taken */
-    SEARCH_STEP = 4096,        /* looked at, then others get their turn */
-    SEARCH_STEPS_MAX = 16,     /* of all groups, then the loop gets its turn */
-    SEARCH_PAUSE_MS = 10,      /* until the pass goes on */
-    ROLE_TASKS_MAX = 1024      /* of the role looked at in one search */
-};
-
-struct preempt_rules {
-    bool is_on;
-    int64_t delay_ms;    /* PENDING that long may push */
-    int64_t first_ms;    /* from the start to the first search */
-    int64_t interval_ms; /* between passes */
-    int64_t hold_ms;     /* a slot is kept */
-    uint32_t batch;      /* slots of one group in one pass */
+    SLOTS_MAX = 4096,      /* kept; then no more are searched for */
+    SEARCHERS_MAX = 1000,  /* groups in one pass; the others next time */
+    SEARCH_FITS = 4,       /* hosts that fit, the best of which is taken */
+    SEARCH_STEP = 4096,    /* looked at, then others get their turn */
+    SEARCH_STEPS_MAX = 16, /* of all groups, then the loop gets its turn */
+    SEARCH_PAUSE_MS = 10,  /* until the pass goes on */
+    ROLE_TASKS_MAX = 1024  /* of the role looked at in one search */
 };
 
 struct preempt_slot {
@@ -86,6 +77,22 @@ struct preemption {
     uint64_t began_at; /* groups that were left over go first */
     struct preempt_counters counters;
 };
+
+/* What becomes of those of a group that wait. */
+struct preempt_outlook {
+    enum {
+        PREEMPT_NO,    /* they push nobody */
+        PREEMPT_LATER, /* room is sought from at_ms on */
+        PREEMPT_SEEKS, /* next at at_ms */
+        PREEMPT_WAITS  /* for `victims` that end on `host` */
+    } kind;
+    int64_t at_ms;
+    const struct host *host;
+    uint32_t victims;
+};
+struct preempt_outlook preempt_outlook(const struct aurora *a,
+                                       const struct job_config *config,
+                                       int64_t now_ms);
 
 /* Somebody waits: search when it is time. */
 void preempt_arm(struct aurora *a, int64_t now_ms);
