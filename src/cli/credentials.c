@@ -116,12 +116,12 @@ static int from_file(struct cli *cli, const char *path,
 {
     struct buf json = {0};
     ProtobufCMessage *message;
-    int rc = script_data_file(path, "credentials", &json, err);
+    int rc = script_data_file(path, NULL, &json, err);
 
     if (rc == 0)
-        rc = codec_decode(&perigee__credentials__descriptor, "Credentials",
-                          MEDIA_JSON, buf_bytes(&json), &cli->arena, &message,
-                          err);
+        rc = codec_decode_strictly(&perigee__credentials__descriptor,
+                                   "credentials", MEDIA_JSON, buf_bytes(&json),
+                                   &cli->arena, &message, err);
     if (rc == 0) {
         *out = *(Perigee__Credentials *)message;
         out->cert = beside(cli, path, out->cert);

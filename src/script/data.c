@@ -89,7 +89,12 @@ static int print_data(lua_State *L)
 
     json_init(&w, lua_touserdata(L, 1), 0);
     if (!lua_istable(L, 3))
-        luaL_error(L, "the file must return a list of tables");
+        luaL_error(L, "the file must return %s",
+                   list != NULL ? "a list of tables" : "a table");
+    if (list == NULL) {
+        write_value(L, 3, &w, 0);
+        return 0;
+    }
     json_begin_object(&w);
     json_key(&w, list);
     write_list(L, 3, &w, 0);

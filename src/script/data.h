@@ -5,6 +5,7 @@
 #include "base/err.h"
 
 /* Append the file's value as compact JSON. A list is written as
- * {"<list>": [...]}. Errors: ERR_NOT_FOUND, ERR_INVALID with file and line. */
+ * {"<list>": [...]}; without a name for one, the value is one table. Errors:
+ * ERR_NOT_FOUND, ERR_INVALID with file and line. */
 int script_data_file(const char *path, const char *list, struct buf *json,
                      struct err *err);

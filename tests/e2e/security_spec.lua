@@ -1,0 +1,290 @@
+-- A cluster whose scheduler knows its users: what each may see and do, what is
+-- written down of it, and that no secret is found anywhere.
+local cjson = require 'cjson'
+local cluster = require 'support.cluster'
+local mime = require 'mime'
+local run = require 'support.run'
+
+local SECRETS = { alice = 'Alice-s3cret-7f3a', bob = 'Bob-s3cret-91bc' }
+local WRONG = 'Wr0ng-s3cret-55aa'
+local KEY = 'devcluster/alice/test/web'
+
+describe('a cluster with users', function()
+  local c, rules, dir, token, is_root
+
+  local function hash(secret)
+    local made = run.run({ run.bin .. '/clusterctl', 'user', 'hash' }, { stdin = secret .. '\n' })
+    assert(made.status == 0, made.err)
+    return (made.out:gsub('%s', ''))
+  end
+
+  local function write_rules(more)
+    local text = ([[
+roles = {
+  admin = { actions = "*" },
+  alice = { actions = "*", role = "alice" },
+  bob = { actions = "*", role = "bob" },
+}
+users = {
+  alice = { password = "%s", roles = "alice" },
+  bob = { password = "%s", roles = "bob" },
+  root = { token = "%s", roles = "admin" },
+  slow = { token = "%s", roles = "bob", limits = { requests_per_second = 1 } },
+  %s
+}
+]]):format(rules.alice, rules.bob, rules.root, rules.slow, more or '')
+    -- As editors do: the file is whole at every moment.
+    os.rename(run.write(dir .. '/new.lua', text), dir .. '/security.lua')
+    os.execute('chmod 600 ' .. dir .. '/security.lua')
+  end
+
+  local function make_token()
+    local made = run.run({ run.bin .. '/clusterctl', 'user', 'token', '--json' })
+    local both = cjson.decode(made.out)
+    return both.token, both.hash
+  end
+
+  --- clusterctl as one user: a configuration of its own.
+  local function as(user, words)
+    local all = { run.bin .. '/clusterctl' }
+    for _, word in ipairs(words) do all[#all + 1] = word end
+    return run.run(all, { timeout = words.timeout or 60, env = {
+      HOME = dir .. '/' .. user, XDG_CONFIG_HOME = dir .. '/' .. user } })
+  end
+
+  local function must(user, words)
+    local result = as(user, words)
+    assert(result.status == 0, ('%s: %s: %s%s'):format(user, table.concat(words, ' '),
+      result.out, result.err))
+    return words[#words] == '--json' and cjson.decode(result.out) or result.out
+  end
+
+  local function settle(user, credentials)
+    local folder = dir .. '/' .. user .. '/clusterctl'
+    os.execute('mkdir -p ' .. folder .. '/credentials; chmod -R 700 ' .. dir .. '/' .. user)
+    os.execute('cp ' .. c.dir .. '/config/clusterctl/dev.lua ' .. folder)
+    if credentials then
+      run.write(folder .. '/credentials/devcluster.lua', credentials)
+      os.execute('chmod 600 ' .. folder .. '/credentials/devcluster.lua')
+    end
+  end
+
+  local function job(role, name)
+    return run.write(dir .. '/' .. role .. '-' .. name .. '.lua', ([[
+return { Service { cluster = "devcluster", role = "%s", environment = "test", name = "%s",
+  instances = 1, task = Task { processes = { Process { name = "p", cmdline = "exec sleep 1000" } },
+    resources = Resources { cpu = 0.1, ram = 16*MB, disk = 1*MB } } } }
+]]):format(role, name))
+  end
+
+  local function basic(user, secret)
+    return { authorization = 'Basic ' .. mime.b64(user .. ':' .. secret) }
+  end
+
+  local function bearer(value) return { authorization = 'Bearer ' .. value } end
+
+  setup(function()
+    dir = run.temp()
+    os.execute('chmod 755 ' .. dir)
+    is_root = run.run({ 'id', '-u' }).out:match('%d+') == '0'
+    token = {}
+    rules = { alice = hash(SECRETS.alice), bob = hash(SECRETS.bob) }
+    token.root, rules.root = make_token()
+    token.slow, rules.slow = make_token()
+    write_rules()
+    run.write(dir .. '/roles.lua', 'roles = { bob = { user = "nobody" }, alice = { user = "'
+      .. (is_root and 'daemon' or run.run({ 'id', '-un' }).out:match('%S+')) .. '" } }\n')
+    os.execute('chmod 600 ' .. dir .. '/roles.lua')
+    c = cluster.start { env = { PERIGEE_SECURITY = dir .. '/security.lua',
+      PERIGEE_ROLES = dir .. '/roles.lua' } }
+    settle('alice', ('return { user = "alice", password = "%s" }'):format(SECRETS.alice))
+    settle('bob', ('return { user = "bob", password = "%s" }'):format(SECRETS.bob))
+    settle('root', ('return { token = "%s" }'):format(token.root))
+    settle('eve', ('return { user = "alice", password = "%s" }'):format(WRONG))
+    settle('nobody')
+    must('alice', { 'create', KEY, job('alice', 'web'), '--wait-until', 'RUNNING' })
+  end)
+  teardown(function()
+    c:stop()
+    run.remove(dir)
+  end)
+
+  it('shows a job to its role alone', function()
+    assert.matches('alice/test/web', must('alice', { 'list', 'devcluster' }), 1, true)
+    assert.is_nil(must('bob', { 'list', 'devcluster' }):find('alice', 1, true))
+    local theirs = as('bob', { 'status', KEY })
+    local nothing = as('bob', { 'status', 'devcluster/alice/test/nothing' })
+    assert.equal(nothing.status, theirs.status)
+    assert.equal((nothing.err:gsub('nothing', 'web')), theirs.err)
+    assert.matches('does not exist', theirs.err, 1, true)
+  end)
+
+  it('lets nobody else touch it', function()
+    for _, words in ipairs { { 'kill', KEY }, { 'restart', KEY }, { 'scale', KEY, '3' },
+      { 'killall', KEY }, { 'create', 'devcluster/alice/test/mine', job('alice', 'mine') } } do
+      words[#words + 1] = '--json'
+      local refused = as('bob', words)
+      assert.equal(30, refused.status, table.concat(words, ' ') .. refused.out .. refused.err)
+      assert.matches("user 'bob' may not", refused.out .. refused.err, 1, true)
+    end
+    assert.matches('RUNNING', must('alice', { 'status', KEY }), 1, true)
+  end)
+
+  it('asks everybody who they are', function()
+    for _, user in ipairs { 'eve', 'nobody' } do
+      local refused = as(user, { 'list', 'devcluster' })
+      assert.equal(30, refused.status, refused.out .. refused.err)
+      assert.is_nil((refused.out .. refused.err):find(WRONG, 1, true))
+    end
+    assert.equal(200, run.get(c.aurora .. '/health').status)
+    local refused = run.get(c.aurora .. '/api/v1/jobs')
+    assert.equal(401, refused.status)
+    assert.truthy(refused.headers['www-authenticate'])
+  end)
+
+  it('refuses every call to who may not make it', function()
+    local schema = run.http('GET', c.aurora .. '/api/v1/schema', nil, bearer(token.root)).json
+    local count = 0
+    for name in cjson.encode(schema):gmatch('"type":{"const":"([A-Z_]+)"') do
+      local call = ('{"type":"%s"}'):format(name)
+      for _, headers in ipairs { {}, bearer(WRONG), bearer '', { authorization = 'Basic x' } } do
+        local refused = run.post(c.aurora .. '/api/v1', call, headers)
+        assert.equal(401, refused.status, name)
+        assert.is_nil(refused.body:find('alice', 1, true))
+      end
+      count = count + 1
+    end
+    -- The shape of the schema is its own business; a list that lost its calls is not.
+    if count == 0 then
+      for _, name in ipairs { 'LIST_JOBS', 'KILL_JOB', 'GET_STATE', 'LIST_AUDIT', 'SUBSCRIBE' } do
+        assert.equal(401, run.post(c.aurora .. '/api/v1', { type = name }).status)
+      end
+    end
+    for _, path in ipairs { '/metrics', '/state', '/version', '/api/v1/events', '/offers' } do
+      assert.equal(401, run.get(c.aurora .. path).status, path)
+    end
+    assert.equal(403, run.http('GET', c.aurora .. '/metrics', nil,
+      basic('bob', SECRETS.bob)).status)
+    assert.equal(200, run.http('GET', c.aurora .. '/metrics', nil, bearer(token.root)).status)
+  end)
+
+  it('writes down who did what', function()
+    local text = must('root', { 'audit', 'devcluster', '--key', KEY })
+    assert.matches('alice +127.0.0.1:%d+ +OK +job.create +devcluster/alice/test/web', text)
+    assert.matches('bob +127.0.0.1:%d+ +DENIED +job.kill', text)
+    local refused = must('root', { 'audit', '--result', 'UNAUTHENTICATED', '--json' }).audit
+    assert.truthy(#refused > 0)
+    local mine = must('root', { 'audit', '--user', 'alice', '--action', 'job.*', '--since', '1hrs',
+      '--json' }).audit
+    for _, entry in ipairs(mine) do assert.equal('alice', entry.user) end
+    assert.equal('nothing\n', must('root', { 'audit', '--until', '2020-01-01' }))
+    assert.is_nil(must('bob', { 'audit' }):find('alice', 1, true))
+    assert.equal(6, as('root', { 'audit', '--since', 'yesterday' }).status)
+  end)
+
+  it('says who one is', function()
+    assert.matches('you are bob', must('bob', { 'security', 'status' }), 1, true)
+    assert.matches('rules of .*: 4 users', must('root', { 'security', 'status' }))
+  end)
+
+  it('keeps users to their rate', function()
+    local last
+    for _ = 1, 20 do
+      last = run.http('GET', c.aurora .. '/api/v1/version', nil, bearer(token.slow))
+      if last.status == 429 then break end
+    end
+    assert.equal(429, last.status)
+    assert.truthy(last.headers['retry-after'])
+    assert.matches('requests of user slow', last.body, 1, true)
+  end)
+
+  it('reads its rules again, and keeps the old ones when the new are wrong', function()
+    local value, hashed = make_token()
+    local function status()
+      return run.http('GET', c.aurora .. '/api/v1/version', nil, bearer(value)).status
+    end
+    assert.equal(401, status())
+    write_rules(('carol = { token = "%s" },'):format(hashed))
+    run.eventually(15, 'carol', function() return status() == 200 end)
+    write_rules('dave = { pasword = "x" },')
+    local said = run.eventually(15, 'the mistake', function()
+      local text = must('root', { 'security', 'status' })
+      return text:find('refused since', 1, true) and text
+    end)
+    assert.matches("users.dave.pasword: no such field; nearest known name: 'password'", said, 1,
+      true)
+    assert.equal(200, status())
+    -- At once, when one asks for it.
+    write_rules()
+    for _, pid in ipairs(c:pids('perigee%-aurora')) do c.kill(pid, 'HUP') end
+    run.eventually(15, 'that carol is gone', function() return status() == 401 end)
+    assert.is_nil(must('root', { 'security', 'status' }):find('refused since', 1, true))
+  end)
+
+  it('runs a role as the user that roles.lua gives', function()
+    if not is_root then
+      print('skipped: tasks change their user only when the agent is root')
+      return
+    end
+    local owner = run.eventually(20, 'the process', function()
+      for _, pid in ipairs(c:pids('^sleep 1000')) do
+        return run.run({ 'stat', '-c', '%U', '/proc/' .. pid }).out:match('%S+')
+      end
+    end)
+    assert.equal('daemon', owner)
+  end)
+
+  it('shows no secret anywhere', function()
+    local secrets = { SECRETS.alice, SECRETS.bob, WRONG, token.root,
+      mime.b64('alice:' .. SECRETS.alice), mime.b64('bob:' .. SECRETS.bob) }
+    local function clean(where, text)
+      for i, secret in ipairs(secrets) do
+        assert(not (text or ''):find(secret, 1, true), where .. ' holds secret ' .. i)
+      end
+    end
+    as('alice', { 'status', KEY })
+    as('eve', { 'status', KEY })
+    -- What is on the disk: logs, stores, sandboxes.
+    for i, secret in ipairs(secrets) do
+      local found = run.run({ 'grep', '-rlaF', '-e', secret, c.dir })
+      assert(found.out == '', 'secret ' .. i .. ' is in ' .. found.out)
+    end
+    for _, path in ipairs { '/metrics', '/metrics/snapshot', '/state', '/api/v1/state',
+      '/api/v1/security', '/api/v1/audit', '/api/v1/jobs', '/api/v1/schema' } do
+      clean(path, run.http('GET', c.aurora .. path, nil, bearer(token.root)).body)
+    end
+    for _, pid in ipairs(c:pids('.')) do
+      clean('cmdline of ' .. pid, run.read('/proc/' .. pid .. '/cmdline'))
+      clean('environment of ' .. pid, run.read('/proc/' .. pid .. '/environ'))
+    end
+  end)
+
+  it('leaves no core file, and no secret in the memory that one would have', function()
+    local pid = c:pids('perigee%-aurora')[1]
+    assert.matches('Max core file size +0 +0', run.read('/proc/' .. pid .. '/limits'))
+    local maps = run.read('/proc/' .. pid .. '/smaps')
+    local memory = io.open('/proc/' .. pid .. '/mem', 'rb')
+    if not maps or not memory then
+      print('skipped: the memory of another process cannot be read here')
+      return
+    end
+    as('alice', { 'status', KEY })
+    as('eve', { 'status', KEY })
+    local from, to, found = nil, nil, {}
+    for line in maps:gmatch('[^\n]+') do
+      local a, b, mode = line:match('^(%x+)%-(%x+) (%S+)')
+      if a then from, to = mode:sub(1, 2) == 'rw' and tonumber(a, 16), tonumber(b, 16) end
+      local flags = line:match('^VmFlags:(.*)')
+      if flags and from and not flags:find(' dd', 1, true) and to - from < 512 * 2 ^ 20
+        and memory:seek('set', from) then
+        local text = memory:read(to - from) or ''
+        for i, secret in ipairs { SECRETS.alice, WRONG, mime.b64('alice:' .. SECRETS.alice),
+          mime.b64('alice:' .. WRONG) } do
+          if text:find(secret, 1, true) then found[#found + 1] = i end
+        end
+      end
+    end
+    memory:close()
+    assert.same({}, found)
+  end)
+end)
