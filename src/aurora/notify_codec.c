@@ -30,8 +30,6 @@ static int check_one(struct aurora_program *p, const Perigee__Job *job,
     }
     if (!notify->script)
         return 0;
-    if (notify->script) /* SLICE */
-        return refuse(err, at, "script", "no script is asked yet");
     if (notify->script->ordinal == 0)
         return refuse(err, at, "script", "want the ordinal of the function");
     if (bundle_bytes(p, job->bundle_hash ? job->bundle_hash : "").size == 0)

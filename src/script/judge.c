@@ -7,6 +7,7 @@
 #include "script/function.h"
 #include "script/image.h"
 #include "script/library.h"
+#include "script/notify_call.h"
 #include "script/value.h"
 #include "script/worker_process.h"
 #include <errno.h>
@@ -25,7 +26,9 @@ struct judge {
     struct evaluation *e;
     const Perigee__Judgement *question;
     int fd;
-    size_t done; /* hosts */
+    size_t count; /* answers wanted: hosts, or the one event */
+    size_t done;
+    int call_ms; /* CPU time of a call */
     /* 'V' and packed verdicts; room for all from the start, so that the
      * handler allocates nothing. */
     uint8_t *answer;
@@ -92,10 +95,10 @@ static bool write_answer(const struct judge *j)
 
 static void on_time_in_lua(lua_State *L, void *context)
 {
-    (void)context;
     char text[128];
     sandbox_of(L)->is_spent = true;
-    worker_time_text(JUDGE_CALL_MS, text, sizeof text);
+    worker_time_text(((const struct judge *)context)->call_ms, text,
+                     sizeof text);
     luaL_error(L, "%s", text);
 }
 
@@ -106,8 +109,8 @@ static void on_time_in_c(void *context)
     char file[SANDBOX_FILE_MAX] = "", text[128];
     int line = 0;
     sandbox_where(j->e->sandbox.L, file, &line);
-    worker_time_text(JUDGE_CALL_MS, text, sizeof text);
-    while (j->done < j->question->n_hosts)
+    worker_time_text(j->call_ms, text, sizeof text);
+    while (j->done < j->count)
         add_failure(j, file, line, text, true);
     (void)write_answer(j);
 }
@@ -226,14 +229,37 @@ struct calls {
     struct cpu_budget budget;
 };
 
-/* The function is at the bottom of the stack. */
-static void call_one(struct calls *c, Perigee__Host *host)
+/* The result on top as deliveries, or as a failure. */
+static void take_deliveries(struct judge *j, lua_State *L)
 {
+    struct sandbox_failure failure;
+    struct arena arena;
+    Perigee__Verdicts verdicts = PERIGEE__VERDICTS__INIT;
+    arena_init(&arena);
+    lua_pushcfunction(L, notify_read_result);
+    lua_insert(L, -2);
+    lua_pushlightuserdata(L, &arena);
+    lua_pushlightuserdata(L, &verdicts);
+    if (sandbox_call(&j->e->sandbox, 3, 0, &failure) < 0) {
+        add_failure(j, "", 0, failure.text, false);
+    } else {
+        size_t size = perigee__verdicts__get_packed_size(&verdicts);
+        j->answer = xrealloc(j->answer, j->size + size + 1);
+        j->size += perigee__verdicts__pack(&verdicts, j->answer + j->size);
+        j->done++;
+    }
+    arena_release(&arena);
+}
+
+/* The function is at the bottom of the stack. */
+static void call_one(struct calls *c, void *subject)
+{
+    bool is_notify = c->j->question->kind == PERIGEE__JUDGEMENT__KIND__NOTIFY;
     struct sandbox *sandbox = &c->j->e->sandbox;
     struct sandbox_failure failure;
     lua_State *L = sandbox->L;
-    lua_pushcfunction(L, prepare);
-    lua_pushlightuserdata(L, host);
+    lua_pushcfunction(L, is_notify ? notify_push_event : prepare);
+    lua_pushlightuserdata(L, subject);
     int rc = sandbox_call(sandbox, 1, 1, &failure);
     if (rc == 0) {
         lua_pushvalue(L, 1);
@@ -242,7 +268,9 @@ static void call_one(struct calls *c, Perigee__Host *host)
         rc = sandbox_call(sandbox, 1, 1, &failure);
         cpu_budget_stop();
     }
-    if (rc == 0)
+    if (rc == 0 && is_notify)
+        take_deliveries(c->j, L);
+    else if (rc == 0)
         take_result(c->j, L);
     else
         add_failure(c->j, failure.file, failure.line, failure.text,
@@ -280,7 +308,7 @@ static int protected_step(struct calls *c, lua_CFunction step, bool is_first,
 
 static void fail_rest(struct judge *j, const struct sandbox_failure *failure)
 {
-    while (j->done < j->question->n_hosts)
+    while (j->done < j->count)
         add_failure(j, failure->file, failure->line, failure->text, true);
 }
 
@@ -292,7 +320,7 @@ static void call_all(struct judge *j)
     struct sandbox_failure failure;
     struct calls c = {.j = j,
                       .budget = {.sandbox = sandbox,
-                                 .cpu_ms = JUDGE_CALL_MS,
+                                 .cpu_ms = j->call_ms,
                                  .in_lua = on_time_in_lua,
                                  .in_c = on_time_in_c,
                                  .context = j}};
@@ -301,8 +329,10 @@ static void call_all(struct judge *j)
     int rc = protected_step(&c, take_image, true, &failure);
     lua_gc(sandbox->L, LUA_GCSTOP);
     size_t clean_bytes = sandbox->used_bytes;
-    for (size_t i = 0; rc == 0 && i < j->question->n_hosts; i++) {
-        call_one(&c, j->question->hosts[i]);
+    for (size_t i = 0; rc == 0 && i < j->count; i++) {
+        call_one(&c, j->question->event != NULL
+                         ? (void *)j->question->event
+                         : (void *)j->question->hosts[i]);
         rc = protected_step(&c, restore_image, false, &failure);
         if (sandbox->used_bytes > clean_bytes + GARBAGE_BYTES_MAX)
             lua_gc(sandbox->L, LUA_GCCOLLECT);
@@ -343,11 +373,11 @@ static void match_all(struct judge *j)
     struct err err = {0};
     if (expression_new(or_empty(j->question->expression), &expression, &err) <
         0) {
-        for (size_t i = 0; i < j->question->n_hosts; i++)
+        for (size_t i = 0; i < j->count; i++)
             add_failure(j, "", 0, err.text, false);
         return;
     }
-    for (size_t i = 0; i < j->question->n_hosts; i++)
+    for (size_t i = 0; i < j->count; i++)
         match_one(j, expression, j->question->hosts[i]);
     expression_free(expression);
 }
@@ -360,7 +390,10 @@ Perigee__Judgement *judge_unpack(struct bytes bytes)
         perigee__judgement__unpack(NULL, bytes.size, bytes.data);
     bool is_one = out != NULL && out->n_hosts <= JUDGE_HOSTS_MAX &&
                   out->kind >= PERIGEE__JUDGEMENT__KIND__PLACE &&
-                  out->kind <= PERIGEE__JUDGEMENT__KIND__LIKE;
+                  out->kind <= PERIGEE__JUDGEMENT__KIND__LIKE &&
+                  out->event == NULL;
+    if (out != NULL && out->kind == PERIGEE__JUDGEMENT__KIND__NOTIFY)
+        is_one = out->event != NULL && out->n_hosts == 0;
     if (is_one)
         return out;
     perigee__judgement__free_unpacked(out, NULL);
@@ -370,9 +403,14 @@ Perigee__Judgement *judge_unpack(struct bytes bytes)
 bool judge_run(struct evaluation *e, const Perigee__Judgement *judgement,
                const char *problem, int fd)
 {
-    struct judge j = {.e = e, .question = judgement, .fd = fd};
+    bool is_notify = judgement->kind == PERIGEE__JUDGEMENT__KIND__NOTIFY;
+    struct judge j = {.e = e,
+                      .question = judgement,
+                      .fd = fd,
+                      .count = is_notify ? 1 : judgement->n_hosts,
+                      .call_ms = is_notify ? JUDGE_NOTIFY_MS : JUDGE_CALL_MS};
     struct sandbox_failure none = {0};
-    j.answer = xcalloc(1 + judgement->n_hosts, VERDICT_BYTES_MAX);
+    j.answer = xcalloc(1 + j.count, VERDICT_BYTES_MAX);
     j.answer[j.size++] = 'V';
     if (e->sandbox.L != NULL)
         lua_settop(e->sandbox.L, 0);

@@ -6,13 +6,17 @@
  * to globals, upvalues and tables is undone before the next one (script/
  * image.h). An error, a result of another type, and 1 ms of CPU time exceeded
  * are failures with their line; what exceeded a budget may do better another
- * time (`passing`), everything else is final. */
+ * time (`passing`), everything else is final.
+ *
+ * A function of `Notify` is asked about one event instead, has 10 ms, and
+ * answers with deliveries (script/notify_call.h). */
 #pragma once
 #include "script/evaluation.h"
 
 enum {
     JUDGE_HOSTS_MAX = 256, /* of one question */
     JUDGE_CALL_MS = 1,
+    JUDGE_NOTIFY_MS = 10,
     JUDGE_TEXT_MAX = 300 /* of a failure */
 };
 

@@ -40,7 +40,8 @@ static void check_question(struct bytes bytes)
     ssize_t got = pread(fd, answer, sizeof answer, 0);
     close(fd);
     assert(got > 0 && answer[0] == 'V');
-    check_verdicts(bytes_of(answer + 1, (size_t)got - 1), judgement->n_hosts);
+    check_verdicts(bytes_of(answer + 1, (size_t)got - 1),
+                   judgement->event != NULL ? 1 : judgement->n_hosts);
     perigee__judgement__free_unpacked(judgement, NULL);
 }
 

@@ -116,7 +116,7 @@ static void ask(struct world *w, struct bytes bundle, Perigee__Judgement *j)
     }
     j->has_kind = true;
     j->hosts = hosts;
-    j->n_hosts = HOSTS;
+    j->n_hosts = j->event != NULL ? 0 : HOSTS;
     size_t size = perigee__judgement__pack(j, packed);
     assert_int_equal(worker_pool_judge(w->pool, 7, bundle,
                                        bytes_of(packed, size),
@@ -175,7 +175,101 @@ static const char *rank(struct world *w, const char *fields)
     return judge(w, PERIGEE__JUDGEMENT__KIND__RANK, "", fields);
 }
 
+/* What the function says to an event: deliveries as text, or its failure. */
+static const char *notify(struct world *w, const char *function)
+{
+    static char text[2048];
+    char fields[2048];
+    Perigee__Judgement j = PERIGEE__JUDGEMENT__INIT;
+    Perigee__NotifyEvent event = PERIGEE__NOTIFY_EVENT__INIT;
+    snprintf(fields, sizeof fields,
+             "return { Job { cluster = 'c', role = 'r', environment = 'test', "
+             "task = SimpleTask('a', 'b'), notify = Notify { on = 'failed',\n"
+             "script = %s } } }",
+             function);
+    struct buf bundle = make_bundle(fields);
+    event.has_what = true;
+    event.what = PERIGEE__NOTIFY_EVENT__WHAT__FAILED;
+    event.job = (char *)"c/r/test/a";
+    event.text = (char *)"it \"failed\"\n";
+    j.kind = PERIGEE__JUDGEMENT__KIND__NOTIFY;
+    j.has_ordinal = true;
+    j.ordinal = 1;
+    j.event = &event;
+    ask(w, buf_bytes(&bundle), &j);
+    buf_release(&bundle);
+    if (w->verdicts->n_verdicts > 0)
+        return told(w);
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < w->verdicts->n_deliveries; i++) {
+        const Perigee__Delivery *d = w->verdicts->deliveries[i];
+        used += (size_t)snprintf(
+            text + used, sizeof text - used, "%s|%s|%s|%.*s;",
+            d->url != NULL ? d->url : d->email,
+            d->subject != NULL ? d->subject : "",
+            d->n_headers > 0 ? d->headers[0] : "", (int)d->body.len,
+            d->body.data != NULL ? (const char *)d->body.data : "");
+    }
+    return text;
+}
+
 /* --- tests --- */
+
+static void test_a_script_says_requests_and_mails(void **state)
+{
+    assert_string_equal(
+        notify(*state,
+               "function(e) return { { url = 'http://x/' .. e.what, text = "
+               "e.text, headers = { ['X-Job'] = e.job } }, { email = 'a@b', "
+               "subject = 'oh', body = e.message and 'x' or 'no message' } } "
+               "end"),
+        "http://x/failed||X-Job: c/r/test/a|{\"text\":\"it "
+        "\\\"failed\\\"\\n\"};a@b|oh||no message;");
+    assert_string_equal(notify(*state, "function(e) return {} end"), "");
+}
+
+static void test_a_script_that_says_nonsense_is_told(void **state)
+{
+    static const struct {
+        const char *body, *why;
+    } cases[] = {
+        {"return 1", "script returned a number: want a list of requests and "
+                     "mails"},
+        {"", "script returned nil: want a list of requests and mails"},
+        {"return { url = 'http://x/' }",
+         "script returned a table with names: want a list"},
+        {"return { 1 }", "item 1: want a table with url or email"},
+        {"return { { url = 'http://x/', email = 'a@b' } }",
+         "item 1: want one of url and email"},
+        {"return { { url = 'file:///etc/passwd' } }",
+         "item 1: 'url': want http:// or https://"},
+        {"return { { url = 'http://x/\\nX: y' } }",
+         "item 1: 'url': want a text of one line"},
+        {"return { { email = 'a@b', subject = 'a\\r\\nBcc: c@d' } }",
+         "item 1: 'subject': want a text of one line"},
+        {"return { { url = 'http://x/', headers = { A = 'b\\nC: d' } } }",
+         "item 1: 'headers': want names and texts of one line"},
+        {"return { { url = 'http://x/', boyd = '' } }",
+         "item 1: unknown field 'boyd': want url, type, headers, text, body, "
+         "email, subject"},
+        {"return { { email = 'a@b', body = ('x'):rep(70000) } }",
+         "item 1: 'body': want a text of at most 64 KiB"},
+        {"local l = {} for i = 1, 17 do l[i] = { url = 'http://x' } end "
+         "return l",
+         "script returned 17 requests and mails: want at most 16"},
+        {"return { { url = 'http://x', text = e.txet } }",
+         "f.lua:2: the event has no 'txet', did you mean 'text'?"},
+    };
+    char function[400];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(function, sizeof function, "function(e) %s end",
+                 cases[i].body);
+        assert_string_equal(notify(*state, function), cases[i].why);
+    }
+    assert_non_null(strstr(notify(*state, "function(e) while true do end end"),
+                           "(passing)"));
+}
 
 static void test_place_sees_attributes(void **state)
 {
@@ -469,6 +563,8 @@ static void test_questions_leave_a_worker_to_evaluations(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_a_script_says_requests_and_mails),
+        TEST(test_a_script_that_says_nonsense_is_told),
         TEST(test_place_sees_attributes),
         TEST(test_all_fields_of_a_host_are_there),
         TEST(test_rank_is_an_integer),
