@@ -1,13 +1,13 @@
--- What operators write: who may act for which role, and how much production
--- jobs may use in all.
+-- What operators write: who may act for which role, and how much its jobs may
+-- use in all.
 --
 --   clusterctl check operators.lua
 --   clusterctl apply operators.lua
 
-local small = Resources { cpu = 20, ram = 40*GB, disk = 200*GB }
+local small = QuotaAmounts { cpu = 20, ram = 40*GB, disk = 200*GB }
 
 local function team(role, weight, quota, users)
-  return Role { name = role, weight = weight, users = users }, Quota { role = role, resources = quota }
+  return Role { name = role, weight = weight, users = users }, Quota { role = role, production = quota }
 end
 
 local web, web_quota = team("www-data", 2, small { cpu = 100, ram = 200*GB, disk = 1*TB }, { "ada", "grace" })

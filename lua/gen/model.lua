@@ -18,7 +18,7 @@ local ORDER = {
   'Cron', 'Container', 'Docker', 'Parameter', 'DockerImage', 'AppcImage',
   'Volume', 'Mesos', 'Partition', 'Sla', 'CountSlaPolicy',
   'PercentageSlaPolicy', 'CoordinatorSlaPolicy', 'Notify', 'ExecutorConfig',
-  'Group', 'Quota', 'Role', 'User',
+  'Group', 'Quota', 'QuotaAmounts', 'Role', 'User',
 }
 
 local function modules(dir)

@@ -75,6 +75,8 @@ static const struct api_route ROUTES[] = {
     {TYPE(GET_SLA), API_NEEDS_FIELD, MAY(SLA_READ), ON_JOB, api_sla_get, "sla", "sla "},
     {TYPE(PROBE_HOSTS), API_NEEDS_FIELD, MAY(SLA_READ), ON_CLUSTER, api_sla_probe, "sla", "probes unknown_hosts "},
     {TYPE(LIST_SAFE_HOSTS), 0, MAY(SLA_READ), ON_CLUSTER, api_sla_safe, "sla", "probes cursor "},
+    {TYPE(SET_QUOTA), API_CHANGES | API_NEEDS_FIELD, MAY(QUOTA_SET), ON_EACH, api_set_quota, "set_quota", "quotas "},
+    {TYPE(LIST_QUOTAS), 0, MAY(QUOTA_READ), ON_EACH, api_list_quotas, "quotas", "quotas cursor "},
     {TYPE(SUBSCRIBE), API_STREAMS, MAY(JOB_READ), ON_EACH, stream_subscribe, "subscribe", ""},
 };
 // clang-format on
@@ -108,6 +110,7 @@ int api_status(enum err_code code)
     case ERR_EXISTS:
     case ERR_CONFLICT:
     case ERR_JOB_UPDATING:
+    case ERR_QUOTA:
         return 409;
     case ERR_LIMIT:
         return 413;
@@ -320,7 +323,10 @@ void api_refuse_with(struct request *r, int status, const struct err *err,
 void api_refuse(struct request *r, const struct err *err, int64_t now_ms,
                 struct effects *fx)
 {
-    api_refuse_with(r, 0, err, NULL, 0, now_ms, fx);
+    char **detail = NULL;
+    size_t count = err->code == ERR_QUOTA ? api_quota_lines(r, &detail) : 0;
+
+    api_refuse_with(r, 0, err, detail, count, now_ms, fx);
 }
 
 /* --- the request --- */

@@ -114,6 +114,11 @@ void api_group_scale(struct request *r, int64_t now_ms, struct effects *fx);
 void api_group_remove(struct request *r, int64_t now_ms, struct effects *fx);
 void api_group_get(struct request *r, int64_t now_ms, struct effects *fx);
 void api_group_list(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_quota.c */
+void api_set_quota(struct request *r, int64_t now_ms, struct effects *fx);
+void api_list_quotas(struct request *r, int64_t now_ms, struct effects *fx);
+/* The sum behind the newest ERR_QUOTA, as lines in the request's arena. */
+size_t api_quota_lines(struct request *r, char ***out);
 /* api_updates.c: calls about updates that exist. */
 void api_update_act(struct request *r, int64_t now_ms, struct effects *fx);
 void api_update_pulse(struct request *r, int64_t now_ms, struct effects *fx);

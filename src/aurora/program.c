@@ -238,6 +238,11 @@ static void log_event(const struct event *event, struct effects *fx)
         log_host(event, fx);
         return;
     }
+    if (event->kind == EVENT_QUOTA_CHANGED) {
+        effect_log(fx, 2, "quota_changed role=%s removed=%d",
+                   event->quota->role, quota_is_empty(event->quota));
+        return;
+    }
     if (event->kind == EVENT_ROLLING_CHANGED) {
         log_rolling(event, fx);
         return;

@@ -398,6 +398,19 @@ static int get_roles(struct get *g, struct err *err)
     return 0;
 }
 
+static int get_quotas(struct get *g, struct err *err)
+{
+    Perigee__Aurora__Call__Quotas *q = arena_alloc(&g->r->arena, sizeof *q);
+
+    perigee__aurora__call__quotas__init(q);
+    g->r->call->quotas = q;
+    q->role = part_or(g, 0, "role");
+    if (page(g, &q->has_limit, &q->limit, &q->cursor, err) < 0)
+        return -ERR_INVALID;
+    perform(g, TYPE(LIST_QUOTAS));
+    return 0;
+}
+
 /* --- the rest --- */
 
 static int get_state(struct get *g, struct err *err)
@@ -559,6 +572,8 @@ static const struct path_route {
     {"/api/v1/pending", get_pending, "role limit cursor "},
     {"/api/v1/roles", get_roles, "limit cursor "},
     {"/api/v1/roles/*", get_roles, ""},
+    {"/api/v1/quotas", get_quotas, "role limit cursor "},
+    {"/api/v1/quotas/*", get_quotas, ""},
     {"/api/v1/backups", get_backups, ""},
     {"/api/v1/audit", get_audit, "user action key result since_ms until_ms limit cursor "},
     {"/api/v1/security", get_security, ""},
@@ -572,6 +587,7 @@ static const struct path_route {
     {"/maintenance", get_maintenance, "limit cursor "},
     {"/offers", get_offers, "hostname limit cursor "},
     {"/pending", get_pending, "role limit cursor "},
+    {"/quotas", get_quotas, "role limit cursor "},
     {"/tiers", get_tiers, ""},
 };
 // clang-format on

@@ -208,6 +208,10 @@ bool security_sees_event(const struct aurora_program *p,
         return false;
     if (event->kind == EVENT_HOST_CHANGED)
         return user_may(user, ACTION_HOST_READ, &object);
+    if (event->kind == EVENT_QUOTA_CHANGED) {
+        object.role = event->quota->role;
+        return user_may(user, ACTION_QUOTA_READ, &object);
+    }
     if (text.size == 0 || text.size >= sizeof copy)
         return user_may(user, ACTION_CLUSTER_READ, &object);
     memcpy(copy, text.data, text.size);

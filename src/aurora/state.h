@@ -285,6 +285,20 @@ bool notices_judged(struct aurora_program *p,
                     const struct aurora_judged_fact *fact, int64_t now_ms);
 void notices_metrics(const struct notices *notices, struct metrics *m);
 
+/* --- quota_codec.c: quotas on the wire and in the store --- */
+/* ERR_INVALID names the field. */
+int quota_decode(const Perigee__Quota *from, struct quota *out,
+                 struct err *err);
+/* What its role has, with these amounts added. */
+int quota_decode_more(const struct quotas *quotas, const Perigee__Quota *from,
+                      struct quota *out, struct err *err);
+Perigee__Quota *quota_view(const struct quota *from, struct arena *arena);
+Perigee__QuotaAmounts *quota_view_amounts(const struct quota_amounts *from,
+                                          uint32_t set, struct arena *arena);
+int quota_store_take(struct aurora_program *p, struct bytes key,
+                     struct bytes value, struct err *err);
+void quotas_save(struct aurora_program *p, struct effects *fx);
+
 /* --- rolling_store.c: restarts and kills in batches --- */
 /* In the arena; it borrows from `rolling`. */
 Perigee__Aurora__JobRecord__Rolling *rolling_record(

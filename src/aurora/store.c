@@ -17,7 +17,7 @@ static const char *const TABLE[] = {
     [RECORD_UPDATE] = "update",   [RECORD_SLOT] = "update_instance",
     [RECORD_APP_GROUP] = "group", [RECORD_APP_MEMBER] = "group_member",
     [RECORD_FIRING] = "firing",   [RECORD_MAINTENANCE] = "maintenance",
-    [RECORD_NOTICE] = "notice"};
+    [RECORD_NOTICE] = "notice",   [RECORD_QUOTA] = "quota"};
 
 static char *or_empty(char *text)
 {
@@ -235,6 +235,8 @@ int store_take(struct aurora_program *p, const char *table, struct bytes key,
         *vec_add(&p->stored_firings) = blob_new(value);
     else if (strcmp(table, "notice") == 0)
         *vec_add(&p->stored_notices) = blob_new(value);
+    else if (strcmp(table, "quota") == 0)
+        return quota_store_take(p, key, value, err);
     else if (strcmp(table, "group") == 0)
         *vec_add(&p->stored_groups) = blob_new(value);
     else if (strcmp(table, "group_member") == 0)
@@ -269,6 +271,8 @@ int store_done(struct aurora_program *p, int64_t now_ms, struct err *err)
         rc = notices_restore(p, err);
     if (rc == 0)
         rc = groups_restore(p, err);
+    if (rc == 0)
+        rc = quotas_restored(&p->core.quotas, err);
     if (rc == 0)
         rc = aurora_restore_check(&p->core, err);
     if (rc == 0)
@@ -366,6 +370,7 @@ static void save_task(const struct task *task, struct effects *fx)
     r.number = task->number;
     r.has_firing = task->firing != 0;
     r.firing = task->firing;
+    r.has_beside = r.beside = task->is_beside;
     if (task->placement) {
         place.agent_id = view_text(task->placement->agent_id, &fx->arena);
         place.hostname = task->placement->hostname;
@@ -426,6 +431,7 @@ void store_save(struct aurora_program *p, struct effects *fx)
     groups_save(p, fx);
     firings_save(p, fx);
     notices_save(p, fx);
+    quotas_save(p, fx);
     if (w->save_sequence)
         store_save_scheduler(p, fx);
 }

@@ -77,7 +77,7 @@ static int take_field(struct bytes *from, struct field *out)
 struct record {
     struct bytes task_id, key, config_id, ancestor_id, place;
     uint64_t instance, state, failures, deadline_ms, number, firing;
-    bool has_place, has_ancestor;
+    bool has_place, has_ancestor, is_beside;
     struct bytes event[TASK_EVENTS_MAX];
     uint32_t event_count;
 };
@@ -127,6 +127,9 @@ static void take_record_field(struct record *r, const struct field *f)
         break;
     case 380:
         r->firing = f->value;
+        break;
+    case 440:
+        r->is_beside = f->value != 0;
         break;
     default:
         break; /* of a newer version */
@@ -340,6 +343,7 @@ static struct task *make_task(struct aurora_program *p, const struct record *r)
     task->failures = (uint32_t)r->failures;
     task->deadline_ms = (int64_t)r->deadline_ms;
     task->firing = (int64_t)r->firing;
+    task->is_beside = r->is_beside;
     if (r->has_ancestor)
         task->ancestor = blob_new(r->ancestor_id);
     if (read_events(&p->stored_tasks, r, task) < 0 ||

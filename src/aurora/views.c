@@ -165,6 +165,10 @@ Event *view_event(struct aurora_program *p, const struct event *event,
         out->host = view_host_event(event, arena);
         return out;
     }
+    if (event->kind == EVENT_QUOTA_CHANGED) {
+        out->quota = quota_view(event->quota, arena);
+        return out;
+    }
     if (event->kind == EVENT_GROUP_CHANGED) {
         out->group = view_group_event(event, arena);
         out->key = out->group->key;

@@ -132,6 +132,7 @@ const char *err_code_name(enum err_code code)
         [ERR_DAMAGED] = "DAMAGED",
         [ERR_INTERNAL] = "INTERNAL",
         [ERR_JOB_UPDATING] = "JOB_UPDATING",
+        [ERR_QUOTA] = "QUOTA",
     };
 
     assert((unsigned)code < ERR_CODE_COUNT);

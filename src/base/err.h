@@ -29,6 +29,7 @@ enum err_code {
     ERR_DAMAGED, /* stored bytes fail their checksum */
     ERR_INTERNAL,
     ERR_JOB_UPDATING, /* an update of the job is under way */
+    ERR_QUOTA,        /* more than the role's quota would be in use */
     ERR_CODE_COUNT
 };
 

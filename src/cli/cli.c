@@ -27,6 +27,7 @@ static const struct {
     {ERR_NO_SPACE, EXIT_FAILED},
     {ERR_DAMAGED, EXIT_FAILED},
     {ERR_JOB_UPDATING, EXIT_FAILED},
+    {ERR_QUOTA, EXIT_FAILED},
 };
 
 enum exit_code cli_exit_code(const struct err *err)

@@ -333,12 +333,10 @@ static inline void reborn(struct world *w)
     struct err err = {0};
     /* As a store lists them: by table, then key. */
     static const char *const order[] = {
-        "asset",        "bundle",         "bundle_release",
-        "config",       "firing",         "group",
-        "group_member", "host",           "job",
-        "maintenance",  "notice",         "release",
-        "request",      "scheduler",      "task",
-        "update",       "update_instance"};
+        "asset",  "bundle",       "bundle_release", "config",  "firing",
+        "group",  "group_member", "host",           "job",     "maintenance",
+        "notice", "quota",        "release",        "request", "scheduler",
+        "task",   "update",       "update_instance"};
 
     aurora_program_free(w->p);
     w->p = program_with_mail(++w->seed, w->mail_from);
@@ -554,6 +552,19 @@ static inline int count_state(const Answer *a, Perigee__Aurora__TaskState state)
     for (size_t i = 0; i < a->n_tasks; i++)
         count += a->tasks[i]->state == state;
     return count;
+}
+
+/* Production of every kind, as much as you like. */
+static inline void give_quota(struct world *w, const char *role)
+{
+    post(w, arena_printf(
+                &w->arena,
+                "{\"type\":\"SET_QUOTA\",\"set_quota\":{\"quotas\":[{"
+                "\"role\":\"%s\",\"production\":{\"cpu_milli\":1000000,"
+                "\"ram_bytes\":1099511627776,\"disk_bytes\":1099511627776}}]"
+                "}}",
+                role));
+    expect_status(w, 200);
 }
 
 #define SHOWN(name) PERIGEE__AURORA__TASK_STATE__##name

@@ -26,6 +26,7 @@ static struct world *with_policy(const char *n, const char *policy)
 {
     struct world *w = world_new();
 
+    give_quota(w, "www");
     start(w, "old", n, policy, "\"batch_size\":9");
     expect_status(w, 200);
     settle(w);

@@ -8,7 +8,7 @@
 static void test_the_reader_knows_every_field(void **state)
 {
     (void)state;
-    assert_int_equal(perigee__aurora__task_record__descriptor.n_fields, 12);
+    assert_int_equal(perigee__aurora__task_record__descriptor.n_fields, 13);
     assert_int_equal(perigee__aurora__task_record__place__descriptor.n_fields,
                      4);
     assert_int_equal(perigee__aurora__task_event__descriptor.n_fields, 3);

@@ -465,17 +465,27 @@ function ExecutorConfig(fields) end
 ---@return Group
 function Group(fields) end
 
---- What the production jobs of a role may use in all.
+--- What the jobs of a role, and of the roles below it, may use in all.
 ---
 --- ```lua
 --- Quota {
 ---   role = "www-data",
----   resources = Resources { cpu = 100, ram = 200*GB, disk = 1*TB },
+---   production = QuotaAmounts { cpu = 100, ram = 200*GB, disk = 1*TB },
+---   all = QuotaAmounts { tasks = 2000 },
 --- }
 --- ```
 ---@param fields Quota.Table
 ---@return Quota
 function Quota(fields) end
+
+--- Bounds of a quota; what is unset has none, but of production cpu, ram, disk and gpus are 0 then.
+---
+--- ```lua
+--- QuotaAmounts { cpu = 20, ram = 40*GB, disk = 200*GB, tasks = 100 }
+--- ```
+---@param fields QuotaAmounts.Table
+---@return QuotaAmounts
+function QuotaAmounts(fields) end
 
 --- Who may act for a role, and its share of the cluster.
 ---

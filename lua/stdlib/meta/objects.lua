@@ -564,17 +564,32 @@
 ---@class Group: Group.Changes
 ---@operator call(Group.Changes): Group
 
---- What the production jobs of a role may use in all.
+--- What the jobs of a role, and of the roles below it, may use in all.
 ---@class Quota.Changes
 ---@field role? string # whose (text; letters, digits, '_', '.' or '-', at most 63; required)
----@field resources? Resources # in all (Resources; required)
+---@field parent? string # a role whose quota holds the use of this one, too (text; letters, digits, '_', '.' or '-', at most 63)
+---@field production? QuotaAmounts # of jobs of production; unset: what the parent has, or nothing (QuotaAmounts)
+---@field all? QuotaAmounts # of jobs of every tier; unset: no bound (QuotaAmounts)
 
 ---@class Quota.Table: Quota.Changes
 ---@field role string # whose (text; letters, digits, '_', '.' or '-', at most 63; required)
----@field resources Resources # in all (Resources; required)
 
 ---@class Quota: Quota.Changes
 ---@operator call(Quota.Changes): Quota
+
+--- Bounds of a quota; what is unset has none, but of production cpu, ram, disk and gpus are 0 then.
+---@class QuotaAmounts.Changes
+---@field cpu? number # cores (number; 0 to 1000000000)
+---@field ram? integer # bytes, as in 40*GB; whole MiB (bytes; 0 to 1048576*TB)
+---@field disk? integer # bytes, as in 1*TB; whole MiB (bytes; 0 to 1048576*TB)
+---@field gpus? integer # whole GPUs (integer; 0 to 1000000000)
+---@field ports? integer # ports on hosts (integer; 0 to 1000000000)
+---@field tasks? integer # instances (integer; 0 to 1000000000)
+
+---@class QuotaAmounts.Table: QuotaAmounts.Changes
+
+---@class QuotaAmounts: QuotaAmounts.Changes
+---@operator call(QuotaAmounts.Changes): QuotaAmounts
 
 --- Who may act for a role, and its share of the cluster.
 ---@class Role.Changes

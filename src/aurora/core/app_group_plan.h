@@ -14,4 +14,6 @@ struct member_step {
 int app_group_plan(const struct aurora *a, const struct app_group *group,
                    const struct group_request *request,
                    struct member_step *step, struct err *err);
+/* Times the factor, rounded up. */
+uint32_t app_group_scaled(uint32_t instances, uint32_t factor_milli);
 int app_group_refuse_removing(const struct app_group *group, struct err *err);

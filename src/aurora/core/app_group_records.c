@@ -17,6 +17,8 @@ void mark_group(struct aurora *a, struct app_group *group)
 
 void mark_member(struct aurora *a, struct app_member *member)
 {
+    if (member->job)
+        quota_note(a, member->job); /* what is promised to it counts */
     if (member->is_dirty)
         return;
     member->is_dirty = true;
@@ -75,6 +77,8 @@ void app_groups_note_going(struct aurora *a, const struct job *job)
 
 void records_forget_member(struct aurora *a, struct app_member *member)
 {
+    if (member->job)
+        quota_note(a, member->job);
     char key[JOB_KEY_TEXT_MAX];
 
     HASH_DELETE(hh, a->app_members, member);

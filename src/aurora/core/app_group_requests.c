@@ -286,6 +286,8 @@ int aurora_group_deploy_take(struct aurora *a, struct group_request *request,
     int rc =
         app_group_plan(a, aurora_group(a, &request->key), request, step, err);
 
+    if (rc == 0)
+        rc = quota_check_group(a, request, step, err);
     if (rc == 0) {
         uint64_t before = a->events.next;
         deploy(a, request, step, now_ms, out);
@@ -300,7 +302,7 @@ int aurora_group_deploy_take(struct aurora *a, struct group_request *request,
 
 /* --- scaling --- */
 
-static uint32_t scaled(uint32_t instances, uint32_t factor_milli)
+uint32_t app_group_scaled(uint32_t instances, uint32_t factor_milli)
 {
     uint64_t wanted = ((uint64_t)instances * factor_milli + 999) / 1000;
 
@@ -335,8 +337,8 @@ static int check_scale(const struct aurora *a, const struct app_group *group,
                          (int)m->key_text->size,
                          (const char *)m->key_text->data);
         else if (job->config->is_service && job->instances > 0)
-            rc = request_check_count(a, scaled(job->instances, factor_milli),
-                                     err);
+            rc = request_check_count(
+                a, app_group_scaled(job->instances, factor_milli), err);
         if (rc == 0)
             rc = request_check_idle(job, err);
     }
@@ -354,6 +356,8 @@ int aurora_group_scale(struct aurora *a, const struct job_key *key,
 
     if (rc == 0)
         rc = check_scale(a, group, factor_milli, err);
+    if (rc == 0)
+        rc = quota_check_group_scale(a, group, factor_milli, err);
     if (rc < 0)
         return rc;
     *sequence = a->events.next - 1;
@@ -361,7 +365,7 @@ int aurora_group_scale(struct aurora *a, const struct job_key *key,
     for (uint32_t i = 0; i < group->members.count; i++) {
         struct app_member *m = group->members.item[i];
         const struct job *job = app_member_job(m);
-        uint32_t wanted = scaled(job->instances, factor_milli);
+        uint32_t wanted = app_group_scaled(job->instances, factor_milli);
         bool is_scaled = job->config->is_service && wanted != job->instances;
         m->action = is_scaled ? MEMBER_SCALE : MEMBER_KEEP;
         m->phase = is_scaled ? MEMBER_WAITING : MEMBER_DONE;

@@ -73,6 +73,10 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.declines);
     vec_free(&a->work.reconcile);
     vec_free(&a->work.coordinations);
+    vec_free(&a->work.quotas);
+    vec_free(&a->due_quotas);
+    quotas_release(&a->quotas);
+    buf_release(&a->quota_lines);
 }
 
 /* --- after a restart --- */
@@ -304,6 +308,7 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
     a->sequence_ceiling = ceiling;
     notices_restored(a, ceiling);
     drop_unused_configs(a);
+    quota_restored(a);
     for (struct task *t = a->task_by_number; t; t = t->hh_number.next)
         arm(a, t, now_ms);
     for (uint32_t i = 0; i < a->jobs.count; i++) {
@@ -324,6 +329,7 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
 
 void aurora_reserve_sequence(struct aurora *a)
 {
+    quota_settle(a);
     if (a->events.next + SEQUENCE_MARGIN <= a->sequence_ceiling)
         return;
     a->sequence_ceiling = a->events.next + SEQUENCE_BLOCK;
@@ -422,6 +428,7 @@ void aurora_check(const struct aurora *a)
     hosts_check(&a->hosts);
     trouble_check(a);
     maintenance_check(a);
+    quota_jobs_check(a);
     keeps_check(a);
     preempt_check(a);
     notices_check(a);

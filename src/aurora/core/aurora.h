@@ -21,6 +21,7 @@
 #include "aurora/core/maintenance.h"
 #include "aurora/core/placer.h"
 #include "aurora/core/preempt.h"
+#include "aurora/core/quota_jobs.h"
 #include "aurora/core/task.h"
 #include "aurora/core/update.h"
 #include "base/err.h"
@@ -115,7 +116,8 @@ enum record_table {
     RECORD_APP_MEMBER,
     RECORD_FIRING,
     RECORD_MAINTENANCE,
-    RECORD_NOTICE
+    RECORD_NOTICE,
+    RECORD_QUOTA
 };
 
 struct forgotten {
@@ -142,6 +144,7 @@ struct work {
     VEC(struct app_member *) members;
     VEC(struct firing *) firings; /* NULL entries were deleted since */
     VEC(struct notice *) notices; /* NULL entries were deleted since */
+    VEC(struct quota_role *) quotas;
     VEC(struct forgotten) forgotten;
     VEC(struct launch) launches;
     VEC(struct task_ref) kills;
@@ -159,6 +162,7 @@ struct aurora_counters {
     uint64_t questions, verdicts, verdicts_failed;
     uint64_t offers_received, offers_declined, offers_rescinded, pruned;
     uint64_t hosts_avoided, keeps;
+    uint64_t quota_refusals;
     uint64_t tasks_ended[TASK_STATE_COUNT];     /* by terminal state */
     uint32_t tasks[TASK_STATE_COUNT];           /* now, by state */
     uint64_t updates_ended[UPDATE_STATE_COUNT]; /* by final state */
@@ -181,6 +185,9 @@ struct aurora {
     bool is_in_groups;                  /* they are being worked on */
     struct cron *crons;                 /* by number */
     VEC(uint64_t) due_crons;            /* numbers of those to look at again */
+    struct quotas quotas;
+    VEC(struct job *) due_quotas; /* NULL entries are gone */
+    struct buf quota_lines;       /* of the newest refusal: the sum */
     struct hosts hosts;
     struct questions questions;
     VEC(struct asking) askings; /* under way */
@@ -384,6 +391,13 @@ int aurora_cron_pause(struct aurora *a, const struct job_key *key, bool pause,
  * runs after it. */
 int aurora_cron_deschedule(struct aurora *a, const struct job_key *key,
                            int64_t now_ms, uint64_t *sequence, struct err *err);
+
+/* --- quotas --- */
+
+/* Take these quotas, all or none; as quotas_set. */
+int aurora_quota_set(struct aurora *a, const struct quota *list, uint32_t count,
+                     bool is_forced, int64_t now_ms, uint32_t *index,
+                     uint64_t *sequence, struct err *err);
 
 /* --- what the master says --- */
 void aurora_offer(struct aurora *a, struct bytes offer_id,

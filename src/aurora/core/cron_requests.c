@@ -179,6 +179,9 @@ int aurora_cron_start(struct aurora *a, const struct job_key *key,
     struct job *job;
     int rc = find_cron(a, key, &job, err);
 
+    if (rc == 0 && job->active.count > 0 &&
+        job->config->cron->collision == COLLISION_RUN_OVERLAP)
+        rc = quota_check_run(a, job, err);
     if (rc < 0)
         return rc;
     struct cron_run run = {.at = now_ms / 1000};

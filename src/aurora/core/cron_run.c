@@ -133,6 +133,12 @@ static void kill_old(struct aurora *a, struct job *job, const struct firing *f,
     vec_free(&numbers);
 }
 
+/* Its quota counts one run of a job; another one beside that takes more. */
+static bool may_run_beside(struct aurora *a, const struct job *job)
+{
+    return job->active.count == 0 || quota_check_run(a, job, NULL) == 0;
+}
+
 /* What collides is decided here. A run that catches up, or that follows another
  * job, waits for its turn. */
 static void begin(struct aurora *a, struct firing *f, bool is_patient,
@@ -142,7 +148,8 @@ static void begin(struct aurora *a, struct firing *f, bool is_patient,
     enum collision collision = job->config->cron->collision;
     bool is_free = job->active.count == 0 ||
                    (collision == COLLISION_RUN_OVERLAP && !is_patient &&
-                    job->active.count / job->instances < OVERLAPS_MAX);
+                    job->active.count / job->instances < OVERLAPS_MAX &&
+                    may_run_beside(a, job));
 
     if (cron_waiting(job->cron) && !is_patient) {
         firing_go(a, f, FIRING_CANCELLED, now_ms);
@@ -284,7 +291,8 @@ static void end_run(struct aurora *a, struct firing *f, int64_t now_ms)
         firing_go(a, f, FIRING_SUCCEEDED, now_ms);
     } else if (f->is_killed) {
         firing_go(a, f, FIRING_KILLED, now_ms);
-    } else if (f->tries <= job->config->cron->retries && !job->is_killed) {
+    } else if (f->tries <= job->config->cron->retries && !job->is_killed &&
+               may_run_beside(a, job)) {
         job->cron->stats.retried++;
         start_tasks(a, f, now_ms);
     } else {

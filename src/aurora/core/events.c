@@ -25,6 +25,7 @@ static void event_release(struct event *event)
     blob_unref(event->member);
     blob_unref(event->receiver);
     free(event->firing);
+    free(event->quota);
 }
 
 void event_log_release(struct event_log *log)
@@ -243,5 +244,17 @@ uint64_t event_log_notice(struct event_log *log, const struct notice *notice,
         .message = notice->why ? blob_new(bytes_of_text(notice->why)) : NULL,
         .failures = notice->tries,
         .what = notice->facts.what};
+    return event->sequence;
+}
+
+uint64_t event_log_quota(struct event_log *log, const struct quota *quota,
+                         int64_t now_ms)
+{
+    struct event *event = add(log);
+
+    *event = (struct event){.sequence = log->next++,
+                            .at_ms = now_ms,
+                            .kind = EVENT_QUOTA_CHANGED,
+                            .quota = xmemdup(quota, sizeof *quota)};
     return event->sequence;
 }

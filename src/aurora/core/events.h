@@ -30,7 +30,8 @@ enum event_kind {
     EVENT_ROLLING_CHANGED = 320,
     EVENT_GROUP_CHANGED = 350,
     EVENT_FIRING_CHANGED = 380,
-    EVENT_NOTICE_GIVEN_UP = 510
+    EVENT_NOTICE_GIVEN_UP = 510,
+    EVENT_QUOTA_CHANGED = 440
 };
 
 /* The numbers are those of perigee.aurora.HostEvent.Change. */
@@ -86,6 +87,8 @@ struct event {
     /* EVENT_NOTICE_GIVEN_UP; `message` is why, `failures` the tries */
     struct blob *receiver;
     enum notify_what what;
+    /* EVENT_QUOTA_CHANGED */
+    struct quota *quota; /* owned; a copy */
 };
 
 struct event_log {
@@ -119,6 +122,8 @@ uint64_t event_log_firing(struct event_log *log, const struct firing *firing,
 /* Nobody took it for too long. */
 uint64_t event_log_notice(struct event_log *log, const struct notice *notice,
                           int64_t now_ms);
+uint64_t event_log_quota(struct event_log *log, const struct quota *quota,
+                         int64_t now_ms);
 /* The first number still here (== next when there is none). */
 uint64_t event_log_first(const struct event_log *log);
 /* NULL when it is gone or has not happened. */

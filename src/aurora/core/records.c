@@ -19,6 +19,7 @@ void mark_config(struct aurora *a, struct job_config *config)
 
 void mark_job(struct aurora *a, struct job *job)
 {
+    quota_note(a, job);
     if (job->is_dirty)
         return;
     job->is_dirty = true;
@@ -124,6 +125,7 @@ void aurora_work_clear(struct aurora *a)
     refs_clear(w->reconcile.item, w->reconcile.count);
     w->configs.count = w->jobs.count = w->tasks.count = w->hosts.count = 0;
     w->updates.count = w->slots.count = w->firings.count = 0;
+    w->quotas.count = 0;
     app_groups_work_clear(a);
     w->forgotten.count = w->launches.count = w->declines.count = 0;
     w->kills.count = w->reconcile.count = w->askings.count = 0;
@@ -231,6 +233,7 @@ struct task *records_add_task(struct aurora *a, struct job *job,
     records_put_task(a, task);
     job_add_active(job, task);
     updater_note_started(a, task);
+    quota_note_task(a, task);
     return task;
 }
 
@@ -248,10 +251,12 @@ void records_delete_task(struct aurora *a, struct task *task)
         task->dirty_at = 0;
     }
     mark_forgotten(a, RECORD_TASK, blob_bytes(task->id));
-    if (task_machine_is_terminal(task->state))
+    if (task_machine_is_terminal(task->state)) {
         task_list_remove(&job->ended, task);
-    else
+    } else {
+        quota_note_task_gone(a, task);
         job_remove_active(job, task);
+    }
     HASH_DELETE(hh_id, a->task_by_id, task);
     HASH_DELETE(hh_number, a->task_by_number, task);
     records_count(a, task->state, TASK_NONE);
@@ -313,6 +318,7 @@ void records_put_job(struct aurora *a, struct job *job)
     memmove(&a->jobs.item[at + 1], &a->jobs.item[at],
             (a->jobs.count - 1 - at) * sizeof a->jobs.item[0]);
     a->jobs.item[at] = job;
+    quota_note_coming(a, job);
     app_groups_note_coming(a, job);
 }
 
@@ -328,6 +334,7 @@ void records_delete_job(struct aurora *a, struct job *job)
     assert(a->jobs.item[at] == job);
     vec_remove(&a->jobs, at);
     app_groups_note_going(a, job);
+    quota_note_going(a, job);
     for (uint32_t i = 0; job->is_dirty && i < a->work.jobs.count; i++)
         if (a->work.jobs.item[i] == job) {
             vec_remove(&a->work.jobs, i);

@@ -145,6 +145,8 @@ int aurora_create_take(struct aurora *a, struct job_config *config,
     struct job *job = aurora_job(a, &config->key);
     int rc = check_create(a, job, config, instances, err);
 
+    if (rc == 0)
+        rc = quota_check_create(a, job, config, instances, err);
     if (rc < 0) {
         job_config_unref(config);
         return rc;

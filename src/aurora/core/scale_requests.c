@@ -87,6 +87,9 @@ int aurora_scale(struct aurora *a, const struct job_key *key, uint32_t wanted,
 
     if (rc == 0 && !(wanted == 0 && job->config->is_service))
         rc = request_check_count(a, wanted, err);
+    if (rc == 0 && wanted > instances_now(job))
+        rc = quota_check_more(a, job, job->config, wanted - instances_now(job),
+                              wanted, err);
     if (rc < 0)
         return rc;
     *sequence = a->events.next;
@@ -132,6 +135,9 @@ int aurora_add(struct aurora *a, const struct job_key *key, uint32_t more,
     if (first > INSTANCES_MAX - more)
         return err_set(err, ERR_LIMIT, "instance numbers end at %d",
                        INSTANCES_MAX);
+    rc = quota_check_more(a, job, config, more, instances_now(job) + more, err);
+    if (rc < 0)
+        return rc;
     job->instances = instances_now(job) + more;
     records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
     *sequence = a->events.next - 1;

@@ -6,6 +6,7 @@
 #include "aurora/core/hosts.h"
 #include "aurora/core/job_config.h"
 #include "aurora/core/limits.h"
+#include "aurora/core/quota_jobs.h"
 #include "aurora/core/rolling.h"
 #include "aurora/core/task_machine.h"
 #include "base/bytes.h"
@@ -75,6 +76,8 @@ struct task {
     bool may_drain; /* its coordinator said so */
     bool is_kept;   /* waits for the host it ran on (keeps.h) */
     uint8_t standing; /* enum standing (victims.h) */
+    bool is_beside; /* was being killed already when the update began: its
+                       quota does not count for it (quota_jobs.h) */
     UT_hash_handle hh_id, hh_number, hh_instance;
 };
 
@@ -106,6 +109,7 @@ struct job {
     struct task_list ended;       /* in the order of their end */
     struct limit_counts limits;   /* where the active ones are */
     struct job_failing failing;
+    struct job_quota quota; /* what it counts as */
     bool is_dirty;
 };
 

@@ -83,6 +83,7 @@ static void end_task(struct aurora *a, struct task *task, int64_t now_ms)
     task->kill_at_ms = 0;
     updater_note_ended(a, task);
     cron_note_ended(a, task);
+    quota_note_task_gone(a, task);
     job_remove_active(job, task);
     task_list_add(&job->ended, task);
     a->counters.tasks_ended[task->state]++;

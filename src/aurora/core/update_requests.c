@@ -256,14 +256,28 @@ static void take_quietly(struct aurora *a, struct update *u, int64_t now_ms)
     update_free(u);
 }
 
+/* What is being killed already, the update's quota does not count for. */
+static void set_beside(struct aurora *a, struct job *job)
+{
+    for (struct task *t = job->active.first; t; t = t->next) {
+        bool is_beside = t->state == TASK_KILLING;
+        if (t->is_beside != is_beside)
+            mark_task(a, t);
+        t->is_beside = is_beside;
+    }
+}
+
 int aurora_update_start_take(struct aurora *a, struct job_config *config,
                              const struct update_request *request,
                              int64_t now_ms, struct update **out,
                              uint64_t *sequence, struct err *err)
 {
     struct job_config *known = aurora_config(a, config->id);
-    int rc = check_start(a, aurora_job(a, &config->key), config, request, err);
+    const struct job *there = aurora_job(a, &config->key);
+    int rc = check_start(a, there, config, request, err);
 
+    if (rc == 0)
+        rc = quota_check_update(a, there, config, request, err);
     if (rc < 0) {
         job_config_unref(config);
         return rc;
@@ -285,6 +299,8 @@ int aurora_update_start_take(struct aurora *a, struct job_config *config,
     job->update = u;
     for (uint32_t i = 0; i < u->slot_count; i++)
         mark_slot(a, u, &u->slot[i]);
+    set_beside(a, job);
+    quota_recount(a, job);
     updater_begin(a, u, request->message, now_ms);
     *out = u;
     updater_go_on(a, now_ms);
@@ -324,6 +340,8 @@ int aurora_update_preview(struct aurora *a, struct job_config *config,
     uint32_t at = 0, instance = 0;
     int rc = check_start(a, job, config, request, err);
 
+    if (rc == 0)
+        rc = quota_check_update(a, job, config, request, err);
     if (rc < 0)
         return rc;
     judging_share(a, config);

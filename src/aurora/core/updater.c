@@ -171,7 +171,9 @@ void updater_take_config(struct aurora *a, struct task *task,
         assert(memcmp(&before->need, &config->need, sizeof before->need) == 0);
     if (waits)
         group_remove(a, task);
+    quota_note_task_gone(a, task);
     task->config = config;
+    quota_note_task(a, task);
     records_use_config(a, config);
     if (waits)
         group_add(a, task);
@@ -229,6 +231,7 @@ void updating_finish(struct aurora *a, struct update *u, enum update_state to,
         updater_adopt(a, job, u->config);
     if (to == UPDATE_ROLLED_BACK)
         take_back(a, u);
+    quota_recount(a, job);
     if (living > 0)
         job->instances = living;
     else
