@@ -5,6 +5,7 @@
 #include "cli/group.h"
 #include "cli/jobfile.h"
 #include "cli/plan.h"
+#include "cli/quota.h"
 #include "cli/update.h"
 #include "cli/watch.h"
 
@@ -201,6 +202,21 @@ static int apply_group(struct apply *a, const struct plan_group *group)
     return 0;
 }
 
+/* Before the jobs, which may want them: all of the file in one call. */
+static int apply_quotas(struct apply *a, const struct plan *plan)
+{
+    if (plan->quotas == 0)
+        return 0;
+    int rc = quota_apply(a->cli, a->evaluation);
+    if (rc != 0)
+        return rc;
+    a->done += plan->quotas;
+    if (!a->cli->json)
+        buf_addf(&a->cli->out, "set       %u quota%s\n", plan->quotas,
+                 plan->quotas == 1 ? "" : "s");
+    return 0;
+}
+
 /* Nothing is begun that cannot be finished. */
 static int refuse_stuck(struct cli *cli, const struct plan *plan)
 {
@@ -237,6 +253,8 @@ static int apply_plan(struct apply *a, const struct plan *plan)
     struct json_writer w;
     int rc = refuse_stuck(a->cli, plan);
 
+    if (rc == 0)
+        rc = apply_quotas(a, plan);
     for (uint32_t i = 0; i < plan->steps.count && rc == 0; i++)
         rc = apply_step(a, &plan->steps.item[i]);
     for (uint32_t i = 0; i < plan->groups.count && rc == 0; i++)

@@ -51,7 +51,7 @@ struct cli {
         *file, *script, *percentage, *duration, *force_after, *reason, *cluster,
         *durations, *percentiles, *instances_min;
     bool wait, active, no_wait, follow, accept_server, stderr_log, source,
-        prune, new_framework, strict, no_batching, dot;
+        prune, new_framework, strict, no_batching, dot, force;
 };
 
 /* Report a failure in the form asked for (--json: one document on stdout,

@@ -2,6 +2,7 @@
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/dev_cluster.h"
+#include "cli/quota.h"
 
 #include "sys/client.h"
 #include "sys/clock.h"
@@ -238,6 +239,7 @@ static int bring_up(struct cli *cli, struct dev_cluster *c, uint32_t *started)
         return cli_fail(cli, cli_exit_code(&err), &err);
     for (uint32_t i = 0; i < c->daemon_count; i++)
         *started += ours[i];
+    quota_give(cli, "devcluster", "www-data");
     return EXIT_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "cli/plan.h"
+#include "cli/quota.h"
 
 #include "base/text.h"
 #include "cli/command.h"
@@ -355,8 +356,7 @@ static void settle_groups(struct plan *plan)
 static int check_objects(struct cli *cli, const char *file,
                          const Perigee__Evaluation *evaluation)
 {
-    const char *what = evaluation->n_quotas  ? "Quota"
-                       : evaluation->n_roles ? "Role"
+    const char *what = evaluation->n_roles   ? "Role"
                        : evaluation->n_users ? "User"
                                              : NULL;
 
@@ -378,6 +378,8 @@ int plan_make(struct cli *cli, const char *file,
     *out = (struct plan){0};
     (void)jobfile_warn(cli, file, evaluation);
     if (rc == 0)
+        rc = quota_plan(cli, evaluation, &out->quota_text, &out->quotas);
+    if (rc == 0)
         rc = list_running(cli, evaluation, &running);
     for (size_t i = 0; i < evaluation->n_jobs && rc == 0; i++)
         plan_job(cli, out, &running, evaluation->jobs[i]);
@@ -396,6 +398,7 @@ void plan_release(struct plan *plan)
         vec_free(&plan->steps.item[i].changes);
     vec_free(&plan->steps);
     vec_free(&plan->groups);
+    buf_release(&plan->quota_text);
 }
 
 bool plan_is_empty(const struct plan *plan)
@@ -403,7 +406,7 @@ bool plan_is_empty(const struct plan *plan)
     for (uint32_t i = 0; i < plan->groups.count; i++)
         if (plan->groups.item[i].kind != PLAN_KEEP)
             return false;
-    return plan->steps.count == plan->count[PLAN_KEEP];
+    return plan->quotas == 0 && plan->steps.count == plan->count[PLAN_KEEP];
 }
 
 const char *plan_verb(enum plan_kind kind)
@@ -464,6 +467,7 @@ static void print_group(struct cli *cli, const struct plan *plan, uint32_t at)
 
 void plan_print(struct cli *cli, const struct plan *plan)
 {
+    buf_add_bytes(&cli->out, buf_bytes(&plan->quota_text));
     for (uint32_t i = 0; i < plan->steps.count; i++)
         if (plan->steps.item[i].group == 0)
             print_step(cli, &plan->steps.item[i]);
@@ -473,6 +477,11 @@ void plan_print(struct cli *cli, const struct plan *plan)
         buf_add_text(&cli->out, "nothing to do\n");
         return;
     }
+    if (plan->quotas > 0)
+        buf_addf(&cli->out, "%u quota%s to set\n", plan->quotas,
+                 plan->quotas == 1 ? "" : "s");
+    if (plan->steps.count == 0)
+        return;
     buf_addf(&cli->out,
              "%u to create, %u to update, %u to scale, %u to remove, %u as "
              "they should be\n",
@@ -536,6 +545,7 @@ void plan_json(struct json_writer *w, const struct plan *plan)
     for (uint32_t i = 0; i < plan->groups.count; i++)
         group_json(w, &plan->groups.item[i]);
     json_end_array(w);
+    json_put_int(w, "quotas", plan->quotas);
     for (int kind = PLAN_KEEP; kind <= PLAN_STUCK; kind++)
         json_put_int(w, plan_verb((enum plan_kind)kind), plan->count[kind]);
 }

@@ -44,6 +44,8 @@ struct plan {
     VEC(struct plan_step) steps;   /* in the order of the file, then removals */
     VEC(struct plan_group) groups; /* the same */
     uint32_t count[PLAN_STUCK + 1]; /* steps by kind */
+    uint32_t quotas;                /* roles whose quota changes */
+    struct buf quota_text;          /* how, for people */
 };
 
 /* Compare; reports and returns an exit code, 0 when fine. With `prune`, jobs

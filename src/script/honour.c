@@ -150,7 +150,6 @@ size_t honour_check_file(const Perigee__Evaluation *evaluation,
         size_t count;
         const char *field, *reason;
     } rows[] = {
-        {evaluation->n_quotas, "Quota", "quotas are not kept yet"},
         {evaluation->n_roles, "Role", "roles are not kept yet"},
         {evaluation->n_users, "User", "nobody signs in yet"},
     };

@@ -1,5 +1,6 @@
 #include "aurora/core/quota.h"
 #include "base/alloc.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -536,31 +537,17 @@ const char *quota_pool_name(enum quota_pool pool)
     return pool == QUOTA_PRODUCTION ? "production" : "all";
 }
 
-static void add_milli(int64_t amount, struct buf *out)
-{
-    int64_t rest = amount % 1000;
-    char digits[8];
-    int n = 3;
-
-    buf_addf(out, "%lld", (long long)(amount / 1000));
-    if (rest == 0)
-        return;
-    for (int i = 2; i >= 0; i--, rest /= 10)
-        digits[i] = (char)('0' + rest % 10);
-    while (digits[n - 1] == '0')
-        n--;
-    buf_addf(out, ".%.*s", n, digits);
-}
-
 void quota_amount_text(enum quota_resource resource, int64_t amount,
                        struct buf *out)
 {
+    char text[32];
+
     if (amount < 0) {
         buf_add_char(out, '-');
         amount = -amount;
     }
     if (resource == QUOTA_CPU)
-        add_milli(amount, out);
+        buf_add_text(out, text_from_milli(amount, text, sizeof text));
     else if (resource != QUOTA_RAM && resource != QUOTA_DISK)
         buf_addf(out, "%lld", (long long)amount);
     else if (amount >= 1024 && amount % 1024 == 0)
