@@ -99,6 +99,7 @@ static struct world *with_policy(const char *n, const char *policy)
 {
     struct world *w = world_new();
 
+    give_quota(w, "www");
     post(w, arena_printf(&w->arena,
                          CREATE("\"service\":true,\"production\":true,"
                                 "\"tier\":\"preferred\",\"instances\":%s%s"),
