@@ -31,7 +31,7 @@ DEPS := gcc make pkg-config protobuf-c-compiler protobuf-compiler \
 DEPS_TEST := clang clang-tidy clang-format libclang-rt-14-dev libcmocka-dev \
         lua-busted lua-check lua-cjson lua-filesystem shellcheck \
         mandoc prometheus zookeeperd python3-minimal procps iproute2 zsh \
-        chromium s6 runit supervisor python3-jsonschema python3-aiosmtpd
+        chromium s6 runit supervisor python3-jsonschema python3-aiosmtpd openssl
 
 # ------------- no need to change anything below this line -----------------
 

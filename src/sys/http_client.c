@@ -250,8 +250,10 @@ static bool take_last_words(struct link *link)
 {
     struct evbuffer *in = bufferevent_get_input(link->bev);
 
-    if (link->tls_host != NULL)
-        return take_input(link); /* the socket holds no plain text */
+    if (link->tls_host != NULL) {
+        tls_last_words(link->client->config.tls, link->bev, in);
+        return take_input(link);
+    }
     evbuffer_unfreeze(in, 0);
     while (evbuffer_read(in, bufferevent_getfd(link->bev), READ_VIEW_MAX) > 0)
         ;

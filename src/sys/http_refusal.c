@@ -67,6 +67,7 @@ static void on_page(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
+    refusal->is_ours = true;
     while ((page = refusal->page) != NULL) {
         refusal->page = page->next;
         if (bufferevent_getfd(page->bev) >= 0)
@@ -74,6 +75,7 @@ static void on_page(evutil_socket_t fd, short what, void *arg)
         bufferevent_decref(page->bev);
         free(page);
     }
+    refusal->is_ours = false;
 }
 
 /* Whose connection this is: evhttp hands no context of ours through. */

@@ -56,6 +56,7 @@
     CALL(SSL_get_verify_result)              \
     CALL(SSL_load_client_CA_file)            \
     CALL(SSL_new)                            \
+    CALL(SSL_read)                           \
     CALL(SSL_set1_host)                      \
     CALL(SSL_set_ex_data)                    \
     CALL(SSL_set_hostflags)                  \

@@ -6,6 +6,7 @@
 #include "sys/tls_files.h"
 #include <arpa/inet.h>
 #include <assert.h>
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <netinet/in.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { LOOK_MS = 1000, SAY_MS = 1000 };
+enum { LOOK_MS = 1000, SAY_MS = 1000, LAST_PIECES_MAX = 64 };
 
 struct tls {
     const struct openssl *openssl;
@@ -184,6 +185,8 @@ bool tls_failure(const struct tls *tls, struct bufferevent *bev,
     const struct openssl *openssl = tls->openssl;
     unsigned long error = openssl->bufferevent_get_openssl_error(bev);
 
+    if (ERR_GET_LIB(error) == 0)
+        error = 0; /* the socket's affair */
     return say_why(openssl, openssl->bufferevent_openssl_get_ssl(bev), error,
                    host, out, size);
 }
@@ -227,22 +230,27 @@ static void log_refusal(struct tls *tls, int fd, const char *why)
 }
 
 /* What came is taken off first: a socket closed with input left is reset, and
- * the answer would be lost with it. */
-static void answer_plainly(int fd)
+ * our last word would be lost with it. */
+static void drain(int fd)
 {
-    static const char text[] = "this port speaks TLS only: ask with https://\n";
-    char answer[256], waste[4096];
+    char waste[4096];
 
     for (int i = 0; i < 16 && recv(fd, waste, sizeof waste, MSG_DONTWAIT) > 0;
          i++)
         ;
+}
+
+static void answer_plainly(int fd)
+{
+    static const char text[] = "this port speaks TLS only: ask with https://\n";
+    char answer[256];
+
     int size = snprintf(answer, sizeof answer,
                         "HTTP/1.1 400 Bad Request\r\nContent-Length: %zu\r\n"
                         "Connection: close\r\nContent-Type: text/plain; "
                         "charset=utf-8\r\n\r\n%s",
                         sizeof text - 1, text);
     (void)!send(fd, answer, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)shutdown(fd, SHUT_WR);
 }
 
 static void handshake_over(struct handshake *handshake)
@@ -277,8 +285,10 @@ static void handshake_failed(struct handshake *handshake, SSL *ssl)
 
     if (!say_why(openssl, ssl, error, "the client", why, sizeof why))
         return; /* it waits for more */
+    drain(fd);
     if (ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST)
         answer_plainly(fd);
+    (void)shutdown(fd, SHUT_WR);
     log_refusal(handshake->tls, fd, why);
 }
 
@@ -367,8 +377,22 @@ struct bufferevent *tls_connect(struct tls *tls, struct event_base *base,
     struct bufferevent *bev = openssl->bufferevent_openssl_socket_new(
         base, fd, ssl, BUFFEREVENT_SSL_CONNECTING, BEV_OPT_CLOSE_ON_FREE);
     assert(bev != NULL);
-    openssl->bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
     return bev;
+}
+
+void tls_last_words(const struct tls *tls, struct bufferevent *bev,
+                    struct evbuffer *out)
+{
+    const struct openssl *openssl = tls->openssl;
+    SSL *ssl = openssl->bufferevent_openssl_get_ssl(bev);
+    char piece[4096];
+    int size;
+
+    for (int i = 0; i < LAST_PIECES_MAX &&
+                    (size = openssl->SSL_read(ssl, piece, sizeof piece)) > 0;
+         i++)
+        evbuffer_add(out, piece, (size_t)size);
+    openssl->ERR_clear_error();
 }
 
 /* --- who the other side is --- */

@@ -58,6 +58,11 @@ struct bufferevent *tls_connect(struct tls *tls, struct event_base *base,
  * NULL: there is none, or not exactly one that is plain text. */
 const char *tls_peer_name(const struct tls *tls, struct bufferevent *bev,
                           char out[TLS_NAME_MAX]);
+/* What the other side said last, though writing to it failed: decrypted into
+ * *out. */
+struct evbuffer;
+void tls_last_words(const struct tls *tls, struct bufferevent *bev,
+                    struct evbuffer *out);
 /* Why a connection broke: "certificate of 10.0.0.1: certificate has expired".
  * false: TLS is not to blame. */
 bool tls_failure(const struct tls *tls, struct bufferevent *bev,

@@ -105,6 +105,10 @@ static void pad_request(void *self, exchange_id exchange,
         char *value = *slot(pad, path + 5);
         effect_reply_text(fx, exchange, value ? 200 : 404, "%s",
                           value ? value : "none");
+    } else if (strcmp(path, "/who") == 0) {
+        effect_reply_text(fx, exchange, 200, "%s",
+                          request->certificate ? request->certificate
+                                               : "nobody");
     } else if (strcmp(path, "/follow") == 0) {
         effect_stream(
             fx, exchange,
@@ -242,11 +246,15 @@ static bool serve_file(void *context, exchange_id exchange,
     return true;
 }
 
+/* What the daemon listens with; set before `start` by tests of TLS. */
+static struct daemon_tls fixture_tls;
+
 static void child(const char *store, int port_fd)
 {
     struct daemon_config config = {.ip = "127.0.0.1",
                                    .store_dir = store,
                                    .stream_bound = STREAM_BOUND,
+                                   .tls = fixture_tls,
                                    .connections_max = CONNECTIONS_MAX};
     struct pad pad = {0};
     struct daemon *d;
@@ -277,7 +285,8 @@ static void start(struct fixture *f)
     assert_int_equal(read(port_pipe[0], &f->port, sizeof f->port),
                      sizeof f->port);
     close(port_pipe[0]);
-    snprintf(f->root, sizeof f->root, "http://127.0.0.1:%d", f->port);
+    snprintf(f->root, sizeof f->root, "http%s://127.0.0.1:%d",
+             fixture_tls.files.cert != NULL ? "s" : "", f->port);
 }
 
 static int stop(struct fixture *f, int signo)
