@@ -1,6 +1,7 @@
 /* POST /api/v1: one Call in, one Answer out (or a stream). */
 #include "aurora/api.h"
 #include "aurora/security.h"
+#include "aurora/user_limits.h"
 
 #include "wire/codec.h"
 
@@ -448,7 +449,7 @@ static void serve_call(struct request *r, int64_t now_ms, struct effects *fx)
         return;
     }
     r->route = route;
-    if (security_permit(r, &err) < 0) {
+    if (security_permit(r, &err) < 0 || user_limits_check_bytes(r, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

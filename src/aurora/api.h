@@ -83,6 +83,7 @@ int api_status(enum err_code code);
 /* api_jobs.c: calls that change something. */
 void api_create(struct request *r, int64_t now_ms, struct effects *fx);
 void api_evaluate(struct request *r, int64_t now_ms, struct effects *fx);
+/* api_scale.c */
 void api_scale(struct request *r, int64_t now_ms, struct effects *fx);
 /* api_cron.c: jobs that the clock starts. */
 void api_cron_start(struct request *r, int64_t now_ms, struct effects *fx);

@@ -2,6 +2,7 @@
  * evaluated beside the core first, or as a tree with its jobs. */
 #include "aurora/api.h"
 #include "aurora/security.h"
+#include "aurora/user_limits.h"
 
 #include "aurora/core/app_groups.h"
 #include "script/honour.h"
@@ -114,7 +115,8 @@ static int check_member(const struct request *r, const Perigee__Job *job,
 
 /* Every job as a config, or none. */
 static int decode_jobs(struct request *r, const struct members *members,
-                       struct group_wish *wish, struct err *err)
+                       struct group_wish *wish, struct growth *growth,
+                       struct err *err)
 {
     int rc = 0;
 
@@ -131,6 +133,11 @@ static int decode_jobs(struct request *r, const struct members *members,
             (void)err_wrap(err, "job '%s'", job->name ? job->name : "");
         }
     }
+    for (uint32_t i = 0; rc == 0 && i < members->count; i++)
+        growth[i] =
+            (struct growth){wish[i].config->key, wish[i].instances, false};
+    if (rc == 0)
+        rc = user_limits_check(r, growth, members->count, err);
     for (uint32_t i = 0; rc < 0 && i < members->count; i++)
         job_config_unref(wish[i].config);
     return rc;
@@ -148,7 +155,9 @@ static void deploy(struct request *r, const struct job_key *key,
     struct app_group *group = NULL;
     struct err err = {0};
     uint64_t sequence = 0, before = r->p->core.events.next;
-    int rc = decode_jobs(r, members, wish, &err);
+    struct growth *growth =
+        arena_zalloc(&r->arena, (members->count + 1) * sizeof *growth);
+    int rc = decode_jobs(r, members, wish, growth, &err);
 
     request->key = *key;
     request->source = blob_bytes(source);
@@ -161,6 +170,8 @@ static void deploy(struct request *r, const struct job_key *key,
                                       &sequence, &err);
     else
         group_tree_release(&request->tree);
+    if (rc == 0)
+        user_limits_own(r, growth, members->count);
     if (rc < 0)
         api_refuse(r, &err, now_ms, fx);
     else
@@ -303,8 +314,32 @@ void api_group_evaluated(struct request *r,
 
 /* --- scaling, removing, looking --- */
 
+/* What becomes of its services; nothing of a group that does not exist. */
+static int check_growth(struct request *r, const struct job_key *key,
+                        uint32_t factor_milli, struct growth **out,
+                        uint32_t *count, struct err *err)
+{
+    const struct app_group *group = aurora_group(&r->p->core, key);
+    uint32_t most = group ? group->members.count : 0;
+
+    *out = arena_zalloc(&r->arena, (most + 1) * sizeof **out);
+    *count = 0;
+    for (uint32_t i = 0; i < most; i++) {
+        const struct job *job = app_member_job(group->members.item[i]);
+        uint64_t wanted =
+            job ? ((uint64_t)job->instances * factor_milli + 999) / 1000 : 0;
+        if (job && job->config->is_service)
+            (*out)[(*count)++] = (struct growth){
+                job->key, wanted < UINT32_MAX ? (uint32_t)wanted : UINT32_MAX,
+                false};
+    }
+    return user_limits_check(r, *out, *count, err);
+}
+
 void api_group_scale(struct request *r, int64_t now_ms, struct effects *fx)
 {
+    struct growth *growth = NULL;
+    uint32_t count = 0;
     const Perigee__Aurora__Call__ScaleGroup *call = r->call->scale_group;
     struct app_group *group = NULL;
     struct job_key key;
@@ -314,8 +349,12 @@ void api_group_scale(struct request *r, int64_t now_ms, struct effects *fx)
                   : refuse_missing(&err, "scale_group");
 
     if (rc == 0)
+        rc = check_growth(r, &key, call->factor_milli, &growth, &count, &err);
+    if (rc == 0)
         rc = aurora_group_scale(&r->p->core, &key, call->factor_milli,
                                 call->message, now_ms, &group, &sequence, &err);
+    if (rc == 0)
+        user_limits_own(r, growth, count);
     if (rc < 0)
         api_refuse(r, &err, now_ms, fx);
     else

@@ -1,5 +1,6 @@
 /* Calls that change jobs. Bundles are evaluated beside the core first. */
 #include "aurora/api.h"
+#include "aurora/user_limits.h"
 
 #include "script/honour.h"
 #include "script/job_check.h"
@@ -64,35 +65,46 @@ static void start_update(struct request *r, struct job_config *config,
                                      .has_batch_size = create->has_batch_size,
                                      .batch_size = create->batch_size,
                                      .message = create->message};
+    struct growth growth = {config->key, instances, false};
     struct update *update;
     struct err err = {0};
     uint64_t sequence = 0;
 
-    if (api_check_ranges(create->instances, create->n_instances, &err) < 0) {
+    if (api_check_ranges(create->instances, create->n_instances, &err) < 0 ||
+        user_limits_check(r, &growth, 1, &err) < 0) {
         job_config_unref(config);
         api_refuse(r, &err, now_ms, fx);
         return;
     }
     if (aurora_update_start_take(&r->p->core, config, &request, now_ms, &update,
-                                 &sequence, &err) < 0)
+                                 &sequence, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
-    else
-        api_update_answer(r, update, sequence, now_ms, fx);
+        return;
+    }
+    user_limits_own(r, &growth, 1);
+    api_update_answer(r, update, sequence, now_ms, fx);
 }
 
 static void create_job(struct request *r, struct job_config *config,
                        uint32_t instances, int64_t now_ms, struct effects *fx)
 {
     static const struct instance_list none = {0};
-    struct job_key key = config->key;
+    struct growth growth = {config->key, instances, false};
     struct err err = {0};
     uint64_t sequence = 0;
 
+    if (user_limits_check(r, &growth, 1, &err) < 0) {
+        job_config_unref(config);
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
     if (aurora_create_take(&r->p->core, config, instances, now_ms, &sequence,
                            &err) < 0)
         api_refuse(r, &err, now_ms, fx);
-    else
-        answer_job(r, &key, &none, sequence, now_ms, fx);
+    else {
+        user_limits_own(r, &growth, 1);
+        answer_job(r, &growth.key, &none, sequence, now_ms, fx);
+    }
 }
 
 static void store_job(struct request *r, const Perigee__Job *job,
@@ -493,32 +505,7 @@ void api_evaluated(struct aurora_program *p,
     on_verdict(r, fact->result, now_ms, fx);
 }
 
-/* --- scale, add --- */
-
-static void answer_change(struct request *r,
-                          const struct instance_list *touched,
-                          uint64_t sequence, int64_t now_ms, struct effects *fx)
-{
-    Answer *answer = api_answer_new(r);
-
-    answer->sequence = sequence;
-    answer->n_instances = touched->count;
-    if (touched->count > 0)
-        answer->instances = arena_memdup(
-            &r->arena, touched->item, touched->count * sizeof *touched->item);
-    api_answer(r, answer, now_ms, fx);
-}
-
-static void end_change(struct request *r, struct instance_list *touched,
-                       uint64_t sequence, const struct err *err, int64_t now_ms,
-                       struct effects *fx)
-{
-    if (err->code)
-        api_refuse(r, err, now_ms, fx);
-    else
-        answer_change(r, touched, sequence, now_ms, fx);
-    vec_free(touched);
-}
+/* --- ranges of instances --- */
 
 static int check_range(const Perigee__Aurora__InstanceRange *range, size_t i,
                        struct err *err)
@@ -562,32 +549,4 @@ struct instances api_instances(Perigee__Aurora__InstanceRange *const *range,
         pair[i].last = range[i]->has_last ? range[i]->last : range[i]->first;
     }
     return (struct instances){pair, (uint32_t)count};
-}
-
-void api_scale(struct request *r, int64_t now_ms, struct effects *fx)
-{
-    const Perigee__Aurora__Call__Scale *scale = r->call->scale;
-    struct instance_list touched = {0};
-    struct err err = {0};
-    struct job_key key;
-    uint64_t sequence = 0;
-
-    if (!scale) {
-        (void)err_set(&err, ERR_INVALID, "scale: missing");
-        err_field(&err, "scale");
-    } else if (key_decode(r->p, scale->key, &key, &err) == 0) {
-        if (!scale->has_instances) {
-            /* Not 0: a call that was cut short would end every task. */
-            (void)err_set(&err, ERR_INVALID, "instances: missing");
-            err_field(&err, "instances");
-        } else if (r->call->type == PERIGEE__AURORA__CALL__TYPE__SCALE_JOB)
-            (void)aurora_scale(&r->p->core, &key, scale->instances, now_ms,
-                               &touched, &sequence, &err);
-        else
-            (void)aurora_add(
-                &r->p->core, &key, scale->instances,
-                scale->has_template_instance ? &scale->template_instance : NULL,
-                now_ms, &touched, &sequence, &err);
-    }
-    end_change(r, &touched, sequence, &err, now_ms, fx);
 }

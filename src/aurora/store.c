@@ -157,6 +157,7 @@ static int restore_job(struct aurora_program *p, struct bytes value,
         job->created_ms = (int64_t)r->created_ms;
         job->is_killed = r->killed;
         job->is_removed = r->removed;
+        job->owner = r->owner ? xstrdup(r->owner) : NULL;
         rc = restore_rolling(r, job, err);
         if (rc == 0)
             rc = aurora_restore_job(&p->core, job, r->config_id, err);
@@ -325,6 +326,7 @@ static void save_job(const struct job *job, struct effects *fx)
     r.created_ms = (uint64_t)job->created_ms;
     r.has_killed = r.killed = job->is_killed;
     r.has_removed = r.removed = job->is_removed;
+    r.owner = job->owner;
     if (job->rolling)
         r.rolling = rolling_record(job->rolling, &fx->arena);
     if (job->cron)

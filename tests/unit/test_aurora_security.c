@@ -7,7 +7,7 @@
 
 #include <strings.h>
 
-enum { TEXT_MAX = 16384 };
+enum { TEXT_MAX = 65536 };
 
 static struct users *users_of_test(void)
 {
@@ -186,7 +186,7 @@ static const char *call_of(const struct api_route *route, const char *name)
 
 static void replace(char *text, const char *from, const char *to)
 {
-    char out[TEXT_MAX];
+    static char out[TEXT_MAX];
     char *at;
 
     while ((at = strstr(text, from))) {
@@ -268,7 +268,7 @@ static void test_nobody_gets_anything(void **unused)
 static void test_another_role_gets_nothing_of_it(void **unused)
 {
     struct world *w = secure_world();
-    char existing[TEXT_MAX];
+    static char existing[TEXT_MAX];
     uint32_t count;
     const struct api_route *route = api_routes(&count);
 
@@ -417,7 +417,7 @@ static void test_passwords_are_checked_once(void **unused)
     send(w, HTTP_GET, "/api/v1/version", "Basic cGFzczp3b3J4", NULL, "");
     verify(w);
     expect(401, "not known here");
-    char text[TEXT_MAX];
+    static char text[TEXT_MAX];
     memcpy(text, got.text, sizeof text);
     send(w, HTTP_GET, "/api/v1/version", "Basic bm9ib2R5OndvcmQ=", NULL, "");
     verify(w);
@@ -592,6 +592,64 @@ static void test_assets_have_addresses_that_cannot_be_guessed(void **unused)
     world_free(w);
 }
 
+static void scale(struct world *w, const char *user, const char *type,
+                  unsigned n)
+{
+    char body[400];
+
+    snprintf(body, sizeof body,
+             "{\"type\":\"%s\",\"scale\":{\"key\":{\"cluster\":\"devcluster\","
+             "\"role\":\"small\",\"environment\":\"devel\",\"name\":\"a\"},"
+             "\"instances\":%u}}",
+             type, n);
+    as(w, user, body);
+}
+
+static void test_users_have_limits_of_their_own(void **unused)
+{
+    struct world *w = secure_world();
+    struct aurora_security_fact rules = {.users = users_new()};
+    char hash[SECRET_HASH_MAX];
+    struct user *small;
+    struct rule rule = {0};
+
+    (void)unused;
+    assert_int_equal(users_add(rules.users, "small", &small, NULL), 0);
+    secret_token_hash("token-of-small", hash);
+    assert_int_equal(user_add_secret(small, SECRET_TOKEN, hash, NULL), 0);
+    assert_int_equal(action_set_parse(&rule.actions, "*", NULL), 0);
+    assert_int_equal(user_add_rule(small, &rule, NULL), 0);
+    small->limits = (struct user_limits){.jobs = 2, .tasks = 6};
+    assert_int_equal(users_seal(rules.users, NULL), 0);
+    AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_SECURITY, &rules, w->now_ms,
+                           &w->fx);
+    look(w);
+    as(w, "small", job("small", "a")); /* 2 tasks */
+    expect(200, "");
+    as(w, "small", job("small", "b"));
+    expect(200, "");
+    as(w, "small", job("small", "c"));
+    expect(413, "user 'small': 2 jobs and 1 of this change are 3: want at "
+                "most 2");
+    scale(w, "small", "SCALE_JOB", 5);
+    expect(413, "user 'small': 2 tasks and 5 of this change are 7: want at "
+                "most 6");
+    scale(w, "small", "ADD_INSTANCES", 3);
+    expect(413, "2 tasks and 5 of this change are 7");
+    scale(w, "small", "ADD_INSTANCES", 4294967295u);
+    expect(413, "");
+    scale(w, "small", "SCALE_JOB", 4);
+    expect(200, "");
+    scale(w, "small", "SCALE_JOB", 1);
+    expect(200, "");
+    small->limits.bundle_bytes = 10;
+    as(w, "small",
+       "{\"type\":\"PUT_ASSET\",\"put_asset\":{\"content\":"
+       "\"QUFBQUFBQUFBQUFBQUFB\"}}");
+    expect(413, "a bundle or asset of 15 bytes: want at most 10");
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -604,6 +662,7 @@ int main(void)
         cmocka_unit_test(test_users_do_not_share_idempotency_keys),
         cmocka_unit_test(test_changes_are_written_down),
         cmocka_unit_test(test_the_audit_survives),
+        cmocka_unit_test(test_users_have_limits_of_their_own),
         cmocka_unit_test(test_assets_have_addresses_that_cannot_be_guessed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -260,6 +260,9 @@ int aurora_create_take(struct aurora *a, struct job_config *config,
                        uint32_t instances, int64_t now_ms, uint64_t *sequence,
                        struct err *err);
 
+/* The job is that user's from here on. */
+void aurora_job_own(struct aurora *a, struct job *job, const char *owner);
+
 /* Which instances: NULL or count 0 is all. */
 struct instances {
     const struct instance_pair {

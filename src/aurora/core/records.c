@@ -301,9 +301,19 @@ struct job *job_new(const struct job_key *key)
     return job;
 }
 
+void aurora_job_own(struct aurora *a, struct job *job, const char *owner)
+{
+    if (job->owner && strcmp(job->owner, owner) == 0)
+        return;
+    free(job->owner);
+    job->owner = xstrdup(owner);
+    mark_job(a, job);
+}
+
 void job_free(struct job *job)
 {
     blob_unref(job->key_text);
+    free(job->owner);
     vec_free(&job->updates);
     rolling_free(job->rolling);
     limit_counts_release(&job->limits);

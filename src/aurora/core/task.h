@@ -73,8 +73,8 @@ struct task {
     struct task *waiting_prev, *waiting_next; /* its group's */
     int64_t drain_again_ms; /* not asked again before (maintenance.h) */
     enum drain_wait drain_wait;
-    bool may_drain; /* its coordinator said so */
-    bool is_kept;   /* waits for the host it ran on (keeps.h) */
+    bool may_drain;   /* its coordinator said so */
+    bool is_kept;     /* waits for the host it ran on (keeps.h) */
     uint8_t standing; /* enum standing (victims.h) */
     bool is_beside; /* was being killed already when the update began: its
                        quota does not count for it (quota_jobs.h) */
@@ -99,6 +99,8 @@ struct job {
     int64_t created_ms;
     bool is_killed;               /* goes away when its last task has ended */
     bool is_removed;              /* gone; only its history is kept */
+    char *owner;                  /* owned; who made it as large as it is;
+                                     NULL: nobody was asked who they are */
     struct rolling *rolling;      /* owned; the newest, or NULL */
     struct cron *cron;            /* owned; NULL: it has no schedule */
     struct update *update;        /* the one under way, or NULL */
