@@ -82,7 +82,8 @@ perigee-sim.main    := tests/sim/main.c
 evaluate.main       := tests/tools/evaluate.c
 plan-outcomes.main  := tests/tools/plan_outcomes.c
 thermos-deaths.main := tests/tools/thermos_deaths.c
-crash-states.main   := tests/tools/crash_states.c tests/tools/crash_record.c
+crash-states.main   := tests/tools/crash_states.c tests/tools/crash_disk.c tests/tools/crash_log.c \
+	tests/tools/crash_record.c
 cron-fires.main     := tests/tools/cron_fires.c
 perigee-master.lib := master
 perigee-agent.lib  := agent

@@ -1,10 +1,8 @@
 #include "sys/store_log.h"
 #include "base/alloc.h"
-#include "base/hash.h"
 #include "base/vec.h"
-#include <assert.h>
+#include "sys/store_frame.h"
 #include <dirent.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,80 +16,20 @@
 
 enum { SEGMENT_DIGITS = 10 };
 
-struct header {
-    uint32_t magic;
-    uint32_t size;
-    uint64_t sequence;
-    uint64_t checksum;
-};
-static_assert(sizeof(struct header) == STORE_LOG_HEADER_BYTES, "no padding");
-
-static size_t padded(size_t size)
-{
-    return (size + 7) & ~(size_t)7;
-}
-
-static uint64_t checksum(struct bytes payload, uint64_t sequence)
-{
-    return hash64(payload, sequence ^ (uint64_t)payload.size << 40);
-}
-
 /* --- reading --- */
-
-/* A whole frame with a right checksum at `offset`? */
-static bool frame_at(struct bytes segment, size_t offset, struct header *header,
-                     struct bytes *payload)
-{
-    struct header raw;
-
-    if (segment.size < sizeof raw || offset > segment.size - sizeof raw)
-        return false;
-    memcpy(&raw, segment.data + offset, sizeof raw);
-    *header = (struct header){le32toh(raw.magic), le32toh(raw.size),
-                              le64toh(raw.sequence), le64toh(raw.checksum)};
-    if (header->magic != STORE_LOG_MAGIC ||
-        header->size > segment.size - offset - sizeof raw ||
-        header->size > STORE_LOG_PAYLOAD_MAX)
-        return false;
-    *payload = (struct bytes){segment.data + offset + sizeof raw, header->size};
-    return checksum(*payload, header->sequence) == header->checksum;
-}
-
-/* Is there a good frame behind a bad one, that came after it? */
-static bool has_successor(struct bytes segment, size_t offset,
-                          uint64_t expected)
-{
-    static const uint8_t magic[] = {'P', 'L', 'g', '1'};
-    struct header header;
-    struct bytes payload;
-
-    while (offset < segment.size) {
-        const uint8_t *found =
-            memmem(segment.data + offset, segment.size - offset, magic, 4);
-        if (found == NULL)
-            return false;
-        offset = (size_t)(found - segment.data);
-        if (offset % 8 == 0 && frame_at(segment, offset, &header, &payload) &&
-            header.sequence >= expected)
-            return true;
-        offset++;
-    }
-    return false;
-}
 
 int store_log_next(struct bytes segment, uint64_t expected, size_t *offset,
                    struct bytes *payload, struct err *err)
 {
-    struct header header;
-    struct bytes found;
+    struct store_frame found;
     size_t at = *offset;
 
-    if (frame_at(segment, at, &header, &found) && header.sequence == expected) {
-        *payload = found;
-        *offset = at + sizeof header + padded(found.size);
+    if (store_frame_read(segment, at, &found) && found.sequence == expected) {
+        *payload = found.payload;
+        *offset = at + store_frame_step(found.size);
         return 1;
     }
-    if (at < segment.size && has_successor(segment, at, expected))
+    if (at < segment.size && store_frame_has_successor(segment, at, expected))
         return err_set(err, ERR_DAMAGED,
                        "offset %zu: a frame is damaged or missing", at);
     return 0;
@@ -99,10 +37,9 @@ int store_log_next(struct bytes segment, uint64_t expected, size_t *offset,
 
 uint64_t store_log_first(struct bytes segment)
 {
-    struct header header;
-    struct bytes payload;
+    struct store_frame frame;
 
-    return frame_at(segment, 0, &header, &payload) ? header.sequence : 0;
+    return store_frame_read(segment, 0, &frame) ? frame.sequence : 0;
 }
 
 static void segment_path(char *out, size_t size, const char *dir,
@@ -145,53 +82,6 @@ static int list_segments(const char *path, struct numbers *out, struct err *err)
     return 0;
 }
 
-/* --- one flipped bit in the last frame --- */
-
-/* Cheap questions first: it is asked for many bits. */
-static bool is_whole(struct bytes segment, size_t offset, uint64_t expected)
-{
-    struct header raw;
-    struct bytes payload;
-
-    memcpy(&raw, segment.data + offset, sizeof raw);
-    return le32toh(raw.magic) == STORE_LOG_MAGIC &&
-           le64toh(raw.sequence) == expected &&
-           frame_at(segment, offset, &raw, &payload);
-}
-
-/* Turn each bit of [from, to) until the frame is whole; a bit that does not
- * help is turned back. */
-static bool try_bits(uint8_t *data, size_t size, size_t offset,
-                     uint64_t expected, size_t from, size_t to)
-{
-    for (size_t at = from; at < to; at++)
-        for (int bit = 0; bit < 8; bit++) {
-            data[at] ^= (uint8_t)(1 << bit);
-            if (is_whole(bytes_of(data, size), offset, expected))
-                return true;
-            data[at] ^= (uint8_t)(1 << bit);
-        }
-    return false;
-}
-
-static bool repair(uint8_t *data, size_t size, size_t offset, uint64_t expected)
-{
-    struct header raw;
-    size_t body = offset + sizeof raw, length;
-
-    if (size < sizeof raw || offset > size - sizeof raw)
-        return false;
-    memcpy(&raw, data + offset, sizeof raw);
-    if (le32toh(raw.magic) == STORE_LOG_MAGIC &&
-        le64toh(raw.sequence) == expected) {
-        length = le32toh(raw.size);
-        if (length <= STORE_LOG_REPAIR_MAX && length <= size - body &&
-            try_bits(data, size, offset, expected, body, body + length))
-            return true;
-    }
-    return try_bits(data, size, offset, expected, offset, body);
-}
-
 /* --- replaying --- */
 
 int store_log_read_segment(struct store_log_reading *reading, uint8_t *data,
@@ -210,10 +100,15 @@ int store_log_read_segment(struct store_log_reading *reading, uint8_t *data,
     for (;;) {
         status =
             store_log_next(segment, reading->last + 1, &offset, &payload, err);
-        if (status == 0 && repair(data, size, offset, reading->last + 1)) {
+        if (status == 0 &&
+            store_frame_repair(data, size, offset, reading->last + 1)) {
             reading->repaired++;
             continue;
         }
+        if (status == 0 &&
+            store_frame_was_durable(segment, offset, reading->last + 1))
+            status = err_set(err, ERR_DAMAGED, "offset %zu: a frame is damaged",
+                             offset);
         if (status <= 0)
             return status;
         reading->last++;
@@ -345,23 +240,6 @@ static int extend(struct store_log *log, size_t need)
     return fdatasync(log->fd);
 }
 
-static void build_frame(struct store_log *log, struct bytes payload)
-{
-    struct header header = {
-        .magic = htole32(STORE_LOG_MAGIC),
-        .size = htole32((uint32_t)payload.size),
-        .sequence = htole64(log->sequence + 1),
-        .checksum = htole64(checksum(payload, log->sequence + 1)),
-    };
-    static const uint8_t pad[8];
-
-    buf_clear(&log->frame);
-    buf_reserve(&log->frame, sizeof header + payload.size + 8);
-    buf_add(&log->frame, &header, sizeof header);
-    buf_add_bytes(&log->frame, payload);
-    buf_add(&log->frame, pad, padded(payload.size) - payload.size);
-}
-
 int store_log_append(struct store_log *log, struct bytes payload,
                      struct err *err)
 {
@@ -370,7 +248,8 @@ int store_log_append(struct store_log *log, struct bytes payload,
     if (payload.size > STORE_LOG_PAYLOAD_MAX)
         return err_set(err, ERR_LIMIT, "log '%s': a batch of %zu bytes",
                        log->dir, payload.size);
-    build_frame(log, payload);
+    buf_clear(&log->frame);
+    store_frame_build(payload, log->sequence + 1, &log->frame);
     if (log->offset + log->frame.size > log->written &&
         extend(log, log->frame.size) < 0)
         return log_error(log, "extend", err);
@@ -378,7 +257,7 @@ int store_log_append(struct store_log *log, struct bytes payload,
         return log_error(log, "write", err);
     if (fdatasync(log->fd) < 0)
         return log_error(log, "sync", err);
-    log->offset += log->frame.size;
+    log->offset += store_frame_step(payload.size); /* over its foot */
     log->sequence++;
     if (log->frame.capacity > STORE_LOG_EXTEND_MIN)
         buf_release(&log->frame); /* one big batch is no reason to stay big */

@@ -1,11 +1,8 @@
-/* The log of a store: frames in segment files NNNNNNNNNN.log of one directory.
- *
- *   frame:  magic u32 | size u32 | sequence u64 | checksum u64 | payload | pad
- *
- * Little-endian, frames begin at multiples of 8. Sequences rise by one without
- * a gap. A frame is written only after the one before it is durable; so a bad
- * frame with no good one behind it is the torn end of a write that nobody was
- * told of, and is dropped, while one with a good successor is damage.
+/* The log of a store: frames (store_frame.h) in segment files NNNNNNNNNN.log of
+ * one directory. Sequences rise by one without a gap. A frame is written only
+ * after the one before it is durable; so a bad frame with no good one behind it
+ * is the torn end of a write that nobody was told of, and is dropped, while one
+ * with a good successor is damage.
  *
  * Segments are written over blocks that were written before (an fdatasync
  * there costs half, there is no size to record): a new one is filled with
@@ -23,7 +20,8 @@ enum {
     STORE_LOG_MAGIC = 0x31674c50, /* "PLg1" */
     STORE_LOG_HEADER_BYTES = 24,
     STORE_LOG_PAYLOAD_MAX = 128 << 20,
-    STORE_LOG_REPAIR_MAX = 32 << 10, /* it takes the square of it */
+    STORE_LOG_REPAIR_MAX = 32 << 10, /* it takes the square of it; a larger
+                                        frame has a foot */
     STORE_LOG_EXTEND_MIN = 1 << 20,  /* zeroes written ahead */
     STORE_LOG_EXTEND_MAX = 8 << 20
 };
@@ -55,7 +53,8 @@ struct store_log_reading {
  * successor to tell damage from a torn write. When turning one bit of it makes
  * it whole it was one of the two, and both allow to take it: what was told to
  * anybody is kept, and what was not may be. The bit is turned in `data`, not on
- * the disk. (In frames up to STORE_LOG_REPAIR_MAX; beyond, in their head.) */
+ * the disk. When a torn write came behind it, it is damage that is refused,
+ * where no bit helps. */
 int store_log_read_segment(struct store_log_reading *reading, uint8_t *data,
                            size_t size, struct err *err);
 

@@ -7,10 +7,10 @@
  *
  *   log     the frame being written cut at every byte (a large one at 512 of
  *           them) from either end, every choice of up to eight of its sectors,
- * every flipped bit of it and of the frames before: read as a log disk    the
- * whole directory, with every choice of the last eight unsynced pages, torn
- * sectors, names that came or did not: opened as a store flips   every bit of
- * the closed checkpoint turned: opened as a store
+ *           every flipped bit of it and of the frames before: read as a log
+ *   disk    the whole directory, with every choice of the last eight unsynced
+ *           pages, torn sectors, names that came or did not: opened as a store
+ *   flips   every bit of the closed checkpoint turned: opened as a store
  *
  * Right is: what was acknowledged is there, wholly, and what was not is there
  * wholly or not at all; or, with a flipped bit, the store is refused as damaged
@@ -26,6 +26,8 @@
 #include "sys/store_copy.h"
 #include "sys/store_log.h"
 #include "sys/store_scan.h"
+#include "tests/tools/crash_disk.h"
+#include "tests/tools/crash_log.h"
 #include "tests/tools/crash_record.h"
 #include <limits.h>
 #include <poll.h>
@@ -41,21 +43,15 @@ enum {
     KEYS = 40,
     VALUE_MAX = 3000,
     COMMITS_MAX = 5000,
-    DEPTH = 8, /* unsynced pages or sectors chosen from */
-    PAGE = 4096,
-    SECTOR = 512,
-    SMALL = 512,       /* frames up to it are cut at every byte */
-    FRAMES_BEFORE = 2, /* whose bits are turned, too */
-    SAVE_EVERY = 15    /* commits */
+    SAVE_EVERY = 15 /* commits */
 };
 
 static uint64_t seed = 1;
 static int64_t commits = 300, share = 1;
 static char root[64], live[96], made[96];
 
-static struct {
-    uint64_t log, disk, flips, refused, repaired, harmless;
-} counted;
+static struct crash_log counted; /* flips of the checkpoint, too */
+static uint64_t disk_states;
 
 static void wrong(const char *what, uint64_t number, uint64_t state)
 {
@@ -172,117 +168,9 @@ static void commit_all(void)
     store_close(store);
 }
 
-/* --- the disk at a moment --- */
+/* --- the disk to begin with --- */
 
-struct unit { /* bytes that were written and not synced */
-    uint64_t file, offset;
-    struct bytes data;
-};
-
-struct disk_file {
-    uint64_t inode;
-    struct buf durable;
-};
-
-struct disk_name {
-    char name[64];
-    uint64_t inode;
-};
-
-struct disk {
-    VEC(struct disk_file) files;
-    VEC(struct disk_name) names;           /* durable */
-    VEC(const struct crash_event *) moves; /* of names, not durable */
-    VEC(struct unit) units;
-};
-
-static struct buf *file_of(struct disk *disk, uint64_t inode)
-{
-    for (uint32_t i = 0; i < disk->files.count; i++)
-        if (disk->files.item[i].inode == inode)
-            return &disk->files.item[i].durable;
-    struct disk_file *file = vec_add(&disk->files);
-    *file = (struct disk_file){.inode = inode};
-    return &file->durable;
-}
-
-static void put(struct buf *to, uint64_t offset, struct bytes data)
-{
-    size_t end = offset + data.size;
-
-    if (end > to->size) {
-        buf_reserve(to, end - to->size);
-        memset(to->data + to->size, 0, end - to->size);
-        to->size = end;
-    }
-    memcpy(to->data + offset, data.data, data.size);
-}
-
-static void set_name(struct disk *disk, const char *name, uint64_t inode)
-{
-    for (uint32_t i = 0; i < disk->names.count; i++)
-        if (strcmp(disk->names.item[i].name, name) == 0) {
-            disk->names.item[i].inode = inode;
-            return;
-        }
-    struct disk_name *entry = vec_add(&disk->names);
-    (void)snprintf(entry->name, sizeof entry->name, "%s", name);
-    entry->inode = inode;
-}
-
-static uint64_t take_name(struct disk *disk, const char *name)
-{
-    for (uint32_t i = 0; i < disk->names.count; i++)
-        if (strcmp(disk->names.item[i].name, name) == 0) {
-            uint64_t inode = disk->names.item[i].inode;
-            vec_remove(&disk->names, i);
-            return inode;
-        }
-    return 0;
-}
-
-static void move(struct disk *disk, const struct crash_event *event)
-{
-    if (event->kind == CRASH_CREATE)
-        set_name(disk, event->name, event->file);
-    else if (event->kind == CRASH_UNLINK)
-        (void)take_name(disk, event->name);
-    else
-        set_name(disk, event->to, take_name(disk, event->name));
-}
-
-/* What a file's sync makes durable. */
-static void sync_file(struct disk *disk, uint64_t inode)
-{
-    uint32_t left = 0;
-
-    for (uint32_t i = 0; i < disk->units.count; i++)
-        if (disk->units.item[i].file == inode)
-            put(file_of(disk, inode), disk->units.item[i].offset,
-                disk->units.item[i].data);
-        else
-            disk->units.item[left++] = disk->units.item[i];
-    disk->units.count = left;
-}
-
-static void add_units(struct disk *disk, const struct crash_event *event)
-{
-    struct bytes rest = event->data;
-    uint64_t at = event->offset;
-    size_t page = rest.size > 8 * PAGE ? rest.size / 8 : PAGE;
-
-    while (rest.size > 0) {
-        size_t size = page - at % page;
-        if (size > rest.size)
-            size = rest.size;
-        *vec_add(&disk->units) =
-            (struct unit){event->file, at, bytes_of(rest.data, size)};
-        rest = bytes_of(rest.data + size, rest.size - size);
-        at += size;
-    }
-}
-
-static void load(struct disk *disk, const char *name)
+static void load(struct crash_disk *disk, const char *name)
 {
     char path[PATH_MAX];
     struct stat st;
@@ -290,12 +178,12 @@ static void load(struct disk *disk, const char *name)
     (void)snprintf(path, sizeof path, "%s/%s", live, name);
     if (stat(path, &st) < 0)
         return;
-    set_name(disk, name, st.st_ino);
-    must(file_read(path, 64 << 20, file_of(disk, st.st_ino), NULL),
+    crash_disk_name(disk, name, st.st_ino);
+    must(file_read(path, 64 << 20, crash_disk_file(disk, st.st_ino), NULL),
          &(struct err){.text = "a file cannot be read"});
 }
 
-static void load_all(struct disk *disk)
+static void load_all(struct crash_disk *disk)
 {
     load(disk, "version");
     load(disk, "data.mdb");
@@ -327,8 +215,8 @@ static void write_image(const char *name, struct bytes image)
         wrong("a state cannot be written", 0, 0);
 }
 
-static struct bytes part(const struct unit *unit, const struct choice *choice,
-                         bool is_last)
+static struct bytes part(const struct crash_unit *unit,
+                         const struct choice *choice, bool is_last)
 {
     size_t from = is_last ? choice->from : 0;
     size_t to =
@@ -338,17 +226,17 @@ static struct bytes part(const struct unit *unit, const struct choice *choice,
                      : bytes_of("", 0);
 }
 
-static void build(const struct disk *disk, const struct choice *choice)
+static void build(const struct crash_disk *disk, const struct choice *choice)
 {
-    struct disk_name *names = disk->names.item;
-    struct disk copy = {
+    struct crash_name *names = disk->names.item;
+    struct crash_disk copy = {
         .names = {xmemdup(names, (disk->names.count + 1) * sizeof *names -
                                      sizeof *names),
                   disk->names.count, disk->names.count}};
     char log[128];
 
     for (uint32_t i = 0; i < choice->moves; i++)
-        move(&copy, disk->moves.item[i]);
+        crash_disk_move(&copy, disk->moves.item[i]);
     (void)dir_remove(made, NULL);
     (void)snprintf(log, sizeof log, "%s/log", made);
     must(dir_make(log, 0700, NULL), &(struct err){.text = "no directory"});
@@ -359,11 +247,11 @@ static void build(const struct disk *disk, const struct choice *choice)
             if (disk->files.item[i].inode == inode)
                 buf_add_bytes(&image, buf_bytes(&disk->files.item[i].durable));
         for (uint32_t i = 0; i < disk->units.count; i++) {
-            const struct unit *unit = &disk->units.item[i];
+            const struct crash_unit *unit = &disk->units.item[i];
             bool is_last = i + 1 == disk->units.count;
             if (unit->file == inode && choice->has_unit[i])
-                put(&image, unit->offset + (is_last ? choice->from : 0),
-                    part(unit, choice, is_last));
+                crash_put(&image, unit->offset + (is_last ? choice->from : 0),
+                          part(unit, choice, is_last));
         }
         write_image(copy.names.item[n].name, buf_bytes(&image));
         buf_release(&image);
@@ -381,20 +269,19 @@ static void expect_open(uint64_t acked, uint64_t at)
     if (store_open_each(&store, made, add_record, &first, &err) < 0 ||
         store_each(store, add_record, &hash, &err) < 0) {
         (void)printf("%s\n", err.text);
-        wrong("a state does not open", at, counted.disk);
+        wrong("a state does not open", at, disk_states);
     }
     store_close(store);
     if (first != hash)
-        wrong("records are others while the store is opened", at, counted.disk);
+        wrong("records are others while the store is opened", at, disk_states);
     for (uint64_t n = acked; n <= (uint64_t)commits && n <= acked + 1; n++)
         if (content[n] == hash)
             return;
-    wrong("an acknowledged commit is lost, or one came apart", at,
-          counted.disk);
+    wrong("an acknowledged commit is lost, or one came apart", at, disk_states);
 }
 
-static void try_state(const struct disk *disk, const struct choice *choice,
-                      uint64_t acked, uint64_t at)
+static void try_state(const struct crash_disk *disk,
+                      const struct choice *choice, uint64_t acked, uint64_t at)
 {
     static uint64_t states;
 
@@ -402,14 +289,16 @@ static void try_state(const struct disk *disk, const struct choice *choice,
         return;
     build(disk, choice);
     expect_open(acked, at);
-    counted.disk++;
+    disk_states++;
 }
 
-/* Every choice of the last DEPTH units, the older ones all there or all not;
- * the newest is there, because without it this was tried before. */
-static void try_units(const struct disk *disk, uint64_t acked, uint64_t at)
+/* Every choice of the last CRASH_DEPTH units, the older ones all there or all
+ * not; the newest is there, because without it this was tried before. */
+static void try_units(const struct crash_disk *disk, uint64_t acked,
+                      uint64_t at)
 {
-    uint32_t count = disk->units.count, depth = count < DEPTH ? count : DEPTH;
+    uint32_t count = disk->units.count,
+             depth = count < CRASH_DEPTH ? count : CRASH_DEPTH;
     bool *has = xcalloc(count + 1, sizeof *has);
     struct choice choice = {has, 0, SIZE_MAX, disk->moves.count};
 
@@ -424,7 +313,7 @@ static void try_units(const struct disk *disk, uint64_t acked, uint64_t at)
     }
     memset(has, 1, count);
     size_t size = disk->units.item[count - 1].data.size;
-    size_t step = size > PAGE ? size / 8 : SECTOR;
+    size_t step = size > CRASH_PAGE ? size / 8 : CRASH_SECTOR;
     for (size_t cut = step; cut < size; cut += step) {
         choice.to = cut;
         try_state(disk, &choice, acked, at);
@@ -436,7 +325,8 @@ static void try_units(const struct disk *disk, uint64_t acked, uint64_t at)
     free(has);
 }
 
-static void try_moves(const struct disk *disk, uint64_t acked, uint64_t at)
+static void try_moves(const struct crash_disk *disk, uint64_t acked,
+                      uint64_t at)
 {
     bool *has = xcalloc(disk->units.count + 1, sizeof *has);
 
@@ -447,164 +337,6 @@ static void try_moves(const struct disk *disk, uint64_t acked, uint64_t at)
                       at);
         }
     free(has);
-}
-
-/* --- states of the log alone --- */
-
-struct window {       /* frames of a segment, the last one being written */
-    struct buf old;   /* what lies there before the last frame */
-    size_t last;      /* where that begins */
-    uint64_t first;   /* commit of the first frame */
-    uint64_t number;  /* commit of the last one */
-    uint64_t base;    /* sequence of commit 0 */
-    struct bytes new; /* the last frame */
-};
-
-struct reading {
-    const struct window *window;
-    uint64_t seen; /* the last commit that was read */
-};
-
-static int see(void *context, uint64_t sequence, struct bytes found,
-               struct err *err)
-{
-    struct reading *reading = context;
-    uint64_t number = sequence - reading->window->base;
-
-    (void)err;
-    if (number > (uint64_t)commits || number != reading->seen + 1 ||
-        !bytes_equal(found, buf_bytes(&payload[number])))
-        wrong("the log gives what it was not given", number, counted.log);
-    reading->seen = number;
-    return 0;
-}
-
-/* Read `image`; the last commit that it holds, or negative. */
-static int64_t read_log(const struct window *window, struct buf *image,
-                        uint32_t *repaired)
-{
-    struct reading reading = {window, window->first - 1};
-    uint64_t applied = window->base + window->first - 1;
-    struct store_log_reading log = {see, &reading, applied, applied, false, 0};
-    int status = store_log_read_segment(&log, image->data, image->size, NULL);
-
-    *repaired = log.repaired;
-    counted.repaired += log.repaired;
-    counted.refused += status < 0;
-    counted.log++;
-    return status < 0 ? status : (int64_t)reading.seen;
-}
-
-static void expect_cut(const struct window *window, struct buf *image)
-{
-    uint32_t repaired;
-    int64_t seen = read_log(window, image, &repaired);
-
-    if (seen != (int64_t)window->number && seen != (int64_t)window->number - 1)
-        wrong("a torn write loses what came before it, or is refused",
-              window->number, counted.log);
-}
-
-static void reset(const struct window *window, struct buf *image)
-{
-    buf_clear(image);
-    buf_add_bytes(image, buf_bytes(&window->old));
-}
-
-static void try_cuts(const struct window *window, struct buf *image)
-{
-    size_t step = window->new.size > SMALL ? window->new.size / SMALL : 1;
-
-    for (size_t cut = 0; cut <= window->new.size; cut += step) {
-        reset(window, image);
-        memcpy(image->data + window->last, window->new.data, cut);
-        expect_cut(window, image);
-        reset(window, image);
-        memcpy(image->data + window->last + cut, window->new.data + cut,
-               window->new.size - cut);
-        expect_cut(window, image);
-    }
-}
-
-/* Every choice of up to DEPTH sectors of the frame. */
-static void try_sectors(const struct window *window, struct buf *image,
-                        uint64_t offset)
-{
-    size_t first = offset / SECTOR, end = offset + window->new.size;
-    size_t sectors = (end + SECTOR - 1) / SECTOR - first;
-    size_t depth = sectors < DEPTH ? sectors : DEPTH;
-
-    uint32_t step = window->new.size > 2 * SMALL ? 7 : 1;
-
-    for (uint32_t mask = 0; mask < 1U << depth; mask += step) {
-        reset(window, image);
-        for (size_t s = 0; s < sectors; s++) {
-            uint64_t from = (first + s) * SECTOR, to = from + SECTOR;
-            if (s < depth ? (mask >> s & 1) == 0 : mask % 2 == 0)
-                continue;
-            from = from < offset ? offset : from;
-            to = to > end ? end : to;
-            memcpy(image->data + window->last + (from - offset),
-                   window->new.data + (from - offset), to - from);
-        }
-        expect_cut(window, image);
-    }
-}
-
-/* All frames were written and synced; one bit turns. Padding is no content. */
-static void try_flips(const struct window *window, struct buf *image)
-{
-    size_t content_end =
-        window->last + STORE_LOG_HEADER_BYTES + payload[window->number].size;
-
-    for (size_t bit = 0; bit < 8 * content_end; bit++) {
-        uint32_t repaired;
-        reset(window, image);
-        memcpy(image->data + window->last, window->new.data, window->new.size);
-        image->data[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        int64_t seen = read_log(window, image, &repaired);
-        counted.flips++;
-        if (seen >= 0 && seen != (int64_t)window->number)
-            wrong("a flipped bit loses an acknowledged commit", window->number,
-                  bit);
-        if (seen >= 0 && repaired != 1)
-            counted.harmless++; /* of the padding between two frames */
-    }
-}
-
-static size_t frame_size(uint64_t number)
-{
-    return STORE_LOG_HEADER_BYTES + ((payload[number].size + 7) & ~(size_t)7);
-}
-
-/* The event writes the frame of commit `number` into a segment. */
-static void try_log(struct disk *disk, const struct crash_event *event,
-                    uint64_t number)
-{
-    struct window window = {
-        .number = number, .first = number, .new = event->data};
-    const struct buf *segment = file_of(disk, event->file);
-    size_t from = event->offset, end = from + event->data.size;
-    struct buf image = {0};
-    uint64_t sequence;
-
-    memcpy(&sequence, event->data.data + 8, sizeof sequence);
-    window.base = sequence - number;
-    while (window.first > 1 && number - window.first < FRAMES_BEFORE &&
-           from >= frame_size(window.first - 1))
-        from -= frame_size(--window.first);
-    window.last = event->offset - from;
-    /* And some of what lies behind: zeroes, or older frames. */
-    end = end + SECTOR < segment->size ? end + SECTOR : segment->size;
-    buf_add(&window.old, segment->data + from, end - from);
-    if (window.last + event->data.size > window.old.size)
-        wrong("a frame was written behind its segment", number, 0);
-    try_cuts(&window, &image);
-    try_sectors(&window, &image, event->offset);
-    if (event->data.size < 2 * SECTOR || number % 16 == 0)
-        try_flips(&window, &image);
-    buf_release(&image);
-    buf_release(&window.old);
 }
 
 /* --- flips of the closed checkpoint --- */
@@ -634,8 +366,8 @@ static void expect_flip(const char *image, size_t size, const char *path,
     if (status >= 0)
         status = store_each(store, add_record, &hash, &err);
     if (status >= 0 && hash != content[commits])
-        wrong("a flipped bit of the checkpoint goes unnoticed", bit / 8 / PAGE,
-              bit);
+        wrong("a flipped bit of the checkpoint goes unnoticed",
+              bit / 8 / CRASH_PAGE, bit);
     if (status >= 0)
         store_close(store);
     (void)file_write(path, bytes_of(image, size), 0600, false, NULL);
@@ -706,7 +438,8 @@ static void try_checkpoint_flips(void)
 
 /* --- all of it --- */
 
-static void look_between(struct disk *disk, const struct crash_events *events)
+static void look_between(struct crash_disk *disk,
+                         const struct crash_events *events)
 {
     uint64_t acked = 0, written = 0;
 
@@ -718,20 +451,21 @@ static void look_between(struct disk *disk, const struct crash_events *events)
             if (event->data.size >= STORE_LOG_HEADER_BYTES)
                 memcpy(&magic, event->data.data, sizeof magic);
             if (magic == STORE_LOG_MAGIC && written == acked)
-                try_log(disk, event, ++written);
-            add_units(disk, event);
+                crash_log_try(&counted, disk, event, ++written);
+            crash_disk_write(disk, event);
             try_units(disk, acked, i);
             if (event->is_durable) {
-                struct unit unit = disk->units.item[--disk->units.count];
-                put(file_of(disk, unit.file), unit.offset, unit.data);
+                struct crash_unit unit = disk->units.item[--disk->units.count];
+                crash_put(crash_disk_file(disk, unit.file), unit.offset,
+                          unit.data);
             }
             break;
         case CRASH_SYNC:
-            sync_file(disk, event->file);
+            crash_disk_sync(disk, event->file);
             break;
         case CRASH_SYNC_DIR:
             for (uint32_t m = 0; m < disk->moves.count; m++)
-                move(disk, disk->moves.item[m]);
+                crash_disk_move(disk, disk->moves.item[m]);
             disk->moves.count = 0;
             break;
         case CRASH_ACK:
@@ -771,7 +505,7 @@ static const char *big_enough(void)
 int main(int argc, char **argv)
 {
     int64_t began_ms = clock_monotonic_ms();
-    struct disk disk = {0};
+    struct crash_disk disk = {0};
     struct store *store;
     struct err err = {0};
 
@@ -781,6 +515,8 @@ int main(int argc, char **argv)
                                   "[--commits N] [--share N]\n");
             return 2;
         }
+    counted = (struct crash_log){
+        .payload = payload, .commits = (uint64_t)commits, .wrong = wrong};
     (void)snprintf(root, sizeof root, "%s/perigee-crash.XXXXXX", big_enough());
     if (mkdtemp(root) == NULL)
         return 2;
@@ -800,8 +536,8 @@ int main(int argc, char **argv)
         "%llu states (%llu of the log, %llu of the disk), %llu flipped "
         "bits (%llu refused, %llu put right, %llu harmless), "
         "%lld s: nothing lost\n",
-        (unsigned long long)(counted.log + counted.disk),
-        (unsigned long long)counted.log, (unsigned long long)counted.disk,
+        (unsigned long long)(counted.states + disk_states),
+        (unsigned long long)counted.states, (unsigned long long)disk_states,
         (unsigned long long)counted.flips, (unsigned long long)counted.refused,
         (unsigned long long)counted.repaired,
         (unsigned long long)counted.harmless,

@@ -1,152 +1,15 @@
 /* The store: what a commit promised is there again, whatever happened. */
-#include "sys/store.h"
-#include "base/alloc.h"
 #include "sys/committer.h"
-#include "sys/file.h"
 #include "sys/store_batch.h"
 #include "sys/store_log.h"
-#include <dirent.h>
+#include "tests/unit/store_kit.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-struct fixture {
-    char root[64];
-    char dir[96];
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = xcalloc(1, sizeof *f);
-
-    snprintf(f->root, sizeof f->root, "/tmp/perigee-store.XXXXXX");
-    assert_non_null(mkdtemp(f->root));
-    snprintf(f->dir, sizeof f->dir, "%s/store", f->root);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    dir_remove(f->root, NULL);
-    free(f);
-    return 0;
-}
-
-static struct store *must_open(const struct fixture *f)
-{
-    struct store *store;
-    struct err err = {0};
-
-    if (store_open(&store, f->dir, &err) < 0)
-        fail_msg("%s", err.text);
-    return store;
-}
-
-static struct store_op op_put(const char *table, const char *key,
-                              const char *value)
-{
-    return (struct store_op){table, bytes_of_text(key), bytes_of_text(value)};
-}
-
-static struct store_op op_delete(const char *table, const char *key)
-{
-    return (struct store_op){table, bytes_of_text(key), {0}};
-}
-
-static void must_commit(struct store *store, struct store_op op)
-{
-    struct err err = {0};
-    if (store_commit(store, &op, 1, &err) < 0)
-        fail_msg("%s", err.text);
-}
-
-static int show(void *context, const char *table, struct bytes key,
-                struct bytes value, struct err *err)
-{
-    (void)err;
-    buf_addf(context, "%s/%.*s=%.*s ", table, (int)key.size,
-             (const char *)key.data, (int)value.size, (const char *)value.data);
-    return 0;
-}
-
-static void expect(struct store *store, const char *want)
-{
-    struct buf out = {0};
-    struct err err = {0};
-
-    if (store_each(store, show, &out, &err) < 0)
-        fail_msg("%s", err.text);
-    assert_string_equal(buf_text(&out), want);
-    buf_release(&out);
-}
-
-/* End a process that did `work` on the store without letting it close. */
-static void crash_after(const struct fixture *f,
-                        void (*work)(struct store *store))
-{
-    int status;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        work(must_open(f));
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-static void segment(const struct fixture *f, char path[256])
-{
-    char log[128];
-    struct dirent *entry;
-
-    snprintf(log, sizeof log, "%s/log", f->dir);
-    DIR *dir = opendir(log);
-    assert_non_null(dir);
-    while ((entry = readdir(dir)) != NULL)
-        if (strstr(entry->d_name, ".log"))
-            snprintf(path, 256, "%s/%.20s", log, entry->d_name);
-    closedir(dir);
-}
-
-static void flip(const char *path, long at)
-{
-    FILE *file = fopen(path, "r+b");
-    assert_non_null(file);
-    fseek(file, at, at < 0 ? SEEK_END : SEEK_SET);
-    int byte = fgetc(file);
-    fseek(file, -1, SEEK_CUR);
-    fputc(byte ^ 0x40, file);
-    fclose(file);
-}
-
-/* Bytes that did not reach the disk. */
-static void tear(const char *path, long at, long size)
-{
-    FILE *file = fopen(path, "r+b");
-    assert_non_null(file);
-    fseek(file, at, SEEK_SET);
-    for (long i = 0; i < size; i++)
-        fputc(0, file);
-    fclose(file);
-}
-
-/* --- tests --- */
 
 static void test_records_come_back_in_order(void **state)
 {
@@ -164,13 +27,6 @@ static void test_records_come_back_in_order(void **state)
     must_commit(store, op_put("jobs", "z", "9"));
     expect(store, "jobs/z=9 tasks/a=1 tasks/c=3 ");
     store_close(store);
-}
-
-static void work_three(struct store *store)
-{
-    must_commit(store, op_put("t", "a", "1"));
-    must_commit(store, op_put("t", "b", "2"));
-    must_commit(store, op_put("t", "c", "3"));
 }
 
 static void test_a_crash_loses_no_commit(void **state)
@@ -243,23 +99,6 @@ static void test_a_refused_record_refuses_the_store(void **state)
     store_close(store);
 }
 
-static void work_checkpoints(struct store *store)
-{
-    char key[32];
-
-    for (int i = 0; i < 3 * STORE_SAVE_RECORDS / 64; i++) {
-        struct store_op op[64];
-        char keys[64][32];
-        for (int k = 0; k < 64; k++) {
-            snprintf(keys[k], sizeof keys[k], "%08d", i * 64 + k);
-            op[k] = op_put("t", keys[k], "value");
-        }
-        assert_int_equal(store_commit(store, op, 64, NULL), 0);
-    }
-    snprintf(key, sizeof key, "last");
-    must_commit(store, op_put("u", key, "x"));
-}
-
 static int count(void *context, const char *table, struct bytes key,
                  struct bytes value, struct err *err)
 {
@@ -325,37 +164,6 @@ static void test_kill_at_any_moment_loses_nothing_told(void **state)
     }
 }
 
-static void test_a_torn_tail_is_dropped(void **state)
-{
-    char path[256];
-
-    crash_after(*state, work_three);
-    segment(*state, path);
-    /* The third frame: two of 24 bytes of head and 11 of batch, padded. */
-    tear(path, 2 * (24 + 16) + 28, 12);
-    struct store *store = must_open(*state);
-    assert_int_equal(store_repaired(store), 0);
-    expect(store, "t/a=1 t/b=2 ");
-    must_commit(store, op_put("t", "d", "4"));
-    store_close(store);
-    store = must_open(*state);
-    expect(store, "t/a=1 t/b=2 t/d=4 ");
-    store_close(store);
-}
-
-static void expect_refusal(const struct fixture *f, enum err_code code,
-                           const char *part, const char *hint)
-{
-    struct store *store;
-    struct err err = {0};
-
-    assert_int_equal(store_open(&store, f->dir, &err), -(int)code);
-    if (strstr(err.text, part) == NULL)
-        fail_msg("'%s' lacks '%s'", err.text, part);
-    if (strstr(err.hint, hint) == NULL)
-        fail_msg("hint '%s' lacks '%s'", err.hint, hint);
-}
-
 static void work_nothing(struct store *store)
 {
     (void)store;
@@ -368,99 +176,6 @@ static void test_a_crash_before_the_first_commit(void **state)
     struct store *store = must_open(*state);
     expect(store, "t/a=1 t/b=2 t/c=3 ");
     store_close(store);
-}
-
-static void test_a_flipped_bit_of_the_last_frame_is_put_right(void **state)
-{
-    struct fixture *f = *state;
-    char path[256], copy[160];
-
-    crash_after(f, work_three);
-    segment(f, path);
-    struct buf log = {0};
-    assert_int_equal(file_read(path, 64 << 20, &log, NULL), 0);
-    for (long bit = 0; bit < 8 * (24 + 11); bit++) {
-        snprintf(copy, sizeof copy, "%s/data.mdb", f->dir);
-        unlink(copy); /* the log holds everything */
-        struct bytes all = buf_bytes(&log);
-        assert_int_equal(file_write(path, all, 0600, false, NULL), 0);
-        FILE *file = fopen(path, "r+b");
-        assert_non_null(file);
-        fseek(file, 2 * (24 + 16) + bit / 8, SEEK_SET);
-        fputc(log.data[2 * (24 + 16) + bit / 8] ^ 1 << bit % 8, file);
-        fclose(file);
-        struct store *store = must_open(f);
-        assert_int_equal(store_repaired(store), 1);
-        expect(store, "t/a=1 t/b=2 t/c=3 ");
-        store_close(store);
-        /* It went on in another segment. */
-        snprintf(copy, sizeof copy, "%s/log/0000000002.log", f->dir);
-        unlink(copy);
-    }
-    buf_release(&log);
-}
-
-static void test_a_damaged_middle_is_refused(void **state)
-{
-    char path[256];
-
-    crash_after(*state, work_three);
-    segment(*state, path);
-    flip(path, 24 + 16 + 30);
-    expect_refusal(*state, ERR_DAMAGED,
-                   "offset 40: a frame is damaged or missing",
-                   "clusterctl backup restore");
-    flip(path, 24 + 16 + 30);
-    struct store *store = must_open(*state);
-    expect(store, "t/a=1 t/b=2 t/c=3 ");
-    store_close(store);
-}
-
-static void test_a_damaged_checkpoint_is_refused_not_crashed_on(void **state)
-{
-    struct fixture *f = *state;
-    char path[128];
-    struct stat st;
-    int refused = 0;
-    struct store *store = must_open(f);
-
-    work_checkpoints(store);
-    store_close(store);
-    snprintf(path, sizeof path, "%s/data.mdb", f->dir);
-    assert_int_equal(stat(path, &st), 0);
-    /* A bit of content, of a page's head and of its pointers, in turn; each
-     * either hurts or lies in a free page. */
-    static const long inside[] = {3990, 10, 20};
-    for (int i = 0; (2 + 7 * i + 1) * 4096 < st.st_size; i++) {
-        long at = (2 + 7 * i) * 4096 + inside[i % 3];
-        struct err err = {0};
-        flip(path, at);
-        int status = store_open(&store, f->dir, &err);
-        if (status == 0) {
-            store_close(store);
-        } else {
-            assert_int_equal(status, -ERR_DAMAGED);
-            assert_non_null(strstr(err.hint, "move that directory"));
-            refused++;
-        }
-        flip(path, at);
-    }
-    assert_true(refused >= 5);
-}
-
-static void test_an_overwritten_checkpoint_is_refused(void **state)
-{
-    struct fixture *f = *state;
-    char path[128];
-    struct store *store = must_open(f);
-
-    work_three(store);
-    store_close(store);
-    snprintf(path, sizeof path, "%s/data.mdb", f->dir);
-    assert_int_equal(file_write(path, bytes_of_text("not a database at all"),
-                                0600, false, NULL),
-                     0);
-    expect_refusal(f, ERR_DAMAGED, "data.mdb", "clusterctl backup restore");
 }
 
 static void test_a_second_opener_is_refused(void **state)
@@ -606,8 +321,6 @@ static void test_malformed_batches_are_damage(void **state)
     buf_release(&batch);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -618,12 +331,7 @@ int main(void)
         TEST(test_opening_gives_every_record_once),
         TEST(test_a_refused_record_refuses_the_store),
         TEST(test_kill_at_any_moment_loses_nothing_told),
-        TEST(test_a_torn_tail_is_dropped),
         TEST(test_a_crash_before_the_first_commit),
-        TEST(test_a_flipped_bit_of_the_last_frame_is_put_right),
-        TEST(test_a_damaged_middle_is_refused),
-        TEST(test_a_damaged_checkpoint_is_refused_not_crashed_on),
-        TEST(test_an_overwritten_checkpoint_is_refused),
         TEST(test_a_second_opener_is_refused),
         TEST(test_a_newer_version_is_refused),
         TEST(test_limits_are_refused_and_change_nothing),
