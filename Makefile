@@ -74,7 +74,7 @@ CORE     := $(sort $(wildcard src/base/*.c src/*/core/*.c executor/*/core/*.c))
 perigee-master.main := src/master/main.c
 perigee-agent.main  := src/agent/main.c
 perigee-aurora.main := src/aurora/main.c
-thermos.main        := executor/thermos/main.c
+thermos.main        := executor/thermos/main.c executor/thermos/linked/openssl.c
 clusterctl.main     := src/cli/main.c
 perigee-fetch.main  := executor/fetch/main.c
 perigee-post.main   := executor/post/main.c
@@ -157,6 +157,7 @@ endef
 # thermos is static: it runs inside images that have no library of ours.
 # The C library warns that names need its shared self; we use addresses only.
 STATIC := -static -Wl,-z,norelro,--no-warnings
+thermos.ldlibs = $(LDLIBS) -levent_openssl -lssl -lcrypto -lpthread
 thermos.ldflags := $(if $(filter release debug,$V),$(STATIC))
 perigee-fetch.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl libarchive)
 perigee-post.ldlibs = $(LDLIBS) $(shell pkg-config --libs libcurl)

@@ -63,7 +63,14 @@ static const struct verb verbs[] = {
      "sandboxes,\n"
      "JSON. DIR is as in --root.\n\n"
      "  --port N         port to listen on (default 1338); 0 takes any\n"
-     "  --ip ADDRESS     address to listen on (default 127.0.0.1)\n" ROOT_HELP},
+     "  --ip ADDRESS     address to listen on (default 127.0.0.1)\n"
+     "  --tls-cert FILE  our certificate chain, PEM; with --tls-key: speak TLS "
+     "only\n"
+     "  --tls-key FILE   its key, PEM, for our eyes only\n"
+     "  --tls-ca FILE    CAs whose certificates clients may show, PEM\n"
+     "  --tls-require-client\n"
+     "                   refuse clients without such a "
+     "certificate\n" ROOT_HELP},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 
@@ -105,7 +112,11 @@ enum option_key {
     OPTION_PORT,
     OPTION_ROOT,
     OPTION_STDERR,
-    OPTION_TIMEOUT
+    OPTION_TIMEOUT,
+    OPTION_TLS_CA,
+    OPTION_TLS_CERT,
+    OPTION_TLS_CLIENT,
+    OPTION_TLS_KEY
 };
 
 static const struct option options[] = {
@@ -120,6 +131,10 @@ static const struct option options[] = {
     {"root", required_argument, NULL, OPTION_ROOT},
     {"stderr", no_argument, NULL, OPTION_STDERR},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"tls-ca", required_argument, NULL, OPTION_TLS_CA},
+    {"tls-cert", required_argument, NULL, OPTION_TLS_CERT},
+    {"tls-key", required_argument, NULL, OPTION_TLS_KEY},
+    {"tls-require-client", no_argument, NULL, OPTION_TLS_CLIENT},
     {0}};
 
 static int take_number(const char *name, int64_t max, int64_t *out,
@@ -145,6 +160,18 @@ static int take_option(struct request *r, int key, struct err *err)
         break;
     case OPTION_NO_WAIT:
         r->no_wait = true;
+        break;
+    case OPTION_TLS_CA:
+        r->tls_ca = optarg;
+        break;
+    case OPTION_TLS_CERT:
+        r->tls_cert = optarg;
+        break;
+    case OPTION_TLS_KEY:
+        r->tls_key = optarg;
+        break;
+    case OPTION_TLS_CLIENT:
+        r->tls_require_client = true;
         break;
     case OPTION_STDERR:
         r->use_stderr = true;

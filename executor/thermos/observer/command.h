@@ -30,6 +30,8 @@ struct request {
     int64_t timeout_ms; /* --timeout */
     int port;           /* --port */
     const char *ip;     /* --ip */
+    const char *tls_cert, *tls_key, *tls_ca; /* --tls-cert, ... */
+    bool tls_require_client;
 };
 
 int command_status(struct request *r);

@@ -133,7 +133,11 @@ int command_observe(struct request *r)
 {
     struct observer observer = {.machine = &r->machine};
     struct daemon_config config = {
-        .ip = r->ip, .port = r->port, .ready_text = "observer_ready"};
+        .ip = r->ip,
+        .port = r->port,
+        .tls = {.files = {r->tls_cert, r->tls_key, r->tls_ca},
+                .wants_client = r->tls_require_client},
+        .ready_text = "observer_ready"};
     struct err err = {0};
 
     log_open("observer", LOG_LEVEL_INFO);
