@@ -96,14 +96,26 @@ static Mesos__V1__OfferID **offer_ids_of(struct blob *const *blob, size_t count,
 
 /* --- launching --- */
 
-static Mesos__V1__Resource **resources_of(const struct amounts *amounts,
+static void add_kind(struct aurora_program *p, const struct job_config *config,
+                     const struct resource_kind *plain, int64_t milli,
+                     struct resources *out)
+{
+    struct resource one = {.kind = tier_kind(p, config, plain), .milli = milli};
+
+    resources_add_one(out, &one);
+    resource_kind_unref(one.kind);
+}
+
+static Mesos__V1__Resource **resources_of(struct aurora_program *p,
+                                          const struct task *task,
+                                          const struct amounts *amounts,
                                           const struct placement *place,
                                           struct arena *arena, size_t *count)
 {
     struct resources r = {0};
 
-    resources_add_scalar(&r, "cpus", amounts->cpus);
-    resources_add_scalar(&r, "mem", amounts->mem);
+    add_kind(p, task->config, &RESOURCE_CPUS, amounts->cpus, &r);
+    add_kind(p, task->config, &RESOURCE_MEM, amounts->mem, &r);
     resources_add_scalar(&r, "disk", amounts->disk);
     resources_add_scalar(&r, "gpus", amounts->gpus);
     if (place && place->port_count > 0) {
@@ -159,7 +171,7 @@ static Mesos__V1__ExecutorInfo *executor_of(struct aurora_program *p,
     executor->command = command;
     executor->name = "thermos";
     executor->resources =
-        resources_of(&own, NULL, arena, &executor->n_resources);
+        resources_of(p, task, &own, NULL, arena, &executor->n_resources);
     return executor;
 }
 
@@ -240,8 +252,8 @@ static Mesos__V1__TaskInfo *task_info_of(struct aurora_program *p,
     info->name = task->config->key.name;
     info->task_id = task_id_of(task->id, arena);
     info->agent_id = agent_id_of(task->placement->agent_id, arena);
-    info->resources = resources_of(&task->config->task, task->placement, arena,
-                                   &info->n_resources);
+    info->resources = resources_of(p, task, &task->config->task,
+                                   task->placement, arena, &info->n_resources);
     info->executor = executor_of(p, task, arena);
     info->has_data = true;
     pack_assigned(p, task, &info->data, arena);

@@ -322,6 +322,7 @@ static void fill_amounts(const struct aurora_program *p,
     config->need = *task;
     config->need.cpus += p->options.executor_cpus_milli;
     config->need.mem += p->options.executor_mem_milli;
+    tier_split(p, config);
 }
 
 /* The stored form: how many instances there are is not the config's. */

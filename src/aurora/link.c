@@ -7,6 +7,7 @@
 #include "wire/codec.h"
 #include "wire/values.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -55,7 +56,9 @@ static void pack_subscribe(struct aurora_program *p, struct buf *out)
     Mesos__V1__FrameworkID id = MESOS__V1__FRAMEWORK_ID__INIT;
     Mesos__V1__FrameworkInfo__Capability aware =
         MESOS__V1__FRAMEWORK_INFO__CAPABILITY__INIT;
-    Mesos__V1__FrameworkInfo__Capability *capability = &aware;
+    Mesos__V1__FrameworkInfo__Capability spare =
+        MESOS__V1__FRAMEWORK_INFO__CAPABILITY__INIT;
+    Mesos__V1__FrameworkInfo__Capability *capability[] = {&aware, &spare};
     Mesos__V1__Scheduler__Call__Subscribe subscribe =
         MESOS__V1__SCHEDULER__CALL__SUBSCRIBE__INIT;
     Call call = MESOS__V1__SCHEDULER__CALL__INIT;
@@ -68,8 +71,11 @@ static void pack_subscribe(struct aurora_program *p, struct buf *out)
     info.has_checkpoint = info.checkpoint = true;
     info.has_failover_timeout = true;
     info.failover_timeout = (double)p->options.failover_timeout_ms / 1000.0;
-    info.n_capabilities = 1;
-    info.capabilities = &capability;
+    spare.has_type = true;
+    spare.type =
+        MESOS__V1__FRAMEWORK_INFO__CAPABILITY__TYPE__REVOCABLE_RESOURCES;
+    info.n_capabilities = p->options.takes_revocable ? 2 : 1;
+    info.capabilities = capability;
     subscribe.framework_info = &info;
     call.has_type = true;
     call.type = MESOS__V1__SCHEDULER__CALL__TYPE__SUBSCRIBE;
@@ -304,14 +310,30 @@ static void on_subscribed(struct aurora_program *p, const Event *event,
     aurora_connected(&p->core, now_ms);
 }
 
+/* Unreserved cpus and memory that may be taken back. */
+static void add_spare(struct revocable *spare, const struct resource *one)
+{
+    const struct resource_kind *kind = one->kind;
+
+    if (kind->type != RESOURCE_SCALAR || kind->shared || *kind->reservation ||
+        *kind->allocation || *kind->disk || strcmp(kind->role, "*") != 0)
+        return;
+    if (strcmp(kind->name, "cpus") == 0)
+        spare->cpus += one->milli;
+    if (strcmp(kind->name, "mem") == 0)
+        spare->mem += one->milli;
+}
+
 /* What of an offer is free to everybody and of a kind we use. */
 static int offer_amounts(const Mesos__V1__Offer *offer, struct amounts *amounts,
-                         struct ranges *ports, struct err *err)
+                         struct revocable *spare, struct ranges *ports,
+                         struct err *err)
 {
     struct resources all;
     int rc = resources_decode(offer->resources, offer->n_resources, &all, err);
 
     *amounts = (struct amounts){0};
+    *spare = (struct revocable){0};
     *ports = (struct ranges){0};
     if (rc < 0)
         return rc;
@@ -327,6 +349,8 @@ static int offer_amounts(const Mesos__V1__Offer *offer, struct amounts *amounts,
             amounts->gpus = item[i].milli;
         else if (item[i].kind == &RESOURCE_PORTS)
             ranges_add_all(ports, &item[i].ranges);
+        else if (item[i].kind->revocable)
+            add_spare(spare, &item[i]);
     }
     resources_release(&all);
     return 0;
@@ -372,13 +396,14 @@ static void on_offer(struct aurora_program *p, const Mesos__V1__Offer *offer,
 {
     struct attributes attributes = {0};
     struct amounts amounts;
+    struct revocable spare;
     struct ranges ports;
     struct err err = {0};
     const char *endpoint = "";
 
     if (!offer->id || !offer->agent_id || !offer->hostname)
         return;
-    if (offer_amounts(offer, &amounts, &ports, &err) < 0 ||
+    if (offer_amounts(offer, &amounts, &spare, &ports, &err) < 0 ||
         attributes_decode(offer->attributes, offer->n_attributes, &attributes,
                           &err) < 0) {
         effect_log(fx, 1, "offer_ignored offer=%s why=\"%s\"", offer->id->value,
@@ -393,6 +418,7 @@ static void on_offer(struct aurora_program *p, const Mesos__V1__Offer *offer,
     aurora_offer(&p->core, bytes_of_text(offer->id->value),
                  bytes_of_text(offer->agent_id->value), offer->hostname,
                  endpoint, &attributes, &amounts, &ports, now_ms);
+    aurora_offer_spare(&p->core, bytes_of_text(offer->id->value), &spare);
     struct away away = away_of(offer->unavailability);
     aurora_unavailable(
         &p->core,
@@ -434,6 +460,20 @@ static enum task_state state_of(Mesos__V1__TaskState state)
     }
 }
 
+/* Of what was taken back the message says so, whatever the agent says. */
+static const char *message_of(const Mesos__V1__TaskStatus *status,
+                              char text[TASK_MESSAGE_MAX])
+{
+    if (!status->has_reason ||
+        status->reason !=
+            MESOS__V1__TASK_STATUS__REASON__REASON_CONTAINER_PREEMPTED)
+        return status->message;
+    (void)snprintf(
+        text, TASK_MESSAGE_MAX, "its revocable resources were taken back%s%s",
+        status->message ? ": " : "", status->message ? status->message : "");
+    return text;
+}
+
 static void on_update(struct aurora_program *p,
                       const Mesos__V1__TaskStatus *status, int64_t now_ms)
 {
@@ -442,13 +482,14 @@ static void on_update(struct aurora_program *p,
     struct bytes task_id = bytes_of_text(status->task_id->value);
     struct bytes agent_id = {0};
     enum task_state state = state_of(status->state);
+    char text[TASK_MESSAGE_MAX];
 
     if (status->agent_id && status->agent_id->value)
         agent_id = bytes_of_text(status->agent_id->value);
     p->link.updates++;
     if (state != TASK_NONE)
-        aurora_report(&p->core, task_id, agent_id, state, status->message,
-                      now_ms);
+        aurora_report(&p->core, task_id, agent_id, state,
+                      message_of(status, text), now_ms);
     if (status->has_uuid && status->uuid.len > 0 && agent_id.size > 0)
         calls_acknowledge(p, task_id, agent_id,
                           bytes_of(status->uuid.data, status->uuid.len));

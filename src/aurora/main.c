@@ -54,6 +54,7 @@ struct config {
     bool sla_protects_all;
     char *tiers;
     int64_t drain_poll_ms, away_window_ms;
+    bool takes_revocable, spares_cpus, spares_mem;
     bool enable_preemptor;
     int64_t preemption_delay_ms, slot_first_ms, slot_interval_ms, slot_hold_ms;
     int64_t slot_batch;
@@ -103,6 +104,13 @@ static const struct config_option OPTIONS[] = {
     {"unavailability_threshold", CONFIG_DURATION, OPTION(away_window_ms),
      "6mins", "how long before a host goes, as the master says, it is emptied",
      0, 0, false},
+    {"receive_revocable_resources", CONFIG_BOOL, OPTION(takes_revocable),
+     "false", "ask the master for resources that may be taken back", 0, 0,
+     false},
+    {"enable_revocable_cpus", CONFIG_BOOL, OPTION(spares_cpus), "true",
+     "jobs of a revocable tier use such cpus, and no others", 0, 0, false},
+    {"enable_revocable_ram", CONFIG_BOOL, OPTION(spares_mem), "false",
+     "jobs of a revocable tier use such memory, and no other", 0, 0, false},
     {"enable_preemptor", CONFIG_BOOL, OPTION(enable_preemptor), "true",
      "let tasks that wait long push aside those that docs/tiers.md says", 0, 0,
      false},
@@ -465,6 +473,9 @@ static struct aurora_options options_of(struct shell *shell)
     options.tiers = c->tiers;
     options.drain_poll_ms = c->drain_poll_ms > 0 ? c->drain_poll_ms : 1;
     options.away_window_ms = c->away_window_ms;
+    options.takes_revocable = c->takes_revocable;
+    options.spares_cpus = c->spares_cpus;
+    options.spares_mem = c->spares_mem;
     options.preempt = (struct preempt_rules){
         c->enable_preemptor, c->preemption_delay_ms, c->slot_first_ms,
         c->slot_interval_ms, c->slot_hold_ms,        (uint32_t)c->slot_batch};

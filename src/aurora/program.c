@@ -23,6 +23,7 @@ const struct aurora_options AURORA_OPTIONS = {
     .sla_duration_max_ms = (int64_t)2 * 60 * 60 * 1000,
     .drain_poll_ms = 60 * 1000,
     .away_window_ms = 6 * 60 * 1000,
+    .spares_cpus = true,
     .preempt = {true, 3 * 60 * 1000, 3 * 60 * 1000, 60 * 1000, 5 * 60 * 1000,
                 5},
     .offer_hold_ms = 5 * 60 * 1000,

@@ -25,7 +25,8 @@ struct aurora_options {
     uint32_t sla_instances_min; /* fewer are not protected by a policy */
     int64_t sla_duration_max_ms;
     bool sla_protects_all; /* not only production */
-    bool takes_revocable;  /* resources that may be taken back */
+    bool takes_revocable;  /* resources that may be taken back: */
+    bool spares_cpus, spares_mem; /* the cpus, the memory of revocable tiers */
     struct preempt_rules preempt; /* tasks that wait long push others aside */
     const char *tiers; /* the operator's, as tiers_parse wants them; NULL */
     int64_t drain_poll_ms;  /* what has to wait in a drain is asked again */

@@ -464,6 +464,15 @@ int tier_check(const struct aurora_program *p, const Perigee__Job *job,
 struct tier tier_of_job(const struct aurora_program *p,
                         const Perigee__Job *job);
 
+/* Part the config's needs by whether they may be taken back; its tier and what
+ * it needs are set. */
+void tier_split(const struct aurora_program *p, struct job_config *config);
+/* The kind of resource of that name that the tasks of the config use; the
+ * caller gives back the reference. */
+const struct resource_kind *tier_kind(const struct aurora_program *p,
+                                      const struct job_config *config,
+                                      const struct resource_kind *plain);
+
 /* preempt_views.c. What becomes of pushing others aside; NULL: nothing. */
 char *view_preemption(const struct aurora *a, const struct job_config *config,
                       int64_t now_ms, struct arena *arena);

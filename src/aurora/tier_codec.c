@@ -1,6 +1,8 @@
 /* The tiers that jobs name, and the call that lists them. */
 #include "aurora/api.h"
 
+#include "base/resources.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +59,39 @@ struct tier tier_of_job(const struct aurora_program *p, const Perigee__Job *job)
     const struct tier *tier = tiers_find(&p->tiers, name_of(job));
 
     return tier ? *tier : *tiers_find(&p->tiers, "preemptible");
+}
+
+static bool is_spare(const struct aurora_program *p,
+                     const struct job_config *config,
+                     const struct resource_kind *kind)
+{
+    const struct aurora_options *o = &p->options;
+
+    return config->is_revocable &&
+           ((kind == &RESOURCE_CPUS && o->spares_cpus) ||
+            (kind == &RESOURCE_MEM && o->spares_mem));
+}
+
+void tier_split(const struct aurora_program *p, struct job_config *config)
+{
+    if (is_spare(p, config, &RESOURCE_CPUS)) {
+        config->spare.cpus = config->need.cpus;
+        config->need.cpus = 0;
+    }
+    if (is_spare(p, config, &RESOURCE_MEM)) {
+        config->spare.mem = config->need.mem;
+        config->need.mem = 0;
+    }
+}
+
+const struct resource_kind *tier_kind(const struct aurora_program *p,
+                                      const struct job_config *config,
+                                      const struct resource_kind *plain)
+{
+    struct resource_kind like = *plain;
+
+    like.revocable = is_spare(p, config, plain);
+    return resource_kind_make(&like);
 }
 
 static Perigee__Aurora__TierView *view_tier(const struct aurora_program *p,

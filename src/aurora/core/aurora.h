@@ -408,6 +408,9 @@ void aurora_offer(struct aurora *a, struct bytes offer_id,
                   const char *endpoint, const struct attributes *attributes,
                   const struct amounts *free, const struct ranges *ports,
                   int64_t now_ms);
+/* What of an offer that just came may be taken back, beside the rest. */
+void aurora_offer_spare(struct aurora *a, struct bytes offer_id,
+                        const struct revocable *spare);
 void aurora_rescind(struct aurora *a, struct bytes offer_id);
 void aurora_agent_lost(struct aurora *a, struct bytes agent_id, int64_t now_ms);
 /* A task status. Unknown ids and illegal changes may become kills. */

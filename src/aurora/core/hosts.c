@@ -335,6 +335,25 @@ struct offer *hosts_add_offer(struct hosts *hosts, struct host *host,
     return offer;
 }
 
+void hosts_add_spare(struct hosts *hosts, struct offer *offer,
+                     const struct revocable *spare)
+{
+    struct host *host = offer->host;
+
+    assert(offer->spare.cpus == 0 && offer->spare.mem == 0);
+    offer->spare = *spare;
+    host->spare.cpus += spare->cpus;
+    host->spare.mem += spare->mem;
+    changed(hosts, host);
+}
+
+void hosts_take_spare(struct host *host, const struct revocable *need)
+{
+    host->spare.cpus -= need->cpus;
+    host->spare.mem -= need->mem;
+    assert(host->spare.cpus >= 0 && host->spare.mem >= 0);
+}
+
 static void offer_free(struct hosts *hosts, struct offer *offer)
 {
     HASH_DELETE(hh_id, hosts->offer_by_id, offer);
@@ -354,6 +373,8 @@ void hosts_remove_offer(struct hosts *hosts, struct offer *offer)
     *at = offer->next;
     amounts_subtract(&host->free, &offer->free);
     ranges_subtract_all(&host->ports, &offer->ports);
+    host->spare.cpus -= offer->spare.cpus;
+    host->spare.mem -= offer->spare.mem;
     offer_free(hosts, offer);
     count_ports(host);
     changed(hosts, host);
@@ -369,6 +390,7 @@ void hosts_remove_offers_of(struct hosts *hosts, struct host *host)
         offer_free(hosts, offer);
     }
     host->free = (struct amounts){0};
+    host->spare = (struct revocable){0};
     ranges_release(&host->ports);
     host->ports = (struct ranges){0};
     count_ports(host);

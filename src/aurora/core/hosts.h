@@ -35,6 +35,7 @@ struct offer {
     uint64_t number; /* for the timer */
     struct host *host;
     struct amounts free;
+    struct revocable spare; /* beside `free` */
     struct ranges ports;
     struct offer *next; /* of the same host, oldest first */
     UT_hash_handle hh_id, hh_number;
@@ -84,6 +85,8 @@ struct host {
     struct blob *inverse; /* owned; the offer that asks for it; or NULL */
     struct trouble trouble;
     struct task *first_task; /* of `tasks`; borrowed, see task_enter_host */
+    struct revocable spare;  /* sum of the offers; only tasks of a revocable
+                                tier use it, and they use no other cpus */
     struct host_victims victims;
     uint32_t launch_at;      /* its open launch of this pass + 1; 0: none */
     UT_hash_handle hh;
@@ -101,6 +104,12 @@ static inline struct amounts host_open(const struct host *host)
     open.disk = open.disk > host->kept.disk ? open.disk - host->kept.disk : 0;
     open.gpus = open.gpus > host->kept.gpus ? open.gpus - host->kept.gpus : 0;
     return open;
+}
+
+static inline bool host_has_spare(const struct host *host,
+                                  const struct revocable *need)
+{
+    return host->spare.cpus >= need->cpus && host->spare.mem >= need->mem;
 }
 
 struct hosts {
@@ -128,6 +137,10 @@ void hosts_remove(struct hosts *hosts, struct host *host);
 struct offer *hosts_add_offer(struct hosts *hosts, struct host *host,
                               struct bytes id, const struct amounts *amounts,
                               const struct ranges *ports, int64_t now_ms);
+/* What of the offer may be taken back; once per offer. */
+void hosts_add_spare(struct hosts *hosts, struct offer *offer,
+                     const struct revocable *spare);
+void hosts_take_spare(struct host *host, const struct revocable *need);
 struct offer *hosts_find_offer(struct hosts *hosts, struct bytes id);
 struct offer *hosts_offer_by_number(struct hosts *hosts, uint64_t number);
 void hosts_remove_offer(struct hosts *hosts, struct offer *offer);

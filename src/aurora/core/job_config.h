@@ -32,6 +32,11 @@ struct amounts {
     int64_t cpus, mem, disk, gpus;
 };
 
+/* The same of what may be taken back (Mesos' oversubscription). */
+struct revocable {
+    int64_t cpus, mem;
+};
+
 /* The numbers are those of perigee.HostConstraint.Kind. */
 enum constraint_kind {
     CONSTRAINT_ONE_OF = 1,
@@ -70,7 +75,8 @@ struct job_config {
     int32_t failures_max; /* -1: no limit */
     int64_t partition_ms; /* out of reach this long is LOST; -1: never */
     struct amounts task;  /* what the task itself asks for */
-    struct amounts need;  /* with the executor's share */
+    struct amounts need;  /* with the executor's share; without what may be */
+    struct revocable spare; /* taken back, of which it uses this much */
     char **port_name;     /* owned, in the order of the job */
     struct constraint *constraint; /* owned */
     uint32_t port_count, constraint_count;

@@ -10,6 +10,8 @@ static bool fits_in(const struct job_config *config,
 
     return need->cpus <= had->cpus && need->mem <= had->mem &&
            need->disk <= had->disk && need->gpus <= had->gpus &&
+           config->spare.cpus <= room->spare.cpus &&
+           config->spare.mem <= room->spare.mem &&
            config->port_count <= room->port_count;
 }
 

@@ -47,6 +47,15 @@ void aurora_offer(struct aurora *a, struct bytes offer_id,
     a->place_wanted = true;
 }
 
+void aurora_offer_spare(struct aurora *a, struct bytes offer_id,
+                        const struct revocable *spare)
+{
+    struct offer *offer = hosts_find_offer(&a->hosts, offer_id);
+
+    if (offer && offer->spare.cpus == 0 && offer->spare.mem == 0)
+        hosts_add_spare(&a->hosts, offer, spare);
+}
+
 void aurora_rescind(struct aurora *a, struct bytes offer_id)
 {
     struct offer *offer = hosts_find_offer(&a->hosts, offer_id);

@@ -151,6 +151,8 @@ enum veto placer_veto(const struct host *host, const struct job_config *config,
         veto = VETO_TROUBLE;
     if (veto != VETO_NONE)
         return veto;
+    if (host->offers && !host_has_spare(host, &config->spare))
+        return host->spare.cpus < config->spare.cpus ? VETO_CPU : VETO_MEM;
     if (host->offers)
         return amounts_veto(&open, host->ports_open, config);
     /* It has nothing for us now; would it be enough when it is empty? */
@@ -198,7 +200,8 @@ static bool has_room(const struct host *host, const struct amounts *open,
 
     return open->cpus >= need->cpus && open->mem >= need->mem &&
            open->disk >= need->disk && open->gpus >= need->gpus &&
-           host->ports_open >= config->port_count;
+           host->ports_open >= config->port_count &&
+           (!config->is_revocable || host_has_spare(host, &config->spare));
 }
 
 /* index_judge. */
@@ -310,6 +313,7 @@ static bool place_one(struct attempt *attempt, struct host *host,
     const struct job_config *config = attempt->config;
     struct ranges ports;
 
+    hosts_take_spare(host, &config->spare);
     hosts_take(attempt->hosts, host, &config->need, config->port_count, &ports);
     limit_counts_add(attempt->counts, attempt->hosts, host);
     bool more = placed(context, host, &ports);

@@ -33,6 +33,9 @@ static bool is_place(struct aurora *a, const struct job_config *config,
         a->preempt.counters.unknown_hosts++;
         return false;
     }
+    /* What may be taken back is not promised by pushing others. */
+    if (!host_has_spare(host, &config->spare))
+        return false;
     return placer_suits(host, config, counts) &&
            says_yes(config->place, host) && says_yes(config->rank, host);
 }

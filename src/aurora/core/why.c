@@ -45,6 +45,8 @@ static int64_t veto_score(const struct host *host,
     score += lack_score(free->mem, need->mem, (int64_t)24 * 1024 * 1000);
     score += lack_score(free->disk, need->disk, (int64_t)450 * 1024 * 1000);
     score += lack_score(free->gpus, need->gpus, 4 * 1000);
+    if (host->offers)
+        score += lack_score(host->spare.cpus, config->spare.cpus, 16 * 1000);
     score += lack_score((int64_t)ranges_size(&host->ports),
                         host->offers ? config->port_count : 0, 1000);
     return score;
@@ -221,6 +223,11 @@ void why_lacks(const struct why *why, const struct job_config *config,
     add_lack(out, free->mem, config->need.mem, "MB of memory");
     add_lack(out, free->disk, config->need.disk, "MB of disk");
     add_lack(out, free->gpus, config->need.gpus, "gpu");
+    if (host->offers) {
+        add_lack(out, host->spare.cpus, config->spare.cpus, "revocable cpu");
+        add_lack(out, host->spare.mem, config->spare.mem,
+                 "MB of revocable memory");
+    }
     if (why->nearest_veto == VETO_PORTS) {
         add_separator(out);
         buf_addf(out, "%u free ports", config->port_count);
