@@ -35,7 +35,7 @@ int action_set_parse(struct action_set *set, const char *pattern,
     (void)err_set(err, ERR_INVALID, "action '%.60s': there is none%s%s%s",
                   pattern, near ? "; nearest known name: '" : "",
                   near ? near : "", near ? "'" : "");
-    err_hint(err, "clusterctl help security lists the actions");
+    err_hint(err, "docs/security.md lists the actions");
     return -ERR_INVALID;
 }
 
