@@ -161,6 +161,9 @@ return job(Task { resources = small, finalization_wait = 5, processes = {
       Process { name = "main", cmdline = "echo began; exec sleep 1000" } } })]])
     until_said('began')
     local id = verb('status', '--root', box).out:match 'www%-data%-test%-job%-0%-%d+'
+    -- A folder of sandboxes, whatever they are called.
+    local folder = verb('status', '--root', (box:gsub('/[^/]*$', '')))
+    assert.truthy(folder.out:find(id, 1, true), folder.out)
     local killed = verb('kill', id, '--root', box)
     assert.equal(id .. ': KILLED\n', killed.out, killed.err)
     assert.equal(0, killed.status)

@@ -22,6 +22,7 @@ static const char *const paths[][STEPS_MAX] = {
     {"thermos.*", NULL},
     {"slaves", "*", "frameworks", "*", "executors", "*", "runs", "*", NULL},
     {"*", "slaves", "*", "frameworks", "*", "executors", "*", "runs", "*"},
+    {"*", NULL}, /* not in /tmp, where everybody has folders */
 };
 enum { PATH_COUNT = sizeof paths / sizeof *paths };
 
@@ -41,6 +42,7 @@ int machine_add_default_roots(struct machine *machine, struct err *err)
     const char *tmp = getenv("TMPDIR"), *data = getenv("XDG_DATA_HOME");
     const char *home = getenv("HOME");
     int rc = machine_add_root(machine, "/var/lib/perigee", err);
+    machine->has_default_roots = true;
 
     if (rc == 0)
         rc = machine_add_root(machine, "/var/lib/perigee/dev", err);
@@ -243,11 +245,12 @@ void machine_look(struct machine *machine)
         qsort(old, look.known_count, sizeof *old, by_sandbox);
     memset(&machine->tasks, 0, sizeof machine->tasks);
     machine->unreadable = machine->denied = 0;
+    int path_count = machine->has_default_roots ? PATH_COUNT - 1 : PATH_COUNT;
     for (uint32_t i = 0; i < machine->roots.count; i++) {
         const char *root = machine->roots.item[i];
         int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         machine->denied += fd < 0 && errno == EACCES;
-        for (int p = 0; fd >= 0 && p < PATH_COUNT; p++)
+        for (int p = 0; fd >= 0 && p < path_count; p++)
             walk(&look, fd, root, paths[p], STEPS_MAX);
         if (fd >= 0)
             (void)close(fd);

@@ -1,6 +1,7 @@
 /* The tasks of this machine: every sandbox with a checkpoint below some
  * folders. A root may be an agent's work_dir, a folder of such (clusterctl
- * dev), a folder of `thermos run` sandboxes, or one sandbox.
+ * dev), a folder of `thermos run` sandboxes (in one that nobody named, only
+ * those with its own names), or one sandbox.
  *
  * Where `thermos run` has ended a task, its checkpoint is .thermos/stream.old.
  *
@@ -28,7 +29,8 @@ struct machine_task {
 };
 
 struct machine {
-    VEC(char *) roots;                /* owned */
+    VEC(char *) roots; /* owned */
+    bool has_default_roots;
     VEC(struct machine_task *) tasks; /* owned; newest first */
     uint32_t unreadable;              /* checkpoints that are damaged */
     uint32_t denied;                  /* sandboxes and roots we may not see */
