@@ -144,6 +144,15 @@ static int take_number(const char *name, int64_t max, int64_t *out,
     return rc < 0 ? err_wrap(err, "%s", name) : 0;
 }
 
+/* A folder that somebody named: it is there, or misspelt. */
+static int take_folder(struct request *r, const char *folder, struct err *err)
+{
+    struct stat st;
+    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_NOT_FOUND, "there is no folder '%s'", folder);
+    return machine_add_root(&r->machine, folder, err);
+}
+
 static int take_option(struct request *r, int key, struct err *err)
 {
     int64_t port;
@@ -186,7 +195,8 @@ static int take_option(struct request *r, int key, struct err *err)
         r->port = rc == 0 ? (int)port : 0;
         break;
     case OPTION_ROOT:
-        return machine_add_root(&r->machine, optarg, err);
+        rc = take_folder(r, optarg, err);
+        return rc < 0 ? err_wrap(err, "--root") : 0;
     case OPTION_TIMEOUT:
         rc = text_duration_ms(optarg, &r->timeout_ms, err);
         return rc < 0 ? err_wrap(err, "--timeout") : 0;
@@ -194,15 +204,6 @@ static int take_option(struct request *r, int key, struct err *err)
         return err_set(err, ERR_INVALID, "the command line is wrong");
     }
     return rc;
-}
-
-/* The folder that `observe` is to look at. */
-static int take_folder(struct request *r, const char *folder, struct err *err)
-{
-    struct stat st;
-    if (stat(folder, &st) != 0 || !S_ISDIR(st.st_mode))
-        return err_set(err, ERR_NOT_FOUND, "there is no folder '%s'", folder);
-    return machine_add_root(&r->machine, folder, err);
 }
 
 /* 1: help was asked for. */
