@@ -79,8 +79,19 @@ static void check_master(struct cluster *c)
         check_agent(c, a);
 }
 
+static void check_pushes(struct cluster *c)
+{
+    const char *wrong =
+        pushes_check(&c->pushes, c->aurora.self, c->w->now_ms);
+
+    if (wrong)
+        world_fail(c->w, "%s", wrong);
+}
+
 void cluster_check(struct cluster *c, struct node *node)
 {
+    if (node == &c->aurora && c->aurora.self != NULL)
+        check_pushes(c);
     if (node == &c->master)
         check_master(c);
     else if (node == &c->aurora || node == &c->team)

@@ -227,6 +227,8 @@ void checks_final(struct cluster *c)
     final_master(c);
     final_jobs(c);
     final_team(c);
+    if (pushes_final(&c->pushes, c->aurora.self, c->w->now_ms))
+        world_fail(c->w, "the end: %s", c->pushes.problem);
     if (rollings_unfinished(c->aurora.self))
         world_fail(c->w, "the end: a restart or kill of %s is under way",
                    rollings_unfinished(c->aurora.self));

@@ -104,6 +104,8 @@ static void *aurora_begin(struct node *node)
     /* What got lost must be found within the quiet time at the end. */
     options.reconcile_explicit_ms = 20 * 60 * SECOND;
     options.reconcile_implicit_ms = 10 * 60 * SECOND;
+    options.preempt =
+        (struct preempt_rules){true, 5000, 5000, 5000, 60 * SECOND, 5};
     options.can_back_up = true;
     options.backup_interval_ms = 5 * 60 * SECOND;
     return aurora_program_new(&options);
@@ -327,6 +329,7 @@ static void release(struct cluster *c)
     node_release(&c->plain);
     node_release(&c->master);
     checks_release(&c->checks);
+    pushes_release(&c->pushes);
 }
 
 void cluster_run(struct world *w)

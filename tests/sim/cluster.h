@@ -6,6 +6,7 @@
 #include "tests/sim/machine.h"
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
+#include "tests/sim/pushes.h"
 
 enum {
     MACHINES_MIN = 3,
@@ -20,6 +21,7 @@ struct cluster {
     struct world *w;
     struct network network;
     struct checks checks;
+    struct pushes pushes;
     struct node master, plain, aurora, user, team, crons;
     struct machine machine[MACHINES_MAX];
     uint32_t machine_count;

@@ -52,6 +52,18 @@ static void make_service_steps(struct user_job *job, struct rng *rng,
     }
 }
 
+/* Half of the services are of production; half of the batch jobs are large and
+ * last for a while, so that there is something to push aside. */
+static void choose_tier(struct user_job *job)
+{
+    job->is_production = job->is_service && job->number % 2 == 0;
+    job->priority = (int32_t)(job->number / 2 % 3);
+    if (job->is_service || job->number % 2 != 0)
+        return;
+    job->cpu_milli = 3000;
+    job->length_ms += 4 * MINUTE;
+}
+
 static void make_job(struct user_job *job, struct rng *rng,
                      const struct user_options *o)
 {
@@ -75,6 +87,7 @@ static void make_job(struct user_job *job, struct rng *rng,
     job->is_picky = rng_below(rng, 3) == 0;
     if (job->is_service && job->number % 3 == 0)
         job->patience_secs = 20 + 2 * job->number;
+    choose_tier(job);
     job->steps = 1;
     job->step[0].verb =
         rng_below(rng, 4) == 0 ? USER_CREATE_BUNDLE : USER_CREATE;
@@ -99,7 +112,8 @@ struct user *user_new(const struct user_options *options)
         u->job[i].number = i;
         make_job(&u->job[i], &u->rng, options);
     }
-    u->read_at_ms = options->first_ms;
+    u->read_at_ms = u->quota_at_ms = options->first_ms;
+    u->has_quota = options->is_idle;
     for (uint32_t i = 0; options->is_idle && i < USER_JOBS; i++) {
         u->job[i].steps = 0;
         u->job[i].retry_ms = u->read_at_ms = INT64_MAX;
@@ -422,6 +436,28 @@ static void on_read_answer(struct user *u, int status, const Answer *answer)
         complain(u, job, status, "a job that was acknowledged is not there");
 }
 
+/* --- quotas --- */
+
+static void ask_quota(struct user *u, struct effects *fx)
+{
+    struct arena arena;
+    Call call = PERIGEE__AURORA__CALL__INIT;
+
+    arena_init(&arena);
+    user_set_quota(&arena, &call);
+    u->quota = post(u, &call, "quota", fx);
+    arena_release(&arena);
+}
+
+static void on_quota_answer(struct user *u, int status, int64_t now_ms)
+{
+    u->quota = 0;
+    u->quota_at_ms = now_ms + SECOND;
+    u->has_quota = status == 200;
+    if (status != 200 && !is_later(status))
+        complain(u, &u->job[0], status, "our roles get no quota");
+}
+
 /* --- the program --- */
 
 static struct user_job *job_of_exchange(struct user *u, exchange_id exchange)
@@ -445,7 +481,9 @@ static void on_answer(void *self, exchange_id exchange,
     arena_init(&arena);
     (void)codec_decode(&perigee__aurora__answer__descriptor, "Answer",
                        response->type, response->body, &arena, &message, NULL);
-    if (job != NULL)
+    if (exchange == u->quota)
+        on_quota_answer(u, response->status, now_ms);
+    else if (job != NULL)
         on_step_answer(u, job, response, (const Answer *)message, now_ms);
     else if (exchange == u->read)
         on_read_answer(u, response->status, (const Answer *)message);
@@ -464,6 +502,13 @@ static void on_broken(void *self, exchange_id exchange, const char *why,
         again(u, job, now_ms);
     else if (exchange == u->read)
         u->read = 0;
+    else if (exchange == u->quota)
+        on_quota_answer(u, 503, u->quota_at_ms);
+}
+
+static bool may_begin(const struct user *u, const struct user_job *job)
+{
+    return job->exchange == 0 && (u->has_quota || !job->is_production);
 }
 
 static int64_t next_ms(const void *self)
@@ -472,8 +517,10 @@ static int64_t next_ms(const void *self)
     int64_t at_ms = u->read == 0 ? u->read_at_ms : INT64_MAX;
 
     for (uint32_t i = 0; i < USER_JOBS; i++)
-        if (u->job[i].exchange == 0 && u->job[i].retry_ms < at_ms)
+        if (may_begin(u, &u->job[i]) && u->job[i].retry_ms < at_ms)
             at_ms = u->job[i].retry_ms;
+    if (!u->has_quota && u->quota == 0 && u->quota_at_ms < at_ms)
+        at_ms = u->quota_at_ms;
     return at_ms;
 }
 
@@ -483,10 +530,12 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
 
     for (uint32_t i = 0; i < USER_JOBS; i++) {
         struct user_job *job = &u->job[i];
-        if (job->exchange == 0 && job->done < job->steps &&
+        if (may_begin(u, job) && job->done < job->steps &&
             now_ms >= job->retry_ms)
             begin_step(u, job, fx);
     }
+    if (!u->has_quota && u->quota == 0 && now_ms >= u->quota_at_ms)
+        ask_quota(u, fx);
     if (u->read == 0 && now_ms >= u->read_at_ms)
         begin_read(u, now_ms, fx);
 }

@@ -37,6 +37,8 @@ struct user_job {
     int64_t length_ms;
     int status;
     uint32_t cpu_milli, ram_mib, limit; /* limit 0: no constraint */
+    bool is_production;
+    int32_t priority;
     uint32_t patience_secs;             /* with an agent that is out of reach */
     bool wants_port;
     bool is_picky; /* an expression keeps it off USER_SHUNNED */

@@ -106,6 +106,10 @@ static Perigee__Job *job_message(const char *cluster,
     message->instances = instances;
     message->has_service = 1;
     message->service = job->is_service;
+    message->has_production = message->production = job->is_production;
+    message->tier = (char *)(job->is_production ? "preferred" : "preemptible");
+    message->has_priority = 1;
+    message->priority = job->priority;
     message->task = task_message(job, version, arena);
     if (job->patience_secs > 0) {
         NEW(arena, Perigee__PartitionPolicy, policy,
@@ -299,6 +303,28 @@ void user_set_target(const struct user *u, const struct user_job *job,
                      : PERIGEE__AURORA__CALL__TYPE__KILL_JOB;
     target->has_batch_size =
         call->type != PERIGEE__AURORA__CALL__TYPE__CANCEL_ROLLING;
+}
+
+void user_set_quota(struct arena *arena, Call *call)
+{
+    static const char *const roles[] = {"web", "db", "ci"};
+    NEW(arena, Perigee__Aurora__Call__SetQuota, set,
+        PERIGEE__AURORA__CALL__SET_QUOTA__INIT);
+
+    set->quotas = arena_alloc(arena, sizeof roles);
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+        NEW(arena, Perigee__Quota, quota, PERIGEE__QUOTA__INIT);
+        NEW(arena, Perigee__QuotaAmounts, most, PERIGEE__QUOTA_AMOUNTS__INIT);
+        most->has_cpu_milli = most->has_ram_bytes = most->has_disk_bytes = 1;
+        most->cpu_milli = 1000 * 1000;
+        most->ram_bytes = most->disk_bytes = (uint64_t)1 << 40;
+        quota->role = (char *)roles[i];
+        quota->production = most;
+        set->quotas[set->n_quotas++] = quota;
+    }
+    call->has_type = 1;
+    call->type = PERIGEE__AURORA__CALL__TYPE__SET_QUOTA;
+    call->set_quota = set;
 }
 
 void user_set_create(const struct user *u, const struct user_job *job,

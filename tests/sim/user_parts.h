@@ -19,12 +19,17 @@ struct user {
     uint32_t read_job;
     bool read_is_clear; /* no step of that job was under way meanwhile */
     int64_t read_at_ms;
+    exchange_id quota; /* being asked for; 0: not now */
+    bool has_quota;    /* the roles have one for production */
+    int64_t quota_at_ms;
     char problem[300];
 };
 
 Perigee__Aurora__JobKey *user_key_message(const struct user *u,
                                           const struct user_job *job,
                                           struct arena *arena);
+/* What lets our roles have jobs of production. */
+void user_set_quota(struct arena *arena, Call *call);
 /* The call of a step, by its verb. */
 void user_set_create(const struct user *u, const struct user_job *job,
                      const struct user_step *step, struct arena *arena,
