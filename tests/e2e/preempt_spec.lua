@@ -19,6 +19,7 @@ describe('tiers and preemption', function()
       PERIGEE_PREEMPTION_DELAY = '1secs', PERIGEE_PREEMPTION_SLOT_SEARCH_INTERVAL = '1secs',
       PERIGEE_PREEMPTION_SLOT_SEARCH_INITIAL_DELAY = '1secs',
       PERIGEE_TIERS = 'batch:preemptible=true;gold:preemptible=false' } }
+    c:must { 'quota', 'set', 'devcluster/www-data', 'cpu=100', 'ram=100GB', 'disk=100GB' }
   end)
   teardown(function() c:stop() end)
 

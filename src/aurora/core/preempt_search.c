@@ -6,7 +6,10 @@
 #include <assert.h>
 #include <string.h>
 
-enum { GIFTS_MAX = 256 }; /* tasks of one host that are looked at */
+enum {
+    GIFTS_MAX = 256, /* tasks of one host that are looked at */
+    FEW_HOSTS = 256  /* that value constraints allow: all are looked at */
+};
 
 /* --- one host --- */
 
@@ -187,6 +190,36 @@ static bool search_table(struct search *s, uint32_t *at)
     return false;
 }
 
+/* Do value constraints leave so few hosts that all can be looked at? */
+static bool are_few(const struct search *s)
+{
+    const struct host_classes *classes = &s->a->hosts.classes;
+    uint32_t hosts = 0;
+
+    if (!s->classes || s->classes->are_many)
+        return false;
+    for (uint32_t i = 0; i < s->classes->few.count; i++) {
+        const struct host_class *class =
+            classes->by_slot.item[s->classes->few.item[i]];
+        hosts += class ? class->hosts : 0;
+    }
+    return hosts <= FEW_HOSTS;
+}
+
+static bool search_few(struct search *s)
+{
+    const struct host_classes *classes = &s->a->hosts.classes;
+
+    for (uint32_t i = 0; i < s->classes->few.count; i++) {
+        const struct host_class *class =
+            classes->by_slot.item[s->classes->few.item[i]];
+        for (struct host *h = class ? class->first : NULL; h; h = h->class_next)
+            if (h->first_task && look_at(s, h))
+                return true;
+    }
+    return false;
+}
+
 /* --- hosts with tasks of the role --- */
 
 /* Place in `jobs` behind those of the role. */
@@ -249,17 +282,20 @@ struct host *preempt_search(struct aurora *a, struct job_config *config,
                        .classes = class_verdicts_of(config, &a->hosts.classes),
                        .number = ++a->victims.searches,
                        .first = UINT32_MAX};
-    bool is_enough = *at == 0 && search_role(&s);
+    bool is_whole = are_few(&s);
 
-    if (!is_enough && !config->is_preemptible)
+    if (is_whole)
+        (void)search_few(&s);
+    else if ((*at != 0 || !search_role(&s)) && !config->is_preemptible)
         (void)search_table(&s, at);
     vec_free(&s.victims.task);
     *is_soon = s.is_soon;
     if (s.is_soon)
         return NULL;
+    is_whole |= config->is_preemptible || *at >= a->victims.count;
     if (s.best && s.first < *at)
         *at = s.first; /* the others fit the next task */
-    else if (!s.best && (config->is_preemptible || *at >= a->victims.count))
+    else if (!s.best && is_whole)
         *at = UINT32_MAX;
     return s.best;
 }
