@@ -12,7 +12,8 @@ enum {
     SECOND = 1000,
     MINUTE = 60 * SECOND,
     CALL_MS = 10 * SECOND,
-    READ_MS = 15 * SECOND /* between two reads */
+    READ_MS = 15 * SECOND, /* between two reads */
+    LARGE_MILLI = 2500     /* cpus of what others push aside */
 };
 
 /* --- what is wanted --- */
@@ -52,16 +53,16 @@ static void make_service_steps(struct user_job *job, struct rng *rng,
     }
 }
 
-/* Half of the services are of production; half of the batch jobs are large and
- * last for a while, so that there is something to push aside. */
+/* Half of the services are of production; a third of the batch jobs are large
+ * and last for a while, so that there is something to push aside. */
 static void choose_tier(struct user_job *job)
 {
     job->is_production = job->is_service && job->number % 2 == 0;
     job->priority = (int32_t)(job->number / 2 % 3);
-    if (job->is_service || job->number % 2 != 0)
+    if (job->is_service || job->number % 3 != 0)
         return;
-    job->cpu_milli = 3000;
-    job->length_ms += 4 * MINUTE;
+    job->cpu_milli = LARGE_MILLI;
+    job->length_ms += 2 * MINUTE;
 }
 
 static void make_job(struct user_job *job, struct rng *rng,
@@ -94,6 +95,8 @@ static void make_job(struct user_job *job, struct rng *rng,
     job->step[0].argument = 1 + (uint32_t)rng_below(rng, 4);
     job->step[0].at_ms =
         o->first_ms + (int64_t)rng_below(rng, (uint64_t)span_ms);
+    if (job->cpu_milli == LARGE_MILLI) /* they may have to wait long */
+        job->step[0].at_ms -= (job->step[0].at_ms - o->first_ms) / 2;
     if (job->is_service)
         make_service_steps(job, rng, o);
     job->retry_ms = job->step[0].at_ms;
