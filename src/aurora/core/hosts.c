@@ -84,18 +84,10 @@ static bool is_open(const struct host *host)
     return host->offers && !host->is_avoided && !host->is_closed;
 }
 
-/* Nobody's place changes, so heaps by order stay heaps; their copies of the
- * old numbers do not. */
 static void number_anew(struct hosts *hosts)
 {
     for (uint32_t i = 0; i < hosts->in_order.count; i++)
-        index_remove(&hosts->index, hosts->in_order.item[i]);
-    for (uint32_t i = 0; i < hosts->in_order.count; i++) {
-        struct host *host = hosts->in_order.item[i];
-        host->order = (i + 1) * ORDER_STEP;
-        if (is_open(host))
-            index_put(&hosts->index, host);
-    }
+        hosts->in_order.item[i]->order = (i + 1) * ORDER_STEP;
 }
 
 static void order_add(struct hosts *hosts, struct host *host)

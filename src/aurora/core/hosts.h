@@ -52,7 +52,8 @@ struct host {
     uint64_t name; /* what constraints on "host" compare */
     uint64_t generation;
     struct index_kind *kind; /* NULL: not in the index */
-    uint32_t cell, heap_at;
+    struct host *cell_prev, *cell_next; /* the ring of its cell */
+    uint32_t cell;
     bool is_avoided;     /* in trouble: not in the index */
     bool is_closed;      /* for maintenance: not in the index */
     bool is_dedicated;   /* as its class */

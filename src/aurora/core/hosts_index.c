@@ -24,62 +24,6 @@ int64_t index_cost(enum placement_policy policy, int64_t cpu, int64_t mem)
     return most - least + most;
 }
 
-/* --- cells --- */
-
-static void put_at(struct index_cell *cell, uint32_t at,
-                   struct index_entry entry)
-{
-    cell->item[at] = entry;
-    entry.host->heap_at = at;
-}
-
-static void sift_up(struct index_cell *cell, uint32_t at,
-                    struct index_entry entry)
-{
-    while (at > 0 && cell->item[(at - 1) / 2].order > entry.order) {
-        put_at(cell, at, cell->item[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    put_at(cell, at, entry);
-}
-
-static void sift_down(struct index_cell *cell, uint32_t at,
-                      struct index_entry entry)
-{
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child >= cell->count)
-            break;
-        if (child + 1 < cell->count &&
-            cell->item[child + 1].order < cell->item[child].order)
-            child++;
-        if (cell->item[child].order > entry.order)
-            break;
-        put_at(cell, at, cell->item[child]);
-        at = child;
-    }
-    put_at(cell, at, entry);
-}
-
-static void cell_add(struct index_cell *cell, struct host *host)
-{
-    (void)*vec_add(cell);
-    sift_up(cell, cell->count - 1, (struct index_entry){host->order, host});
-}
-
-static void cell_remove(struct index_cell *cell, const struct host *host)
-{
-    uint32_t at = host->heap_at;
-    struct index_entry last = cell->item[--cell->count];
-
-    if (last.host == host)
-        return;
-    if (at > 0 && cell->item[(at - 1) / 2].order > last.order)
-        sift_up(cell, at, last);
-    else
-        sift_down(cell, at, last);
-}
-
 /* --- kinds --- */
 
 /* The highest bit and the two below: a step is a quarter at most. */
@@ -135,8 +79,6 @@ static void kind_free(struct host_index *index, struct index_kind *kind)
     while (index->kind[at] != kind)
         at++;
     index->kind[at] = index->kind[--index->kind_count];
-    for (uint32_t i = 0; i < INDEX_GRID * INDEX_GRID; i++)
-        vec_free(&kind->cell[i]);
     free(kind);
 }
 
@@ -158,28 +100,47 @@ static void widen(struct index_kind *kind, const struct amounts *total)
     kind->most.mem = larger(kind->most.mem, total->mem);
 }
 
+/* --- cells --- */
+
 static void leave_cell(struct host *host)
 {
     struct index_kind *kind = host->kind;
-    struct index_cell *cell = &kind->cell[host->cell];
+    struct host **first = &kind->cell[host->cell];
     uint32_t row = host->cell / INDEX_GRID;
 
-    cell_remove(cell, host);
-    if (cell->count > 0)
+    if (host->cell_next != host) {
+        host->cell_prev->cell_next = host->cell_next;
+        host->cell_next->cell_prev = host->cell_prev;
+        if (*first == host)
+            *first = host->cell_next;
         return;
+    }
+    *first = NULL;
     kind->row[row] &= ~(UINT64_C(1) << host->cell % INDEX_GRID);
     if (kind->row[row] == 0)
         kind->rows &= ~(UINT64_C(1) << row);
 }
 
+/* Where the ring closes: the first one when it comes before the one that is,
+ * in host order, else the last one. */
 static void enter_cell(struct host *host, uint32_t at)
 {
     struct index_kind *kind = host->kind;
+    struct host *first = kind->cell[at];
 
     host->cell = at;
-    cell_add(&kind->cell[at], host);
-    kind->row[at / INDEX_GRID] |= UINT64_C(1) << at % INDEX_GRID;
-    kind->rows |= UINT64_C(1) << at / INDEX_GRID;
+    if (!first) {
+        kind->cell[at] = host->cell_prev = host->cell_next = host;
+        kind->row[at / INDEX_GRID] |= UINT64_C(1) << at % INDEX_GRID;
+        kind->rows |= UINT64_C(1) << at / INDEX_GRID;
+        return;
+    }
+    host->cell_next = first;
+    host->cell_prev = first->cell_prev;
+    first->cell_prev->cell_next = host;
+    first->cell_prev = host;
+    if (host->order < first->order)
+        kind->cell[at] = host;
 }
 
 void index_remove(struct host_index *index, struct host *host)
@@ -218,21 +179,20 @@ void index_put(struct host_index *index, struct host *host)
 static void check_cell(const struct index_kind *kind, uint32_t at,
                        uint32_t *hosts)
 {
-    const struct index_cell *cell = &kind->cell[at];
-    bool bit = kind->row[at / INDEX_GRID] >> at % INDEX_GRID & 1;
+    const struct host *first = kind->cell[at], *h = first;
 
-    assert(bit == (cell->count > 0));
-    for (uint32_t i = 0; i < cell->count; i++) {
-        const struct host *h = cell->item[i].host;
-        assert(h->kind == kind && h->cell == at && h->heap_at == i);
-        assert(h->order == cell->item[i].order);
-        assert(i == 0 || cell->item[(i - 1) / 2].order < h->order);
+    assert((kind->row[at / INDEX_GRID] >> at % INDEX_GRID & 1) ==
+           (first != NULL));
+    while (h) {
+        assert(h->kind == kind && h->cell == at);
+        assert(h->cell_next->cell_prev == h);
         assert(h->total.cpus >= kind->least.cpus &&
                h->total.cpus <= kind->most.cpus);
         assert(h->total.mem >= kind->least.mem &&
                h->total.mem <= kind->most.mem);
+        ++*hosts;
+        h = h->cell_next != first ? h->cell_next : NULL;
     }
-    *hosts += cell->count;
 }
 
 void index_check(const struct host_index *index)

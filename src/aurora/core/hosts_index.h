@@ -1,13 +1,13 @@
 /* Where placing looks for hosts: by what they have free.
  *
  * A **kind** holds hosts of nearly equal totals. Within it a grid of cells,
- * free cpu share by free memory share, each a heap by host order; a bit per
- * cell says whether it has hosts at all. Lines lie close together where little
- * is free (most hosts of a busy cluster) and far apart where much is: eight
- * to an octave of the share + 1/128. How good any host of a cell can be for a
- * task is known from the cell's place (a bound), so a search visits cells in
- * the order of their bounds and ends when the next bound is worse than the
- * best host found:
+ * free cpu share by free memory share, each a ring of hosts; a bit per cell
+ * says whether it has hosts at all. Lines lie close together where little is
+ * free (most hosts of a busy cluster) and far apart where much is: eight to an
+ * octave of the share + 1/128. How good any host of a cell can be for a task is
+ * known from the cell's place (a bound), so a search visits the cells of all
+ * kinds in the order of their bounds and ends when the next bound is no better
+ * than the best host found:
  *
  *      memory                     packing: the cost of a host is
  *       ^  . . . : : . . .          |cpu - memory| + max(cpu, memory)
@@ -16,11 +16,12 @@
  *       |  : # # : . . . .        shares (*), along the diagonal.
  *       +--*-:-:-.-.-.-.-> cpu    Spreading: 1024 - min(cpu, memory).
  *
- * In clusters of up to SEARCH_EXACT hosts a search is exact. In larger ones it
- * leaves a kind after SEARCH_SCORED hosts that fit, or SEARCH_LOOKED that were
- * looked at, at most SEARCH_PER_CELL of a cell, and looks for nothing that is
- * better by less than SEARCH_SLACK. When none of these fits, it begins again
- * without such limits: a host that fits is always found when there is one. */
+ * In clusters of up to SEARCH_EXACT hosts a search is exact: it looks at every
+ * host of every cell that can hold a better one. In larger ones it looks for
+ * nothing that is better by less than SEARCH_SLACK, at most at SEARCH_PER_CELL
+ * hosts of a cell, and ends after SEARCH_SCORED hosts that fit or SEARCH_LOOKED
+ * in all. When none of these fits it begins again, exactly: a host that fits is
+ * always found when there is one. */
 #pragma once
 #include "aurora/core/job_config.h"
 #include "base/vec.h"
@@ -30,25 +31,19 @@
 enum placement_policy { PLACEMENT_PACK, PLACEMENT_SPREAD };
 
 enum {
-    INDEX_GRID = 57,
+    LINES_SHIFT = 3,
+    LINES_FIRST = 1 << LINES_SHIFT,
+    INDEX_GRID = 57,      /* index_line(SHARE_ONE) + 1 */
     INDEX_KINDS_MAX = 64, /* the last one takes what is left over */
     SHARE_ONE = 1024,
     SEARCH_EXACT = 64,
-    SEARCH_SCORED = 8,  /* of a kind */
-    SEARCH_LOOKED = 24, /* of a kind */
+    SEARCH_SCORED = 12,
+    SEARCH_LOOKED = 256,
     SEARCH_PER_CELL = 8,
     SEARCH_SLACK = 6 /* in 1/1024: nearer to the best is not looked for */
 };
 
 struct host;
-
-struct index_cell {
-    struct index_entry {
-        uint64_t order;
-        struct host *host;
-    } * item; /* owned; a heap, the first in host order on top */
-    uint32_t count, capacity;
-};
 
 struct index_kind {
     uint32_t key; /* its totals, coarsely; INDEX_REST: of any */
@@ -58,8 +53,9 @@ struct index_kind {
     bool has_gpus;              /* some of them may */
     struct amounts least, most; /* of the totals of hosts that were in it */
     uint64_t rows;              /* bit n: row[n] is not 0 */
-    uint64_t row[INDEX_GRID];   /* by memory; bit n: cpu */
-    struct index_cell cell[INDEX_GRID * INDEX_GRID];
+    uint64_t row[INDEX_GRID];   /* by memory; bit n: cpu line n has hosts */
+    /* By memory, then cpu: the first host of the ring; NULL: none. */
+    struct host *cell[INDEX_GRID * INDEX_GRID];
 };
 
 struct host_index {
@@ -76,8 +72,6 @@ void index_remove(struct host_index *index, struct host *host);
 
 /* The line of the grid on which a share (0 to 1024) lies, and the first share
  * of a line. */
-enum { LINES_SHIFT = 3, LINES_FIRST = 1 << LINES_SHIFT };
-
 static inline uint32_t index_line(int64_t share)
 {
     uint32_t v = (uint32_t)share + LINES_FIRST;
@@ -100,8 +94,8 @@ int64_t index_share(int64_t part, int64_t whole);
  * room, an empty host included: what is stranded is lost to everybody. */
 enum {
     INDEX_STRANDED = 2 * SHARE_ONE,
-    STRANDED_LESS = SHARE_ONE * 4 / 100, /* left of one share: less than this */
-    STRANDED_MORE = SHARE_ONE * 8 / 100  /* of the other: more than this */
+    STRANDED_LESS = SHARE_ONE / 16, /* left of one share: less than this */
+    STRANDED_MORE = SHARE_ONE / 8   /* of the other: more than this */
 };
 int64_t index_cost(enum placement_policy policy, int64_t cpu, int64_t mem);
 
@@ -110,12 +104,11 @@ typedef int64_t index_judge(void *context, struct host *host);
 struct index_search {
     const struct amounts *need;
     bool is_dedicated; /* dedicated hosts are possible */
-    uint32_t seed;     /* another one for each search */
     index_judge *judge;
     void *context;
 };
-/* The host of the least cost, the first in host order of equal ones; NULL when
- * none may have it. */
+/* The host of the least cost, the first in host order of equal ones that were
+ * looked at; NULL when none may have it. */
 struct host *index_find(const struct host_index *index,
                         const struct index_search *search);
 void index_check(const struct host_index *index);

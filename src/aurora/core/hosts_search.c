@@ -5,11 +5,21 @@
 #include <assert.h>
 #include <string.h>
 
-enum { NOWHERE = INT32_MAX, UNKNOWN = INDEX_GRID * INDEX_GRID };
+enum {
+    NOWHERE = 2 * LATER_STEP, /* more than any bound */
+    NO_LINE = INDEX_GRID,
+    REACH_FIRST = 64, /* bounds below it are looked for first */
+    REACH_STEP = 8
+};
 
 /* What a task takes of the hosts of a kind: between low and high, in shares. */
 struct taken {
     int32_t low, high;
+};
+
+/* The shares that may be left on a host of line n of the grid. */
+struct span {
+    int32_t from, to;
 };
 
 /* One kind under search. */
@@ -17,37 +27,44 @@ struct lane {
     const struct index_kind *kind;
     struct taken cpu, mem;
     uint64_t rows, lines; /* where the task can fit at all */
-    int32_t bound;        /* of the best cell not visited */
-    uint32_t best; /* that cell; UNKNOWN: none is better than the bound */
-    uint64_t
-        visited; /* rows with cells that were; their others are in `left` */
+    int32_t later;        /* every host of the kind costs that much more */
+    int32_t bound;        /* of the best cell not visited, or less */
+    uint32_t row, line;   /* that cell; NO_LINE: to be found */
+    uint64_t visited;     /* rows with cells that were; `left`: the others */
     uint64_t left[INDEX_GRID];
 };
 
-static uint64_t row_left(const struct lane *lane, uint32_t row)
-{
-    return lane->visited >> row & 1 ? lane->left[row]
-                                    : lane->kind->row[row] & lane->lines;
-}
-
-static void leave_out(struct lane *lane, uint32_t cell)
-{
-    uint32_t row = cell / INDEX_GRID;
-
-    lane->left[row] = row_left(lane, row) & ~(UINT64_C(1) << cell % INDEX_GRID);
-    lane->visited |= UINT64_C(1) << row;
-    if (lane->left[row] == 0)
-        lane->rows &= ~(UINT64_C(1) << row);
-}
-
-/* The shares that may be left on a host of line n of the grid. */
-struct span {
-    int32_t from, to;
+struct search {
+    const struct host_index *index;
+    const struct index_search *wanted;
+    uint32_t lanes;
+    struct lane lane[INDEX_KINDS_MAX];
+    struct host *host; /* the best so far, its cost, and the work it took */
+    int64_t cost;
+    uint32_t scored, looked;
 };
+
+/* --- lines --- */
+
+static uint32_t lowest(uint64_t bits)
+{
+    return (uint32_t)__builtin_ctzll(bits);
+}
+
+static uint32_t highest(uint64_t bits)
+{
+    return 63 - (uint32_t)__builtin_clzll(bits);
+}
+
+/* Lines before line n; n < 64. */
+static uint64_t before(uint32_t line)
+{
+    return (UINT64_C(1) << line) - 1;
+}
 
 static struct span left_of(uint32_t line, struct taken taken)
 {
-    int32_t from = index_line_from(line) - taken.high - 1;
+    int32_t from = index_line_from(line) - taken.high;
     int32_t to = index_line_from(line + 1) - taken.low;
 
     return (struct span){from > 0 ? from : 0, to > 0 ? to : 0};
@@ -76,15 +93,7 @@ static int32_t bound_of(enum placement_policy policy, struct span cpu,
     return apart + (cpu.from > mem.from ? cpu.from : mem.from);
 }
 
-static uint32_t lowest(uint64_t bits)
-{
-    return (uint32_t)__builtin_ctzll(bits);
-}
-
-static uint32_t highest(uint64_t bits)
-{
-    return 63 - (uint32_t)__builtin_clzll(bits);
-}
+/* --- the best cell of a kind --- */
 
 static void consider(struct lane *lane, enum placement_policy policy,
                      uint32_t row, uint32_t line, struct span mem)
@@ -94,15 +103,22 @@ static void consider(struct lane *lane, enum placement_policy policy,
     if (bound >= lane->bound)
         return;
     lane->bound = bound;
-    lane->best = row * INDEX_GRID + line;
+    lane->row = row;
+    lane->line = line;
+}
+
+static uint64_t row_left(const struct lane *lane, uint32_t row)
+{
+    return lane->visited >> row & 1 ? lane->left[row]
+                                    : lane->kind->row[row] & lane->lines;
 }
 
 /* In a row the bound falls up to the diagonal and grows behind it. */
 static void consider_row(struct lane *lane, uint32_t row, struct span mem)
 {
     int32_t at = mem.from + lane->cpu.low;
-    uint32_t diagonal = index_line(at < SHARE_ONE ? at : SHARE_ONE);
-    uint64_t below = (UINT64_C(1) << diagonal) - 1, bits = row_left(lane, row);
+    uint64_t below = before(index_line(at < SHARE_ONE ? at : SHARE_ONE));
+    uint64_t bits = row_left(lane, row);
 
     if (bits & ~below)
         consider(lane, PLACEMENT_PACK, row, lowest(bits & ~below), mem);
@@ -140,12 +156,26 @@ static void next_cell(struct lane *lane, enum placement_policy policy,
                       int32_t limit)
 {
     lane->bound = limit;
-    lane->best = UNKNOWN;
+    lane->line = NO_LINE;
     if (policy == PLACEMENT_SPREAD)
         next_to_spread(lane);
     else
         next_to_pack(lane);
 }
+
+/* The best cell was visited. */
+static void leave_out(struct lane *lane)
+{
+    uint32_t row = lane->row;
+
+    lane->left[row] = row_left(lane, row) & ~(UINT64_C(1) << lane->line);
+    lane->visited |= UINT64_C(1) << row;
+    if (lane->left[row] == 0)
+        lane->rows &= ~(UINT64_C(1) << row);
+    lane->line = NO_LINE;
+}
+
+/* --- kinds --- */
 
 /* False when no host of the kind is large enough. */
 static bool take_of(int64_t need, int64_t least, int64_t most,
@@ -160,122 +190,156 @@ static bool take_of(int64_t need, int64_t least, int64_t most,
 }
 
 static bool lane_open(struct lane *lane, const struct index_kind *kind,
-                      const struct index_search *search)
+                      const struct index_search *wanted)
 {
-    if ((kind->is_dedicated && !search->is_dedicated) ||
-        (search->need->gpus > 0 && !kind->has_gpus) ||
-        !take_of(search->need->cpus, kind->least.cpus, kind->most.cpus,
+    if ((kind->is_dedicated && !wanted->is_dedicated) ||
+        (wanted->need->gpus > 0 && !kind->has_gpus) ||
+        !take_of(wanted->need->cpus, kind->least.cpus, kind->most.cpus,
                  &lane->cpu) ||
-        !take_of(search->need->mem, kind->least.mem, kind->most.mem,
+        !take_of(wanted->need->mem, kind->least.mem, kind->most.mem,
                  &lane->mem))
         return false;
     lane->kind = kind;
+    lane->rows = kind->rows & ~before(index_line(lane->mem.low));
+    lane->lines = ~before(index_line(lane->cpu.low));
+    lane->later = kind->is_later ? LATER_STEP : 0;
+    lane->bound = 0;
+    lane->line = NO_LINE;
     lane->visited = 0;
-    lane->lines = ~UINT64_C(0) << index_line(lane->cpu.low);
-    lane->rows = kind->rows & ~UINT64_C(0) << index_line(lane->mem.low);
     return lane->rows != 0;
 }
 
-struct limits {
-    uint32_t scored, looked, per_cell;
-    int32_t slack;
-};
-
-/* The best so far, and the work it took. */
-struct found {
-    struct host *host;
-    int64_t cost;
-    uint32_t scored, looked;
-};
-
-static void look_at(struct host *host, const struct index_search *search,
-                    struct found *found)
+static void open_lanes(struct search *search)
 {
-    int64_t cost = search->judge(search->context, host);
+    search->lanes = 0;
+    for (uint32_t i = 0; i < search->index->kind_count; i++)
+        if (lane_open(&search->lane[search->lanes], search->index->kind[i],
+                      search->wanted))
+            search->lanes++;
+}
 
-    found->looked++;
+/* The kind with the best cell of all, if its bound is below `limit`; NULL
+ * without. What is far away is looked for only when nothing is near. */
+static struct lane *nearest(struct search *search, int32_t limit)
+{
+    for (int64_t reach = REACH_FIRST;; reach *= REACH_STEP) {
+        int32_t at = reach < limit ? (int32_t)reach : limit;
+        struct lane *best = NULL;
+        for (uint32_t i = 0; i < search->lanes; i++) {
+            struct lane *lane = &search->lane[i];
+            if (lane->bound >= at - lane->later)
+                continue;
+            if (lane->line == NO_LINE)
+                next_cell(lane, search->index->policy, at - lane->later);
+            if (lane->line == NO_LINE)
+                continue;
+            best = lane;
+            at = lane->bound + lane->later;
+        }
+        if (best || reach >= limit)
+            return best;
+    }
+}
+
+/* --- hosts --- */
+
+static void look_at(struct search *search, struct host *host)
+{
+    int64_t cost = search->wanted->judge(search->wanted->context, host);
+
+    search->looked++;
     if (cost < 0)
         return;
-    found->scored++;
-    if (!found->host || cost < found->cost ||
-        (cost == found->cost && host->order < found->host->order)) {
-        found->host = host;
-        found->cost = cost;
+    search->scored++;
+    if (!search->host || cost < search->cost ||
+        (cost == search->cost && host->order < search->host->order)) {
+        search->host = host;
+        search->cost = cost;
     }
 }
 
-/* Half of the looks go to the first ones, the others anywhere: what is never
- * allowed would gather at the top. */
-static void visit(const struct index_cell *cell,
-                  const struct index_search *search, uint32_t looks,
-                  struct found *found)
+/* From both ends of the ring: what is never allowed would gather at one. */
+static void visit(struct search *search, const struct lane *lane)
 {
-    uint32_t first = cell->count <= looks ? cell->count : looks / 2;
-    uint32_t others = cell->count - first, at = 0;
+    struct host *front = lane->kind->cell[lane->row * INDEX_GRID + lane->line];
+    struct host *back = front->cell_prev;
+    int32_t enough = lane->bound + lane->later + SEARCH_SLACK;
 
-    for (uint32_t i = 0; i < first; i++) {
-        if (i + 4 < first)
-            __builtin_prefetch(cell->item[i + 4].host);
-        look_at(cell->item[i].host, search, found);
-    }
-    if (others > 0)
-        at = search->seed * UINT32_C(2654435761) % others;
-    for (uint32_t i = first; others > 0 && i < looks; i++) {
-        look_at(cell->item[first + at].host, search, found);
-        at = at + 1 < others ? at + 1 : 0;
-    }
-}
-
-/* Visit cells of one kind in the order of their bounds. */
-static void search_kind(const struct index_kind *kind,
-                        enum placement_policy policy,
-                        const struct index_search *search,
-                        const struct limits *limits, struct found *found)
-{
-    uint32_t scored = found->scored, looked = found->looked;
-    struct lane lane;
-
-    if ((kind->is_later && found->host && found->cost < LATER_STEP) ||
-        !lane_open(&lane, kind, search))
-        return;
-    while (found->scored - scored < limits->scored &&
-           found->looked - looked < limits->looked) {
-        int32_t limit = NOWHERE;
-        if (found->host && found->cost < LATER_STEP)
-            limit = (int32_t)found->cost + 1 - limits->slack;
-        next_cell(&lane, policy, limit);
-        if (lane.best == UNKNOWN)
+    for (uint32_t looks = 0; looks < SEARCH_PER_CELL; looks++) {
+        struct host *host = looks % 2 == 0 ? front : back;
+        bool is_last = front == back;
+        __builtin_prefetch(looks % 2 == 0 ? back : front->cell_next);
+        look_at(search, host);
+        if (is_last || (search->host && search->cost < enough))
             break;
-        visit(&kind->cell[lane.best], search, limits->per_cell, found);
-        leave_out(&lane, lane.best);
+        if (looks % 2 == 0)
+            front = front->cell_next;
+        else
+            back = back->cell_prev;
     }
 }
 
-static struct host *search_all(const struct host_index *index,
-                               const struct index_search *search,
-                               const struct limits *limits)
+static void search_few(struct search *search)
 {
-    struct found found = {0};
+    struct lane *lane;
+    int32_t limit = NOWHERE;
 
-    for (uint32_t i = 0; i < index->kind_count; i++) {
-        search_kind(index->kind[i], index->policy, search, limits, &found);
-        if (found.host && found.cost < limits->slack)
-            break;
+    open_lanes(search);
+    while (search->looked < SEARCH_LOOKED && search->scored < SEARCH_SCORED &&
+           (lane = nearest(search, limit)) != NULL) {
+        visit(search, lane);
+        leave_out(lane);
+        if (search->host && search->cost < LATER_STEP)
+            limit = (int32_t)search->cost + 1 - SEARCH_SLACK;
     }
-    return found.host;
+}
+
+static void look_at_all(struct search *search, struct host *first)
+{
+    struct host *host = first;
+
+    do {
+        look_at(search, host);
+        host = host->cell_next;
+    } while (host != first);
+}
+
+static void search_row(struct search *search, const struct lane *lane,
+                       uint32_t row)
+{
+    struct span mem = left_of(row, lane->mem);
+
+    for (uint64_t bits = lane->kind->row[row] & lane->lines; bits;
+         bits &= bits - 1) {
+        uint32_t line = lowest(bits);
+        int32_t bound =
+            bound_of(search->index->policy, left_of(line, lane->cpu), mem);
+        if (!search->host || bound + lane->later <= search->cost)
+            look_at_all(search, lane->kind->cell[row * INDEX_GRID + line]);
+    }
+}
+
+static void search_all(struct search *search)
+{
+    open_lanes(search);
+    for (uint32_t i = 0; i < search->lanes; i++)
+        for (uint64_t rows = search->lane[i].rows; rows; rows &= rows - 1)
+            search_row(search, &search->lane[i], lowest(rows));
 }
 
 struct host *index_find(const struct host_index *index,
-                        const struct index_search *search)
+                        const struct index_search *wanted)
 {
-    static const struct limits few = {SEARCH_SCORED, SEARCH_LOOKED,
-                                      SEARCH_PER_CELL, SEARCH_SLACK};
-    static const struct limits any = {1, UINT32_MAX, UINT32_MAX, 0};
-    static const struct limits all = {UINT32_MAX, UINT32_MAX, UINT32_MAX, 0};
-    struct host *host;
+    struct search search;
 
-    if (index->hosts <= SEARCH_EXACT)
-        return search_all(index, search, &all);
-    host = search_all(index, search, &few);
-    return host ? host : search_all(index, search, &any);
+    search.index = index;
+    search.wanted = wanted;
+    search.host = NULL;
+    search.cost = 0;
+    search.scored = search.looked = 0;
+    if (index->hosts > SEARCH_EXACT)
+        search_few(&search);
+    if (!search.host)
+        search_all(&search);
+    return search.host;
 }

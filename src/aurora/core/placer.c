@@ -283,7 +283,6 @@ static struct host *best_host(struct attempt *attempt, uint64_t since)
 {
     struct index_search search = {.need = &attempt->config->need,
                                   .is_dedicated = attempt->config->is_dedicated,
-                                  .seed = (uint32_t)attempt->hosts->generation,
                                   .judge = judge,
                                   .context = attempt};
 
