@@ -2,6 +2,7 @@
 #include "tests/sim/checks_parts.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/check_crons.h"
+#include "tests/sim/check_keeper.h"
 #include "tests/sim/check_team.h"
 #include "tests/sim/plain.h"
 #include "tests/sim/patience.h"
@@ -100,6 +101,8 @@ void cluster_check(struct cluster *c, struct node *node)
         check_crons(c);
     else if (node == &c->user && user_problem(c->user.self)[0] != '\0')
         world_fail(c->w, "%s", user_problem(c->user.self));
+    if (node == &c->aurora || node == &c->keeper)
+        check_keeper(c);
 }
 
 /* From what really runs: tasks that live at the same time on one machine fit

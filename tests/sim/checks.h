@@ -5,6 +5,7 @@
 #pragma once
 #include "base/id.h"
 #include "base/vec.h"
+#include "tests/sim/check_keeper.h"
 #include "wire/program.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@ struct checks {
     struct told *told; /* by framework and task id */
     struct owed *owed; /* updates, by uuid */
     uint64_t updates;
+    struct keeper_look keeper;
 };
 
 void checks_release(struct checks *checks);

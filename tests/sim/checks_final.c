@@ -3,6 +3,7 @@
 #include "tests/sim/checks_parts.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/check_crons.h"
+#include "tests/sim/check_keeper.h"
 #include "tests/sim/check_team.h"
 #include "tests/sim/plain.h"
 #include "tests/sim/rollings.h"
@@ -233,6 +234,7 @@ void checks_final(struct cluster *c)
         world_fail(c->w, "the end: a restart or kill of %s is under way",
                    rollings_unfinished(c->aurora.self));
     final_crons(c);
+    final_keeper(c);
     final_updates(c);
     for (uint32_t i = 0; i < c->machine_count; i++)
         final_machine(c, &c->machine[i]);

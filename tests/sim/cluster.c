@@ -1,5 +1,6 @@
 #include "tests/sim/cluster.h"
 #include "tests/sim/crons.h"
+#include "tests/sim/keeper.h"
 #include "tests/sim/plain.h"
 #include "tests/sim/team.h"
 #include "tests/sim/user.h"
@@ -276,6 +277,30 @@ static void crons_end(void *self)
 static const struct node_kind CRONS_KIND = {
     .program = &CRONS_PROGRAM, .begin = crons_begin, .end = crons_end};
 
+static void *keeper_begin(struct node *node)
+{
+    const struct cluster *c = node->context;
+    struct keeper_options options = {.aurora = c->aurora.address,
+                                     .cluster = AURORA_OPTIONS.cluster,
+                                     .speaks_json = c->user_speaks_json,
+                                     .first_ms = WALL_START_MS + MINUTE,
+                                     .last_ms = WALL_START_MS + FAULTS_END_MS,
+                                     .is_idle = c->w->has_cron_only,
+                                     .fate = c->user_fate ^ 2};
+
+    for (uint32_t i = 0; i < KEEPER_HOSTS; i++)
+        options.host[i] = c->machine[i].agent.host;
+    return keeper_new(&options);
+}
+
+static void keeper_end(void *self)
+{
+    keeper_free(self);
+}
+
+static const struct node_kind KEEPER_KIND = {
+    .program = &KEEPER_PROGRAM, .begin = keeper_begin, .end = keeper_end};
+
 /* --- all of them --- */
 
 static void build(struct cluster *c)
@@ -297,6 +322,7 @@ static void build(struct cluster *c)
     node_init(&c->user, w, &USER_KIND, "user", "10.0.0.4:0", c);
     node_init(&c->team, w, &TEAM_KIND, "team", "10.0.0.5:0", c);
     node_init(&c->crons, w, &CRONS_KIND, "crons", "10.0.0.6:0", c);
+    node_init(&c->keeper, w, &KEEPER_KIND, "keeper", "10.0.0.7:0", c);
     network_listen(&c->network, &c->master);
     network_listen(&c->network, &c->aurora);
     for (uint32_t i = 0; i < c->machine_count; i++) {
@@ -316,12 +342,14 @@ static void start_all(struct cluster *c)
     node_start(&c->user);
     node_start(&c->team);
     node_start(&c->crons);
+    node_start(&c->keeper);
 }
 
 static void release(struct cluster *c)
 {
     for (uint32_t i = 0; i < c->machine_count; i++)
         machine_release(&c->machine[i]);
+    node_release(&c->keeper);
     node_release(&c->crons);
     node_release(&c->team);
     node_release(&c->user);

@@ -22,7 +22,7 @@ struct cluster {
     struct network network;
     struct checks checks;
     struct pushes pushes;
-    struct node master, plain, aurora, user, team, crons;
+    struct node master, plain, aurora, user, team, crons, keeper;
     struct machine machine[MACHINES_MAX];
     uint32_t machine_count;
     uint64_t plain_fate; /* seeds what the plain framework wants */

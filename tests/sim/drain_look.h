@@ -1,0 +1,24 @@
+/* A look into the scheduler at hosts that drain. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct aurora_program;
+
+enum drain_look_mode {
+    DRAIN_LOOK_NONE,
+    DRAIN_LOOK_DRAINING,
+    DRAIN_LOOK_DRAINED
+};
+/* What is in force for a hostname. */
+enum drain_look_mode drain_look_mode(const struct aurora_program *aurora,
+                                     const char *host);
+/* Tasks that drains have ended in this life. */
+uint64_t drain_look_count(const struct aurora_program *aurora);
+/* Some name that is in maintenance; NULL: none. */
+const char *drain_look_left(const struct aurora_program *aurora);
+/* Did a drain just now (by the scheduler's clock) take what a policy protects?
+ * Then says what. */
+bool drain_look_broke(const struct aurora_program *aurora, int64_t now_ms,
+                      char *out, size_t size);
