@@ -599,6 +599,7 @@ static void metrics(const void *self, struct metrics *m)
     counter(m, "aurora_subscriptions_total", "Times we subscribed",
             p->link.subscriptions);
     backups_metrics(p, m);
+    sla_metrics(p, m);
     sign_in_metrics(p, m);
     notices_metrics(&a->notices, m);
     counter(m, "aurora_events_total", "Events made", a->events.next - 1);

@@ -485,6 +485,8 @@ void sla_decode(const Perigee__Job *job, struct job_config *config);
 /* A policy that is no job's: a count or a percentage. ERR_INVALID. */
 int sla_read(const struct aurora_program *p, const Perigee__SlaPolicy *sla,
              struct sla_policy *out, struct err *err);
+/* sla_metrics.c: figures of the last minute, drains. */
+void sla_metrics(const struct aurora_program *p, struct metrics *m);
 void sla_view(const struct sla_policy *policy, Perigee__SlaPolicy *out);
 
 /* --- maintenance_store.c: hosts out of use --- */

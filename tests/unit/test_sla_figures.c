@@ -1,6 +1,9 @@
 /* How long instances are up, and what jobs would be left with, over the API. */
 #include "aurora_kit.h"
 
+#include "aurora/core/aurora.h"
+#include "wire/metrics.h"
+
 #define SLA(type, more) "{\"type\":\"" type "\",\"sla\":{" more "}}"
 
 /* Everything that was launched runs, where it was launched. */
@@ -28,6 +31,7 @@ static struct world *three_and_one(void)
 {
     struct world *w = world_new();
 
+    give_quota(w, "www");
     offer(w, "a", 16);
     post(w, CREATE("\"service\":true,\"production\":true,\"instances\":3"));
     expect_status(w, 200);
@@ -164,6 +168,90 @@ static void test_refusals(void **unused)
     world_free(w);
 }
 
+/* --- figures of each minute --- */
+
+static const struct sla_stats *stats(struct world *w)
+{
+    return &aurora_program_core(w->p)->sla_stats;
+}
+
+static void test_the_figures_of_a_minute(void **unused)
+{
+    struct world *w = three_and_one();
+
+    (void)unused;
+    pass(w, 30 * 1000 + 100);
+    const struct sla_figures *f = &stats(w)->done;
+    assert_int_equal(stats(w)->passes, 1);
+    assert_int_equal(f->jobs.count, 1);
+    assert_int_equal(f->jobs.item[0].uptime_milli, 100000);
+    /* Three ran for the whole minute, one for 40 s of it. */
+    assert_int_equal(f->up_ms, 3 * 60 * 1000 + 40 * 1000);
+    assert_int_equal(f->down_ms, 0);
+    assert_int_equal(f->jobs.item[0].job_uptime_ms[0], 60 * 1000);
+    assert_int_equal(f->jobs.item[0].job_uptime_ms[4], 40 * 1000);
+    /* All of them started at once. */
+    assert_int_equal(f->median_ms[SLA_CLUSTER][SLA_RUNNING], 0);
+    world_free(w);
+}
+
+/* What a drain takes is down until it runs again; a kill by its user is not. */
+static void test_a_drain_is_down_time(void **unused)
+{
+    struct world *w = three_and_one();
+    MasterCall *kill;
+
+    (void)unused;
+    post(w, "{\"type\":\"DRAIN_HOSTS\",\"maintenance\":{\"hosts\":"
+            "[\"b.host\"]}}");
+    pass(w, 0);
+    accept_calls(w);
+    kill = find_call(w, CALL(KILL), 0);
+    assert_non_null(kill);
+    update(w, kill->kill->task_id->value, "b", STATE(KILLED), NULL);
+    w->calls.count = 0;
+    pass(w, 10 * 1000);
+    offer(w, "a", 16);
+    run_launched(w);
+    pass(w, 20 * 1000 + 100);
+    const struct sla_figures *f = &stats(w)->done;
+    assert_int_equal(stats(w)->passes, 1);
+    assert_int_equal(f->down_ms, 10 * 1000);
+    assert_int_equal(f->up_ms, 3 * 60 * 1000 + 30 * 1000);
+    assert_int_equal(f->jobs.item[0].uptime_milli, 95454);
+    /* Five waits: four of nothing, one of ten seconds. */
+    assert_int_equal(f->median_ms[SLA_CLUSTER][SLA_ASSIGNED], 0);
+    post(w, ABOUT("KILL_JOB"));
+    pass(w, 60 * 1000);
+    assert_int_equal(stats(w)->passes, 2);
+    assert_int_equal(stats(w)->done.down_ms, 0);
+    world_free(w);
+}
+
+static void test_the_metrics(void **unused)
+{
+    struct world *w = three_and_one();
+    struct metrics m;
+    struct buf text = {0};
+
+    (void)unused;
+    pass(w, 30 * 1000 + 100);
+    metrics_init(&m);
+    AURORA_PROGRAM.metrics(w->p, &m);
+    metrics_print_text(&m, &text);
+    assert_non_null(
+        strstr(buf_text(&text), "sla_cluster_platform_uptime_percent 100\n"));
+    assert_non_null(strstr(buf_text(&text),
+                           "sla_job_uptime_sec{job=\"devcluster/www/prod/web\","
+                           "percentile=\"50.00\"} 60\n"));
+    assert_non_null(strstr(buf_text(&text), "sla_cpu_small_mtta_ms 0\n"));
+    assert_non_null(
+        strstr(buf_text(&text), "aurora_maintenance_hosts{mode=\"NONE\"} 2"));
+    buf_release(&text);
+    metrics_release(&m);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +260,9 @@ int main(void)
         cmocka_unit_test(test_what_if_a_host_went),
         cmocka_unit_test(test_hosts_that_nobody_would_miss),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_the_figures_of_a_minute),
+        cmocka_unit_test(test_a_drain_is_down_time),
+        cmocka_unit_test(test_the_metrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

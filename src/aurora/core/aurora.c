@@ -51,6 +51,7 @@ void aurora_release(struct aurora *a)
     judging_release(a);
     coordinators_release(a);
     maintenances_release(a);
+    sla_stats_release(a);
     vec_free(&a->jobs);
     vec_free(&a->keeps);
     hosts_release(&a->hosts);
@@ -318,6 +319,7 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
     }
     crons_restored(a);
     maintenance_restored(a, now_ms);
+    sla_stats_begin(a, now_ms);
     for (uint32_t i = 0; i < a->jobs.count; i++)
         if (a->jobs.item[i]->update)
             updater_restored(a, a->jobs.item[i]->update, now_ms);

@@ -20,6 +20,7 @@
 #include "aurora/core/keeps.h"
 #include "aurora/core/maintenance.h"
 #include "aurora/core/placer.h"
+#include "aurora/core/sla_stats.h"
 #include "aurora/core/preempt.h"
 #include "aurora/core/quota_jobs.h"
 #include "aurora/core/task.h"
@@ -193,6 +194,7 @@ struct aurora {
     VEC(struct asking) askings; /* under way */
     struct coordinations coordinations;
     struct maintenances maintenances;
+    struct sla_stats sla_stats;
     struct notices notices;
     uint64_t next_ticket;
     struct heap timers;

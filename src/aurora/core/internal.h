@@ -13,6 +13,7 @@ enum timer_kind {
     TIMER_KEEP,     /* a place was kept long enough; id is its number */
     TIMER_HOST,     /* a host in trouble; id is its number */
     TIMER_DRAIN,    /* look at hosts that drain */
+    TIMER_SLA,      /* a slice of the figures of the last minute */
     TIMER_PREEMPT,  /* a search for tasks to push aside */
     TIMER_ROLLING,  /* a restarted task ran long enough; id is its number */
     TIMER_NOTICE,   /* tell again; id is the line's number */

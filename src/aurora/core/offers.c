@@ -274,6 +274,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
         case TIMER_HOST:
             trouble_timer(a, entry.id, now_ms);
             break;
+        case TIMER_SLA:
+            sla_stats_timer(a, now_ms);
+            break;
         case TIMER_DRAIN:
             maintenance_timer(a, now_ms);
             break;
