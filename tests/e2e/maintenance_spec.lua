@@ -1,0 +1,113 @@
+-- Hosts out of use, on a real cluster whose scheduler is killed.
+local cluster = require 'support.cluster'
+local run = require 'support.run'
+
+describe('maintenance', function()
+  local KEY = 'devcluster/www-data/prod/web'
+  local c, agents
+
+  local function hosts()
+    local by_id = {}
+    for _, host in ipairs(c:must({ 'host', 'list', '--json' }).hosts) do by_id[host.agent_id] = host end
+    return by_id
+  end
+
+  local function status(name)
+    return c:must({ 'host', 'status', name, '--json' }).maintenance[1]
+  end
+
+  --- All instances RUNNING, on this agent.
+  local function all_on(agent)
+    run.eventually(40, 'everything on ' .. agent, function()
+      local count = 0
+      for _, task in ipairs(c:must({ 'status', KEY, '--json' }).tasks) do
+        if task.state == 'RUNNING' then
+          if task.agent_id ~= agent then return false end
+          count = count + 1
+        end
+      end
+      return count == 3
+    end)
+  end
+
+  setup(function()
+    c = cluster.start { agents = 2 }
+    c:must { 'create', KEY, c:file('web.lua', [[
+return { Service { cluster = "devcluster", role = "www-data", environment = "prod", name = "web", instances = 3,
+  task = Task { processes = { Process { name = "p", cmdline = "exec sleep 3001" } },
+    resources = Resources { cpu = 0.1, ram = 16*MB, disk = 1*MB } } } }
+]]), '--wait-until', 'RUNNING', '--timeout', 60 }
+    agents = {}
+    for id in pairs(hosts()) do agents[#agents + 1] = id end
+    table.sort(agents)
+    assert.equal(2, #agents)
+  end)
+  teardown(function() c:stop() end)
+
+  it('drains a host, runs a command behind it, and names hosts that nobody knows', function()
+    local log = c.dir .. '/drained'
+    local script = c:file('after.sh', '#!/bin/sh\necho "$1" >>' .. log .. '\n')
+    os.execute('chmod 755 ' .. script)
+    local result = c:cli { 'host', 'drain', agents[1], 'nobody', '--reason', 'new disks', '--script', script,
+      '--timeout', 60, timeout = 70 }
+    assert.equal(4, result.status, result.out .. result.err)
+    assert.matches('no such host: nobody', result.err, 1, true)
+    assert.matches('DRAINED', result.out, 1, true)
+    assert.equal(agents[1] .. '\n', run.read(log))
+    all_on(agents[2])
+    assert.equal('DRAINED', status(agents[1]).mode)
+    assert.equal('new disks', status(agents[1]).reason)
+  end)
+
+  it('is still in force after the scheduler died', function()
+    for _, pid in ipairs(c:pids('perigee%-aurora')) do c.kill(pid) end
+    run.eventually(10, 'its death', function() return #c:pids('perigee%-aurora') == 0 end)
+    c:up()
+    assert.equal('DRAINED', status(agents[1]).mode)
+    c:must { 'restart', KEY, '--batch-size', 0, '--watch-secs', 0, '--timeout', 60 }
+    all_on(agents[2])
+  end)
+
+  it('has nowhere to put what it drains, until it is given up', function()
+    c:must { 'host', 'drain', '127.0.0.1', '--wait', '--timeout', 60 }
+    assert.matches('host in maintenance', c:must { 'why', KEY }, 1, true)
+    c:must { 'host', 'activate', '127.0.0.1', agents[1] }
+    assert.equal('NONE', status('127.0.0.1').mode)
+    run.eventually(40, 'three again', function() return #c:pids('^sleep 3001') == 3 end)
+    assert.matches('no host is in maintenance', c:must { 'host', 'status' }, 1, true)
+  end)
+
+  it('takes deactivated hosts last', function()
+    c:must { 'host', 'deactivate', '--file', c:file('hosts', '# both\n' .. agents[2] .. '\n') }
+    c:must { 'restart', KEY, '--batch-size', 0, '--watch-secs', 0, '--timeout', 60 }
+    assert.equal('SCHEDULED', hosts()[agents[2]].mode)
+    c:must { 'host', 'activate', agents[2] }
+  end)
+
+  it('tells how long instances are up (case 73)', function()
+    local out = c:must { 'sla', 'task-up-count', KEY, '--durations', '3m,2d6h,3h' }
+    assert.matches('3 mins', out, 1, true)
+    assert.matches('54 hrs', out, 1, true)
+    assert.matches('3 hrs', out, 1, true)
+    assert.matches('50 percentile\t%- %d+ seconds', c:must { 'sla', 'job-uptime', KEY })
+    local refused = c:cli { 'sla', 'job-uptime', KEY, '--percentiles', '100' }
+    assert.equal(6, refused.status)
+    assert.matches('below 100', refused.err, 1, true)
+  end)
+
+  it('projects what jobs would be left with', function()
+    local probe = c:must({ 'sla', 'probe', '127.0.0.1', '--json' }).probes[1]
+    assert.equal(3, probe.jobs[1].here)
+    assert.equal(0, probe.jobs[1].percentage_milli)
+    assert.is_true(probe.safe) -- nobody promised anything to this job
+    assert.matches('127.0.0.1', c:must { 'sla', 'safe-domain' }, 1, true)
+  end)
+
+  it('refuses what it cannot do', function()
+    for _, words in ipairs { { 'host', 'drain' }, { 'host', 'drain', 'x', '--duration', '1m' },
+      { 'host', 'drain', 'x', '--percentage', '101' }, { 'host', 'drain', 'x', '--force-after', 'soon' },
+      { 'host', 'status', '--file', '/nonexistent' } } do
+      assert.equal(6, c:cli(words).status, table.concat(words, ' '))
+    end
+  end)
+end)
