@@ -1,6 +1,7 @@
 /* Our calls to the master. Those about tasks leave one after the other, so that
  * a KILL never overtakes its ACCEPT; acknowledgements may. What is lost with
  * the connection is found again by reconciling after the next subscription. */
+#include "aurora/inverse.h"
 #include "aurora/state.h"
 #include "sys/address.h"
 
@@ -45,7 +46,8 @@ void calls_clear(struct aurora_program *p)
 }
 
 /* Encode with our framework id and append to the ordered calls. */
-static struct master_call *enqueue(struct aurora_program *p, Call *call)
+struct master_call *calls_enqueue(struct aurora_program *p,
+                                  Mesos__V1__Scheduler__Call *call)
 {
     Mesos__V1__FrameworkID id = MESOS__V1__FRAMEWORK_ID__INIT;
     struct master_call *out = vec_add(&p->link.ordered);
@@ -295,7 +297,7 @@ static void enqueue_launch(struct aurora_program *p,
     accept.filters = &filters;
     call.type = MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT;
     call.accept = &accept;
-    struct master_call *out = enqueue(p, &call);
+    struct master_call *out = calls_enqueue(p, &call);
     out->is_accept = true;
     memcpy(&out->tasks, &ids, sizeof ids);
 }
@@ -313,7 +315,7 @@ static void enqueue_kill(struct aurora_program *p, const struct task_ref *ref,
     kill.agent_id = agent_id_of(ref->agent_id, arena);
     call.type = MESOS__V1__SCHEDULER__CALL__TYPE__KILL;
     call.kill = &kill;
-    (void)enqueue(p, &call);
+    (void)calls_enqueue(p, &call);
 }
 
 static void enqueue_declines(struct aurora_program *p, struct arena *arena)
@@ -332,28 +334,7 @@ static void enqueue_declines(struct aurora_program *p, struct arena *arena)
         offer_ids_of(w->declines.item, w->declines.count, arena);
     call.type = MESOS__V1__SCHEDULER__CALL__TYPE__DECLINE;
     call.decline = &decline;
-    (void)enqueue(p, &call);
-}
-
-void calls_answer_inverse(struct aurora_program *p, const char *id,
-                          bool is_accepted)
-{
-    Mesos__V1__Scheduler__Call__AcceptInverseOffers accept =
-        MESOS__V1__SCHEDULER__CALL__ACCEPT_INVERSE_OFFERS__INIT;
-    Mesos__V1__Scheduler__Call__DeclineInverseOffers decline =
-        MESOS__V1__SCHEDULER__CALL__DECLINE_INVERSE_OFFERS__INIT;
-    Mesos__V1__OfferID offer = MESOS__V1__OFFER_ID__INIT, *offers = &offer;
-    Call call = MESOS__V1__SCHEDULER__CALL__INIT;
-
-    offer.value = (char *)id;
-    accept.n_inverse_offer_ids = decline.n_inverse_offer_ids = 1;
-    accept.inverse_offer_ids = decline.inverse_offer_ids = &offers;
-    call.type = is_accepted
-                    ? MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT_INVERSE_OFFERS
-                    : MESOS__V1__SCHEDULER__CALL__TYPE__DECLINE_INVERSE_OFFERS;
-    call.accept_inverse_offers = is_accepted ? &accept : NULL;
-    call.decline_inverse_offers = is_accepted ? NULL : &decline;
-    (void)enqueue(p, &call);
+    (void)calls_enqueue(p, &call);
 }
 
 static void enqueue_reconcile(struct aurora_program *p,
@@ -375,7 +356,7 @@ static void enqueue_reconcile(struct aurora_program *p,
     }
     call.type = MESOS__V1__SCHEDULER__CALL__TYPE__RECONCILE;
     call.reconcile = &reconcile;
-    (void)enqueue(p, &call);
+    (void)calls_enqueue(p, &call);
 }
 
 void calls_reconcile_implicitly(struct aurora_program *p)
@@ -457,7 +438,7 @@ void calls_from_work(struct aurora_program *p)
     if (w->revive) {
         Call call = MESOS__V1__SCHEDULER__CALL__INIT;
         call.type = MESOS__V1__SCHEDULER__CALL__TYPE__REVIVE;
-        (void)enqueue(p, &call);
+        (void)calls_enqueue(p, &call);
     }
     arena_release(&arena);
 }

@@ -1,5 +1,6 @@
 /* The link to the master: a Mesos v1 scheduler that subscribes with its stored
  * framework id, watches heartbeats, and comes back with growing pauses. */
+#include "aurora/inverse.h"
 #include "aurora/state.h"
 #include "sys/address.h"
 
@@ -356,41 +357,6 @@ static int offer_amounts(const Mesos__V1__Offer *offer, struct amounts *amounts,
     return 0;
 }
 
-/* When a host is away, in ms; {0, 0}: not at all. */
-struct away {
-    int64_t from_ms, until_ms;
-};
-
-static struct away away_of(const Mesos__V1__Unavailability *u)
-{
-    static const int64_t ms = 1000 * 1000;
-    struct away away = {0, 0};
-
-    if (!u || !u->start || u->start->nanoseconds < ms)
-        return away;
-    away.from_ms = u->start->nanoseconds / ms;
-    away.until_ms = INT64_MAX;
-    if (u->duration && u->duration->nanoseconds >= 0)
-        away.until_ms = away.from_ms + u->duration->nanoseconds / ms;
-    return away;
-}
-
-static void on_inverse_offers(
-    struct aurora_program *p,
-    const Mesos__V1__Scheduler__Event__InverseOffers *offers, int64_t now_ms)
-{
-    for (size_t i = 0; offers && i < offers->n_inverse_offers; i++) {
-        const Mesos__V1__InverseOffer *offer = offers->inverse_offers[i];
-        struct away away = away_of(offer->unavailability);
-        struct bytes id = bytes_of_text(offer->id->value);
-        bool is_known = offer->agent_id &&
-                        aurora_inverse_offer(
-                            &p->core, id, bytes_of_text(offer->agent_id->value),
-                            away.from_ms, away.until_ms, now_ms);
-        calls_answer_inverse(p, offer->id->value, is_known);
-    }
-}
-
 static void on_offer(struct aurora_program *p, const Mesos__V1__Offer *offer,
                      int64_t now_ms, struct effects *fx)
 {
@@ -419,11 +385,7 @@ static void on_offer(struct aurora_program *p, const Mesos__V1__Offer *offer,
                  bytes_of_text(offer->agent_id->value), offer->hostname,
                  endpoint, &attributes, &amounts, &ports, now_ms);
     aurora_offer_spare(&p->core, bytes_of_text(offer->id->value), &spare);
-    struct away away = away_of(offer->unavailability);
-    aurora_unavailable(
-        &p->core,
-        hosts_find(&p->core.hosts, bytes_of_text(offer->agent_id->value)),
-        away.from_ms, away.until_ms, now_ms);
+    inverse_note_offer(p, offer, now_ms);
     attributes_release(&attributes);
     ranges_release(&ports);
 }
@@ -527,7 +489,7 @@ static void on_event(struct aurora_program *p, const Event *event,
                            bytes_of_text(event->rescind->offer_id->value));
         break;
     case MESOS__V1__SCHEDULER__EVENT__TYPE__INVERSE_OFFERS:
-        on_inverse_offers(p, event->inverse_offers, now_ms);
+        inverse_offers(p, event->inverse_offers, now_ms);
         break;
     case MESOS__V1__SCHEDULER__EVENT__TYPE__RESCIND_INVERSE_OFFER:
         if (event->rescind_inverse_offer &&

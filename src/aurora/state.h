@@ -403,9 +403,6 @@ void calls_acknowledge(struct aurora_program *p, struct bytes task_id,
 void calls_reconcile_implicitly(struct aurora_program *p);
 /* The next batch of those that the master is asked after, if any is due. */
 void calls_ask_on(struct aurora_program *p, int64_t now_ms);
-/* An offer that asks for a host back: we give it, or do not know it. */
-void calls_answer_inverse(struct aurora_program *p, const char *id,
-                          bool is_accepted);
 /* Send what may be on its way now. */
 void calls_send(struct aurora_program *p, struct effects *fx);
 void calls_clear(struct aurora_program *p);
