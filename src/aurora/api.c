@@ -218,6 +218,7 @@ static void reply(struct request *r, int status, const Answer *answer,
 void api_answer(struct request *r, Answer *answer, int64_t now_ms,
                 struct effects *fx)
 {
+    security_hide_relatives(r, answer);
     keys_end(r, 200, answer, now_ms, fx);
     audit_request(r, "OK", NULL, fx);
     reply(r, 200, answer, fx);

@@ -1,5 +1,6 @@
 /* Calls that change jobs. Bundles are evaluated beside the core first. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 #include "aurora/user_limits.h"
 
 #include "script/honour.h"
@@ -116,6 +117,7 @@ static void store_job(struct request *r, const Perigee__Job *job,
     uint32_t instances;
 
     if (api_check_assets(p, job, &err) < 0 ||
+        security_check_parents(r, job, &err) < 0 ||
         job_decode(p, job, &config, &instances, &err) < 0)
         api_refuse(r, &err, now_ms, fx);
     else if (r->call->type == PERIGEE__AURORA__CALL__TYPE__START_UPDATE)

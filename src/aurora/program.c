@@ -298,6 +298,19 @@ static void log_event(const struct event *event, struct effects *fx)
                event->message ? one_line(event->message, &fx->arena) : "");
 }
 
+/* Nobody asked for it, and somebody lost by it: who, and for whom. */
+static void audit_event(struct aurora_program *p, const struct event *event,
+                        struct effects *fx)
+{
+    if (event->kind != EVENT_TASK_CHANGED || event->state != TASK_PREEMPTING)
+        return;
+    audit_own(p, "task.preempt", view_text(event->key_text, &fx->arena),
+              arena_printf(
+                  &fx->arena, "%s: %s", view_text(event->task_id, &fx->arena),
+                  event->message ? view_text(event->message, &fx->arena) : ""),
+              fx);
+}
+
 static void log_events(struct aurora_program *p, struct effects *fx)
 {
     const struct event_log *log = &p->core.events;
@@ -305,8 +318,10 @@ static void log_events(struct aurora_program *p, struct effects *fx)
 
     if (at < event_log_first(log))
         at = event_log_first(log);
-    for (; at < log->next; at++)
+    for (; at < log->next; at++) {
         log_event(event_log_get(log, at), fx);
+        audit_event(p, event_log_get(log, at), fx);
+    }
     p->logged = log->next - 1;
 }
 

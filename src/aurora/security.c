@@ -193,6 +193,63 @@ bool security_may_cluster(const struct request *r, enum action action)
     return security_may_role(r, action, NULL);
 }
 
+int security_check_parents(const struct request *r, const Perigee__Job *job,
+                           struct err *err)
+{
+    size_t count = job->cron ? job->cron->n_after : 0;
+    struct job_key key;
+
+    for (size_t i = 0; r->users && i < count; i++) {
+        const char *text = job->cron->after[i];
+        if (job_key_parse(text, &key, NULL) < 0 || security_sees(r, &key))
+            continue;
+        (void)err_set(err, ERR_NOT_FOUND, "after: '%s' is no cron job here",
+                      text);
+        err_field(err, "cron.after");
+        err_hint(err, "schedule it first: clusterctl create %s FILE", text);
+        return -ERR_NOT_FOUND;
+    }
+    return 0;
+}
+
+static void hide_keys(const struct request *r, Perigee__Aurora__JobKey **key,
+                      size_t *count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < *count; i++) {
+        struct object object = object_of_wire(key[i]);
+        if (may(r, ACTION_JOB_READ, &object))
+            key[kept++] = key[i];
+    }
+    *count = kept;
+}
+
+static void hide_of_cron(const struct request *r,
+                         Perigee__Aurora__CronView *cron)
+{
+    if (!cron)
+        return;
+    size_t blocking = cron->blocked_by != NULL;
+
+    hide_keys(r, &cron->blocked_by, &blocking);
+    if (blocking == 0)
+        cron->blocked_by = NULL;
+    hide_keys(r, cron->after, &cron->n_after);
+    hide_keys(r, cron->before, &cron->n_before);
+}
+
+void security_hide_relatives(const struct request *r,
+                             Perigee__Aurora__Answer *answer)
+{
+    if (!r->users)
+        return;
+    for (size_t i = 0; i < answer->n_crons; i++)
+        hide_of_cron(r, answer->crons[i]);
+    for (size_t i = 0; i < answer->n_jobs; i++)
+        hide_of_cron(r, answer->jobs[i]->cron);
+}
+
 /* Events of jobs and groups name them; machines are the cluster's. */
 bool security_sees_event(const struct aurora_program *p,
                          const struct user *user, const struct event *event)

@@ -20,6 +20,14 @@ bool security_sees_event(const struct aurora_program *p,
 bool security_may_cluster(const struct request *r, enum action action);
 bool security_may_role(const struct request *r, enum action action,
                        const char *role);
+/* The cron jobs that the job runs after are such as its user may see; of others
+ * it is told, as of those that do not exist, ERR_NOT_FOUND. */
+int security_check_parents(const struct request *r, const Perigee__Job *job,
+                           struct err *err);
+/* Cron jobs name those that they run after, and those that run after them: take
+ * out of the answer what its user may not see. */
+void security_hide_relatives(const struct request *r,
+                             Perigee__Aurora__Answer *answer);
 /* ERR_DENIED, in words. */
 int security_refuse(const struct request *r, enum action action,
                     const struct job_key *key, struct err *err);

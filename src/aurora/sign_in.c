@@ -48,7 +48,14 @@ static void serve(struct aurora_program *p, exchange_id exchange,
 
 static const char *what_of(const struct http_request *http, struct arena *arena)
 {
-    return arena_printf(arena, "%s %.200s", http->method_name, http->path);
+    char *text =
+        arena_printf(arena, "%s %.200s", http->method_name, http->path);
+
+    /* The path may hold any byte. */
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || (unsigned char)*c > 126)
+            *c = '?';
+    return text;
 }
 
 /* Whatever was wrong: who does not exist and a wrong secret look alike. */

@@ -187,5 +187,8 @@ return { Group { name = "pair", jobs = { service "one", service "two" } } }
     local pushed = must('bob', { 'status', key('bob', 'batch'), '--json' })
     assert.matches('PREEMPTING', cjson.encode(pushed), 1, true)
     assert.matches("gives way to task", cjson.encode(pushed), 1, true)
+    -- The audit names the one that won.
+    assert.matches("task.preempt +devcluster/bob/test/batch .*of role 'alice'",
+      must('root', { 'audit', '--action', 'task.preempt' }))
   end)
 end)

@@ -464,6 +464,52 @@ static void test_new_rules_are_in_force_at_once(void **unused)
     world_free(w);
 }
 
+/* A cron job that runs after another one's: as if that did not exist. */
+static void test_jobs_of_others_are_no_parents(void **unused)
+{
+    static const char form[] =
+        "{\"type\":\"CREATE_JOB\",\"create_job\":{\"job\":{"
+        "\"cluster\":\"devcluster\",\"role\":\"%s\","
+        "\"environment\":\"devel\",\"name\":\"clock\",\"cron\":{%s},"
+        "\"task\":{\"name\":\"t\",\"processes\":[{\"name\":\"p\","
+        "\"cmdline\":\"true\"}],\"resources\":{\"cpu_milli\":1000,"
+        "\"ram_bytes\":67108864,\"disk_bytes\":67108864}}}}}";
+    struct world *w = secure_world();
+    char body[1024];
+    static char existing[TEXT_MAX];
+
+    (void)unused;
+    snprintf(body, sizeof body, form, "alice", "\"schedule\":\"0 3 * * *\"");
+    as(w, "alice", body);
+    expect(200, "");
+    snprintf(body, sizeof body, form, "bob",
+             "\"after\":[\"devcluster/alice/devel/clock\"]");
+    as(w, "bob", body);
+    expect(404, "is no cron job here");
+    memcpy(existing, got.text, sizeof existing);
+    snprintf(body, sizeof body, form, "bob",
+             "\"after\":[\"devcluster/alice/devel/other\"]");
+    as(w, "bob", body);
+    replace(got.text, "other", "clock");
+    assert_string_equal(got.text, existing);
+    /* Who may see both relates them; alice does not learn of it. */
+    snprintf(body, sizeof body, form, "bob",
+             "\"after\":[\"devcluster/alice/devel/clock\"]");
+    as(w, "root", body);
+    expect(200, "");
+    get_as(w, "root", "/api/v1/cron/alice/devel/clock");
+    expect(200, "\"bob\"");
+    get_as(w, "alice", "/api/v1/cron/alice/devel/clock");
+    expect(200, "\"alice\"");
+    assert_null(strstr(got.text, "\"bob\""));
+    get_as(w, "alice", "/api/v1/jobs/alice/devel/clock");
+    expect(200, "\"alice\"");
+    assert_null(strstr(got.text, "\"bob\""));
+    get_as(w, "bob", "/api/v1/cron/bob/devel/clock");
+    expect(200, "\"bob\"");
+    world_free(w);
+}
+
 /* One user's key is nobody else's answer. */
 static void test_users_do_not_share_idempotency_keys(void **unused)
 {
@@ -659,6 +705,7 @@ int main(void)
         cmocka_unit_test(test_events_of_others_are_not_told),
         cmocka_unit_test(test_passwords_are_checked_once),
         cmocka_unit_test(test_new_rules_are_in_force_at_once),
+        cmocka_unit_test(test_jobs_of_others_are_no_parents),
         cmocka_unit_test(test_users_do_not_share_idempotency_keys),
         cmocka_unit_test(test_changes_are_written_down),
         cmocka_unit_test(test_the_audit_survives),
