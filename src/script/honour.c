@@ -150,8 +150,10 @@ size_t honour_check_file(const Perigee__Evaluation *evaluation,
         size_t count;
         const char *field, *reason;
     } rows[] = {
-        {evaluation->n_roles, "Role", "roles are not kept yet"},
-        {evaluation->n_users, "User", "nobody signs in yet"},
+        {evaluation->n_roles, "Role",
+         "roles stand in the security.lua of the scheduler"},
+        {evaluation->n_users, "User",
+         "users stand in the security.lua of the scheduler"},
     };
     size_t count = 0;
     for (size_t i = 0; i < evaluation->n_groups; i++) {

@@ -297,3 +297,70 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
     assert.same({}, found)
   end)
 end)
+
+-- With certificates: who shows the one that security.lua names, and nobody else.
+describe('a scheduler whose users have certificates', function()
+  local dir, pid, url
+
+  local function sh(line)
+    local result = run.run({ 'sh', '-c', 'cd ' .. dir .. ' && ' .. line })
+    assert(result.status == 0, line .. result.out .. result.err)
+    return result.out
+  end
+
+  local function certificate(name, subject)
+    local new = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
+    sh(('openssl req %s -keyout %s.key -out %s.csr -subj /CN=%s 2>&1'):format(new, name, name,
+      subject))
+    sh('printf subjectAltName=IP:127.0.0.1 >ext')
+    sh(('openssl x509 -req -in %s.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2'
+      .. ' -extfile ext -out %s.pem 2>&1'):format(name, name))
+  end
+
+  setup(function()
+    dir = run.temp()
+    sh('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key'
+      .. ' -out ca.pem -subj /CN=ca -days 2 2>&1')
+    certificate('server', 'server')
+    certificate('root', 'root.example.org')
+    certificate('eve', 'eve.example.org')
+    sh('openssl x509 -req -in root.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days -1'
+      .. ' -out expired.pem 2>&1 && cp root.key expired.key')
+    run.write(dir .. '/security.lua',
+      'users = { root = { certificate = "root.example.org", permissions = { actions = "*" } } }\n')
+    sh('chmod 600 security.lua')
+    local port = run.free_base(1)
+    url = ('https://127.0.0.1:%d/api/v1/version'):format(port)
+    pid = sh(('%s/perigee-aurora --master=127.0.0.1:1 --port=%d --work_dir=%s/work'
+      .. ' --security=security.lua --tls_cert=server.pem --tls_key=server.key --tls_ca=ca.pem'
+      .. ' >log 2>&1 </dev/null & echo $!'):format(run.bin, port, dir)):match('%d+')
+    run.eventually(10, 'the scheduler', function()
+      return run.run({ 'curl', '-s', '--cacert', dir .. '/ca.pem',
+        (url:gsub('/api/v1/version', '/health')) }).status == 0
+    end)
+  end)
+  teardown(function()
+    os.execute('kill ' .. pid)
+    run.eventually(10, 'its end', function() return not run.read('/proc/' .. pid .. '/stat') end)
+    run.remove(dir)
+  end)
+
+  local function ask(name)
+    local shown = name and ('--cert %s.pem --key %s.key'):format(name, name) or ''
+    return run.run({ 'sh', '-c', ("cd %s && curl -s -w '%%{http_code}' --cacert ca.pem %s %s"):format(
+      dir, shown, url) })
+  end
+
+  it('knows its users, and nobody else', function()
+    assert.matches('"version".*200$', ask('root').out)
+    assert.matches('401$', ask('eve').out)
+    assert.matches('401$', ask().out)
+  end)
+
+  it('does not even talk to an expired certificate', function()
+    local refused = ask('expired')
+    assert.not_equal(0, refused.status)
+    assert.equal('000', refused.out)
+    assert.matches('certificate has expired', run.read(dir .. '/log'), 1, true)
+  end)
+end)
