@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/heap.h"
 #include "sys/store_batch.h"
 #include "sys/store_checkpoint.h"
 #include "sys/store_copy.h"
@@ -318,6 +319,7 @@ struct opening {
     struct store_tail tail;
     store_visit *visit;
     void *context;
+    struct heap_growth growth; /* of what is made of them */
 };
 
 static int scan_begun(void *context, uint64_t applied, struct err *err)
@@ -332,6 +334,7 @@ static int scan_visit(void *context, const char *table, struct bytes key,
 {
     struct opening *opening = context;
 
+    heap_growth_add(&opening->growth);
     return store_tail_merge(&opening->tail, table, key, value, opening->visit,
                             opening->context, err);
 }
@@ -347,6 +350,7 @@ static int scan_and_visit(struct opening *opening, const char *data,
                                   (struct bytes){0}, opening->visit,
                                   opening->context, err);
     store_tail_release(&opening->tail);
+    heap_growth_end(&opening->growth);
     return status;
 }
 
