@@ -3,6 +3,7 @@
 #include "aurora/core/aurora.h"
 #include "aurora/core/internal.h"
 #include "aurora/core/preempt_rule.h"
+#include "base/rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -128,6 +129,90 @@ static void test_of_equals_the_least_loved_goes(void **unused)
     for (int i = 0; i < 4; i++)
         gift[i].amounts.cpus = i == 0 ? INT64_MAX / 4 - 3 : 1;
     assert_int_equal(preempt_choose(&lack, gift, 4), 4);
+}
+
+static bool covers(const struct preempt_lack *lack,
+                   const struct preempt_gift *gift, uint32_t count,
+                   uint32_t set)
+{
+    int64_t left[5] = {lack->amounts.cpus, lack->amounts.mem,
+                       lack->amounts.disk, lack->amounts.gpus, lack->ports};
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (!(set >> i & 1))
+            continue;
+        left[0] -= gift[i].amounts.cpus;
+        left[1] -= gift[i].amounts.mem;
+        left[2] -= gift[i].amounts.disk;
+        left[3] -= gift[i].amounts.gpus;
+        left[4] -= gift[i].ports;
+    }
+    for (int d = 0; d < 5; d++)
+        if (left[d] > 0)
+            return false;
+    return true;
+}
+
+/* The least that is enough, by trying all sets. */
+static int fewest(const struct preempt_lack *lack,
+                  const struct preempt_gift *gift, uint32_t count)
+{
+    int best = -1;
+
+    for (uint32_t set = 0; set < 1u << count; set++) {
+        int size = __builtin_popcount(set);
+        if ((best < 0 || size < best) && covers(lack, gift, count, set))
+            best = size;
+    }
+    return best;
+}
+
+/* Whatever they are: found when there is any, no victim could stay, one that is
+ * enough goes alone, and nearly always they are as few as can be. */
+static void test_all_sets_are_no_better(void **unused)
+{
+    enum { ROUNDS = 3000, GIFTS = 8 };
+    struct rng rng;
+    int more = 0, found = 0;
+
+    (void)unused;
+    rng_seed(&rng, 7);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct preempt_gift gift[GIFTS];
+        struct preempt_lack lack = {{(int64_t)rng_below(&rng, 30),
+                                     (int64_t)rng_below(&rng, 30),
+                                     (int64_t)rng_below(&rng, 9), 0},
+                                    (int64_t)rng_below(&rng, 4) - 1};
+        for (int i = 0; i < GIFTS; i++)
+            gift[i] = (struct preempt_gift){
+                .amounts = {(int64_t)rng_below(&rng, 12),
+                            (int64_t)rng_below(&rng, 12),
+                            (int64_t)rng_below(&rng, 4), 0},
+                .ports = (uint32_t)rng_below(&rng, 2),
+                .priority = (int32_t)rng_below(&rng, 3),
+                .age = (uint64_t)i};
+        int least = fewest(&lack, gift, GIFTS);
+        int taken = (int)preempt_choose(&lack, gift, GIFTS);
+        uint32_t set = 0;
+        for (uint32_t i = 0; i < GIFTS; i++)
+            set |= (uint32_t)gift[i].is_taken << i;
+        assert_int_equal(taken, __builtin_popcount(set));
+        if (least <= 0) {
+            assert_int_equal(taken, 0);
+            continue;
+        }
+        found++;
+        more += taken > least;
+        assert_true(covers(&lack, gift, GIFTS, set));
+        assert_true(least > 1 || taken == 1);
+        assert_true(taken <= least + 2);
+        for (uint32_t i = 0; i < GIFTS; i++)
+            assert_true(!(set >> i & 1) ||
+                        !covers(&lack, gift, GIFTS, set & ~(1u << i)));
+    }
+    assert_true(found > ROUNDS / 2);
+    print_message("%d of %d are more than the fewest\n", more, found);
+    assert_true(more * 10 < found);
 }
 
 /* --- the core --- */
@@ -553,6 +638,7 @@ int main(void)
         cmocka_unit_test(test_84_who_may_push_whom),
         cmocka_unit_test(test_the_smallest_set_that_is_enough),
         cmocka_unit_test(test_of_equals_the_least_loved_goes),
+        cmocka_unit_test(test_all_sets_are_no_better),
         cmocka_unit_test(test_the_whole_way),
         cmocka_unit_test(test_84_production_and_priorities),
         cmocka_unit_test(test_86_what_is_free_counts),

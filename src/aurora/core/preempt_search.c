@@ -43,20 +43,26 @@ static bool is_place(struct aurora *a, const struct job_config *config,
            says_yes(config->place, host) && says_yes(config->rank, host);
 }
 
-/* When those have gone that are on their way. */
 static struct preempt_lack lack_on(const struct host *host,
                                    const struct job_config *config)
 {
     const struct amounts *need = &config->need, *free = &host->free;
-    const struct amounts *leaving = &host->victims.leaving;
 
-    return (struct preempt_lack){{need->cpus - free->cpus - leaving->cpus,
-                                  need->mem - free->mem - leaving->mem,
-                                  need->disk - free->disk - leaving->disk,
-                                  need->gpus - free->gpus - leaving->gpus},
-                                 (int64_t)config->port_count -
-                                     host->ports_open -
-                                     (int64_t)host->victims.leaving_ports};
+    return (struct preempt_lack){
+        {need->cpus - free->cpus, need->mem - free->mem,
+         need->disk - free->disk, need->gpus - free->gpus},
+        (int64_t)config->port_count - host->ports_open};
+}
+
+/* When those have gone that are on their way. */
+static void wait_for_leaving(struct preempt_lack *lack,
+                             const struct host_victims *victims)
+{
+    lack->amounts.cpus -= victims->leaving.cpus;
+    lack->amounts.mem -= victims->leaving.mem;
+    lack->amounts.disk -= victims->leaving.disk;
+    lack->amounts.gpus -= victims->leaving.gpus;
+    lack->ports -= victims->leaving_ports;
 }
 
 static bool is_lacking(const struct preempt_lack *lack)
@@ -107,10 +113,12 @@ bool preempt_at(struct aurora *a, struct job_config *config, struct host *host,
     limit_counts_prepare(&job->limits, job, config, &a->hosts);
     if (!is_place(a, config, &job->limits, host))
         return false;
-    const struct preempt_lack lack = lack_on(host, config);
+    struct preempt_lack lack = lack_on(host, config);
+    if (!is_lacking(&lack))
+        return false; /* there is room: placing sees what we do not */
+    wait_for_leaving(&lack, &host->victims);
     if (!is_lacking(&lack)) {
-        /* Where there is room already placing sees what we do not. */
-        out->is_soon = host->victims.leaving.mem > 0;
+        out->is_soon = true;
         return false;
     }
     uint32_t count = gather(host, config, task, gift);
