@@ -66,9 +66,9 @@ void cron_restore(const CronRecord *r, struct cron *cron)
     cron->made = r->made;
     cron->decided = r->decided;
     cron->is_paused = r->paused;
-    /* Whose they are is known when all jobs are here. */
-    for (size_t i = 0; i < r->n_seen && i < CRON_PARENTS_MAX; i++)
-        cron->parent[i].seen = r->seen[i];
+    cron_expect_parents(cron, r->seen,
+                        r->n_seen < CRON_PARENTS_MAX ? (uint32_t)r->n_seen
+                                                     : CRON_PARENTS_MAX);
     cron->stats = (struct cron_stats){
         .successes = r->successes,
         .errors = r->errors,

@@ -235,6 +235,7 @@ void checks_final(struct cluster *c)
                    rollings_unfinished(c->aurora.self));
     final_crons(c);
     final_keeper(c);
+    final_posts(c);
     final_updates(c);
     for (uint32_t i = 0; i < c->machine_count; i++)
         final_machine(c, &c->machine[i]);

@@ -126,6 +126,8 @@ static void aurora_judge(struct node *node, const struct aurora_judge *act)
     fact.is_busy = world_once_in(node->w, 10);
     if (!fact.is_busy)
         user_judge(act->judgement, fails, &result);
+    if (!fact.is_busy && !fails)
+        posts_asked(node->context, act->judgement);
     fact.result = buf_bytes(&result);
     node_fact_with(node, world_between(node->w, 1, 2 * SECOND),
                    AURORA_FACT_JUDGED, &fact, sizeof fact,
@@ -175,6 +177,10 @@ static void aurora_act(struct node *node, uint32_t kind, const void *data)
 {
     if (kind == AURORA_ACT_BACKUP) {
         aurora_backup(node);
+        return;
+    }
+    if (kind == AURORA_ACT_NOTIFY) {
+        posts_take(node->context, node, data);
         return;
     }
     if (kind == AURORA_ACT_COORDINATE) {
@@ -319,6 +325,8 @@ static void build(struct cluster *c)
     node_init(&c->master, w, &MASTER_KIND, "master", "10.0.0.1:5050", c);
     node_init(&c->plain, w, &PLAIN_KIND, "plain", "10.0.0.2:0", c);
     node_init(&c->aurora, w, &AURORA_KIND, "aurora", "10.0.0.3:8081", c);
+    c->aurora.disk.on_batch = posts_on_batch;
+    c->aurora.disk.context = c;
     node_init(&c->user, w, &USER_KIND, "user", "10.0.0.4:0", c);
     node_init(&c->team, w, &TEAM_KIND, "team", "10.0.0.5:0", c);
     node_init(&c->crons, w, &CRONS_KIND, "crons", "10.0.0.6:0", c);
@@ -358,6 +366,7 @@ static void release(struct cluster *c)
     node_release(&c->master);
     checks_release(&c->checks);
     pushes_release(&c->pushes);
+    posts_release(&c->posts);
 }
 
 void cluster_run(struct world *w)

@@ -7,6 +7,7 @@
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
 #include "tests/sim/pushes.h"
+#include "tests/sim/posts.h"
 
 enum {
     MACHINES_MIN = 3,
@@ -22,6 +23,7 @@ struct cluster {
     struct network network;
     struct checks checks;
     struct pushes pushes;
+    struct posts posts;
     struct node master, plain, aurora, user, team, crons, keeper;
     struct machine machine[MACHINES_MAX];
     uint32_t machine_count;

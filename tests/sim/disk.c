@@ -134,6 +134,8 @@ static void pop(struct disk *disk)
 void disk_commit(struct disk *disk)
 {
     assert(disk->first != NULL);
+    if (disk->on_batch != NULL)
+        disk->on_batch(disk->context, &disk->first->fx);
     for (uint32_t i = 0; i < disk->first->fx.count; i++)
         apply(disk, &disk->first->fx.item[i]);
     disk->durable = disk->first->number;
@@ -164,4 +166,21 @@ uint32_t disk_count(const struct disk *disk, const char *table)
     for (uint32_t i = 0; i < disk->count; i++)
         count += strcmp(disk->record[i].table, table) == 0;
     return count;
+}
+
+struct bytes disk_get(const struct disk *disk, const char *table,
+                      struct bytes key)
+{
+    bool is_there;
+    uint32_t at = find(disk, table, key, &is_there);
+
+    return is_there ? buf_bytes(&disk->record[at].value) : bytes_of("", 0);
+}
+
+bool disk_has(const struct disk *disk, const char *table, const char *key)
+{
+    bool is_there;
+
+    (void)find(disk, table, bytes_of_text(key), &is_there);
+    return is_there;
 }

@@ -24,6 +24,9 @@ struct disk {
     struct disk_batch *first, **last; /* being written, oldest first */
     uint64_t durable;                 /* number of the last durable batch */
     int64_t free_at_ms;               /* when the batch before is written */
+    /* Is shown every batch that is about to become durable; may be NULL. */
+    void (*on_batch)(void *context, const struct effects *batch);
+    void *context;
 };
 
 void disk_init(struct disk *disk);
@@ -36,5 +39,9 @@ void disk_commit(struct disk *disk);
 /* Power fails, or the process dies: the oldest `kept` batches made it. */
 void disk_lose(struct disk *disk, uint32_t kept);
 uint32_t disk_pending(const struct disk *disk);
+/* The value of a record; empty when there is none. */
+struct bytes disk_get(const struct disk *disk, const char *table,
+                      struct bytes key);
+bool disk_has(const struct disk *disk, const char *table, const char *key);
 /* How many records a table has. */
 uint32_t disk_count(const struct disk *disk, const char *table);

@@ -84,12 +84,30 @@ static void add_functions(Perigee__Job *message, struct arena *arena)
 {
     NEW(arena, Perigee__Function, place, PERIGEE__FUNCTION__INIT);
     NEW(arena, Perigee__Function, rank, PERIGEE__FUNCTION__INIT);
+    NEW(arena, Perigee__Function, script, PERIGEE__FUNCTION__INIT);
 
+    script->has_ordinal = 1;
+    script->ordinal = 3;
+    message->notify[0]->url = NULL;
+    message->notify[0]->script = script;
     place->has_ordinal = rank->has_ordinal = 1;
     place->ordinal = 1;
     rank->ordinal = 2;
     message->place = place;
     message->rank = rank;
+}
+
+/* Somebody hears of what goes wrong. */
+static void add_notify(Perigee__Job *message, struct arena *arena)
+{
+    NEW(arena, Perigee__Notify, notify, PERIGEE__NOTIFY__INIT);
+    static const char *const what[] = {"failed", "lost", "sla", "updated"};
+
+    notify->on = arena_memdup(arena, what, sizeof what);
+    notify->n_on = 4;
+    notify->url = (char *)"http://10.0.0.9/hook";
+    message->n_notify = 1;
+    message->notify = list_of(arena, notify);
 }
 
 static Perigee__Job *job_message(const char *cluster,
@@ -130,6 +148,7 @@ static Perigee__Job *job_message(const char *cluster,
     }
     if (job->is_picky)
         add_picky(message, arena);
+    add_notify(message, arena);
     if (job->wants_port) {
         message->n_port_names = 1;
         message->port_names = list_of(arena, (void *)"http");
@@ -224,13 +243,46 @@ static void fill_verdict(const Perigee__Judgement *judgement,
     }
 }
 
+/* A script tells two; or it had no time. */
+static void judge_event(const Perigee__NotifyEvent *event, bool fails,
+                        struct buf *out)
+{
+    Perigee__Verdicts verdicts = PERIGEE__VERDICTS__INIT;
+    Perigee__Verdict verdict = PERIGEE__VERDICT__INIT;
+    Perigee__Verdict *failure = &verdict;
+    Perigee__Delivery one = PERIGEE__DELIVERY__INIT;
+    Perigee__Delivery two = PERIGEE__DELIVERY__INIT;
+    Perigee__Delivery *both[] = {&one, &two};
+
+    one.url = (char *)"http://10.0.0.9/one";
+    two.url = (char *)"http://10.0.0.9/two";
+    one.has_body = two.has_body = 1;
+    one.body.data = two.body.data = (uint8_t *)event->text;
+    one.body.len = two.body.len = strlen(event->text);
+    if (fails) {
+        verdict.failure = (char *)"runs longer than 10 ms of CPU time";
+        verdict.has_passing = verdict.passing = 1;
+        verdicts.n_verdicts = 1;
+        verdicts.verdicts = &failure;
+    } else {
+        verdicts.n_deliveries = 2;
+        verdicts.deliveries = both;
+    }
+    codec_encode(&verdicts.base, MEDIA_PROTOBUF, out);
+}
+
 void user_judge(struct bytes bytes, bool fails, struct buf *out)
 {
     Perigee__Judgement *judgement =
         perigee__judgement__unpack(NULL, bytes.size, bytes.data);
     Perigee__Verdicts verdicts = PERIGEE__VERDICTS__INIT;
 
-    assert(judgement != NULL && judgement->n_hosts > 0);
+    assert(judgement != NULL && (judgement->n_hosts > 0 || judgement->event));
+    if (judgement->event != NULL) {
+        judge_event(judgement->event, fails, out);
+        perigee__judgement__free_unpacked(judgement, NULL);
+        return;
+    }
     Perigee__Verdict *verdict = xcalloc(judgement->n_hosts, sizeof *verdict);
     verdicts.verdicts = xcalloc(judgement->n_hosts, sizeof(void *));
     for (size_t i = 0; i < judgement->n_hosts; i++) {

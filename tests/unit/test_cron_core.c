@@ -83,6 +83,16 @@ static void ends(struct scene *s, struct job *job, enum task_state state)
     report(s, task, state);
 }
 
+/* A scene with one job, "a", which is due each minute; what else its plan says
+ * is given. */
+static struct job *begin_each_minute(struct scene *s, struct plan plan)
+{
+    begin(s);
+    plan.name = "a";
+    plan.schedule = "* * * * *";
+    return schedule(s, plan);
+}
+
 /* The scene begins at 22:13:20. */
 enum { TO_2214 = 40 * SECOND };
 
@@ -90,9 +100,7 @@ static void test_a_time_becomes_a_run(void **unused)
 {
     struct scene s;
     (void)unused;
-    begin(&s);
-    struct job *job =
-        schedule(&s, (struct plan){.name = "a", .schedule = "* * * * *"});
+    struct job *job = begin_each_minute(&s, (struct plan){0});
     assert_int_equal(job->active.count, 0);
     pass(&s, TO_2214 - 1);
     assert_int_equal(job->cron->firings.count, 0);
@@ -114,9 +122,7 @@ static void test_a_run_is_saved_with_its_tasks(void **unused)
 {
     struct scene s;
     (void)unused;
-    begin(&s);
-    struct job *job =
-        schedule(&s, (struct plan){.name = "a", .schedule = "* * * * *"});
+    struct job *job = begin_each_minute(&s, (struct plan){0});
     forget_work(&s);
     pass(&s, TO_2214);
     assert_int_equal(s.a.work.firings.count, 1);
@@ -130,9 +136,7 @@ static void test_kill_existing_ends_the_old_run_first(void **unused)
 {
     struct scene s;
     (void)unused;
-    begin(&s);
-    struct job *job =
-        schedule(&s, (struct plan){.name = "a", .schedule = "* * * * *"});
+    struct job *job = begin_each_minute(&s, (struct plan){0});
     pass(&s, TO_2214);
     place(&s);
     struct task *old = job->active.first;
@@ -154,11 +158,8 @@ static void test_cancel_new_leaves_the_old_run(void **unused)
 {
     struct scene s;
     (void)unused;
-    begin(&s);
     struct job *job =
-        schedule(&s, (struct plan){.name = "a",
-                                   .schedule = "* * * * *",
-                                   .collision = COLLISION_CANCEL_NEW});
+        begin_each_minute(&s, (struct plan){.collision = COLLISION_CANCEL_NEW});
     pass(&s, TO_2214 + MINUTE);
     expect_newest(job, FIRING_CANCELLED, 1);
     assert_int_equal(job->active.first->state, TASK_PENDING);
@@ -172,11 +173,8 @@ static void test_overlapping_runs_have_instances_of_their_own(void **unused)
 {
     struct scene s;
     (void)unused;
-    begin(&s);
-    struct job *job =
-        schedule(&s, (struct plan){.name = "a",
-                                   .schedule = "* * * * *",
-                                   .collision = COLLISION_RUN_OVERLAP});
+    struct job *job = begin_each_minute(
+        &s, (struct plan){.collision = COLLISION_RUN_OVERLAP});
     pass(&s, TO_2214 + 2 * MINUTE);
     expect_newest(job, FIRING_ACTIVE, 3);
     assert_int_equal(job->active.last->instance, 2);
@@ -298,9 +296,7 @@ static void test_a_changed_file_changes_what_comes(void **unused)
 {
     struct scene s;
     (void)unused;
-    begin(&s);
-    struct job *job =
-        schedule(&s, (struct plan){.name = "a", .schedule = "* * * * *"});
+    struct job *job = begin_each_minute(&s, (struct plan){0});
     pass(&s, TO_2214);
     (void)schedule(&s, (struct plan){.name = "a", .schedule = "0 * * * *"});
     assert_int_equal(job->active.count, 1); /* what runs goes on */
@@ -400,9 +396,7 @@ static void test_only_so_many_firings_are_kept(void **unused)
 {
     struct scene s;
     (void)unused;
-    begin(&s);
-    struct job *job =
-        schedule(&s, (struct plan){.name = "a", .schedule = "* * * * *"});
+    struct job *job = begin_each_minute(&s, (struct plan){0});
     pass(&s, 150 * MINUTE); /* the first waits for a host all the time */
     assert_int_equal(job->cron->firings.count, FIRINGS_KEPT + 1);
     end(&s);

@@ -11,6 +11,22 @@
 
 enum { MINUTE = 60, HOUR = 3600, T = 1795212000 }; /* T is a whole hour */
 
+static struct zone *utc;
+
+static int set_up(void **unused)
+{
+    (void)unused;
+    utc = zone_fixed(0);
+    return 0;
+}
+
+static int tear_down(void **unused)
+{
+    (void)unused;
+    zone_free(utc);
+    return 0;
+}
+
 static struct cron_rule *rule_of(const char *schedule, enum catch_up catch_up,
                                  int64_t epsilon_secs)
 {
@@ -19,16 +35,10 @@ static struct cron_rule *rule_of(const char *schedule, enum catch_up catch_up,
 
     if (cron_parse(schedule, &rule->schedule, &err) < 0)
         fail_msg("%s", err.text);
-    rule->zone = zone_fixed(0);
+    rule->zone = utc;
     rule->catch_up = catch_up;
     rule->epsilon_ms = epsilon_secs < 0 ? -1 : epsilon_secs * 1000;
     return rule;
-}
-
-static void rule_end(struct cron_rule *rule)
-{
-    zone_free((struct zone *)(uintptr_t)rule->zone);
-    cron_rule_free(rule);
 }
 
 struct expected {
@@ -55,7 +65,7 @@ static void expect(const char *schedule, enum catch_up catch_up,
     assert_int_equal(due.last_missed.at ? due.last_missed.at - T : 0,
                      want.last_missed);
     cron_due_release(&due);
-    rule_end(rule);
+    cron_rule_free(rule);
 }
 
 static void test_on_time_one_run_starts(void **unused)
@@ -149,7 +159,7 @@ static void test_every_due_time_is_decided_upon_once(void **unused)
                     rng_below(&rng, 2) ? -1 : (int64_t)rng_below(&rng, 7200));
         check_against_scan(rule, T * INT64_C(1000) +
                                      (int64_t)rng_below(&rng, 200000000));
-        rule_end(rule);
+        cron_rule_free(rule);
     }
 }
 
@@ -163,5 +173,5 @@ int main(void)
         cmocka_unit_test(test_all_catches_up_with_each_up_to_a_thousand),
         cmocka_unit_test(test_every_due_time_is_decided_upon_once),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }

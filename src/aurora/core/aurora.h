@@ -36,7 +36,8 @@ enum aurora_limits {
     TASKS_PER_PASS_MAX = 2000,  /* then the loop gets its turn */
     GROUP_QUANTUM = 64,         /* placed of one group before the next one */
     INSTANCES_MAX = 1000000,    /* highest instance number */
-    JOBS_MAX = 100000,
+    JOBS_MAX = 1000000,
+    CRON_TURN_MAX = 500, /* jobs whose time came, then the loop gets its turn */
     ASKED_HOSTS_MAX = 256, /* in one request to a script worker */
     ASKINGS_MAX = 8,       /* requests under way */
     HISTORY_PER_JOB = 100

@@ -23,6 +23,8 @@ void cron_free(struct cron *cron)
     assert(cron->parent_count == 0 && cron->children.count == 0);
     vec_free(&cron->firings);
     vec_free(&cron->children);
+    free(cron->parent);
+    free(cron->expected);
     free(cron);
 }
 
@@ -139,9 +141,20 @@ void cron_count(struct cron_stats *stats, const struct firing *firing)
 
 /* --- jobs that wait for others --- */
 
+void cron_expect_parents(struct cron *cron, const uint64_t *seen,
+                         uint32_t count)
+{
+    assert(count <= CRON_PARENTS_MAX);
+    free(cron->expected);
+    cron->expected = count > 0 ? xmemdup(seen, count * sizeof *seen) : NULL;
+    cron->expected_count = count;
+}
+
 void cron_add_parent(struct cron *cron, struct cron *parent)
 {
     assert(cron->parent_count < CRON_PARENTS_MAX);
+    cron->parent = xreallocarray(cron->parent, cron->parent_count + 1,
+                                 sizeof *cron->parent);
     cron->parent[cron->parent_count++] =
         (struct cron_parent){parent, parent->stats.successes};
     *vec_add(&parent->children) = cron;

@@ -79,8 +79,10 @@ struct cron {
     struct cron_parent {
         struct cron *cron; /* borrowed */
         uint64_t seen;
-    } parent[CRON_PARENTS_MAX];
+    } * parent; /* owned; most jobs have none */
     uint32_t parent_count;
+    uint64_t *expected; /* owned; after a restart `seen` of parents to come */
+    uint32_t expected_count;
     VEC(struct cron *) children; /* borrowed; those that wait for it */
     UT_hash_handle hh;
 };
@@ -105,6 +107,10 @@ void cron_count(struct cron_stats *stats, const struct firing *firing);
 
 /* --- jobs that wait for others --- */
 
+/* After a restart: how many successes it had seen of each parent; who these are
+ * is known when all jobs are there. */
+void cron_expect_parents(struct cron *cron, const uint64_t *seen,
+                         uint32_t count);
 /* Waits for that one too; no more than CRON_PARENTS_MAX. */
 void cron_add_parent(struct cron *cron, struct cron *parent);
 void cron_drop_parents(struct cron *cron);

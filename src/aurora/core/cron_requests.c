@@ -116,7 +116,8 @@ static void take_parents(struct aurora *a, struct cron *cron)
     struct cron_parent before[CRON_PARENTS_MAX];
     uint32_t count = cron->parent_count;
 
-    memcpy(before, cron->parent, sizeof before);
+    for (uint32_t i = 0; i < count; i++)
+        before[i] = cron->parent[i];
     cron_drop_parents(cron);
     for (uint32_t i = 0; i < rule->parent_count; i++) {
         struct cron *parent = find_parent(a, rule->parent[i]);
@@ -273,17 +274,16 @@ int aurora_restore_firing(struct aurora *a, struct job *job,
 static void restore_parents(struct aurora *a, struct cron *cron)
 {
     const struct cron_rule *rule = cron->job->config->cron;
-    struct cron_parent before[CRON_PARENTS_MAX];
 
-    memcpy(before, cron->parent, sizeof before);
-    cron->parent_count = 0;
     for (uint32_t i = 0; i < rule->parent_count; i++) {
         struct cron *parent = find_parent(a, rule->parent[i]);
         if (!parent)
             continue; /* descheduled in a store that was put together by hand */
         cron_add_parent(cron, parent);
-        cron->parent[cron->parent_count - 1].seen = before[i].seen;
+        cron->parent[cron->parent_count - 1].seen =
+            i < cron->expected_count ? cron->expected[i] : 0;
     }
+    cron_expect_parents(cron, NULL, 0);
 }
 
 void crons_restored(struct aurora *a)

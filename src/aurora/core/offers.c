@@ -244,8 +244,11 @@ int64_t aurora_next_ms(const struct aurora *a)
 void aurora_time(struct aurora *a, int64_t now_ms)
 {
     struct heap_entry entry;
+    uint32_t crons = 0;
 
-    while (heap_pop(&a->timers, now_ms, &entry)) {
+    /* What is left is due at once: what is decided here is written while the
+     * next part is decided. */
+    while (crons < CRON_TURN_MAX && heap_pop(&a->timers, now_ms, &entry)) {
         switch ((enum timer_kind)entry.kind) {
         case TIMER_TASK:
             on_task_deadline(a, entry.id, now_ms);
@@ -264,6 +267,7 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             break;
         case TIMER_CRON:
             cron_timer(a, entry.id, now_ms);
+            crons++;
             break;
         case TIMER_UPDATE:
             updater_timer(a, entry.id);

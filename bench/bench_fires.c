@@ -1,0 +1,373 @@
+/* Cron at work: the scheduler's whole program with a real store. A million
+ * entries, 100,000 of them due in one second: how long until every one of these
+ * has its record and its PENDING task on the disk? Then 10,000 due each second:
+ * how late is each, from its scheduled time to its commit?
+ *
+ * The clock of the program is set; what is measured is the time of the machine
+ * from the moment a second begins. Beside it: as many records of the same size
+ * written to the same kind of store by nobody who thinks. */
+#include "bench/kit.h"
+
+#include "aurora/core/aurora.h"
+#include "aurora/program.h"
+#include "base/alloc.h"
+#include "perigee/aurora_store.pb-c.h"
+#include "perigee/job.pb-c.h"
+#include "sys/committer.h"
+#include "sys/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    ENTRIES = 1000000,
+    DUE = 100000, /* in one second */
+    RATE = 10000, /* a second, */
+    SECONDS = 10, /* for so long */
+    MIDNIGHT = 1795219200,
+    BATCHES_MAX = 4096
+};
+
+struct world {
+    struct aurora_program *p;
+    struct store *store;
+    struct committer *committer;
+    int wake_fd;
+    int64_t entries, due, rate;
+    /* Effects of batches under way, which point into them. */
+    struct effects fx[BATCHES_MAX];
+    struct store_op *op[BATCHES_MAX];
+    uint64_t batch[BATCHES_MAX];
+    int batches;
+    int64_t bytes, records;
+};
+
+/* --- a store full of jobs --- */
+
+static void take(struct world *w, const char *table, const char *key,
+                 const ProtobufCMessage *message)
+{
+    struct err err = {0};
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *packed = malloc(size + 1);
+
+    if (!packed)
+        bench_fail("no memory");
+    (void)protobuf_c_message_pack(message, packed);
+    if (AURORA_PROGRAM.on_stored(w->p, table, bytes_of_text(key),
+                                 bytes_of(packed, size), &err) < 0)
+        bench_fail("%s", err.text);
+    free(packed);
+}
+
+static void put_config(struct world *w, Perigee__Job *job,
+                       char id[CONFIG_ID_MAX])
+{
+    Perigee__Aurora__ConfigRecord record = PERIGEE__AURORA__CONFIG_RECORD__INIT;
+    uint8_t packed[2048];
+
+    record.job = job;
+    size_t size = perigee__job__pack(job, packed);
+    (void)job_config_id(bytes_of(packed, size), id);
+    take(w, "config", id, &record.base);
+}
+
+static void put_job(struct world *w, char *name, const char *config_id)
+{
+    Perigee__Aurora__JobRecord record = PERIGEE__AURORA__JOB_RECORD__INIT;
+    Perigee__Aurora__JobRecord__Cron cron =
+        PERIGEE__AURORA__JOB_RECORD__CRON__INIT;
+    Perigee__Aurora__JobKey key = PERIGEE__AURORA__JOB_KEY__INIT;
+    char store_key[64];
+
+    key.cluster = (char *)"devcluster";
+    key.role = (char *)"www";
+    key.environment = (char *)"prod";
+    key.name = name;
+    record.key = &key;
+    record.config_id = (char *)config_id;
+    record.has_instances = record.has_created_ms = true;
+    record.instances = 1;
+    record.created_ms = (uint64_t)(MIDNIGHT - 3600) * 1000;
+    cron.has_made = cron.has_decided = true;
+    cron.made = cron.decided = MIDNIGHT - 60;
+    record.cron = &cron;
+    (void)snprintf(store_key, sizeof store_key, "www/prod/%s", name);
+    take(w, "job", store_key, &record.base);
+}
+
+/* The first `due` are due at midnight; then come those of ten minutes later,
+ * `rate` in each second; the others are due in the afternoon. */
+static void schedule_of(const struct world *w, int64_t i, char out[64])
+{
+    int64_t second = (i - w->due) / w->rate;
+
+    if (i < w->due)
+        (void)snprintf(out, 64, "0 0 * * *");
+    else if (second < SECONDS)
+        (void)snprintf(out, 64, "R/2026-11-21T00:10:%02d.000Z/P1D",
+                       (int)second);
+    else
+        (void)snprintf(out, 64, "%d %d * * *", (int)(i % 60),
+                       12 + (int)(i % 12));
+}
+
+static void put_entry(struct world *w, int64_t i)
+{
+    Perigee__Job job = PERIGEE__JOB__INIT;
+    Perigee__TaskConfig task = PERIGEE__TASK_CONFIG__INIT;
+    Perigee__Process process = PERIGEE__PROCESS__INIT;
+    Perigee__Process *processes[] = {&process};
+    Perigee__ResourceAmounts resources = PERIGEE__RESOURCE_AMOUNTS__INIT;
+    Perigee__Cron cron = PERIGEE__CRON__INIT;
+    char name[32], schedule[64], id[CONFIG_ID_MAX];
+
+    (void)snprintf(name, sizeof name, "job%07lld", (long long)i);
+    schedule_of(w, i, schedule);
+    process.name = (char *)"p";
+    process.cmdline = (char *)"exec ./report --of yesterday";
+    resources.has_cpu_milli = resources.has_ram_bytes = true;
+    resources.has_disk_bytes = true;
+    resources.cpu_milli = 100;
+    resources.ram_bytes = resources.disk_bytes = 64 << 20;
+    task.name = name;
+    task.n_processes = 1;
+    task.processes = processes;
+    task.resources = &resources;
+    cron.schedule = schedule;
+    job.cluster = (char *)"devcluster";
+    job.role = (char *)"www";
+    job.environment = (char *)"prod";
+    job.name = name;
+    job.task = &task;
+    job.cron = &cron;
+    put_config(w, &job, id);
+    put_job(w, name, id);
+}
+
+/* --- turns --- */
+
+/* Hand what is to be saved to the committer, as a daemon does. */
+static void hand_over(struct world *w)
+{
+    struct effects *fx = &w->fx[w->batches];
+    struct store_op *op = xcalloc(fx->count + 1, sizeof *op);
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < fx->count; i++) {
+        const struct effect *e = &fx->item[i];
+        if (e->kind != EFFECT_PERSIST)
+            continue;
+        op[count++] =
+            (struct store_op){e->persist.table, e->persist.key, e->bytes};
+        w->bytes += (int64_t)(e->persist.key.size + e->bytes.size);
+    }
+    w->records += (int64_t)count;
+    if (count == 0) {
+        free(op);
+        effects_clear(fx);
+        return;
+    }
+    w->op[w->batches] = op;
+    w->batch[w->batches] = committer_push(w->committer, op, count);
+    if (++w->batches == BATCHES_MAX)
+        bench_fail("more turns than there is room for");
+}
+
+static void forget_batches(struct world *w)
+{
+    struct err err = {0};
+
+    for (int i = 0; i < w->batches; i++) {
+        if (committer_wait(w->committer, w->batch[i], &err) < 0)
+            bench_fail("%s", err.text);
+        effects_clear(&w->fx[i]);
+        free(w->op[i]);
+    }
+    w->batches = 0;
+}
+
+/* The clock shows `now_ms`; turns until nothing is due. What fired in each
+ * batch is in fires[] for who asks. */
+static void run_turns(struct world *w, int64_t now_ms, uint64_t *fires)
+{
+    const struct aurora *core = aurora_program_core(w->p);
+
+    while (AURORA_PROGRAM.next_ms(w->p) <= now_ms) {
+        uint32_t before = core->counters.tasks[TASK_PENDING];
+        int batch = w->batches;
+        AURORA_PROGRAM.on_time(w->p, now_ms, &w->fx[batch]);
+        hand_over(w);
+        if (fires && w->batches > batch)
+            fires[batch] = core->counters.tasks[TASK_PENDING] - before;
+    }
+}
+
+static int64_t cpu_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static uint32_t pending(const struct world *w)
+{
+    return aurora_program_core(w->p)->counters.tasks[TASK_PENDING];
+}
+
+/* Seconds until all that is due at midnight is durable. */
+static double burst(struct world *w)
+{
+    int64_t began = bench_ns(), cpu = cpu_ns();
+
+    run_turns(w, (int64_t)MIDNIGHT * 1000, NULL);
+    cpu = cpu_ns() - cpu;
+    forget_batches(w);
+    bench_figure("processor time of a fire", (double)cpu / 1e3 / (double)w->due,
+                 "us", 0, NULL);
+    if (pending(w) != (uint32_t)w->due)
+        bench_fail("%u of %lld fired", pending(w), (long long)w->due);
+    return (double)(bench_ns() - began) / 1e9;
+}
+
+/* How late each fire of a second was. */
+static size_t take_lateness(struct world *w, int64_t began, uint64_t *fires,
+                            int64_t *late)
+{
+    struct err err = {0};
+    size_t count = 0;
+
+    for (int i = 0; i < w->batches; i++) {
+        if (committer_wait(w->committer, w->batch[i], &err) < 0)
+            bench_fail("%s", err.text);
+        int64_t ns = bench_ns() - began;
+        for (uint64_t k = 0; k < fires[i]; k++)
+            late[count++] = ns;
+    }
+    forget_batches(w);
+    return count;
+}
+
+static void flow(struct world *w)
+{
+    static uint64_t fires[BATCHES_MAX];
+    int64_t *late = xcalloc((size_t)(w->rate * SECONDS), sizeof *late);
+    size_t count = 0;
+
+    for (int s = 0; s < SECONDS; s++) {
+        memset(fires, 0, sizeof fires);
+        int64_t began = bench_ns();
+        run_turns(w, ((int64_t)MIDNIGHT + 600 + s) * 1000, fires);
+        count += take_lateness(w, began, fires, late + count);
+    }
+    if (count != (size_t)(w->rate * SECONDS))
+        bench_fail("%zu of %lld fired", count, (long long)w->rate * SECONDS);
+    bench_figure("lateness at 10k/s, p50",
+                 (double)bench_percentile(late, count, 50) / 1e6, "ms", 0,
+                 NULL);
+    bench_figure("lateness at 10k/s, p99",
+                 (double)bench_percentile(late, count, 99) / 1e6, "ms", 0,
+                 NULL);
+    free(late);
+}
+
+/* As many records of that size to the same store, and nothing else. */
+static double plain_s(struct world *w, int64_t records, int64_t bytes)
+{
+    struct store_op *op = xcalloc((size_t)records, sizeof *op);
+    size_t size = (size_t)(bytes / records) - 11;
+    uint8_t *value = xcalloc(1, size);
+    char(*key)[24] = xcalloc((size_t)records, sizeof *key);
+    struct err err = {0};
+    int64_t began = bench_ns();
+
+    for (int64_t i = 0; i < records; i++) {
+        (void)snprintf(key[i], sizeof key[i], "%011lld", (long long)i);
+        op[i] = (struct store_op){"plain", bytes_of_text(key[i]),
+                                  bytes_of(value, size)};
+    }
+    uint64_t number = committer_push(w->committer, op, (size_t)records);
+    if (committer_wait(w->committer, number, &err) < 0)
+        bench_fail("%s", err.text);
+    double s = (double)(bench_ns() - began) / 1e9;
+    free(op);
+    free(value);
+    free(key);
+    return s;
+}
+
+static long memory_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    char line[200];
+    long kib = 0;
+
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    if (file)
+        (void)fclose(file);
+    return kib;
+}
+
+static void open_world(struct world *w)
+{
+    struct aurora_options options = AURORA_OPTIONS;
+    struct err err = {0};
+
+    w->entries = bench_is_quick() ? ENTRIES / 10 : ENTRIES;
+    w->due = bench_is_quick() ? DUE / 10 : DUE;
+    w->rate = bench_is_quick() ? RATE / 10 : RATE;
+    w->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (store_open(&w->store, bench_dir(), &err) < 0 ||
+        committer_open(&w->committer, w->store, w->wake_fd, &err) < 0)
+        bench_fail("%s", err.text);
+    for (int i = 0; i < BATCHES_MAX; i++)
+        effects_init(&w->fx[i]);
+    w->p = aurora_program_new(&options);
+}
+
+static void close_world(struct world *w)
+{
+    aurora_program_free(w->p);
+    committer_close(w->committer);
+    store_close(w->store);
+    for (int i = 0; i < BATCHES_MAX; i++)
+        effects_release(&w->fx[i]);
+    (void)close(w->wake_fd);
+}
+
+int main(int argc, char **argv)
+{
+    static struct world w;
+    long empty_kib;
+
+    bench_open(argc, argv, "fires");
+    bench_leans_on(BENCH_MEMORY | BENCH_DISK);
+    open_world(&w);
+    empty_kib = memory_kib();
+    for (int64_t i = 0; i < w.entries; i++)
+        put_entry(&w, i);
+    AURORA_PROGRAM.on_start(w.p, ((int64_t)MIDNIGHT - 30) * 1000, &w.fx[0]);
+    hand_over(&w);
+    forget_batches(&w);
+    bench_figure("memory of an entry",
+                 (double)(memory_kib() - empty_kib) * 1024 / (double)w.entries,
+                 "B", 0, NULL);
+    w.bytes = w.records = 0;
+    double s = burst(&w);
+    int64_t records = w.records, bytes = w.bytes;
+    flow(&w);
+    double plain = plain_s(&w, records, bytes);
+    bench_figure("100,000 due in one second", s, "s", s / plain,
+                 "the same records, unthinking");
+    bench_figure("records of a fire", (double)records / (double)w.due, "", 0,
+                 NULL);
+    close_world(&w);
+    return bench_close();
+}
