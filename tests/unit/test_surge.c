@@ -379,6 +379,35 @@ static void test_an_abort_leaves_one_of_each(void **unused)
     world_free(w);
 }
 
+/* Some instances have two tasks then, of which one is being killed: to a kill
+ * in batches each is one part all the same. */
+static void test_an_instance_with_two_tasks_is_one_part(void **unused)
+{
+    struct world *w = with_100(1000, 200);
+    struct rolling_request request = {.kind = ROLLING_KILL,
+                                      .settings = {.batch_size = 10}};
+    struct instance_list touched = {0};
+    struct update *same;
+    struct err err = {0};
+    uint64_t sequence;
+
+    (void)unused;
+    (void)roll_out(w, w->after, 100);
+    for (int i = 0; i < 3; i++)
+        turn(w, NULL);
+    if (aurora_update_act(&w->a, &w->key, NULL, UPDATE_ABORT, NULL, w->now_ms,
+                          &same, &sequence, &err) < 0 ||
+        aurora_roll(&w->a, &w->key, &request, w->now_ms, &touched, &sequence,
+                    &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(touched.count, 100);
+    for (uint32_t i = 0; i < touched.count; i++)
+        assert_int_equal(touched.item[i], i);
+    aurora_check(&w->a);
+    vec_free(&touched);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_a_rollback_surges_too),
         cmocka_unit_test(test_more_and_fewer_instances),
         cmocka_unit_test(test_an_abort_leaves_one_of_each),
+        cmocka_unit_test(test_an_instance_with_two_tasks_is_one_part),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
