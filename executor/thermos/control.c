@@ -78,9 +78,11 @@ int control_receive(int fd, struct control_message *out,
                           .msg_controllen = sizeof space.bytes};
     ssize_t n;
 
+    /* A side that died with packets unread is told of first, once, before what
+     * it had sent; that is still to be had. */
     do
         n = recvmsg(fd, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 0;
     if (n <= (ssize_t)offsetof(struct control_message, text))
