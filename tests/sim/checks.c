@@ -80,22 +80,29 @@ static void check_master(struct cluster *c)
         check_agent(c, a);
 }
 
-static void check_pushes(struct cluster *c)
+static void check_aurora(struct cluster *c)
 {
-    const char *wrong =
-        pushes_check(&c->pushes, c->aurora.self, c->w->now_ms);
+    if (c->aurora.self == NULL)
+        return;
+    const char *wrong = pushes_check(&c->pushes, c->aurora.self, c->w->now_ms);
+    struct bytes late =
+        patience_was_long(c->aurora.self, node_wall_ms(&c->aurora));
 
     if (wrong)
         world_fail(c->w, "%s", wrong);
+    if (late.size > 0)
+        world_fail(c->w, "%.*s: waits in vain for its place", (int)late.size,
+                   (const char *)late.data);
+    check_team(c);
 }
 
 void cluster_check(struct cluster *c, struct node *node)
 {
-    if (node == &c->aurora && c->aurora.self != NULL)
-        check_pushes(c);
     if (node == &c->master)
         check_master(c);
-    else if (node == &c->aurora || node == &c->team)
+    else if (node == &c->aurora)
+        check_aurora(c);
+    else if (node == &c->team)
         check_team(c);
     else if (node == &c->crons)
         check_crons(c);

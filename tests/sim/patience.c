@@ -26,3 +26,16 @@ bool patience_was_short(const struct aurora_program *aurora,
            task->events.item[n - 1].at_ms - task->events.item[n - 2].at_ms <
                task->config->partition_ms;
 }
+
+struct bytes patience_was_long(const struct aurora_program *aurora,
+                               int64_t now_ms)
+{
+    const struct aurora *a = aurora_program_core(aurora);
+
+    if (aurora_next_ms(a) <= now_ms) /* it has not had its turn yet */
+        return (struct bytes){0};
+    for (uint32_t i = 0; i < a->keeps.count; i++)
+        if (a->keeps.item[i].until_ms < now_ms)
+            return blob_bytes(a->keeps.item[i].task->id);
+    return (struct bytes){0};
+}

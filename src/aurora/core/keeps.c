@@ -49,11 +49,14 @@ void keeps_hold(struct aurora *a, struct task *task, struct host *host,
     struct keep *keep = vec_add(&a->keeps);
 
     assert(a->keeps.count <= KEEPS_MAX && !task->is_kept);
-    *keep = (struct keep){.number = ++a->next_keep, .task = task, .host = host};
+    *keep = (struct keep){.number = ++a->next_keep,
+                          .until_ms = now_ms + KEEP_MS,
+                          .task = task,
+                          .host = host};
     task->is_kept = true;
     task->config->kept_count++;
     hosts_keep(&a->hosts, host, &task->config->need, task->config->port_count);
-    heap_push(&a->timers, now_ms + KEEP_MS, TIMER_KEEP, keep->number);
+    heap_push(&a->timers, keep->until_ms, TIMER_KEEP, keep->number);
     a->counters.keeps++;
 }
 

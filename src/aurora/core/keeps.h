@@ -22,6 +22,7 @@ enum { KEEPS_MAX = 4096, KEEP_MS = 3 * 60 * 1000 };
 
 struct keep {
     uint64_t number; /* for the timer */
+    int64_t until_ms;
     struct task *task;
     struct host *host;
     uint64_t tried; /* generation of the host when it did not fit; 0: not yet */
