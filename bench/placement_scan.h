@@ -1,8 +1,9 @@
 /* Placing without an index: every host is looked at, by vector instructions
  * (AVX2 where the machine has it). Twice: quickly, in single precision, as the
  * yardstick; and exactly, as the oracle: quotients of these numbers are never
- * rounded up to a whole one in double precision. Both pack; the oracle by the
- * placer's whole order, stranded hosts last, the yardstick by the score. */
+ * rounded up to a whole one in double precision. Both pack; the yardstick by
+ * the score, the oracle by that and by the placer's whole order as well, in
+ * which stranded hosts come last. */
 #pragma once
 #include "aurora/core/placer.h"
 #include "bench/kit.h"
@@ -26,6 +27,10 @@ enum scan_column {
     COLUMNS
 };
 enum { SCAN_NONE = 1 << 20 };
+
+struct scan_cost {
+    int32_t score, whole; /* by the score alone, and with the last ones last */
+};
 
 struct scan {
     uint32_t count; /* a multiple of 8; what is too much has nothing free */
@@ -77,12 +82,13 @@ static inline void scan_close(struct scan *s)
     *s = (struct scan){0};
 }
 
-/* The least cost; negative: nothing fits. */
-static inline __attribute__((always_inline)) int32_t scan_exactly(
+/* The least costs; SCAN_NONE: nothing fits. */
+static inline __attribute__((always_inline)) struct scan_cost scan_exactly(
     const struct scan *s, const struct job_config *config)
 {
     const struct amounts *n = &config->need;
     int32_t least[4] = {SCAN_NONE, SCAN_NONE, SCAN_NONE, SCAN_NONE};
+    int32_t plain[4] = {SCAN_NONE, SCAN_NONE, SCAN_NONE, SCAN_NONE};
 
     for (uint32_t i = 0; i < s->count; i += 4) {
         scan_d4 cpus, mem, disk, gpus, ports, cpus_total, mem_total;
@@ -102,15 +108,18 @@ static inline __attribute__((always_inline)) int32_t scan_exactly(
             int32_t x = (int32_t)c[k], y = (int32_t)m[k];
             int32_t most = x > y ? x : y, apart = x > y ? x - y : y - x;
             int32_t left = most - apart, cost = apart + most;
+            cost = fits[k] ? cost : SCAN_NONE;
+            plain[k] = cost < plain[k] ? cost : plain[k];
             if (left < STRANDED_LESS && most > STRANDED_MORE)
                 cost += INDEX_STRANDED;
-            cost = fits[k] ? cost : SCAN_NONE;
             least[k] = cost < least[k] ? cost : least[k];
         }
     }
-    for (int k = 1; k < 4; k++)
+    for (int k = 1; k < 4; k++) {
         least[0] = least[k] < least[0] ? least[k] : least[0];
-    return least[0] < SCAN_NONE ? least[0] : -1;
+        plain[0] = plain[k] < plain[0] ? plain[k] : plain[0];
+    }
+    return (struct scan_cost){plain[0], least[0]};
 }
 
 /* The place of the best host; 0 when nothing fits. */
@@ -150,7 +159,7 @@ static inline __attribute__((always_inline)) uint32_t scan_quickly(
 }
 
 #ifdef __x86_64__
-__attribute__((target("avx2"))) static int32_t scan_exactly_avx2(
+__attribute__((target("avx2"))) static struct scan_cost scan_exactly_avx2(
     const struct scan *s, const struct job_config *config)
 {
     return scan_exactly(s, config);
@@ -163,8 +172,8 @@ __attribute__((target("avx2"))) static uint32_t scan_quickly_avx2(
 }
 #endif
 
-static inline int32_t scan_best(const struct scan *s,
-                                const struct job_config *config)
+static inline struct scan_cost scan_best(const struct scan *s,
+                                         const struct job_config *config)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2"))

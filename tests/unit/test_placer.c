@@ -242,7 +242,7 @@ static void test_places_as_the_oracle_does(void **unused)
         one_round(seed);
 }
 
-/* --- vetoes and reasons --- */
+/* --- more hosts than a search looks at --- */
 
 static bool count_placed(void *context, struct host *host,
                          const struct ranges *ports)
@@ -252,6 +252,110 @@ static bool count_placed(void *context, struct host *host,
     ++*(int *)context;
     return true;
 }
+
+enum { MANY = 320, MANY_TASKS = 4000 };
+
+/* What was paid, and what the best host would have cost. */
+struct bill {
+    struct hosts *hosts;
+    const struct job_config *config;
+    int64_t paid, best;
+};
+
+static int64_t least_cost(const struct hosts *hosts,
+                          const struct job_config *config)
+{
+    int64_t least = INT64_MAX;
+
+    for (uint32_t i = 0; i < hosts->in_order.count; i++) {
+        const struct host *h = hosts->in_order.item[i];
+        if (h->free.cpus < config->need.cpus || h->free.mem < config->need.mem)
+            continue;
+        int64_t cost = placer_cost(hosts->index.policy, &h->free, &h->total,
+                                   &config->need);
+        least = cost < least ? cost : least;
+    }
+    return least;
+}
+
+static bool on_paid(void *context, struct host *host,
+                    const struct ranges *ports)
+{
+    struct bill *bill = context;
+    const struct amounts *need = &bill->config->need;
+    struct amounts before = host->free;
+
+    (void)ports;
+    before.cpus += need->cpus;
+    before.mem += need->mem;
+    bill->paid +=
+        placer_cost(bill->hosts->index.policy, &before, &host->total, need);
+    return true;
+}
+
+/* Place until the cluster is full: a host that fits is always found, and on
+ * the whole it is nearly the best. */
+static void fill(enum placement_policy policy)
+{
+    struct hosts hosts = {.index.policy = policy};
+    struct bill bill = {.hosts = &hosts};
+    struct rng rng;
+    int placed = 0;
+
+    rng_seed(&rng, 5);
+    for (int i = 0; i < MANY; i++)
+        add_host(&hosts, i, 16000 * (int64_t)(1 + rng_below(&rng, 3)),
+                 16000000 * (int64_t)(1 + rng_below(&rng, 3)), "", 0);
+    for (int i = 0; i < MANY_TASKS; i++) {
+        struct job_config *config =
+            config_new(100 + (int64_t)rng_below(&rng, 6000),
+                       100000 + (int64_t)rng_below(&rng, 6000000));
+        struct limit_counts counts = {0};
+        config->need.disk = 0;
+        int64_t best = least_cost(&hosts, config);
+        bill.config = config;
+        bool had =
+            placer_place(&hosts, config, &counts, 1, 0, on_paid, &bill) == 1;
+        assert_int_equal(had, best < INT64_MAX);
+        bill.best += had ? best : 0;
+        placed += had;
+        job_config_unref(config);
+    }
+    assert_in_range(placed, MANY, MANY_TASKS - 1); /* it became full */
+    assert_true(bill.best <= bill.paid);
+    assert_true((bill.paid - bill.best) / placed <= 2 * SHARE_ONE / 100);
+    hosts_check(&hosts);
+    hosts_release(&hosts);
+}
+
+static void test_is_near_the_best_of_many_hosts(void **unused)
+{
+    (void)unused;
+    fill(PLACEMENT_PACK);
+    fill(PLACEMENT_SPREAD);
+}
+
+/* One host of many may have it, and it is not where a search begins. */
+static void test_finds_the_only_host_of_many(void **unused)
+{
+    struct hosts hosts = {0};
+    struct limit_counts counts = {0};
+    struct job_config *config = config_new(1000, 100000);
+    int placed = 0;
+
+    (void)unused;
+    for (int i = 0; i < MANY; i++)
+        add_host(&hosts, i, 4000, 400000, i == 150 ? "rack:b" : "rack:a", 0);
+    constrain(config, "rack", CONSTRAINT_LIMIT, NULL, 1);
+    limit_counts_prepare(&counts, NULL, config, &hosts);
+    assert_int_equal(
+        placer_place(&hosts, config, &counts, 3, 0, count_placed, &placed), 2);
+    limit_counts_release(&counts);
+    job_config_unref(config);
+    hosts_release(&hosts);
+}
+
+/* --- vetoes and reasons --- */
 
 static void test_fills_one_host_before_the_next(void **unused)
 {
@@ -414,6 +518,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places_as_the_oracle_does),
+        cmocka_unit_test(test_is_near_the_best_of_many_hosts),
+        cmocka_unit_test(test_finds_the_only_host_of_many),
         cmocka_unit_test(test_fills_one_host_before_the_next),
         cmocka_unit_test(test_limit_within_a_job),
         cmocka_unit_test(test_dedicated_hosts),

@@ -19,9 +19,10 @@
  * In clusters of up to SEARCH_EXACT hosts a search is exact: it looks at every
  * host of every cell that can hold a better one. In larger ones it looks for
  * nothing that is better by less than SEARCH_SLACK, at most at SEARCH_PER_CELL
- * hosts of a cell, and ends after SEARCH_SCORED hosts that fit or SEARCH_LOOKED
- * in all. When none of these fits it begins again, exactly: a host that fits is
- * always found when there is one. */
+ * hosts of a cell (SEARCH_LOST while it has found nothing), and ends after
+ * SEARCH_SCORED hosts that fit or SEARCH_LOOKED in all. When none of these fits
+ * it begins again, exactly: a host that fits is always found when there is one.
+ */
 #pragma once
 #include "aurora/core/job_config.h"
 #include "base/vec.h"
@@ -40,7 +41,8 @@ enum {
     SEARCH_SCORED = 12,
     SEARCH_LOOKED = 256,
     SEARCH_PER_CELL = 8,
-    SEARCH_SLACK = 6 /* in 1/1024: nearer to the best is not looked for */
+    SEARCH_LOST = 64, /* of a cell, while nothing is found */
+    SEARCH_SLACK = 6  /* in 1/1024: nearer to the best is not looked for */
 };
 
 struct host;
@@ -54,7 +56,8 @@ struct index_kind {
     struct amounts least, most; /* of the totals of hosts that were in it */
     uint64_t rows;              /* bit n: row[n] is not 0 */
     uint64_t row[INDEX_GRID];   /* by memory; bit n: cpu line n has hosts */
-    /* By memory, then cpu: the first host of the ring; NULL: none. */
+    /* By memory, then cpu: the host of the ring where a search begins; NULL:
+     * none. */
     struct host *cell[INDEX_GRID * INDEX_GRID];
 };
 

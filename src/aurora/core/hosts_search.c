@@ -24,7 +24,7 @@ struct span {
 
 /* One kind under search. */
 struct lane {
-    const struct index_kind *kind;
+    struct index_kind *kind;
     struct taken cpu, mem;
     uint64_t rows, lines; /* where the task can fit at all */
     int32_t later;        /* every host of the kind costs that much more */
@@ -189,7 +189,7 @@ static bool take_of(int64_t need, int64_t least, int64_t most,
     return true;
 }
 
-static bool lane_open(struct lane *lane, const struct index_kind *kind,
+static bool lane_open(struct lane *lane, struct index_kind *kind,
                       const struct index_search *wanted)
 {
     if ((kind->is_dedicated && !wanted->is_dedicated) ||
@@ -258,25 +258,27 @@ static void look_at(struct search *search, struct host *host)
     }
 }
 
-/* From both ends of the ring: what is never allowed would gather at one. */
+/* Hosts that may not have the task are looked at for long only while nothing
+ * is found. When none of these may, the ring is turned: the next search begins
+ * behind them, or what is never allowed would gather where searches begin. */
 static void visit(struct search *search, const struct lane *lane)
 {
-    struct host *front = lane->kind->cell[lane->row * INDEX_GRID + lane->line];
-    struct host *back = front->cell_prev;
+    struct host **first =
+        &lane->kind->cell[lane->row * INDEX_GRID + lane->line];
     int32_t enough = lane->bound + lane->later + SEARCH_SLACK;
+    uint32_t looks = 0, scored = search->scored;
+    struct host *host = *first;
 
-    for (uint32_t looks = 0; looks < SEARCH_PER_CELL; looks++) {
-        struct host *host = looks % 2 == 0 ? front : back;
-        bool is_last = front == back;
-        __builtin_prefetch(looks % 2 == 0 ? back : front->cell_next);
+    do {
+        struct host *next = host->cell_next;
+        __builtin_prefetch(next);
         look_at(search, host);
-        if (is_last || (search->host && search->cost < enough))
-            break;
-        if (looks % 2 == 0)
-            front = front->cell_next;
-        else
-            back = back->cell_prev;
-    }
+        host = next;
+        looks++;
+    } while (host != *first && !(search->host && search->cost < enough) &&
+             looks < (search->host ? SEARCH_PER_CELL : SEARCH_LOST));
+    if (search->scored == scored)
+        *first = host;
 }
 
 static void search_few(struct search *search)
