@@ -222,15 +222,14 @@ int api_try(struct cli *cli, const char *cluster_name,
                      edge_authorize(cli, header, 2), buf_bytes(&body),
                      timeout_ms, &cli->arena, &response, &err);
     buf_release(&body);
-    if (rc == 0 && response.status != 200)
-        rc = -ERR_CONFLICT;
+    *out = NULL;
     if (rc == 0)
         rc = codec_decode(&perigee__aurora__answer__descriptor, "Answer",
                           response.type, response.body, &cli->arena, &message,
                           &err);
     if (rc == 0)
         *out = (Perigee__Aurora__Answer *)message;
-    return rc;
+    return rc == 0 && response.status != 200 ? -ERR_CONFLICT : rc;
 }
 
 int api_ask(struct cli *cli, const char *cluster,

@@ -10,7 +10,8 @@ int api_call(struct cli *cli, const char *cluster,
              const Perigee__Aurora__Call *call, Perigee__Aurora__Answer **out);
 
 /* One try within `timeout_ms`, without a word: 0, or negative (-ERR_TIMEOUT,
- * -ERR_NETWORK, -ERR_NOT_FOUND, ...). */
+ * -ERR_NETWORK, -ERR_NOT_FOUND, ...). What was refused (-ERR_CONFLICT) has its
+ * reason in *out, or NULL. */
 int api_try(struct cli *cli, const char *cluster,
             const Perigee__Aurora__Call *call, int64_t timeout_ms,
             Perigee__Aurora__Answer **out);

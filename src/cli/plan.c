@@ -172,6 +172,20 @@ static void plan_job(struct cli *cli, struct plan *plan,
             job_key_text(&key, text));
 }
 
+/* What its quota does not allow is said before it is tried. */
+static void ask_quotas(struct cli *cli, struct plan *plan)
+{
+    for (uint32_t i = 0; i < plan->steps.count; i++) {
+        struct plan_step *step = &plan->steps.item[i];
+        bool grows = step->kind == PLAN_CREATE || step->kind == PLAN_SCALE ||
+                     (step->kind == PLAN_UPDATE && !step->preview);
+        const char *why =
+            grows ? preview_quota(cli, &step->key, step->job) : NULL;
+        if (why != NULL)
+            step->why = why;
+    }
+}
+
 /* --- removals --- */
 
 static bool is_in_scope(const Perigee__Evaluation *evaluation,
@@ -383,6 +397,8 @@ int plan_make(struct cli *cli, const char *file,
         rc = list_running(cli, evaluation, &running);
     for (size_t i = 0; i < evaluation->n_jobs && rc == 0; i++)
         plan_job(cli, out, &running, evaluation->jobs[i]);
+    if (rc == 0)
+        ask_quotas(cli, out);
     for (size_t i = 0; i < evaluation->n_groups && rc == 0; i++)
         rc = plan_group(cli, file, evaluation->groups[i], out);
     if (rc == 0 && prune)

@@ -9,22 +9,41 @@ typedef Perigee__Aurora__InstanceRange Range;
 
 enum { ASK_MS = 10000, FIELDS_SHOWN = 3 };
 
-void preview_ask(struct cli *cli, const struct job_key *key,
-                 const Perigee__Job *job, const Preview **out)
+static int ask(struct cli *cli, const struct job_key *key,
+               const Perigee__Job *job, Perigee__Aurora__Answer **out)
 {
     Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
     Perigee__Aurora__Call__CreateJob create =
         PERIGEE__AURORA__CALL__CREATE_JOB__INIT;
-    Perigee__Aurora__Answer *answer = NULL;
 
     call.has_type = true;
     call.type = PERIGEE__AURORA__CALL__TYPE__PREVIEW_UPDATE;
     call.create_job = &create;
     create.job = (Perigee__Job *)job;
     *out = NULL;
-    if (api_try(cli, key->cluster, &call, ASK_MS, &answer) == 0 &&
-        answer != NULL)
-        *out = answer->preview;
+    return api_try(cli, key->cluster, &call, ASK_MS, out);
+}
+
+void preview_ask(struct cli *cli, const struct job_key *key,
+                 const Perigee__Job *job, const Preview **out)
+{
+    Perigee__Aurora__Answer *answer;
+
+    *out = ask(cli, key, job, &answer) == 0 && answer ? answer->preview : NULL;
+}
+
+const char *preview_quota(struct cli *cli, const struct job_key *key,
+                          const Perigee__Job *job)
+{
+    Perigee__Aurora__Answer *answer;
+
+    if (!job->service || job->cron || ask(cli, key, job, &answer) == 0 ||
+        !answer || !answer->error || !answer->error->code ||
+        strcmp(answer->error->code, "QUOTA") != 0)
+        return NULL;
+    return arena_printf(&cli->arena, "it would be refused: %s; %s",
+                        answer->error->message,
+                        answer->error->hint ? answer->error->hint : "");
 }
 
 static char *ranges_text(struct arena *arena, Range *const *range, size_t count)

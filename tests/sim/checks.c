@@ -1,6 +1,7 @@
 #include "tests/sim/checks.h"
 #include "tests/sim/checks_parts.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/bank.h"
 #include "tests/sim/check_crons.h"
 #include "tests/sim/check_keeper.h"
 #include "tests/sim/check_team.h"
@@ -82,6 +83,9 @@ static void check_master(struct cluster *c)
 
 static void check_aurora(struct cluster *c)
 {
+    if (bank_excess(c->aurora.self))
+        world_fail(c->w, "the tasks of role %s are more than its quota",
+                   bank_excess(c->aurora.self));
     if (c->aurora.self == NULL)
         return;
     const char *wrong = pushes_check(&c->pushes, c->aurora.self, c->w->now_ms);
@@ -106,6 +110,8 @@ void cluster_check(struct cluster *c, struct node *node)
         check_team(c);
     else if (node == &c->crons)
         check_crons(c);
+    else if (node == &c->bank && bank_problem(c->bank.self)[0] != '\0')
+        world_fail(c->w, "%s", bank_problem(c->bank.self));
     else if (node == &c->user && user_problem(c->user.self)[0] != '\0')
         world_fail(c->w, "%s", user_problem(c->user.self));
     if (node == &c->aurora || node == &c->keeper)
@@ -193,7 +199,7 @@ static bool may_surge(struct cluster *c, const struct run *old,
 {
     const struct user_job *job = user_job_of(c->user.self, run->instance);
 
-    return job != NULL && user_has_surged(job) &&
+    return ((job != NULL && user_has_surged(job)) || bank_has(run->instance)) &&
            surge_explains(c->aurora.self,
                           &(struct surging){old->task_id, old->version},
                           &(struct surging){run->task_id, run->version});

@@ -1,4 +1,5 @@
 #include "tests/sim/cluster.h"
+#include "tests/sim/bank.h"
 #include "tests/sim/crons.h"
 #include "tests/sim/keeper.h"
 #include "tests/sim/plain.h"
@@ -307,6 +308,23 @@ static void keeper_end(void *self)
 static const struct node_kind KEEPER_KIND = {
     .program = &KEEPER_PROGRAM, .begin = keeper_begin, .end = keeper_end};
 
+static void *bank_begin(struct node *node)
+{
+    const struct cluster *c = node->context;
+    struct user_options options =
+        options_with(c, c->user_fate ^ 4, c->w->has_cron_only);
+
+    return bank_new(&options);
+}
+
+static void bank_end(void *self)
+{
+    bank_free(self);
+}
+
+static const struct node_kind BANK_KIND = {
+    .program = &BANK_PROGRAM, .begin = bank_begin, .end = bank_end};
+
 /* --- all of them --- */
 
 static void build(struct cluster *c)
@@ -331,6 +349,7 @@ static void build(struct cluster *c)
     node_init(&c->team, w, &TEAM_KIND, "team", "10.0.0.5:0", c);
     node_init(&c->crons, w, &CRONS_KIND, "crons", "10.0.0.6:0", c);
     node_init(&c->keeper, w, &KEEPER_KIND, "keeper", "10.0.0.7:0", c);
+    node_init(&c->bank, w, &BANK_KIND, "bank", "10.0.0.8:0", c);
     network_listen(&c->network, &c->master);
     network_listen(&c->network, &c->aurora);
     for (uint32_t i = 0; i < c->machine_count; i++) {
@@ -351,12 +370,14 @@ static void start_all(struct cluster *c)
     node_start(&c->team);
     node_start(&c->crons);
     node_start(&c->keeper);
+    node_start(&c->bank);
 }
 
 static void release(struct cluster *c)
 {
     for (uint32_t i = 0; i < c->machine_count; i++)
         machine_release(&c->machine[i]);
+    node_release(&c->bank);
     node_release(&c->keeper);
     node_release(&c->crons);
     node_release(&c->team);

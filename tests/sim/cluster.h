@@ -24,7 +24,7 @@ struct cluster {
     struct checks checks;
     struct pushes pushes;
     struct posts posts;
-    struct node master, plain, aurora, user, team, crons, keeper;
+    struct node master, plain, aurora, user, team, crons, keeper, bank;
     struct machine machine[MACHINES_MAX];
     uint32_t machine_count;
     uint64_t plain_fate; /* seeds what the plain framework wants */
