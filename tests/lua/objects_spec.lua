@@ -447,12 +447,13 @@ describe('a file', function()
 
   it('gives quotas, roles and users', function()
     assert.same({
-      { role = 'r', resources = { cpu_milli = 1500, ram_bytes = 1 << 30, disk_bytes = 1 << 30,
-        gpu = 0 } },
+      { role = 'r', parent = 'p', production = { cpu_milli = 1500, ram_bytes = 1 << 30 },
+        all = { tasks = 9 } },
       { name = 'r', weight_milli = 2000, users = { 'ada' } },
       { name = 'ada', roles = { 'r' }, permissions = { 'jobs:*' } },
     }, besides [[return { Role { name = "r", weight = 2, users = { "ada" } }, a,
-      Quota { role = "r", resources = Resources { cpu = 1.5, ram = 1*GB, disk = 1*GB } },
+      Quota { role = "r", parent = "p", production = QuotaAmounts { cpu = 1.5, ram = 1*GB },
+        all = QuotaAmounts { tasks = 9 } },
       User { name = "ada", roles = { "r" }, permissions = { "jobs:*" } } }]])
   end)
 end)
