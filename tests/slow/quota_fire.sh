@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Quota under fire: 50 clients create, scale, update and kill at random over
+# HTTP; at no instant has the role more tasks than its quota. Prints the time of
+# requests beside that of fdatasync on the same disk.
+#
+#   tests/slow/quota_fire.sh [SECONDS [CLIENTS]]     15 s and 50 clients
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+make -s build/bin/perigee-aurora
+LUA_PATH='tests/?.lua;;' timeout 300 lua5.4 tests/tools/quota_fire.lua "${1:-15}" "${2:-50}"

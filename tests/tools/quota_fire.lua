@@ -1,0 +1,229 @@
+--- Many clients over HTTP against one role, for a while: they create, scale, add,
+--- update and kill at random; two others count
+--- the tasks that there are, and look at the sum that the quota keeps. Usage: quota_fire.lua SECONDS CLIENTS
+---
+--- The scheduler has no master: tasks wait for hosts, and count all the same.
+local cjson = require 'cjson'
+local run = require 'support.run'
+local socket = require 'socket'
+
+local SECONDS, CLIENTS = tonumber(arg[1]) or 60, tonumber(arg[2]) or 50
+local BOUND, JOBS, ROLE = 120, 25, 'fire'
+local AURORA = 'perigee-aurora'
+
+math.randomseed(tonumber(os.getenv('SEED')) or 1)
+
+local dir = run.temp()
+local port = run.free_base(2)
+local command = ('%s/%s --master=127.0.0.1:%d --ip=127.0.0.1 --port=%d --hostname=127.0.0.1'
+  .. ' --work_dir=%s/work --cluster_name=devcluster --api_requests_per_second=1000000')
+  :format(run.bin, AURORA, port + 1, port, dir)
+local pipe = assert(io.popen(('%s >%s/log 2>&1 & echo $!'):format(command, dir)))
+local pid = pipe:read('n')
+pipe:close()
+
+local function finish(status)
+  os.execute('kill ' .. pid .. ' 2>/dev/null')
+  if status ~= 0 then os.execute('tail -3 ' .. dir .. '/log') end
+  run.remove(dir)
+  os.exit(status)
+end
+
+local function check(ok, ...)
+  if ok then return ok, ... end
+  io.stderr:write(table.concat({ 'quota fire: ', tostring((...)) }), '\n')
+  finish(1)
+end
+
+--- Coroutines that wait for their sockets.
+local waiting_read, waiting_write = {}, {}
+
+local function wait_for(list, s)
+  list[s] = coroutine.running()
+  coroutine.yield()
+end
+
+local function send(s, text)
+  local at = 1
+  while at <= #text do
+    local last, why, part = s:send(text, at)
+    if not last and why ~= 'timeout' then return nil, why end
+    at = (last or part or at - 1) + 1
+    if not last then wait_for(waiting_write, s) end
+  end
+  return true
+end
+
+local function open()
+  local s = check(socket.tcp())
+  check(s:connect('127.0.0.1', port))
+  s:settimeout(0)
+  s:setoption('tcp-nodelay', true)
+  return { s = s, buffer = '' }
+end
+
+--- Read until `look(buffer)` gives something.
+local function read(c, look)
+  while true do
+    local value, rest = look(c.buffer)
+    if value then
+      c.buffer = rest
+      return value
+    end
+    local text, why, part = c.s:receive(65536)
+    text = text or part
+    if text and #text > 0 then
+      c.buffer = c.buffer .. text
+    elseif why == 'timeout' then
+      wait_for(waiting_read, c.s)
+    else
+      return nil, why
+    end
+  end
+end
+
+local function response(buffer)
+  local head, body = buffer:match('^(.-)\r\n\r\n()')
+  if not head then return nil end
+  local size = tonumber(head:lower():match('content%-length: (%d+)')) or 0
+  if #buffer < body - 1 + size then return nil end
+  return { status = tonumber(head:match('^HTTP/1%.1 (%d+)')), body = buffer:sub(body, body + size - 1) },
+    buffer:sub(body + size)
+end
+
+local function post(c, message)
+  local body = cjson.encode(message)
+  check(send(c.s, ('POST /api/v1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+    .. 'Content-Length: %d\r\n\r\n%s'):format(#body, body)))
+  return check(read(c, response))
+end
+
+--- What the clients do.
+local function key(n)
+  return { cluster = 'devcluster', role = ROLE, environment = 'prod', name = 'job-' .. n }
+end
+
+local function job(n)
+  local all = key(n)
+  all.service, all.production, all.tier = true, true, 'preferred'
+  all.instances = math.random(12)
+  all.update = { watch_secs = 0, batch_size = math.random(4),
+    strategy = math.random(3) == 1 and 'SURGE' or 'QUEUE' }
+  all.task = { name = all.name,
+    processes = { { name = 'p', cmdline = 'sleep ' .. math.random(1000) } },
+    resources = { cpu_milli = 100, ram_bytes = 16 << 20, disk_bytes = 1 << 20 } }
+  return all
+end
+
+local VERBS = {
+  function(n) return { type = 'CREATE_JOB', create_job = { job = job(n) } } end,
+  function(n) return { type = 'START_UPDATE', create_job = { job = job(n) } } end,
+  function(n) return { type = 'SCALE_JOB', scale = { key = key(n), instances = math.random(20) } } end,
+  function(n) return { type = 'ADD_INSTANCES', scale = { key = key(n), instances = math.random(5) } } end,
+  function(n) return { type = 'ABORT_UPDATE', update = { key = key(n) } } end,
+  function(n) return { type = 'KILL_JOB', target = { key = key(n) } } end,
+}
+
+local took, answers, refused = {}, {}, 0
+
+local function client(until_time)
+  local c = open()
+  while socket.gettime() < until_time do
+    local began = socket.gettime()
+    local answer = post(c, VERBS[math.random(#VERBS)](math.random(JOBS)))
+    took[#took + 1] = socket.gettime() - began
+    answers[answer.status] = (answers[answer.status] or 0) + 1
+    if answer.body:find('"code":"QUOTA"', 1, true) then refused = refused + 1 end
+    check(answer.status < 500 and answer.status ~= 400, answer.body)
+  end
+  c.s:close()
+end
+
+--- What there is, as the scheduler lists it: each answer is one instant of it.
+--- (Events tell no end of a task that waited for a host.)
+local ACTIVE = { 'THROTTLED', 'PENDING', 'ASSIGNED', 'STARTING', 'RUNNING', 'PREEMPTING',
+  'RESTARTING', 'DRAINING', 'KILLING', 'PARTITIONED' }
+local most, looks = 0, 0
+
+local function watch(until_time)
+  local c = open()
+  while socket.gettime() < until_time do
+    local answer = post(c, { type = 'LIST_TASKS',
+      find_tasks = { role = ROLE, states = ACTIVE, limit = 2000 } })
+    check(answer.status == 200, answer.body)
+    local count = #(cjson.decode(answer.body).tasks or {})
+    check(count <= BOUND, count .. ' tasks')
+    most, looks = math.max(most, count), looks + 1
+    answer = post(c, { type = 'LIST_QUOTAS', quotas = { role = ROLE } })
+    local used = cjson.decode(answer.body).quotas[1].production.tasks or 0
+    check(used <= BOUND, used .. ' tasks are counted')
+    most = math.max(most, used)
+  end
+  c.s:close()
+end
+
+local function resume(co)
+  local ok, why = coroutine.resume(co)
+  check(ok, why)
+end
+
+local function turn(deadline)
+  local readers, writers = {}, {}
+  for s in pairs(waiting_read) do readers[#readers + 1] = s end
+  for s in pairs(waiting_write) do writers[#writers + 1] = s end
+  local r, w = socket.select(readers, writers, math.max(0, math.min(0.1, deadline - socket.gettime())))
+  for _, s in ipairs(r) do
+    local co = waiting_read[s]
+    waiting_read[s] = nil
+    resume(co)
+  end
+  for _, s in ipairs(w) do
+    local co = waiting_write[s]
+    waiting_write[s] = nil
+    resume(co)
+  end
+end
+
+--- p99 of fdatasync on the disk of the store, in seconds.
+local function fdatasync_p99()
+  local text = io.popen(([[perl -MTime::HiRes=time -e '
+    open(F, ">", "%s/sync") or die; my @t;
+    for (1 .. 400) { syswrite(F, "x" x 4096); my $a = time; syscall(75, fileno(F)); push @t, time - $a }
+    @t = sort { $a <=> $b } @t; print $t[395]']]):format(dir)):read('a')
+  return tonumber(text)
+end
+
+local function quantile(list, q)
+  return list[math.max(1, math.ceil(#list * q))]
+end
+
+run.eventually(20, 'the scheduler answers', function()
+  return run.get(('http://127.0.0.1:%d/health'):format(port)).status == 200
+end)
+check(run.post(('http://127.0.0.1:%d/api/v1'):format(port), { type = 'SET_QUOTA', set_quota = {
+  quotas = { { role = ROLE, production = { cpu_milli = 1000000, ram_bytes = 1 << 40,
+    disk_bytes = 1 << 40, tasks = BOUND } } } } }).status == 200, 'the quota is not taken')
+
+local deadline = socket.gettime() + SECONDS
+for _ = 1, 2 do
+  local ok, why = coroutine.resume(coroutine.create(watch), deadline)
+  check(ok, why)
+end
+local clients = {}
+for i = 1, CLIENTS do
+  clients[i] = coroutine.create(client)
+  local ok, why = coroutine.resume(clients[i], deadline)
+  check(ok, why)
+end
+while socket.gettime() < deadline + 2 do turn(deadline + 2) end
+local sync = fdatasync_p99()
+table.sort(took)
+check(refused > 0, 'nothing was refused for its quota')
+check(most > BOUND * 0.8, 'the quota was never nearly full: ' .. most)
+local p999 = quantile(took, 0.999)
+print(('%d requests of %d clients in %d s, %d refused for the quota; %d looks, at most %d of %d tasks')
+  :format(#took, CLIENTS, SECONDS, refused, looks, most, BOUND))
+print(('request p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms; fdatasync p99 %.2f ms; ratio %.1f'):format(
+  quantile(took, 0.5) * 1000, quantile(took, 0.99) * 1000, p999 * 1000, (sync or 0) * 1000,
+  sync and p999 / sync or 0))
+finish(0)
