@@ -34,6 +34,10 @@ int quota_send(struct cli *cli, const char *cluster, Perigee__Quota **quotas,
 /* Let `role` have this quota unless it has one. No word when that fails. */
 void quota_give(struct cli *cli, const char *cluster, const char *role);
 
+/* "role www-data has no more cpu: 6 of 6 for production are in use", a line for
+ * each resource of which that is so. No word when nobody can say. */
+void quota_print_full(struct cli *cli, const char *cluster, const char *role);
+
 /* For plan and apply: the quotas of a file. What differs, a line each; the
  * number of roles that do in *changes. */
 int quota_plan(struct cli *cli, const Perigee__Evaluation *evaluation,

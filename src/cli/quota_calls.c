@@ -89,6 +89,58 @@ void quota_give(struct cli *cli, const char *cluster, const char *role)
     (void)api_try(cli, cluster, &call, GIVEN_TIMEOUT_MS, &answer);
 }
 
+/* --- what is used up --- */
+
+static uint64_t amount_of(const Perigee__QuotaAmounts *a,
+                          enum quota_column column, bool *is_set)
+{
+    const uint64_t value[] = {a->cpu_milli, a->ram_bytes, a->disk_bytes,
+                              a->gpus,      a->ports,     a->tasks};
+    const bool set[] = {a->has_cpu_milli, a->has_ram_bytes, a->has_disk_bytes,
+                        a->has_gpus,      a->has_ports,     a->has_tasks};
+
+    *is_set = set[column];
+    return value[column];
+}
+
+static void print_full(struct cli *cli, const char *role, const char *of,
+                       const Perigee__QuotaAmounts *used,
+                       const Perigee__QuotaAmounts *most)
+{
+    for (int c = 0; used && most && c < QUOTA_COLUMNS; c++) {
+        bool is_bounded, is_known;
+        uint64_t bound = amount_of(most, (enum quota_column)c, &is_bounded);
+        uint64_t now = amount_of(used, (enum quota_column)c, &is_known);
+        if (!is_bounded || now == 0 || now < bound)
+            continue;
+        buf_addf(&cli->out, "role %s has no more %s: ", role,
+                 quota_column_name((enum quota_column)c));
+        (void)quota_amount(used, (enum quota_column)c, &cli->out);
+        buf_add_text(&cli->out, " of ");
+        (void)quota_amount(most, (enum quota_column)c, &cli->out);
+        buf_addf(&cli->out, " for %s are in use\n", of);
+    }
+}
+
+void quota_print_full(struct cli *cli, const char *cluster, const char *role)
+{
+    Perigee__Aurora__Call__Quotas query = PERIGEE__AURORA__CALL__QUOTAS__INIT;
+    Call call = PERIGEE__AURORA__CALL__INIT;
+    Answer *answer = NULL;
+
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__LIST_QUOTAS;
+    call.quotas = &query;
+    query.role = (char *)role;
+    if (api_try(cli, cluster, &call, GIVEN_TIMEOUT_MS, &answer) < 0 ||
+        answer->n_quotas != 1 || !answer->quotas[0]->quota)
+        return;
+    const QuotaView *view = answer->quotas[0];
+    print_full(cli, role, "production", view->production,
+               view->quota->production);
+    print_full(cli, role, "all work", view->all, view->quota->all);
+}
+
 /* --- of a file --- */
 
 static const Perigee__Quota *present(const struct quota_list *list,

@@ -1,5 +1,6 @@
 /* wait, why: patience and reasons. */
 #include "cli/command.h"
+#include "cli/quota.h"
 #include "cli/watch.h"
 
 #include "wire/json.h"
@@ -85,9 +86,11 @@ int why_run(struct cli *cli)
     why.key = &wire_key;
     if ((rc = api_call(cli, key.cluster, &call, &answer)) != 0)
         return rc;
-    if (cli->json)
+    if (cli->json) {
         api_print_json(cli, &answer->base);
-    else
-        print_why(cli, job_key_text(&key, text), answer->why);
+        return EXIT_OK;
+    }
+    print_why(cli, job_key_text(&key, text), answer->why);
+    quota_print_full(cli, key.cluster, key.role);
     return EXIT_OK;
 }

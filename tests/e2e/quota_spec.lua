@@ -52,7 +52,10 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "prod", 
   task = SimpleTask { name = "n", cmdline = "true",
     resources = Resources { cpu = 0.1, ram = 16*MB, disk = 1*MB } } } }]])) }, 'quota of role')
     assert.equal(300, used())
+    assert.truthy(c:cli({ 'plan', file('a', 6, 0.1) }).out:find('it would be refused', 1, true))
     c:must { 'scale', PREFIX .. 'a', '5' }
+    assert.truthy(c:must { 'why', PREFIX .. 'a' }
+      :find('role www-data has no more cpu: 0.5 of 0.5', 1, true))
     assert.equal(500, used())
     refused({ 'quota', 'set', 'devcluster/www-data', 'cpu=0.1', 'ram=1GB', 'disk=1GB' },
       '0.5 is in use, more than 0.1')
