@@ -173,7 +173,7 @@ static void ask_update(struct bank *b, struct asked *a)
 {
     static const int end[] = {TYPE(ROLLBACK_UPDATE), TYPE(ABORT_UPDATE)};
 
-    a->call.type = end[rng_below(&b->rng, 2)];
+    a->call.type = (Perigee__Aurora__Call__Type)end[rng_below(&b->rng, 2)];
     a->call.update = &a->update;
     a->update.key = &a->key;
 }
@@ -200,7 +200,8 @@ static void ask_service(struct bank *b, struct asked *a,
         TYPE(START_UPDATE),  TYPE(SCALE_JOB),    TYPE(SCALE_JOB),
         TYPE(ADD_INSTANCES), TYPE(ABORT_UPDATE), TYPE(KILL_JOB)};
 
-    a->call.type = verb[rng_below(&b->rng, sizeof verb / sizeof *verb)];
+    a->call.type = (Perigee__Aurora__Call__Type)
+        verb[rng_below(&b->rng, sizeof verb / sizeof *verb)];
     if (a->call.type == TYPE(CREATE_JOB) ||
         a->call.type == TYPE(START_UPDATE)) {
         a->call.create_job = &a->create;

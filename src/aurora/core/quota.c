@@ -341,11 +341,12 @@ static int refuse_below(const struct quota_role *role, enum quota_pool pool,
     quota_amount_text((enum quota_resource)resource, most, &bound);
     (void)err_set(err, ERR_QUOTA,
                   "quota of role '%s': %s of %s: %s is in use, more than %s",
-                  role->quota.role, quota_resource_name(resource),
+                  role->quota.role,
+                  quota_resource_name((enum quota_resource)resource),
                   pool == QUOTA_PRODUCTION ? "production" : "all work",
                   buf_text(&used), buf_text(&bound));
     err_field(err, "%s.%s", quota_pool_name(pool),
-              quota_resource_name(resource));
+              quota_resource_name((enum quota_resource)resource));
     err_hint(err, "scale jobs down first, or set it all the same with --force: "
                   "nothing is killed for it");
     buf_release(&used);
