@@ -390,6 +390,8 @@ static int read_environment(struct executor *x, struct err *err)
     else if (rc == 0)
         rc = want("MESOS_SANDBOX", &x->sandbox, err);
     o->agent_socket = getenv("MESOS_DOMAIN_SOCKET");
+    if (o->agent_socket != NULL && *o->agent_socket == '\0')
+        o->agent_socket = NULL;
     o->token = getenv("MESOS_EXECUTOR_AUTHENTICATION_TOKEN");
     if (getrandom(&o->seed, sizeof o->seed, GRND_NONBLOCK) !=
         (ssize_t)sizeof o->seed)

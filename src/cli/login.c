@@ -1,35 +1,20 @@
 /* login, logout: the credentials of a cluster, in a file of their own. */
 #include "cli/command.h"
 #include "cli/credentials.h"
+#include "cli/hidden.h"
 #include "sys/file.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
-/* One line, which is not shown where it is typed. */
 static int read_secret(struct cli *cli, char out[SECRET_BYTES_MAX + 2])
 {
-    struct termios before, quiet;
-    bool is_terminal = tcgetattr(STDIN_FILENO, &before) == 0;
+    const char *prompt = cli->user != NULL ? "password: " : "token: ";
+    int rc = hidden_line(prompt, out, SECRET_BYTES_MAX + 2);
 
-    if (is_terminal) {
-        quiet = before;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-        fprintf(stderr, "%s: ", cli->user != NULL ? "password" : "token");
-    }
-    bool got = fgets(out, SECRET_BYTES_MAX + 2, stdin) != NULL;
-    if (is_terminal) {
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-        fputc('\n', stderr);
-    }
-    size_t size = got ? strcspn(out, "\r\n") : 0;
-    bool is_whole = got && (out[size] != '\0' || size <= SECRET_BYTES_MAX);
-    out[size] = '\0';
-    if (size > 0 && is_whole)
+    out[rc == 0 ? strcspn(out, "\r") : 0] = '\0';
+    if (out[0] != '\0' && strlen(out) <= SECRET_BYTES_MAX)
         return 0;
     return cli_refuse(cli, EXIT_BAD_PARAMETER,
                       "clusterctl login CLUSTER < FILE, or type it",

@@ -1,66 +1,26 @@
 /* user hash, user token: what stands in security.lua instead of secrets. No
  * secret is ever an argument: those are seen by everybody on the machine. */
 #include "cli/command.h"
+#include "cli/hidden.h"
 #include "sys/secret.h"
 #include "wire/json.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
-
-/* A line, without its end; negative when there is none or it is too long. */
-static int read_line(char *out, size_t size)
-{
-    size_t count = 0;
-    ssize_t got;
-    char c;
-
-    while ((got = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n') {
-        if (count + 1 >= size || c == '\0')
-            return -1;
-        out[count++] = c;
-    }
-    out[count] = '\0';
-    return got < 0 || (got == 0 && count == 0) ? -1 : 0;
-}
-
-/* From a terminal nothing is shown, also when it is interrupted. */
-static int read_hidden(const char *prompt, char *out, size_t size)
-{
-    struct termios before, quiet;
-    sigset_t block, old;
-
-    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0)
-        return read_line(out, size);
-    quiet = before;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    (void)fputs(prompt, stderr);
-    sigemptyset(&block);
-    sigaddset(&block, SIGINT);
-    sigaddset(&block, SIGTSTP);
-    sigprocmask(SIG_BLOCK, &block, &old);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    int rc = read_line(out, size);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    sigprocmask(SIG_SETMASK, &old, NULL);
-    (void)fputc('\n', stderr);
-    return rc;
-}
 
 static int read_password(struct cli *cli, char out[SECRET_MAX])
 {
     char again[SECRET_MAX] = "";
     bool differs = false;
 
-    if (read_hidden("password: ", out, SECRET_MAX) < 0 || *out == '\0')
+    if (hidden_line("password: ", out, SECRET_MAX) < 0 || *out == '\0')
         return cli_refuse(cli, EXIT_BAD_PARAMETER,
                           "give it on standard input, or at the terminal",
                           "password: want 1 to %d bytes on one line",
                           SECRET_MAX - 1);
     if (isatty(STDIN_FILENO))
-        differs = read_hidden("again: ", again, sizeof again) < 0 ||
+        differs = hidden_line("again: ", again, sizeof again) < 0 ||
                   strcmp(again, out) != 0;
     secret_wipe(again, sizeof again);
     return differs ? cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
