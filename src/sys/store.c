@@ -3,7 +3,7 @@
 #include "base/text.h"
 #include "sys/clock.h"
 #include "sys/file.h"
-#include "sys/heap.h"
+#include "sys/heap_growth.h"
 #include "sys/store_batch.h"
 #include "sys/store_checkpoint.h"
 #include "sys/store_copy.h"

@@ -1,4 +1,4 @@
-#include "sys/heap.h"
+#include "sys/heap_growth.h"
 
 #include <malloc.h>
 #include <sys/mman.h>
