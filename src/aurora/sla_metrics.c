@@ -33,7 +33,7 @@ static void job_uptime(const struct sla_figures *f, struct metrics *m)
 {
     for (uint32_t i = 0; i < f->jobs.count; i++)
         for (int p = 0; p < SLA_PERCENTILES; p++)
-            metrics_add(m, METRIC_GAUGE, "sla_job_uptime_sec", NULL,
+            metrics_add(m, METRIC_GAUGE, "sla_job_uptime_seconds", NULL,
                         "For how long that share of the instances has been up",
                         arena_printf(&m->arena, "%s,percentile=\"%u.00\"",
                                      job_label(m, f->jobs.item[i].key_text),
@@ -41,7 +41,8 @@ static void job_uptime(const struct sla_figures *f, struct metrics *m)
                         (double)f->jobs.item[i].job_uptime_ms[p] / 1000);
 }
 
-static const char *const WAITS[SLA_WAITS] = {"mtta_ms", "mtts_ms", "mttr_ms"};
+static const char *const WAITS[SLA_WAITS] = {"mtta_seconds", "mtts_seconds",
+                                             "mttr_seconds"};
 static const char *const WAITS_HELP[SLA_WAITS] = {
     "Median time from PENDING to ASSIGNED in the last minute",
     "Median time from PENDING to STARTING in the last minute",
@@ -56,14 +57,14 @@ static void medians(const struct sla_figures *f, struct metrics *m)
                                      sla_group_name((enum sla_group)group),
                                      WAITS[wait]),
                         NULL, WAITS_HELP[wait], NULL,
-                        (double)f->median_ms[group][wait]);
+                        (double)f->median_ms[group][wait] / 1000);
     for (int wait = 0; wait < SLA_WAITS; wait++)
         for (uint32_t i = 0; i < f->jobs.count; i++)
             metrics_add(m, METRIC_GAUGE,
                         arena_printf(&m->arena, "sla_job_%s", WAITS[wait]),
                         NULL, WAITS_HELP[wait],
                         job_label(m, f->jobs.item[i].key_text),
-                        (double)f->jobs.item[i].median_ms[wait]);
+                        (double)f->jobs.item[i].median_ms[wait] / 1000);
 }
 
 /* --- maintenance --- */
@@ -74,12 +75,12 @@ static void countdown(const struct aurora_program *p, const struct task *task,
     int64_t left_ms = drain_deadline_ms(&p->core, task->host) - p->now_ms;
     const struct job_key *key = &task->job->key;
 
-    metrics_add(m, METRIC_GAUGE, "maintenance_countdown_ms", NULL,
+    metrics_add(m, METRIC_GAUGE, "maintenance_countdown_seconds", NULL,
                 "Until a task on a draining host is ended without asking",
                 metric_label(m, "task",
                              arena_printf(&m->arena, "%s/%s/%s/%u", key->role,
                                           key->env, key->name, task->instance)),
-                left_ms > 0 ? (double)left_ms : 0);
+                left_ms > 0 ? (double)left_ms / 1000 : 0);
 }
 
 static void maintenance(const struct aurora_program *p, struct metrics *m)

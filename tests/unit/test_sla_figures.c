@@ -241,10 +241,11 @@ static void test_the_metrics(void **unused)
     metrics_print_text(&m, &text);
     assert_non_null(
         strstr(buf_text(&text), "sla_cluster_platform_uptime_percent 100\n"));
-    assert_non_null(strstr(buf_text(&text),
-                           "sla_job_uptime_sec{job=\"devcluster/www/prod/web\","
-                           "percentile=\"50.00\"} 60\n"));
-    assert_non_null(strstr(buf_text(&text), "sla_cpu_small_mtta_ms 0\n"));
+    assert_non_null(
+        strstr(buf_text(&text),
+               "sla_job_uptime_seconds{job=\"devcluster/www/prod/web\","
+               "percentile=\"50.00\"} 60\n"));
+    assert_non_null(strstr(buf_text(&text), "sla_cpu_small_mtta_seconds 0\n"));
     assert_non_null(
         strstr(buf_text(&text), "aurora_maintenance_hosts{mode=\"NONE\"} 2"));
     buf_release(&text);
