@@ -53,25 +53,26 @@ void preempt_metrics(const struct aurora *a, struct metrics *m)
 {
     const struct preempt_counters *c = &a->preempt.counters;
 
-    one(m, METRIC_COUNTER, "preemptor_task_processor_runs",
+    one(m, METRIC_COUNTER, "preemptor_task_processor_runs_total",
         "Passes of searching for room among tasks that give way", c->passes);
-    one(m, METRIC_COUNTER, "preemptor_unmatched_tasks",
+    one(m, METRIC_COUNTER, "preemptor_unmatched_tasks_total",
         "Tasks for which a pass found none", c->unmatched);
-    one(m, METRIC_COUNTER, "preemptor_missing_attributes",
+    one(m, METRIC_COUNTER, "preemptor_missing_attributes_total",
         "Hosts left out because they made no offer yet", c->unknown_hosts);
     one(m, METRIC_GAUGE, "preemptor_slot_cache_size", "Slots kept now",
         a->preempt.slots.count);
-    one(m, METRIC_COUNTER, "preemptor_slot_cache_removals",
+    one(m, METRIC_COUNTER, "preemptor_slot_cache_removals_total",
         "Slots used, refused or too old", c->slots_removed);
-    both(m, "preemptor_slot_search_attempts", "Searches for a slot",
+    both(m, "preemptor_slot_search_attempts_total", "Searches for a slot",
          c->searches);
-    both(m, "preemptor_slot_search_successful", "Searches that found one",
+    both(m, "preemptor_slot_search_successful_total", "Searches that found one",
          c->found);
-    both(m, "preemptor_slot_search_failed", "Searches that found none",
+    both(m, "preemptor_slot_search_failed_total", "Searches that found none",
          c->failed);
-    both(m, "preemptor_slot_validation_successful", "Slots used", c->used);
-    both(m, "preemptor_slot_validation_failed",
+    both(m, "preemptor_slot_validation_successful_total", "Slots used",
+         c->used);
+    both(m, "preemptor_slot_validation_failed_total",
          "Slots that were none any more when it came to it", c->refused);
-    both(m, "preemptor_tasks_preempted", "Tasks pushed aside, by their tier",
-         c->preempted);
+    both(m, "preemptor_tasks_preempted_total",
+         "Tasks pushed aside, by their tier", c->preempted);
 }

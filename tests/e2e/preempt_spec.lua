@@ -75,8 +75,8 @@ describe('tiers and preemption', function()
     assert.matches('not enough cpu', why)
     assert.not_matches('preemption', why)
     local metrics = run.get(c.aurora .. '/metrics').body
-    assert.matches('preemptor_tasks_preempted{tier="non_prod"} 2', metrics)
-    assert.matches('preemptor_slot_validation_successful{tier="prod"} 1', metrics)
+    assert.matches('preemptor_tasks_preempted_total{tier="non_prod"} 2', metrics)
+    assert.matches('preemptor_slot_validation_successful_total{tier="prod"} 1', metrics)
   end)
 
   it('pushes nothing of production aside, and tells that it seeks', function()
@@ -88,7 +88,7 @@ describe('tiers and preemption', function()
       end))
     run.eventually(20, 'a search in vain', function()
       local failed = run.get(c.aurora .. '/metrics').body:match(
-        'preemptor_slot_search_failed{tier="prod"} (%d+)')
+        'preemptor_slot_search_failed_total{tier="prod"} (%d+)')
       return tonumber(failed) > 1
     end)
     assert.equal('RUNNING', tasks('www-data', 'web')[1].state)
