@@ -1,4 +1,5 @@
 /* Notifications on the wire: what a job says of them, and what they say. */
+#include "aurora/notify_mail.h"
 #include "aurora/state.h"
 
 #include "base/calendar.h"
@@ -28,6 +29,10 @@ static int check_one(struct aurora_program *p, const Perigee__Job *job,
                       "--mail_server=HOST:PORT and --mail_from=ADDRESS");
         return -ERR_INVALID;
     }
+    if (notify->email && !mail_address_ok(notify->email))
+        return refuse(err, at, "email", "want name@host");
+    if (notify->url && strpbrk(notify->url, "\r\n") != NULL)
+        return refuse(err, at, "url", "want one line");
     if (!notify->script)
         return 0;
     if (notify->script->ordinal == 0)

@@ -201,6 +201,9 @@ static Perigee__Delivery *read_item(const struct reader *r)
     if (out->url != NULL && strncmp(out->url, "http://", 7) != 0 &&
         strncmp(out->url, "https://", 8) != 0)
         luaL_error(r->L, "item %d: 'url': want http:// or https://", r->place);
+    if (out->type != NULL && strlen(out->type) > NOTIFY_TYPE_MAX)
+        luaL_error(r->L, "item %d: 'type': want at most %d bytes", r->place,
+                   NOTIFY_TYPE_MAX);
     if (out->email != NULL && (out->type != NULL || out->n_headers > 0))
         luaL_error(r->L, "item %d: a mail has no type and no headers",
                    r->place);

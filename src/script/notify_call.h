@@ -9,7 +9,8 @@ enum {
     NOTIFY_DELIVERIES_MAX = 16, /* of one call */
     NOTIFY_HEADERS_MAX = 16,    /* of one request */
     NOTIFY_BODY_MAX = 64 << 10, /* of one request or mail */
-    NOTIFY_TEXT_MAX = 4096      /* of a URL, a header, a subject */
+    NOTIFY_TEXT_MAX = 4096,     /* of a URL, a header, a subject */
+    NOTIFY_TYPE_MAX = 200
 };
 
 /* lightuserdata perigee.NotifyEvent -> the event, a frozen record. What there
