@@ -134,6 +134,8 @@ static Perigee__Job *message_of(struct bank *b, const struct user_job *job,
         user_member_message(b->options.cluster, job, instances,
                             (uint32_t)rng_below(&b->rng, 1000), arena);
 
+    message->n_notify = 0; /* it would crowd out what others have to tell */
+    message->notify = NULL;
     if (!chance(b, 5)) {
         message->has_production = message->production = true;
         message->tier = (char *)"preferred";

@@ -1,4 +1,5 @@
 #include "tests/sim/posts.h"
+#include "tests/sim/bank_sum.h"
 
 #include "aurora/program.h"
 #include "base/alloc.h"
@@ -119,7 +120,7 @@ static void check_task(struct cluster *c, const struct effects *batch,
     bool is_failed = r->state == PERIGEE__AURORA__TASK_STATE__FAILED;
     bool is_lost = r->state == PERIGEE__AURORA__TASK_STATE__LOST;
 
-    if ((is_lost || (is_failed && r->firing == 0)) &&
+    if (!bank_has(r->key->role) && (is_lost || (is_failed && r->firing == 0)) &&
         (was == NULL || was->state != r->state) &&
         !has_notice(batch,
                     is_lost ? PERIGEE__NOTIFY_EVENT__WHAT__LOST
@@ -140,7 +141,8 @@ static void check_firing(struct cluster *c, const struct effects *batch,
     FiringRecord *r = perigee__aurora__firing_record__unpack(
         NULL, e->bytes.size, e->bytes.data);
 
-    if (r->state == PERIGEE__AURORA__FIRING_VIEW__STATE__FAILED &&
+    if (!bank_has(r->key->role) &&
+        r->state == PERIGEE__AURORA__FIRING_VIEW__STATE__FAILED &&
         (was == NULL || was->state != r->state) &&
         !has_notice(batch, PERIGEE__NOTIFY_EVENT__WHAT__FAILED, NULL, r->at))
         world_fail(c->w, "the run %.*s failed without a notice about that",
