@@ -1,6 +1,6 @@
 /* perigee-aurora: the scheduler's shell. It decides nothing. */
 #include "aurora/backup_shell.h"
-#include "aurora/core/tier.h"
+#include "aurora/config.h"
 #include "aurora/post_shell.h"
 #include "aurora/program.h"
 #include "aurora/security_shell.h"
@@ -31,229 +31,9 @@
 
 enum { CONNECTIONS_MAX = 10000 }; /* of clients and followers */
 
-struct config {
-    char *placement;
-    bool update_affinity;
-    char *master, *ip, *hostname, *cluster_name, *work_dir, *thermos_path;
-    char *allowed_job_environments, *user, *log_level;
-    int64_t requests_per_second;
-    int64_t reconcile_batch, reconcile_pause_ms, reconcile_first_ms;
-    int64_t reconcile_explicit_ms, reconcile_implicit_ms;
-    int64_t port, max_tasks_per_job, executor_cpu_milli;
-    int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
-    char *tls_cert, *tls_key, *tls_ca;
-    bool tls_require_client;
-    char *security, *roles;
-    char *zookeeper, *announce_root, *cron_timezone, *backup_dir;
-    int64_t backup_interval_ms, backups_max, backup_rate;
-    bool allow_announce_path;
-    char *mail_server, *mail_from, *mail_user, *mail_password_file, *mail_tls;
-    char *mail_ca_file;
-    int64_t notice_give_up_ms;
-    int64_t sla_instances_min, sla_duration_ms;
-    bool sla_protects_all;
-    char *tiers;
-    int64_t drain_poll_ms, away_window_ms;
-    bool takes_revocable, spares_cpus, spares_mem;
-    bool enable_preemptor;
-    int64_t preemption_delay_ms, slot_first_ms, slot_interval_ms, slot_hold_ms;
-    int64_t slot_batch;
-};
-
-#define OPTION(member) offsetof(struct config, member)
-
-static const struct config_option OPTIONS[] = {
-    {"master", CONFIG_STRING, OPTION(master), NULL,
-     "the master to subscribe to, host:port or https://host:port", 0, 0, true},
-    {"ip", CONFIG_STRING, OPTION(ip), "127.0.0.1", "address to listen on", 0, 0,
-     false},
-    {"port", CONFIG_INT, OPTION(port), "8081",
-     "port to listen on; 0 takes a free one", 0, 65535, false},
-    {"hostname", CONFIG_STRING, OPTION(hostname), NULL,
-     "name or address under which agents reach us; default: the ip", 0, 0,
-     false},
-    {"cluster_name", CONFIG_STRING, OPTION(cluster_name), "devcluster",
-     "first part of the keys of our jobs", 0, 0, false},
-    {"work_dir", CONFIG_STRING, OPTION(work_dir), NULL,
-     "directory of the store", 0, 0, true},
-    {"thermos_path", CONFIG_STRING, OPTION(thermos_path), NULL,
-     "the executor, as a path on the agents; default: thermos beside us", 0, 0,
-     false},
-    {"allowed_job_environments", CONFIG_STRING,
-     OPTION(allowed_job_environments), "prod|devel|test|staging\\d*",
-     "regular expression of the environments that jobs may name", 0, 0, false},
-    {"max_tasks_per_job", CONFIG_INT, OPTION(max_tasks_per_job), "4000",
-     "most instances of one job", 1, 100000, false},
-    {"min_required_instances_for_sla_check", CONFIG_INT,
-     OPTION(sla_instances_min), "20",
-     "jobs with fewer instances are not protected by their sla_policy", 1,
-     100000, false},
-    {"max_sla_duration", CONFIG_DURATION, OPTION(sla_duration_ms), "120mins",
-     "longest duration_secs of an sla_policy", 0, 0, false},
-    {"sla_aware_kill_non_prod", CONFIG_BOOL, OPTION(sla_protects_all), "false",
-     "let an sla_policy protect jobs that are not of production, too", 0, 0,
-     false},
-    {"tiers", CONFIG_STRING, OPTION(tiers), NULL,
-     "further tiers of jobs, \"batch:preemptible=true\"; in the file "
-     "tiers = { batch = { preemptible = true, revocable = false } }",
-     0, 0, false},
-    {"host_maintenance_polling_interval", CONFIG_DURATION,
-     OPTION(drain_poll_ms), "1mins",
-     "how often tasks on draining hosts that have to wait are looked at", 0, 0,
-     false},
-    {"unavailability_threshold", CONFIG_DURATION, OPTION(away_window_ms),
-     "6mins", "how long before a host goes, as the master says, it is emptied",
-     0, 0, false},
-    {"receive_revocable_resources", CONFIG_BOOL, OPTION(takes_revocable),
-     "false", "ask the master for resources that may be taken back", 0, 0,
-     false},
-    {"enable_revocable_cpus", CONFIG_BOOL, OPTION(spares_cpus), "true",
-     "jobs of a revocable tier use such cpus, and no others", 0, 0, false},
-    {"enable_revocable_ram", CONFIG_BOOL, OPTION(spares_mem), "false",
-     "jobs of a revocable tier use such memory, and no other", 0, 0, false},
-    {"enable_preemptor", CONFIG_BOOL, OPTION(enable_preemptor), "true",
-     "let tasks that wait long push aside those that docs/tiers.md says", 0, 0,
-     false},
-    {"preemption_delay", CONFIG_DURATION, OPTION(preemption_delay_ms), "3mins",
-     "how long a task waits before others are pushed aside for it", 0, 0,
-     false},
-    {"preemption_slot_search_initial_delay", CONFIG_DURATION,
-     OPTION(slot_first_ms), "3mins", "from the start to the first search", 0, 0,
-     false},
-    {"preemption_slot_search_interval", CONFIG_DURATION,
-     OPTION(slot_interval_ms), "1mins", "between two searches", 0, 0, false},
-    {"preemption_slot_hold_time", CONFIG_DURATION, OPTION(slot_hold_ms),
-     "5mins", "how long what a search found may be used", 0, 0, false},
-    {"preemption_reservation_max_batch_size", CONFIG_INT, OPTION(slot_batch),
-     "5", "most tasks of one group for which one search finds room", 1,
-     SLOTS_PER_GROUP_MAX, false},
-    {"min_offer_hold_time", CONFIG_DURATION, OPTION(hold_ms), "5mins",
-     "how long an offer is kept for tasks to come", 0, 0, false},
-    {"offer_hold_jitter_window", CONFIG_DURATION, OPTION(jitter_ms), "1mins",
-     "random addition to min_offer_hold_time", 0, 0, false},
-    {"enable_update_affinity", CONFIG_BOOL, OPTION(update_affinity), "true",
-     "keep the place of a task that an update or restart ends for the next one",
-     0, 0, false},
-    {"placement", CONFIG_STRING, OPTION(placement), "pack",
-     "fill machines one after the other (pack), or all alike (spread)", 0, 0,
-     false},
-    {"thermos_executor_cpu", CONFIG_INT, OPTION(executor_cpu_milli), "10",
-     "the executor's share of each task, in thousandths of a core", 10, 64000,
-     false},
-    {"thermos_executor_ram", CONFIG_SIZE, OPTION(executor_ram), "16MB",
-     "the executor's share of each task", 0, 0, false},
-    {"framework_failover_timeout", CONFIG_DURATION, OPTION(failover_ms),
-     "21days", "how long the master keeps our tasks while we are away", 0, 0,
-     false},
-    {"heartbeat_interval", CONFIG_DURATION, OPTION(heartbeat_ms), "15secs",
-     "between heartbeats on our event streams", 0, 0, false},
-    {"reconciliation_initial_delay", CONFIG_DURATION,
-     OPTION(reconcile_first_ms), "1mins",
-     "from a subscription to the first implicit reconciliation; our own tasks "
-     "are asked after at once",
-     0, 0, false},
-    {"reconciliation_explicit_interval", CONFIG_DURATION,
-     OPTION(reconcile_explicit_ms), "60mins",
-     "how often the master is asked after every task that we know", 0, 0,
-     false},
-    {"reconciliation_explicit_batch_size", CONFIG_INT, OPTION(reconcile_batch),
-     "1000", "tasks in one such call", 1, 100000, false},
-    {"reconciliation_explicit_batch_interval", CONFIG_DURATION,
-     OPTION(reconcile_pause_ms), "5secs", "between two such calls", 0, 0,
-     false},
-    {"reconciliation_implicit_interval", CONFIG_DURATION,
-     OPTION(reconcile_implicit_ms), "60mins",
-     "how often it is asked after every task that it knows", 0, 0, false},
-    {"api_requests_per_second", CONFIG_INT, OPTION(requests_per_second), "2000",
-     "most requests of one address, twice as many at once; 0: any number", 0,
-     1000000, false},
-    {"security", CONFIG_STRING, OPTION(security), NULL,
-     "security.lua, or Aurora's security.ini: who may do what; without it "
-     "everybody may do everything",
-     0, 0, false},
-    {"roles", CONFIG_STRING, OPTION(roles), NULL,
-     "roles.lua: which user of the operating system the tasks of a role run "
-     "as; default: that of the role's name",
-     0, 0, false},
-    {"framework_user", CONFIG_STRING, OPTION(user), "root",
-     "the user that the master knows us by; tasks run as their role", 0, 0,
-     false},
-    {"zookeeper", CONFIG_STRING, OPTION(zookeeper), NULL,
-     "servers that tasks are announced in, \"10.0.0.1:2181,10.0.0.2:2181\"; "
-     "without it jobs that announce are refused",
-     0, 0, false},
-    {"serverset_path", CONFIG_STRING, OPTION(announce_root), "/aurora",
-     "where in ZooKeeper; below it come role, environment and job", 0, 0,
-     false},
-    {"allow_custom_serverset_path", CONFIG_BOOL, OPTION(allow_announce_path),
-     "false", "let jobs name another place in ZooKeeper", 0, 0, false},
-    {"cron_timezone", CONFIG_STRING, OPTION(cron_timezone), "UTC",
-     "time zone of cron jobs that name none", 0, 0, false},
-    {"backup_dir", CONFIG_STRING, OPTION(backup_dir), NULL,
-     "where backups of the store are kept; default: backups below work_dir", 0,
-     0, false},
-    {"backup_interval", CONFIG_DURATION, OPTION(backup_interval_ms), "1hrs",
-     "between automatic backups; 0 makes none", 0, 0, false},
-    {"max_saved_backups", CONFIG_INT, OPTION(backups_max), "48",
-     "how many backups are kept; the oldest go", 1, 1000, false},
-    {"backup_rate", CONFIG_SIZE, OPTION(backup_rate), "32MB",
-     "most bytes that a backup writes in a second", 0, 0, false},
-    {"tls_cert", CONFIG_STRING, OPTION(tls_cert), NULL,
-     "our certificate chain, PEM, for clients and for the master; with "
-     "tls_key: speak TLS only",
-     0, 0, false},
-    {"tls_key", CONFIG_STRING, OPTION(tls_key), NULL,
-     "its key, PEM, for our eyes only", 0, 0, false},
-    {"tls_ca", CONFIG_STRING, OPTION(tls_ca), NULL,
-     "CAs of the master and of what clients may show, PEM; without it the "
-     "master is checked against the machine's",
-     0, 0, false},
-    {"tls_require_client", CONFIG_BOOL, OPTION(tls_require_client), "false",
-     "refuse clients without such a certificate", 0, 0, false},
-    {"mail_server", CONFIG_STRING, OPTION(mail_server), NULL,
-     "host:port where notifications are handed in as mails; without it "
-     "jobs that want mails are refused",
-     0, 0, false},
-    {"mail_from", CONFIG_STRING, OPTION(mail_from), NULL,
-     "whom these mails are from: name@host", 0, 0, false},
-    {"mail_tls", CONFIG_STRING, OPTION(mail_tls), "offered",
-     "STARTTLS when it is offered, or required; or wrapped: TLS from the "
-     "first byte",
-     0, 0, false},
-    {"mail_ca_file", CONFIG_STRING, OPTION(mail_ca_file), NULL,
-     "certificates that its own must come from; default: the system's", 0, 0,
-     false},
-    {"mail_user", CONFIG_STRING, OPTION(mail_user), NULL,
-     "sign in there, over TLS or to an address of this machine", 0, 0, false},
-    {"mail_password_file", CONFIG_STRING, OPTION(mail_password_file), NULL,
-     "with the first line of this file", 0, 0, false},
-    {"notification_retry_time", CONFIG_DURATION, OPTION(notice_give_up_ms),
-     "6hrs", "how long a notification that nobody takes is tried again", 0, 0,
-     false},
-    {"log_level", CONFIG_STRING, OPTION(log_level), "info",
-     "error, warn, info or debug", 0, 0, false},
-};
-
-static int check_option(const char *name, const char *text, struct err *err)
-{
-    struct tiers tiers;
-
-    return strcmp(name, "tiers") == 0 ? tiers_parse(text, &tiers, err) : 0;
-}
-
-static const struct config_schema SCHEMA = {
-    .program = "perigee-aurora",
-    .summary = "Keeps jobs running: the scheduler on top of a master.",
-    .file_option = "config",
-    .default_file = "/etc/perigee/aurora.lua",
-    .option = OPTIONS,
-    .option_count = sizeof OPTIONS / sizeof *OPTIONS,
-    .check = check_option,
-};
-
 /* What the shell is made of. */
 struct shell {
-    struct config config;
+    struct aurora_config config;
     char thermos[PATH_MAX]; /* the default of thermos_path */
     char post[PATH_MAX];    /* perigee-post */
     char store[PATH_MAX];
@@ -399,7 +179,7 @@ static bool path_is_plain(const char *path)
 
 static int check_config(struct shell *shell, struct err *err)
 {
-    struct config *c = &shell->config;
+    struct aurora_config *c = &shell->config;
     enum log_level level;
 
     if (log_level_parse(c->log_level, &level) < 0)
@@ -455,7 +235,7 @@ static int check_config(struct shell *shell, struct err *err)
 
 static struct aurora_options options_of(struct shell *shell)
 {
-    struct config *c = &shell->config;
+    struct aurora_config *c = &shell->config;
     struct aurora_options options = AURORA_OPTIONS;
 
     options.cluster = c->cluster_name;
@@ -513,7 +293,7 @@ static struct aurora_options options_of(struct shell *shell)
 static void set_up_backups(struct shell *shell)
 {
     struct backup_shell *backups = &shell->backups;
-    const struct config *c = &shell->config;
+    const struct aurora_config *c = &shell->config;
 
     (void)snprintf(backups->dir, sizeof backups->dir, "%s%s",
                    c->backup_dir ? c->backup_dir : c->work_dir,
@@ -524,7 +304,7 @@ static void set_up_backups(struct shell *shell)
 
 /* Executors fetch assets, which are named by their SHA-256, and have no
  * certificate to show. */
-static struct daemon_tls tls_of(const struct config *c)
+static struct daemon_tls tls_of(const struct aurora_config *c)
 {
     return (struct daemon_tls){.files = {c->tls_cert, c->tls_key, c->tls_ca},
                                .wants_client = c->tls_require_client,
@@ -534,7 +314,7 @@ static struct daemon_tls tls_of(const struct config *c)
 
 static int open_daemon(struct shell *shell, struct err *err)
 {
-    struct config *c = &shell->config;
+    struct aurora_config *c = &shell->config;
     struct aurora_options options;
     struct daemon_config config = {.ip = c->ip,
                                    .port = (int)c->port,
@@ -587,7 +367,7 @@ static void close_all(struct shell *shell)
         daemon_close(shell->daemon);
     aurora_program_free(shell->program);
     buf_release(&shell->release);
-    config_release(&SCHEMA, &shell->config);
+    config_release(&AURORA_CONFIG, &shell->config);
 }
 
 /* Exit codes, as the other daemons have them. */
@@ -620,7 +400,7 @@ int main(int argc, char **argv)
     if (worker >= 0)
         return worker;
     log_open("aurora", LOG_LEVEL_INFO);
-    int rc = config_load(&SCHEMA, argc, argv, &shell.config, &err);
+    int rc = config_load(&AURORA_CONFIG, argc, argv, &shell.config, &err);
     if (rc > 0)
         return EXIT_SUCCESS;
     if (rc < 0 || check_config(&shell, &err) < 0) {

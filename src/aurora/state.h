@@ -423,6 +423,7 @@ void backups_listed(struct aurora_program *p,
 /* Did the exchange wait for a list? */
 bool backups_gone(struct aurora_program *p, exchange_id exchange);
 void backups_release(struct aurora_program *p);
+void aurora_metrics(const void *self, struct metrics *m); /* of a program */
 void backups_metrics(const struct aurora_program *p, struct metrics *m);
 
 /* --- releases.c --- */

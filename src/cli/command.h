@@ -18,6 +18,8 @@ const struct command *command_find(int argc, char **argv, int *words);
  * -1 when --help was printed. */
 int command_parse(const struct command *command, struct cli *cli, int argc,
                   char **argv);
+/* What `COMMAND --help` prints. */
+void command_show(struct cli *cli, const struct command *command);
 int command_help(struct cli *cli, int argc, char **argv);
 /* Row `at`, or NULL behind the last. */
 const struct command *command_at(int at);

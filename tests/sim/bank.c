@@ -130,9 +130,9 @@ static Perigee__Job *message_of(struct bank *b, const struct user_job *job,
                                 struct arena *arena)
 {
     uint32_t instances = 1 + (uint32_t)rng_below(&b->rng, 5);
-    Perigee__Job *message =
-        user_member_message(b->options.cluster, job, instances,
-                            (uint32_t)rng_below(&b->rng, 1000), arena);
+    /* Each call asks for a version of its own, as the checks of surges want. */
+    Perigee__Job *message = user_member_message(b->options.cluster, job,
+                                                instances, b->calls, arena);
 
     message->n_notify = 0; /* it would crowd out what others have to tell */
     message->notify = NULL;

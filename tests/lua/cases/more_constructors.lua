@@ -34,7 +34,7 @@ local secrets = {
   Process { name = "p", cmdline = secret("x") }, -- expect: 'cmdline' is a secret: want a string
 }
 local operators = {
-  Quota { role = "r" }, -- expect: missing field 'resources': want a Resources
+  Quota { role = "r", parent = "a b" }, -- expect: 'parent' is 'a b': want letters
   Role { name = "r", weight = 0 }, -- expect: 'weight' is 0: want a number from 0.001 to 1000000
   User { name = "a b" }, -- expect: 'name' is 'a b': want letters
 }
