@@ -57,6 +57,17 @@ describe('completion', function()
       _clusterctl]==]):format(FOLDER, table.concat(words, ' '), #words) }, { env = c.env })
   end
 
+  -- The same, asked until the scheduler has answered: it has 15 ms, and what
+  -- comes later is left out, as on a machine that does much else.
+  local function answered(shell, ...)
+    local result
+    for _ = 1, 200 do
+      result = shell(...)
+      if result.out:find('www-data', 1, true) then break end
+    end
+    return result
+  end
+
   it('offers verbs and options', function()
     assert.same({ 'create' }, lines(bash('cr').out))
     assert.same({ 'start', 'stop', 'status' }, lines(bash('dev', '').out))
@@ -69,10 +80,11 @@ describe('completion', function()
 
   it('offers the keys of the live cluster', function()
     assert.same({ ROLE .. 'test/other', ROLE .. 'test/web', ROLE .. 'test/worker' },
-      lines(bash('kill', '').out))
+      lines(answered(bash, 'kill', '').out))
     assert.same({ ROLE .. 'test/web', ROLE .. 'test/worker' },
-      lines(bash('status', ROLE .. 'test/w').out))
-    assert.same({ ROLE .. 'test/web' }, lines(bash('job', 'scale', ROLE .. 'test/we').out))
+      lines(answered(bash, 'status', ROLE .. 'test/w').out))
+    assert.same({ ROLE .. 'test/web' },
+      lines(answered(bash, 'job', 'scale', ROLE .. 'test/we').out))
     assert.same({}, lines(bash('kill', 'mars/').out))
     assert.same({}, lines(bash('kill', ROLE .. 'te$(x)/').out))
   end)
@@ -112,14 +124,14 @@ return {}]])
     end
     assert.same({ 'create' }, lines(zsh('cr').out))
     assert.same({ ROLE .. 'test/web', ROLE .. 'test/worker' },
-      lines(zsh('status', ROLE .. 'test/w').out))
+      lines(answered(zsh, 'status', ROLE .. 'test/w').out))
     assert.matches('files', zsh('check', '').out, 1, true)
     assert.same({ 'mars' }, lines(zsh('mars').out .. 'mars'))
   end)
 
   it('answers from what it has kept, and is silent without a cluster', function()
     local key = ROLE .. 'test/w'
-    assert.equal(2, #lines(bash('status', key).out))
+    assert.equal(2, #lines(answered(bash, 'status', key).out))
     local kept = c.env
     c.env = { HOME = c.dir .. '/none', XDG_CONFIG_HOME = c.dir .. '/none' }
     local result = bash('status', key)
