@@ -56,7 +56,7 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "pro
 
   it('surges to a bad version: the old processes just stay, though the scheduler dies', function()
     local before = c:pids('^sleep 2002')
-    c:must { 'update', 'start', KEY, file('sleep 1; exit 3', 3, [[watch_secs = 3,
+    c:must { 'update', 'start', KEY, file('sleep 1; exit 3', 3, [[watch_secs = 10,
       max_per_shard_failures = 1, strategy = Surge { maximum_over_capacity = 0.4 }]]) }
     kill_the_scheduler()
     kill_the_scheduler()
