@@ -280,7 +280,7 @@ static void flow(struct world *w)
 static double plain_s(struct world *w, int64_t records, int64_t bytes)
 {
     struct store_op *op = xcalloc((size_t)records, sizeof *op);
-    size_t size = (size_t)(bytes / records) - 11;
+    size_t size = records > 0 ? (size_t)(bytes / records) - 11 : 0;
     uint8_t *value = xcalloc(1, size);
     char(*key)[24] = xcalloc((size_t)records, sizeof *key);
     struct err err = {0};
