@@ -85,7 +85,8 @@ describe('without a cluster, clusterctl', function()
       :gsub('contact = "x"', 'container = Docker { image = "nginx" }'))
     local result = cli { 'check', file }
     assert.equal(0, result.status, result.err)
-    assert.matches('warning: ' .. file .. ': ' .. KEY .. 'a: container.docker: ', result.err, 1, true)
+    assert.matches('warning: ' .. file .. ': ' .. KEY .. 'a: container.docker: ', result.err, 1,
+      true)
     local answer = cjson.decode(cli({ 'check', file, '--json' }).out)
     assert.is_true(answer.ok)
     assert.equal('container.docker', answer.files[1].warnings[1].field)

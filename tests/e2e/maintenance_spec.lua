@@ -8,7 +8,9 @@ describe('maintenance', function()
 
   local function hosts()
     local by_id = {}
-    for _, host in ipairs(c:must({ 'host', 'list', '--json' }).hosts) do by_id[host.agent_id] = host end
+    for _, host in ipairs(c:must({ 'host', 'list', '--json' }).hosts) do
+      by_id[host.agent_id] = host
+    end
     return by_id
   end
 
@@ -33,7 +35,8 @@ describe('maintenance', function()
   setup(function()
     c = cluster.start { agents = 2 }
     c:must { 'create', KEY, c:file('web.lua', [[
-return { Service { cluster = "devcluster", role = "www-data", environment = "prod", name = "web", instances = 3,
+return { Service { cluster = "devcluster", role = "www-data", environment = "prod", name = "web",
+  instances = 3,
   task = Task { processes = { Process { name = "p", cmdline = "exec sleep 3001" } },
     resources = Resources { cpu = 0.1, ram = 16*MB, disk = 1*MB } } } }
 ]]), '--wait-until', 'RUNNING', '--timeout', 60 }
@@ -48,8 +51,8 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "pro
     local log = c.dir .. '/drained'
     local script = c:file('after.sh', '#!/bin/sh\necho "$1" >>' .. log .. '\n')
     os.execute('chmod 755 ' .. script)
-    local result = c:cli { 'host', 'drain', agents[1], 'nobody', '--reason', 'new disks', '--script', script,
-      '--timeout', 60, timeout = 70 }
+    local result = c:cli { 'host', 'drain', agents[1], 'nobody', '--reason', 'new disks',
+      '--script', script, '--timeout', 60, timeout = 70 }
     assert.equal(4, result.status, result.out .. result.err)
     assert.matches('no such host: nobody', result.err, 1, true)
     assert.matches('DRAINED', result.out, 1, true)
@@ -105,7 +108,8 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "pro
 
   it('refuses what it cannot do', function()
     for _, words in ipairs { { 'host', 'drain' }, { 'host', 'drain', 'x', '--duration', '1m' },
-      { 'host', 'drain', 'x', '--percentage', '101' }, { 'host', 'drain', 'x', '--force-after', 'soon' },
+      { 'host', 'drain', 'x', '--percentage', '101' },
+      { 'host', 'drain', 'x', '--force-after', 'soon' },
       { 'host', 'status', '--file', '/nonexistent' } } do
       assert.equal(6, c:cli(words).status, table.concat(words, ' '))
     end

@@ -27,7 +27,8 @@ describe('notifications', function()
   end
 
   local function start_web()
-    start('web', ('exec lua5.4 %s/tests/support/coordinator.lua %d %s'):format(run.root, web, c.dir))
+    start('web', ('exec lua5.4 %s/tests/support/coordinator.lua %d %s')
+      :format(run.root, web, c.dir))
     listens(web)
   end
 
@@ -87,7 +88,8 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
     assert.equal('failed', got.event)
     assert.equal('FAILED', got.task.state)
     assert.equal('RUNNING', got.oldState.state)
-    assert.matches("^%[Perigee%] job '" .. PREFIX:gsub('%-', '%%-') .. "fails' failed! '20..%-..%-.."
+    assert.matches("^%[Perigee%] job '" .. PREFIX:gsub('%-', '%%-')
+      .. "fails' failed! '20..%-..%-.."
       .. "T..:..:..%....Z'%. Retries attempted: 0%. Task id: %d+%-www%-data%-test%-fails%-0%-%S+ "
       .. 'The scheduler provided this message: .+', got.text)
   end)
@@ -264,7 +266,8 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "tes
       assert.equal(3, r.status, r.err)
       return r.err
     end
-    assert.matches('mail_server and mail_from go together', refused('--mail_server', 'a:25'), 1, true)
+    assert.matches('mail_server and mail_from go together',
+      refused('--mail_server', 'a:25'), 1, true)
     assert.matches("mail_from 'a b@c': want name@host",
       refused('--mail_server', 'a:25', '--mail_from', 'a b@c'), 1, true)
     assert.matches("mail_tls 'maybe': want", refused('--mail_tls', 'maybe'), 1, true)

@@ -40,21 +40,22 @@ describe('tiers and preemption', function()
     assert.is_true(seen.revocable.revocable and seen.revocable.preemptible)
     assert.is_true(seen.batch.preemptible and seen.gold.production)
     assert.matches('batch%s+preemptible', c:must { 'tier', 'list' })
-    assert.same(run.get(c.aurora .. '/tiers').json.tiers, run.get(c.aurora .. '/api/v1/tiers').json.tiers)
+    assert.same(run.get(c.aurora .. '/tiers').json.tiers,
+      run.get(c.aurora .. '/api/v1/tiers').json.tiers)
   end)
 
   it('refuses a tier that there is not, with the list', function()
     local refused = create { role = 'www-data', name = 'lost', cpu = 0.1, more = 'tier = "silver"' }
     assert.not_equal(0, refused.status)
-    assert.matches("there is no 'silver': want one of preferred, preemptible, revocable, batch, gold",
-      refused.out .. refused.err)
+    assert.matches("there is no 'silver': want one of preferred, preemptible, revocable, batch, "
+      .. 'gold', refused.out .. refused.err)
   end)
 
   it('pushes batch aside for production, and says so', function()
     assert.equal(0, create({ role = 'nobody', name = 'batch', instances = 4, cpu = 0.9,
       more = 'tier = "batch"' }, '--wait-until', 'RUNNING').status)
-    local created = create({ role = 'www-data', name = 'web', cpu = 1.5, more = 'production = true' },
-      '--wait-until', 'RUNNING', '--timeout', '40')
+    local created = create({ role = 'www-data', name = 'web', cpu = 1.5,
+      more = 'production = true' }, '--wait-until', 'RUNNING', '--timeout', '40')
     assert.equal(0, created.status, created.out .. created.err)
     local winner = tasks('www-data', 'web')[1]
     assert.equal('RUNNING', winner.state)
@@ -80,9 +81,10 @@ describe('tiers and preemption', function()
   end)
 
   it('pushes nothing of production aside, and tells that it seeks', function()
-    assert.equal(0, create { role = 'www-data', name = 'more', cpu = 2.5, more = 'tier = "gold"' }.status)
-    assert.matches('preemption: others that give way may be pushed aside; the next search', run.eventually(10,
-      'a search', function()
+    assert.equal(0, create { role = 'www-data', name = 'more', cpu = 2.5,
+      more = 'tier = "gold"' }.status)
+    assert.matches('preemption: others that give way may be pushed aside; the next search',
+      run.eventually(10, 'a search', function()
         local why = c:must { 'why', 'devcluster/www-data/test/more' }
         return why:find('next search', 1, true) and why
       end))

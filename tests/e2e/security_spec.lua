@@ -234,9 +234,8 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
       return
     end
     local owner = run.eventually(20, 'the process', function()
-      for _, pid in ipairs(c:pids('^sleep 1000')) do
-        return run.run({ 'stat', '-c', '%U', '/proc/' .. pid }).out:match('%S+')
-      end
+      local pid = c:pids('^sleep 1000')[1]
+      return pid and run.run({ 'stat', '-c', '%U', '/proc/' .. pid }).out:match('%S+')
     end)
     assert.equal('daemon', owner)
   end)
@@ -347,8 +346,8 @@ describe('a scheduler whose users have certificates', function()
 
   local function ask(name)
     local shown = name and ('--cert %s.pem --key %s.key'):format(name, name) or ''
-    return run.run({ 'sh', '-c', ("cd %s && curl -s -w '%%{http_code}' --cacert ca.pem %s %s"):format(
-      dir, shown, url) })
+    return run.run({ 'sh', '-c', ("cd %s && curl -s -w '%%{http_code}' --cacert ca.pem %s %s")
+      :format(dir, shown, url) })
   end
 
   it('knows its users, and nobody else', function()

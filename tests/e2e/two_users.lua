@@ -56,7 +56,8 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
     dir = run.temp()
     os.execute('chmod 755 ' .. dir)
     local function token()
-      local made = cjson.decode(run.run({ run.bin .. '/clusterctl', 'user', 'token', '--json' }).out)
+      local made = cjson.decode(
+        run.run({ run.bin .. '/clusterctl', 'user', 'token', '--json' }).out)
       return made.token, made.hash
     end
     local tokens, hashes = {}, {}

@@ -1,6 +1,6 @@
 --- Many clients over HTTP against one role, for a while: they create, scale, add,
---- update and kill at random; two others count
---- the tasks that there are, and look at the sum that the quota keeps. Usage: quota_fire.lua SECONDS CLIENTS
+--- update and kill at random; two others count the tasks that there are, and look at
+--- the sum that the quota keeps. Usage: quota_fire.lua SECONDS CLIENTS
 ---
 --- The scheduler has no master: tasks wait for hosts, and count all the same.
 local cjson = require 'cjson'
@@ -87,8 +87,8 @@ local function response(buffer)
   if not head then return nil end
   local size = tonumber(head:lower():match('content%-length: (%d+)')) or 0
   if #buffer < body - 1 + size then return nil end
-  return { status = tonumber(head:match('^HTTP/1%.1 (%d+)')), body = buffer:sub(body, body + size - 1) },
-    buffer:sub(body + size)
+  return { status = tonumber(head:match('^HTTP/1%.1 (%d+)')),
+    body = buffer:sub(body, body + size - 1) }, buffer:sub(body + size)
 end
 
 local function post(c, message)
@@ -118,8 +118,12 @@ end
 local VERBS = {
   function(n) return { type = 'CREATE_JOB', create_job = { job = job(n) } } end,
   function(n) return { type = 'START_UPDATE', create_job = { job = job(n) } } end,
-  function(n) return { type = 'SCALE_JOB', scale = { key = key(n), instances = math.random(20) } } end,
-  function(n) return { type = 'ADD_INSTANCES', scale = { key = key(n), instances = math.random(5) } } end,
+  function(n)
+    return { type = 'SCALE_JOB', scale = { key = key(n), instances = math.random(20) } }
+  end,
+  function(n)
+    return { type = 'ADD_INSTANCES', scale = { key = key(n), instances = math.random(5) } }
+  end,
   function(n) return { type = 'ABORT_UPDATE', update = { key = key(n) } } end,
   function(n) return { type = 'KILL_JOB', target = { key = key(n) } } end,
 }
@@ -171,7 +175,8 @@ local function turn(deadline)
   local readers, writers = {}, {}
   for s in pairs(waiting_read) do readers[#readers + 1] = s end
   for s in pairs(waiting_write) do writers[#writers + 1] = s end
-  local r, w = socket.select(readers, writers, math.max(0, math.min(0.1, deadline - socket.gettime())))
+  local r, w = socket.select(readers, writers,
+    math.max(0, math.min(0.1, deadline - socket.gettime())))
   for _, s in ipairs(r) do
     local co = waiting_read[s]
     waiting_read[s] = nil
@@ -188,7 +193,9 @@ end
 local function fdatasync_p99()
   local text = io.popen(([[perl -MTime::HiRes=time -e '
     open(F, ">", "%s/sync") or die; my @t;
-    for (1 .. 400) { syswrite(F, "x" x 4096); my $a = time; syscall(75, fileno(F)); push @t, time - $a }
+    for (1 .. 400) {
+      syswrite(F, "x" x 4096); my $a = time; syscall(75, fileno(F)); push @t, time - $a
+    }
     @t = sort { $a <=> $b } @t; print $t[395]']]):format(dir)):read('a')
   return tonumber(text)
 end
@@ -221,7 +228,8 @@ table.sort(took)
 check(refused > 0, 'nothing was refused for its quota')
 check(most > BOUND * 0.8, 'the quota was never nearly full: ' .. most)
 local p999 = quantile(took, 0.999)
-print(('%d requests of %d clients in %d s, %d refused for the quota; %d looks, at most %d of %d tasks')
+print(('%d requests of %d clients in %d s, %d refused for the quota; '
+  .. '%d looks, at most %d of %d tasks')
   :format(#took, CLIENTS, SECONDS, refused, looks, most, BOUND))
 print(('request p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms; fdatasync p99 %.2f ms; ratio %.1f'):format(
   quantile(took, 0.5) * 1000, quantile(took, 0.99) * 1000, p999 * 1000, (sync or 0) * 1000,

@@ -1,6 +1,7 @@
 return {
   name = 'QuotaAmounts', message = 'QuotaAmounts',
-  help = 'bounds of a quota; what is unset has none, but of production cpu, ram, disk and gpus are 0 then',
+  help = 'bounds of a quota; what is unset has none, but of production cpu, ram, disk and '
+    .. 'gpus are 0 then',
   example = 'QuotaAmounts { cpu = 20, ram = 40*GB, disk = 200*GB, tasks = 100 }',
   { 'cpu', 'milli', wire = 'cpu_milli', min = 0, max = 1000000000,
     help = 'cores' },
