@@ -402,11 +402,14 @@ static int refuse_type(struct err *err)
     return -ERR_INVALID;
 }
 
-static int find_route(const Call *call, const struct api_route **out,
-                      struct err *err)
+static const struct api_route *find_route(const Call *call, struct err *err)
 {
-    *out = call->has_type ? api_route(call->type) : NULL;
-    return *out ? 0 : refuse_type(err);
+    const struct api_route *route =
+        call->has_type ? api_route(call->type) : NULL;
+
+    if (!route)
+        (void)refuse_type(err);
+    return route;
 }
 
 /* A call holds what it is about, and nothing else. */
@@ -443,9 +446,8 @@ static void serve_call(struct request *r, int64_t now_ms, struct effects *fx)
                         now_ms, fx);
         return;
     }
-    const struct api_route *route;
-    if (find_route(r->call, &route, &err) < 0 ||
-        check_fields(r->call, route, &err) < 0) {
+    const struct api_route *route = find_route(r->call, &err);
+    if (!route || check_fields(r->call, route, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

@@ -471,15 +471,16 @@ static struct quota_use use_of_step(const struct aurora *a,
         quota_use_add(&use, &job->quota.update);
     if (step->phase == MEMBER_WAITING && step->action == MEMBER_CREATE)
         least = times(wish->config, wish->instances);
-    if (step->phase == MEMBER_WAITING && step->action == MEMBER_SCALE)
+    if (job && step->phase == MEMBER_WAITING && step->action == MEMBER_SCALE)
         least = times(step->is_quiet ? wish->config : job->config,
                       wish->instances > job->instances ? wish->instances
                                                        : job->instances);
-    if (step->phase == MEMBER_WAITING && step->action == MEMBER_UPDATE)
+    if (job && step->phase == MEMBER_WAITING && step->action == MEMBER_UPDATE)
         least = promise_of_update(job->config, job->instances, wish->config,
                                   wish->instances);
     quota_use_max(&use, &least);
-    if (step->is_quiet) { /* what runs has the new configuration at once */
+    if (job &&
+        step->is_quiet) { /* what runs has the new configuration at once */
         q.request = &none;
         use_updated(&q, job->instances, &least);
         quota_use_max(&use, &least);
