@@ -9,6 +9,7 @@
 #include "sys/clock.h"
 #include "wire/codec.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/random.h>
@@ -287,7 +288,7 @@ int api_bundle(struct cli *cli, const char *cluster, const char *sha256,
     Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
     Perigee__Aurora__Call__GetBundle get =
         PERIGEE__AURORA__CALL__GET_BUNDLE__INIT;
-    Perigee__Aurora__Answer *answer;
+    Perigee__Aurora__Answer *answer = NULL;
     ProtobufCMessage *message;
     struct err err = {0};
 
@@ -298,6 +299,7 @@ int api_bundle(struct cli *cli, const char *cluster, const char *sha256,
     int rc = api_call(cli, cluster, &call, &answer);
     if (rc != 0)
         return rc;
+    assert(answer != NULL);
     if (codec_decode(&perigee__bundle__descriptor, "Bundle", MEDIA_PROTOBUF,
                      bytes_of(answer->bundle.data, answer->bundle.len),
                      &cli->arena, &message, &err) < 0)

@@ -440,6 +440,7 @@ static const enum cli_colour COLOUR[] = {CLI_DIM,    CLI_GREEN, CLI_YELLOW,
 
 static void print_step(struct cli *cli, const struct plan_step *step)
 {
+    const Perigee__Job *one = step->job ? step->job : step->runs;
     char text[JOB_KEY_TEXT_MAX];
 
     buf_addf(&cli->out, "%s%-6s%s  %s", cli_colour(cli, COLOUR[step->kind]),
@@ -449,11 +450,10 @@ static void print_step(struct cli *cli, const struct plan_step *step)
         step->runs->instances != step->job->instances)
         buf_addf(&cli->out, "  %u -> %u instances", step->runs->instances,
                  step->job->instances);
-    else if (step->kind == PLAN_CREATE || step->kind == PLAN_REMOVE)
-        buf_addf(&cli->out, "  %u instance%s",
-                 (step->job ? step->job : step->runs)->instances,
-                 (step->job ? step->job : step->runs)->instances == 1 ? ""
-                                                                      : "s");
+    else if (one != NULL &&
+             (step->kind == PLAN_CREATE || step->kind == PLAN_REMOVE))
+        buf_addf(&cli->out, "  %u instance%s", one->instances,
+                 one->instances == 1 ? "" : "s");
     buf_add_char(&cli->out, '\n');
     change_print(cli, &step->changes, 8);
     if (step->preview != NULL)

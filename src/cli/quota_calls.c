@@ -235,7 +235,7 @@ int quota_plan(struct cli *cli, const Perigee__Evaluation *evaluation,
                struct buf *out, uint32_t *changes)
 {
     struct quota_list list = {0};
-    const char *cluster;
+    const char *cluster = NULL;
 
     *changes = 0;
     if (evaluation->n_quotas == 0)
@@ -252,7 +252,7 @@ int quota_plan(struct cli *cli, const Perigee__Evaluation *evaluation,
 
 int quota_apply(struct cli *cli, const Perigee__Evaluation *evaluation)
 {
-    const char *cluster;
+    const char *cluster = NULL;
     Answer *answer;
     int rc = find_cluster(cli, evaluation, &cluster);
 

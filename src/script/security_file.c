@@ -301,9 +301,11 @@ static void add_roles(lua_State *L, int index, const char *where,
     for (lua_Integer i = 1; i <= count; i++) {
         const char *name = text_at(L, i, where, "roles");
         const struct role *role = find_role(r, name);
-        if (!role)
+        if (!role) {
             luaL_error(L, "%s.roles: no role '%s' stands in this file", where,
                        name);
+            return; /* never reached */
+        }
         for (uint32_t k = 0; k < role->rules.count; k++)
             keep_of_user(L, user, where, &role->rules.item[k]);
         lua_pop(L, 1);

@@ -67,7 +67,7 @@ static void to_hex(const char *prefix, const uint8_t hash[HASH_BYTES],
 {
     size_t size = strlen(prefix);
 
-    memcpy(out, prefix, size);
+    (void)snprintf(out, SECRET_HASH_MAX, "%s", prefix);
     sodium_bin2hex(out + size, SECRET_HASH_MAX - size, hash, HASH_BYTES);
 }
 
