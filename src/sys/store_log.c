@@ -18,9 +18,10 @@ enum { SEGMENT_DIGITS = 10 };
 
 /* --- reading --- */
 
-int store_log_next(struct bytes segment, uint64_t expected, size_t *offset,
-                   struct bytes *payload, struct err *err)
+int store_log_next(struct bytes segment, uint64_t expected, uint64_t applied,
+                   size_t *offset, struct bytes *payload, struct err *err)
 {
+    uint64_t missed = expected > applied ? expected : applied + 1;
     struct store_frame found;
     size_t at = *offset;
 
@@ -29,7 +30,7 @@ int store_log_next(struct bytes segment, uint64_t expected, size_t *offset,
         *offset = at + store_frame_step(found.size);
         return 1;
     }
-    if (at < segment.size && store_frame_has_successor(segment, at, expected))
+    if (at < segment.size && store_frame_has_successor(segment, at, missed))
         return err_set(err, ERR_DAMAGED,
                        "offset %zu: a frame is damaged or missing", at);
     return 0;
@@ -98,14 +99,14 @@ int store_log_read_segment(struct store_log_reading *reading, uint8_t *data,
         reading->last = first - 1;
     reading->has_begun = true;
     for (;;) {
-        status =
-            store_log_next(segment, reading->last + 1, &offset, &payload, err);
+        status = store_log_next(segment, reading->last + 1, reading->applied,
+                                &offset, &payload, err);
         if (status == 0 &&
             store_frame_repair(data, size, offset, reading->last + 1)) {
             reading->repaired++;
             continue;
         }
-        if (status == 0 &&
+        if (status == 0 && reading->last >= reading->applied &&
             store_frame_was_durable(segment, offset, reading->last + 1))
             status = err_set(err, ERR_DAMAGED, "offset %zu: a frame is damaged",
                              offset);

@@ -28,9 +28,11 @@ enum {
 
 /* Reading one segment that lies in memory: returns 1 and the payload of the
  * frame with sequence `expected` at *offset (which moves on), 0 when the log
- * ends at *offset, or -ERR_DAMAGED. The text names the offset only. */
-int store_log_next(struct bytes segment, uint64_t expected, size_t *offset,
-                   struct bytes *payload, struct err *err);
+ * ends at *offset, or -ERR_DAMAGED: a frame behind `applied` comes later. Older
+ * ones are no sign of damage: the checkpoint holds them, and a torn write into
+ * a recycled segment may leave any of them. The text names the offset only. */
+int store_log_next(struct bytes segment, uint64_t expected, uint64_t applied,
+                   size_t *offset, struct bytes *payload, struct err *err);
 /* Sequence of the frame at the start of a segment; 0 when there is none. */
 uint64_t store_log_first(struct bytes segment);
 

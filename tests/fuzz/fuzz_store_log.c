@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf back = {0};
     size_t offset = 0;
 
-    while (store_log_next(segment, expected, &offset, &payload, NULL) == 1) {
+    while (store_log_next(segment, expected, 0, &offset, &payload, NULL) == 1) {
         assert(payload.data >= data &&
                payload.data + payload.size <= data + size);
         expected++;

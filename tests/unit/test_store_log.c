@@ -201,6 +201,28 @@ static void test_damage_before_a_torn_frame(void **state)
     assert_int_equal(read_it(f), -ERR_DAMAGED); /* frame 2 stands behind it */
 }
 
+/* A recycled segment begins with frames that the checkpoint holds. The first
+ * write over them, torn so that its middle came alone, leaves the oldest and the
+ * youngest of them whole: none of that is a loss. */
+static void test_a_torn_first_write_over_older_frames(void **state)
+{
+    struct fixture *f = *state;
+    size_t step = store_frame_step(SMALL);
+    for (uint64_t i = 3; i <= 5; i++)
+        append(f, SMALL, i);
+    take_image(f);
+    for (size_t torn = 1; torn < step; torn++) {
+        struct store_log_reading covered = {
+            .visit = see, .context = f, .applied = 5, .last = 5};
+        memset(f->image.data + f->third + step, (int)torn, torn);
+        assert_int_equal(store_log_read_segment(&covered, f->image.data,
+                                                f->image.size, NULL),
+                         0);
+        assert_true(covered.last <= 5);
+    }
+    assert_int_equal(read_it(f), -ERR_DAMAGED); /* were they still needed */
+}
+
 static void test_small_frames_have_no_foot(void **state)
 {
     struct buf frame = {0};
@@ -224,6 +246,7 @@ int main(void)
         TEST(test_a_torn_large_frame_is_dropped),
         TEST(test_a_foot_of_an_older_frame_says_nothing),
         TEST(test_damage_before_a_torn_frame),
+        TEST(test_a_torn_first_write_over_older_frames),
         TEST(test_small_frames_have_no_foot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
