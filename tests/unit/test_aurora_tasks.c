@@ -43,6 +43,67 @@ static void test_effects_come_in_their_order(void **unused)
     end(&s);
 }
 
+/* The active tasks of www, as a reader of the events counts them. */
+static int follow(const struct event_log *log, uint64_t *at, int active)
+{
+    for (; *at < log->next; ++*at) {
+        const struct event *e = event_log_get(log, *at);
+        if (e->kind != EVENT_TASK_CHANGED)
+            continue;
+        active += (e->state == TASK_PENDING && !e->placement) ||
+                  e->state == TASK_THROTTLED;
+        active -=
+            task_machine_is_terminal(e->state) || e->state == TASK_DELETED;
+    }
+    return active;
+}
+
+/* Dropped ones are told of once, by whatever they are dropped; what ended is
+ * not told of again when it is forgotten. */
+static void test_who_counts_by_events_counts_right(void **unused)
+{
+    struct scene s;
+    uint64_t at, sequence;
+    struct instance_list touched = {0};
+    struct instances last = {&(struct instance_pair){3, 3}, 1};
+
+    (void)unused;
+    begin(&s);
+    at = s.a.events.next;
+    struct job *job = create_take(&s, config_new(true, 1), 5);
+    int active = follow(&s.a.events, &at, 0);
+    assert_int_equal(active, 5);
+    place_room(&s, 2);
+    report(&s, job_active(job, 0), TASK_RUNNING);
+    report(&s, job_active(job, 1), TASK_RUNNING);
+    assert_int_equal(aurora_scale(&s.a, KEY_OF_SCENE, 4, s.now_ms, &touched,
+                                  &sequence, NULL),
+                     0);
+    active = follow(&s.a.events, &at, active);
+    assert_int_equal(active, 4);
+    assert_int_equal(aurora_kill(&s.a, KEY_OF_SCENE, &last, NULL, s.now_ms,
+                                 &touched, &sequence, NULL),
+                     0);
+    assert_int_equal(event_log_get(&s.a.events, s.a.events.next - 1)->state,
+                     TASK_DELETED);
+    active = follow(&s.a.events, &at, active);
+    assert_int_equal(active, (int)job->active.count);
+    report(&s, job_active(job, 0), TASK_FAILED); /* another one waits */
+    assert_int_equal(aurora_kill(&s.a, KEY_OF_SCENE, NULL, NULL, s.now_ms,
+                                 &touched, &sequence, NULL),
+                     0);
+    active = follow(&s.a.events, &at, active);
+    assert_int_equal(active, 1);
+    report(&s, job_active(job, 1), TASK_KILLED);
+    active = follow(&s.a.events, &at, active);
+    assert_int_equal(active, 0);
+    forget_work(&s);
+    pass(&s, 72 * HOUR); /* the history goes */
+    assert_int_equal(follow(&s.a.events, &at, active), 0);
+    vec_free(&touched);
+    end(&s);
+}
+
 static void test_76_failures_are_counted_along_the_ancestors(void **unused)
 {
     struct scene s;
@@ -350,6 +411,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_effects_come_in_their_order),
+        cmocka_unit_test(test_who_counts_by_events_counts_right),
         cmocka_unit_test(test_76_failures_are_counted_along_the_ancestors),
         cmocka_unit_test(test_119_out_of_reach_is_lost_at_once_by_default),
         cmocka_unit_test(test_119_out_of_reach_may_be_waited_for),

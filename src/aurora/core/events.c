@@ -75,8 +75,8 @@ uint64_t event_log_job(struct event_log *log, enum event_kind kind,
     return event->sequence;
 }
 
-uint64_t event_log_task(struct event_log *log, const struct task *task,
-                        int64_t now_ms)
+static uint64_t log_task(struct event_log *log, const struct task *task,
+                         enum task_state state, int64_t now_ms)
 {
     struct event *event = add(log);
     struct blob *message = NULL;
@@ -93,10 +93,22 @@ uint64_t event_log_task(struct event_log *log, const struct task *task,
                             .ancestor = blob_ref(task->ancestor),
                             .placement = placement_ref(task->placement),
                             .message = blob_ref(message),
-                            .state = task->state,
+                            .state = state,
                             .instance = task->instance,
                             .failures = task->failures};
     return event->sequence;
+}
+
+uint64_t event_log_task(struct event_log *log, const struct task *task,
+                        int64_t now_ms)
+{
+    return log_task(log, task, task->state, now_ms);
+}
+
+uint64_t event_log_dropped(struct event_log *log, const struct task *task,
+                           int64_t now_ms)
+{
+    return log_task(log, task, TASK_DELETED, now_ms);
 }
 
 uint64_t event_log_update(struct event_log *log, const struct update *update,

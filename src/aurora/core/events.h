@@ -105,6 +105,10 @@ uint64_t event_log_job(struct event_log *log, enum event_kind kind,
 /* The task's newest history entry. */
 uint64_t event_log_task(struct event_log *log, const struct task *task,
                         int64_t now_ms);
+/* A task that never reached a host is dropped: it is DELETED, with the message
+ * of its newest entry. No other end is told for it. */
+uint64_t event_log_dropped(struct event_log *log, const struct task *task,
+                           int64_t now_ms);
 /* The newest history entry of the update, or of one of its slots. */
 uint64_t event_log_update(struct event_log *log, const struct update *update,
                           const struct slot *slot, int64_t now_ms);

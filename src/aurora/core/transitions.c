@@ -119,6 +119,15 @@ static void enter(struct aurora *a, struct task *task, enum task_state to,
     app_groups_note(a, task->job);
 }
 
+/* What has ended already was told so. */
+static void drop(struct aurora *a, struct task *task, int64_t now_ms)
+{
+    if (!task_machine_is_terminal(task->state))
+        (void)event_log_dropped(&a->events, task, now_ms);
+    cron_note_ended(a, task);
+    records_delete_task(a, task);
+}
+
 static void apply(struct aurora *a, struct task *task, enum task_state to,
                   uint32_t effects, const char *message, int64_t now_ms)
 {
@@ -144,10 +153,8 @@ static void apply(struct aurora *a, struct task *task, enum task_state to,
     }
     if (effects & TASK_KILL)
         send_kill(a, task, now_ms);
-    if (effects & TASK_DELETE) {
-        cron_note_ended(a, task);
-        records_delete_task(a, task);
-    }
+    if (effects & TASK_DELETE)
+        drop(a, task, now_ms);
     if (effects & TASK_DELETE || task_machine_is_terminal(to))
         job_settle(a, job, now_ms);
 }
