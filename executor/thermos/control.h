@@ -15,8 +15,8 @@ enum control_kind {
     CONTROL_EXIT = 1, /* pid, status: an adopted child ended */
     CONTROL_KILL,     /* number: grace in milliseconds */
     CONTROL_DRAIN,    /* start nothing more: a kill will follow */
-    CONTROL_LINK,     /* number: should the executor die, go on until then,
-                         by the wall clock; 0: not at all */
+    CONTROL_LINK,     /* number: should the executor die, go on until then
+                         (clock_boot_ms()); 0: not at all */
     /* runner -> executor */
     CONTROL_RUNNING, /* the first process runs, or all were adopted; number:
                         the task's finalization_wait in milliseconds */

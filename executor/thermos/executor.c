@@ -377,9 +377,16 @@ static int read_durations(struct executor_options *o, struct err *err)
     return rc;
 }
 
+/* Deadlines count since the boot, what others read does not. */
+static int64_t wall_of(int64_t boot_ms)
+{
+    return boot_ms + clock_wall_ms() - clock_boot_ms();
+}
+
 static int read_environment(struct executor *x, struct err *err)
 {
     struct executor_options *o = &x->options;
+    o->wall_ms = wall_of;
     int rc = want("MESOS_AGENT_ENDPOINT", &o->agent_endpoint, err);
     if (rc == 0)
         rc = want("MESOS_FRAMEWORK_ID", &o->framework_id, err);
@@ -430,7 +437,7 @@ static void on_first_round(evutil_socket_t fd, short what, void *context)
 static int run(struct executor *x, struct err *err)
 {
     const struct timeval at_once = {0};
-    struct daemon_config config = {0};
+    struct daemon_config config = {.is_steady = true};
     struct executor_program *program = executor_program_new(&x->options);
     int rc = daemon_open(&x->daemon, &config, &EXECUTOR_PROGRAM, program, err);
 

@@ -446,6 +446,7 @@ struct executor_program *executor_program_new(
         buf_addf(&authorization, "Bearer %s", options->token);
         p->authorization = buf_take(&authorization);
     }
+    p->wall_ms = options->wall_ms;
     thermos_init(&p->core,
                  &(struct thermos_options){
                      .framework_id = p->framework_id,

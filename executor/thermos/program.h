@@ -17,6 +17,9 @@ struct executor_options {
     int64_t shutdown_grace_ms;
     int64_t disk_interval_ms; /* between looks at the sandbox; 0: the default */
     uint64_t seed;
+    /* From the clock of the steps to that of the world, which may be set at
+     * any time; NULL: they are the same. */
+    int64_t (*wall_ms)(int64_t now_ms);
 };
 
 enum { EXECUTOR_DISK_INTERVAL_MS = 60000 };

@@ -67,7 +67,9 @@ static Mesos__V1__TaskStatus *status_of(const struct executor_program *p,
     status->has_healthy = update->healthy >= 0;
     status->healthy = update->healthy == 1;
     status->has_timestamp = 1;
-    status->timestamp = (double)update->at_ms / 1000.0;
+    int64_t at_ms =
+        p->wall_ms != NULL ? p->wall_ms(update->at_ms) : update->at_ms;
+    status->timestamp = (double)at_ms / 1000.0;
     status->has_uuid = 1;
     status->uuid.len = UUID_BYTES;
     status->uuid.data = arena_memdup(arena, update->uuid.byte, UUID_BYTES);

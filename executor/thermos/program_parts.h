@@ -11,6 +11,7 @@ struct executor_program {
     exchange_id update;     /* the UPDATE in flight; 0: none */
     uint64_t update_number; /* which one */
     int64_t disk_interval_ms;
+    int64_t (*wall_ms)(int64_t now_ms); /* NULL: as it is */
     struct thermos_effects todo;
 };
 

@@ -207,12 +207,6 @@ static void on_executor_gone(struct runner *r)
         kill_task(r, ORPHAN_GRACE_MS);
 }
 
-/* From the executor's clock to ours, at once: it may be set meanwhile. */
-static int64_t patience_ms(int64_t wall_ms)
-{
-    return wall_ms == 0 ? 0 : clock_boot_ms() + wall_ms - clock_wall_ms();
-}
-
 static void on_message(struct runner *r, const struct control_message *message)
 {
     switch (message->kind) {
@@ -226,7 +220,7 @@ static void on_message(struct runner *r, const struct control_message *message)
         task_run_drain(&r->run);
         break;
     case CONTROL_LINK:
-        r->orphaned_ms = patience_ms(message->number);
+        r->orphaned_ms = message->number;
         break;
     default:
         break;

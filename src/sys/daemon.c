@@ -158,7 +158,9 @@ static int open_loop(struct daemon *d, struct err *err)
     d->base = event_base_new_with_config(config);
     event_config_free(config);
     d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    d->alarm_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    d->alarm_fd =
+        timerfd_create(d->config.is_steady ? CLOCK_BOOTTIME : CLOCK_REALTIME,
+                       TFD_CLOEXEC | TFD_NONBLOCK);
     if (d->base == NULL || d->wake_fd < 0 || d->alarm_fd < 0)
         return err_set(err, ERR_IO, "cannot make an event loop: %s",
                        strerror(errno));
@@ -230,7 +232,7 @@ int daemon_open(struct daemon **out, const struct daemon_config *config,
     d->config = *config;
     d->alarm_ms = INT64_MAX;
     d->wake_fd = d->alarm_fd = -1;
-    d->now_ms = clock_wall_ms();
+    d->now_ms = daemon_now_ms(d);
     d->figures.started_ns = clock_monotonic_ns();
     d->is_checked = wants_checks();
     inbox_init(&d->inbox);

@@ -47,6 +47,8 @@ struct daemon_config {
     struct daemon_tls tls;
     struct daemon_local local;
     const char *ready_text; /* printed to stderr log when listening; or NULL */
+    bool is_steady; /* the program's time counts since the boot: no deadline
+                       moves when somebody sets the clock */
 };
 
 /* Perform an ACT of this program. Runs inside the turn; must not block. */

@@ -22,7 +22,7 @@ struct daemon {
     struct event *on_farewell; /* NULL: not asked for */
     uint32_t farewell_kind;    /* of the fact */
     int wake_fd;               /* eventfd: the committer made progress */
-    int alarm_fd;              /* timerfd on the wall clock */
+    int alarm_fd;              /* timerfd on the program's clock */
     int64_t alarm_ms;
     struct store *store;
     struct committer *committer;
@@ -56,6 +56,8 @@ struct http_server *daemon_server_of(const struct daemon *d,
                                      exchange_id exchange);
 uint32_t daemon_unsent(const struct daemon *d);
 
+/* The program's clock. */
+int64_t daemon_now_ms(const struct daemon *d);
 /* One turn, as daemon.h lists it. The failure of the store comes back. */
 int daemon_turn(struct daemon *d, bool is_first, struct err *err);
 /* Step 4: perform, in order, the effects of all turns that are durable. */

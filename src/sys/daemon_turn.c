@@ -284,8 +284,10 @@ static void arm_alarm(struct daemon *d)
         spec.it_value.tv_sec = at / 1000;
         spec.it_value.tv_nsec = at % 1000 * 1000000;
     }
-    (void)timerfd_settime(
-        d->alarm_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL);
+    int flags = d->config.is_steady
+                    ? TFD_TIMER_ABSTIME
+                    : TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+    (void)timerfd_settime(d->alarm_fd, flags, &spec, NULL);
 }
 
 static void note_turn(struct daemon *d, int64_t began_ns, uint32_t inputs)
@@ -300,13 +302,18 @@ static void note_turn(struct daemon *d, int64_t began_ns, uint32_t inputs)
                  (long long)(took_ns / 1000000), inputs);
 }
 
+int64_t daemon_now_ms(const struct daemon *d)
+{
+    return d->config.is_steady ? clock_boot_ms() : clock_wall_ms();
+}
+
 int daemon_turn(struct daemon *d, bool is_first, struct err *err)
 {
     int64_t began_ns = clock_monotonic_ns();
     struct turn *turn = turns_begin(&d->turns);
     uint32_t inputs = d->inbox.count;
 
-    d->now_ms = clock_wall_ms();
+    d->now_ms = daemon_now_ms(d);
     if (is_first && d->program->on_start != NULL) {
         d->program->on_start(d->self, d->now_ms, &turn->fx);
         check(d);

@@ -440,6 +440,25 @@ static void test_a_recorded_agent_is_understood(void **unused)
     rig_release(&r);
 }
 
+static int64_t a_day_later(int64_t now_ms)
+{
+    return now_ms + 24 * 3600 * 1000;
+}
+
+static void test_updates_tell_the_worlds_time(void **unused)
+{
+    (void)unused;
+    struct rig r;
+    struct executor_options o = options();
+    o.wall_ms = a_day_later;
+    rig_init(&r, &o);
+    subscribed(&r);
+    launch(&r);
+    const call_t *call = call_of(&r, EFFECT_CALL);
+    assert_true(call->update->status->timestamp == 5.0 + 24 * 3600);
+    rig_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_garbage_is_logged_and_ignored),
         cmocka_unit_test(test_a_runner_exit_starts_another),
         cmocka_unit_test(test_a_recorded_agent_is_understood),
+        cmocka_unit_test(test_updates_tell_the_worlds_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
