@@ -8,6 +8,7 @@
 #include "executor/thermos/process_tree.h"
 #include "sys/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -183,6 +184,40 @@ static int begin(struct runner *r, uint32_t at, const int writer[3],
     return rc;
 }
 
+static size_t bytes_in(const char *const *list)
+{
+    size_t size = 0;
+    for (; *list != NULL; list++)
+        size += strlen(*list) + 1;
+    return size;
+}
+
+/* The command line, where it matters. */
+static size_t longest_in(const char *const *list)
+{
+    size_t longest = 0;
+    for (; *list != NULL; list++)
+        if (strlen(*list) > longest)
+            longest = strlen(*list);
+    return longest;
+}
+
+static void tell_unrunnable(const struct process_config *config, int cause,
+                            struct err *err)
+{
+    if (cause != E2BIG)
+        (void)err_set(err, ERR_IO, "cannot run '%s': %s", config->path,
+                      strerror(cause));
+    else
+        (void)err_set(err, ERR_LIMIT,
+                      "cannot run '%s': %s: its command line has %zu bytes, "
+                      "its environment %zu; the kernel takes 131071 in one "
+                      "word or variable, and a quarter of the stack's limit "
+                      "in all",
+                      config->path, strerror(cause), longest_in(config->argv),
+                      bytes_in(config->envp));
+}
+
 static int launch(struct runner *r, uint32_t at, struct err *err)
 {
     struct child child = {0};
@@ -194,8 +229,7 @@ static int launch(struct runner *r, uint32_t at, struct err *err)
         if (writer[stream] >= 0)
             (void)close(writer[stream]);
     if (rc == 0 && child.unrunnable != 0)
-        (void)err_set(err, ERR_IO, "cannot run '%s': %s",
-                      r->config.process[at].path, strerror(child.unrunnable));
+        tell_unrunnable(&r->config.process[at], child.unrunnable, err);
     return rc;
 }
 

@@ -22,7 +22,8 @@ typedef Perigee__Thermos__Task task_t;
 
 enum {
     DOUBT_MS = 1000, /* the executor's word may be on its way */
-    CMDLINE_MAX = 4096
+    CMDLINE_MAX = 4096,
+    CMDLINES_MAX = STREAM_RECORD_MAX / 2 /* all of a task's, in its header */
 };
 
 /* --- writing --- */
@@ -180,19 +181,20 @@ static const char *kind_of(const struct process_rule *rule)
 }
 
 /* What people want to know of each process: the last word of "sh -c WORD", or
- * all words of a plain command. */
-static char *cmdline_of(struct arena *arena, const struct process_config *from)
+ * all words of a plain command, cut to `max` bytes. */
+static char *cmdline_of(struct arena *arena, const struct process_config *from,
+                        size_t max)
 {
     struct buf text = {0};
     const char *const *word = from->argv;
     size_t skip =
         word[0] != NULL && word[1] != NULL && strcmp(word[1], "-c") == 0 ? 2
                                                                          : 0;
-    for (size_t i = skip; word[i] != NULL && text.size < CMDLINE_MAX; i++)
+    for (size_t i = skip; word[i] != NULL && text.size < max; i++)
         buf_addf(&text, "%s%s", i > skip ? " " : "", word[i]);
     size_t size = text.size;
-    if (size > CMDLINE_MAX)
-        size = text_whole_characters(text.data, CMDLINE_MAX);
+    if (size > max)
+        size = text_whole_characters(text.data, max);
     char *out = arena_strndup(arena, buf_text(&text), size);
     buf_release(&text);
     return out;
@@ -203,6 +205,8 @@ static void describe_processes(struct runner *r,
 {
     struct arena *arena = &r->config.arena;
     size_t count = r->config.count, size = (count + 1) * sizeof(char *);
+    size_t most = CMDLINES_MAX / (count + 1);
+    most = most < CMDLINE_MAX ? most : CMDLINE_MAX;
 
     header->processes = arena_zalloc(arena, size);
     header->cmdlines = arena_zalloc(arena, size);
@@ -210,7 +214,7 @@ static void describe_processes(struct runner *r,
     header->n_processes = header->n_cmdlines = header->n_kinds = count;
     for (uint32_t i = 0; i < count; i++) {
         header->processes[i] = arena_strdup(arena, r->config.process[i].name);
-        header->cmdlines[i] = cmdline_of(arena, &r->config.process[i]);
+        header->cmdlines[i] = cmdline_of(arena, &r->config.process[i], most);
         header->kinds[i] =
             arena_strdup(arena, kind_of(&r->config.process_rule[i]));
     }

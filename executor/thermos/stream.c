@@ -226,7 +226,8 @@ static int write_whole(struct stream *stream, struct err *err)
                    strerror(cause));
 }
 
-static void add_frame(struct buf *out, const Perigee__Thermos__Record *record)
+static int add_frame(struct buf *out, const Perigee__Thermos__Record *record,
+                     struct err *err)
 {
     uint8_t head[FRAME_HEAD] = {0};
     size_t at = out->size;
@@ -234,8 +235,14 @@ static void add_frame(struct buf *out, const Perigee__Thermos__Record *record)
     codec_encode(&record->base, MEDIA_PROTOBUF, out);
     struct bytes body =
         bytes_of(out->data + at + FRAME_HEAD, out->size - at - FRAME_HEAD);
+    if (body.size > STREAM_RECORD_MAX)
+        return err_set(err, ERR_LIMIT,
+                       "checkpoint: a record of %zu bytes, more than %d; the "
+                       "task's names, ports and command lines are too long",
+                       body.size, STREAM_RECORD_MAX);
     write_u32(out->data + at, (uint32_t)body.size);
     write_u32(out->data + at + 4, check_of(body));
+    return 0;
 }
 
 static int append(struct stream *stream, Perigee__Thermos__Record *record,
@@ -246,10 +253,12 @@ static int append(struct stream *stream, Perigee__Thermos__Record *record,
 
     if (sequence != NULL)
         *sequence = ++stream->sequence;
-    add_frame(&stream->unwritten, record);
-    int rc = write_whole(stream, err);
-    if (rc != 0 &&
-        (!is_fact || stream->unwritten.size > STREAM_UNWRITTEN_MAX)) {
+    int rc = add_frame(&stream->unwritten, record, err);
+    bool is_legible = rc == 0;
+    if (is_legible)
+        rc = write_whole(stream, err);
+    if (rc != 0 && (!is_fact || !is_legible ||
+                    stream->unwritten.size > STREAM_UNWRITTEN_MAX)) {
         stream->unwritten.size = before;
         stream->sequence -= sequence != NULL;
     }

@@ -52,7 +52,8 @@ typedef int stream_visit(void *context, const Perigee__Thermos__Record *record,
 int stream_open(struct stream *out, const char *path, stream_visit *visit,
                 void *context, struct err *err);
 /* Numbers the record and appends it with one write, behind what waits to be
- * written. On failure it is as if nobody had asked. */
+ * written. On failure it is as if nobody had asked. ERR_LIMIT: nobody could
+ * read a record that large. */
 int stream_append(struct stream *stream, Perigee__Thermos__Record *record,
                   struct err *err);
 /* The same for what has happened and cannot be taken back: on failure, which is

@@ -149,14 +149,14 @@ static void test_without_executor_the_task_ends(void **unused)
     for (int later = 0; later < 2; later++) {
         struct rig r;
         run_scripts(&r, &script, 1, false);
-        int64_t until_ms = later ? clock_wall_ms() + 700 : 0;
+        int64_t until_ms = later ? clock_boot_ms() + 700 : 0;
         tell(&r, (struct control_message){.kind = CONTROL_LINK,
                                           .number = until_ms});
         until_exists(&r, "up");
         (void)close(r.control);
         r.control = -1;
         until_runner_gone(&r);
-        assert_true(clock_wall_ms() >= until_ms);
+        assert_true(clock_boot_ms() >= until_ms);
         rig_release(&r);
     }
 }
@@ -265,6 +265,133 @@ static void test_who_takes_over_knows_what_never_began(void **unused)
     rig_release(&r);
 }
 
+/* The header of a checkpoint names every process with its command line: of many
+ * long ones it takes as much as another runner can read. */
+static void test_many_long_command_lines_are_taken_over(void **unused)
+{
+    enum { MANY = 300, LONG = 6000 };
+    static char name[MANY][8], text[LONG + 1] = "exit 0 #";
+    static Perigee__Process process[MANY], *list[MANY];
+    struct script script = {
+        .name = "p0", .cmdline = "echo $$ >>pids; touch up; exec sleep 1000"};
+    struct rig r;
+
+    (void)unused;
+    rig_init(&r);
+    struct written *w = write_task(&script, 1, false);
+    memset(text + strlen(text), 'x', LONG - strlen(text));
+    for (int i = 0; i < MANY; i++) {
+        process[i] = w->process[0];
+        (void)snprintf(name[i], sizeof name[i], "p%d", i);
+        process[i].name = name[i];
+        if (i > 0)
+            process[i].cmdline = text;
+        list[i] = &process[i];
+    }
+    w->config.processes = list;
+    w->config.n_processes = MANY;
+    w->config.has_max_concurrency = 1;
+    w->config.max_concurrency = 1;
+    give(&r, w);
+    start(&r);
+    until_exists(&r, "up");
+    r.is_running = false;
+    (void)kill(r.runner, SIGKILL);
+    until_running(&r);
+    tell(&r, (struct control_message){.kind = CONTROL_KILL, .number = 0});
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_KILLED);
+    assert_int_equal(r.runners, 2);
+    char *pids = content(&r, "pids");
+    assert_ptr_equal(strchr(pids, '\n') + 1, strrchr(pids, '\n') + 1);
+    free(pids);
+    rig_release(&r);
+}
+
+/* One string of a program's arguments and environment has 128 KiB at most. */
+static void test_a_command_line_too_long_is_told_as_such(void **unused)
+{
+    enum { LONG = 200000 };
+    (void)unused;
+    char *text = xmalloc(LONG + 1);
+    struct script script = {.name = "a", .cmdline = text};
+    struct rig r;
+
+    memset(text, ' ', LONG);
+    text[LONG] = '\0';
+    run_scripts(&r, &script, 1, false);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_FAILED);
+    assert_non_null(strstr(r.text, "process 'a' failed: it could not be "
+                                   "started: cannot run '"));
+    assert_non_null(strstr(r.text, "Argument list too long"));
+    assert_non_null(strstr(r.text, "its command line has 200000 bytes"));
+    rig_release(&r);
+    free(text);
+}
+
+static void test_an_environment_too_large_is_told_as_such(void **unused)
+{
+    enum { LONG = 200000 };
+    (void)unused;
+    Perigee__EnvVar variable = PERIGEE__ENV_VAR__INIT, *list[] = {&variable};
+    struct script script = {.name = "a", .cmdline = "touch ran"};
+    char *text = xmalloc(LONG + 1);
+    struct rig r;
+
+    memset(text, 'x', LONG);
+    text[LONG] = '\0';
+    variable.name = (char *)(uintptr_t) "LARGE";
+    variable.value = text;
+    rig_init(&r);
+    struct written *w = write_task(&script, 1, false);
+    w->job.env = list;
+    w->job.n_env = 1;
+    give(&r, w);
+    start(&r);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_FAILED);
+    assert_non_null(strstr(r.text, "Argument list too long"));
+    assert_non_null(strstr(r.text, "its environment 200"));
+    assert_false(exists(&r, "ran"));
+    rig_release(&r);
+    free(text);
+}
+
+/* Nobody plans while the runner stands still; nothing is lost by it. */
+static void test_a_stopped_runner_goes_on_where_it_was(void **unused)
+{
+    (void)unused;
+    struct script script[] = {
+        {.name = "a",
+         .cmdline = "touch up; until test -e go; do sleep 0.01; done; "
+                    "seq 1 60000; touch said",
+         .log_size = 100 << 20},
+        {.name = "b", .cmdline = "test -e said && touch after"}};
+    struct rig r;
+
+    run_scripts(&r, script, 2, true);
+    until_exists(&r, "up");
+    assert_int_equal(kill(r.runner, SIGSTOP), 0);
+    char path[100];
+    (void)snprintf(path, sizeof path, "%s/go", r.dir);
+    assert_int_equal(file_write(path, bytes_of("", 0), 0644, false, NULL), 0);
+    int64_t until_ms = clock_boot_ms() + 300;
+    while (clock_boot_ms() < until_ms)
+        turn(&r, 10); /* the pipe is full, and its writer waits */
+    assert_false(exists(&r, "said"));
+    assert_int_equal(kill(r.runner, SIGCONT), 0);
+    finish(&r);
+    assert_int_equal(r.state, THERMOS_FINISHED);
+    assert_int_equal(r.runners, 1);
+    assert_true(exists(&r, "after"));
+    char *said = content(&r, ".logs/a/0/stdout");
+    assert_int_equal(strlen(said),
+                     9 * 2 + 90 * 3 + 900 * 4 + 9000 * 5 + (60000 - 9999) * 6);
+    free(said);
+    rig_release(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +404,10 @@ int main(void)
         cmocka_unit_test(test_nothing_lives_through_a_boot),
         cmocka_unit_test(test_what_can_never_start_fails_with_its_reason),
         cmocka_unit_test(test_who_takes_over_knows_what_never_began),
+        cmocka_unit_test(test_many_long_command_lines_are_taken_over),
+        cmocka_unit_test(test_a_command_line_too_long_is_told_as_such),
+        cmocka_unit_test(test_an_environment_too_large_is_told_as_such),
+        cmocka_unit_test(test_a_stopped_runner_goes_on_where_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
