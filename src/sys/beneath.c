@@ -19,6 +19,14 @@ int beneath_open(int root, const char *path)
     return fd < 0 ? -errno : (int)fd;
 }
 
+int folder_open(const char *path)
+{
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_NO_SYMLINKS};
+    long fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    return fd < 0 ? -errno : (int)fd;
+}
+
 static int read_failed(struct err *err, const char *path, int error)
 {
     enum err_code code = error == ENOENT || error == ENOTDIR ? ERR_NOT_FOUND

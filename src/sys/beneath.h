@@ -10,6 +10,10 @@
  * `root`: a descriptor that does not block, or -errno: -ENOENT, -EXDEV when it
  * leads out by "..", a link or as an absolute path. */
 int beneath_open(int root, const char *path);
+/* Open a folder for reading by an absolute path in which nothing is a link: who
+ * may rename parts of it cannot make it lead elsewhere. A descriptor, or
+ * -errno: -ELOOP. */
+int folder_open(const char *path);
 /* Read a regular file of at most `max` bytes. ERR_NOT_FOUND, ERR_DENIED
  * (outside, or no regular file), ERR_LIMIT, ERR_IO. */
 int beneath_read(int root, const char *path, size_t max, struct buf *out,

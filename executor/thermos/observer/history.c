@@ -1,5 +1,6 @@
 #include "executor/thermos/observer/history.h"
 
+#include "base/text.h"
 #include "executor/thermos/core/planner.h"
 #include "executor/thermos/core/task_planner.h"
 #include "executor/thermos/process_tree.h"
@@ -44,6 +45,13 @@ static void make_header_visible(const Perigee__Thermos__Header *header)
         make_visible(header->ports[i]->name, false);
 }
 
+static size_t cut_size(const char *text, size_t max)
+{
+    size_t size = strlen(text);
+    return size <= max ? size
+                       : text_whole_characters((const uint8_t *)text, max);
+}
+
 static const char *text_at(char *const *list, size_t count, size_t at)
 {
     return at < count && list[at] != NULL ? list[at] : "";
@@ -76,6 +84,16 @@ static int contradiction(uint64_t sequence, struct err *err)
                    (unsigned long long)sequence);
 }
 
+/* Only the first: a checkpoint that repeats itself costs nothing more. */
+static void keep_reason(struct history *h, struct history_run *run, char *text)
+{
+    if (text == NULL || run->reason != NULL)
+        return;
+    make_visible(text, false);
+    run->reason =
+        arena_strndup(&h->arena, text, cut_size(text, HISTORY_REASON_MAX));
+}
+
 static int take_process(struct history *h,
                         const Perigee__Thermos__Process *record,
                         struct err *err)
@@ -94,8 +112,7 @@ static int take_process(struct history *h,
     } else {
         run->ended_ms = (int64_t)record->at_ms;
         run->wait_status = record->has_wait_status ? record->wait_status : -1;
-        make_visible(record->reason, false);
-        run->reason = record->reason;
+        keep_reason(h, run, record->reason);
     }
     return 0;
 }
@@ -110,21 +127,38 @@ static void take_task(struct history *h, const Perigee__Thermos__Task *record)
         h->is_killed |= record->killed;
     if (history_is_over(h)) {
         h->ended_ms = (int64_t)record->at_ms;
-        make_visible(record->message, true);
-        h->message = record->message != NULL ? record->message : "";
+        if (*h->message == '\0' && record->message != NULL) {
+            make_visible(record->message, true);
+            h->message =
+                arena_strndup(&h->arena, record->message,
+                              cut_size(record->message, HISTORY_MESSAGE_MAX));
+        }
     }
 }
 
-static int take_record(struct history *h, struct bytes bytes, struct err *err)
+static int decode(struct bytes bytes, struct arena *arena,
+                  const Perigee__Thermos__Record **out, struct err *err)
 {
     ProtobufCMessage *message;
     int rc = codec_decode(&perigee__thermos__record__descriptor, "Record",
-                          MEDIA_PROTOBUF, bytes, &h->arena, &message, err);
+                          MEDIA_PROTOBUF, bytes, arena, &message, err);
+    if (rc == 0)
+        *out = (const void *)message;
+    return rc;
+}
+
+/* Of all records but the header only what is told of them is kept. */
+static int take_record(struct history *h, struct bytes bytes,
+                       struct arena *scratch, struct err *err)
+{
+    const Perigee__Thermos__Record *record;
+    int rc = decode(bytes, scratch, &record, err);
+    if (rc == 0 && record->header != NULL && h->header == NULL) {
+        rc = decode(bytes, &h->arena, &record, err);
+        return rc == 0 ? take_header(h, record->header, err) : rc;
+    }
     if (rc != 0)
         return rc;
-    const Perigee__Thermos__Record *record = (const void *)message;
-    if (record->header != NULL && h->header == NULL)
-        return take_header(h, record->header, err);
     if (h->header == NULL)
         return err_set(err, ERR_DAMAGED, "checkpoint: it has no header");
     if (record->process != NULL)
@@ -138,15 +172,19 @@ int history_read(struct bytes file, struct history *out, struct err *err)
 {
     size_t at = 0;
     struct bytes bytes;
+    struct arena scratch;
     int rc;
 
     *out = (struct history){.message = ""};
     arena_init(&out->arena);
+    arena_init(&scratch);
     while ((rc = stream_frame_next(file, &at, &bytes, err)) == 1) {
-        rc = take_record(out, bytes, err);
+        arena_clear(&scratch);
+        rc = take_record(out, bytes, &scratch, err);
         if (rc != 0)
             break;
     }
+    arena_release(&scratch);
     if (rc == 0 && out->header == NULL)
         rc = err_set(err, ERR_NOT_FOUND, "checkpoint: nothing in it yet");
     if (rc != 0)
@@ -159,6 +197,15 @@ void history_release(struct history *history)
     for (uint32_t i = 0; i < history->count; i++)
         vec_free(&history->process[i].runs);
     arena_release(&history->arena);
+}
+
+size_t history_memory(const struct history *history)
+{
+    size_t size = sizeof(struct history) + history->arena.total;
+    for (uint32_t i = 0; i < history->count; i++)
+        size += history->process[i].runs.capacity *
+                sizeof *history->process[i].runs.item;
+    return size;
 }
 
 /* --- asking --- */

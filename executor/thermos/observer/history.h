@@ -16,13 +16,16 @@
 typedef Perigee__Thermos__Process__State process_state;
 typedef Perigee__Thermos__Task__State task_state_t;
 
+enum { HISTORY_REASON_MAX = 500, HISTORY_MESSAGE_MAX = 4000 };
+
 struct history_run {
     process_state state;
     int64_t started_ms, ended_ms; /* 0: not known, not yet */
     int pid;                      /* 0: none */
     uint64_t start_ticks;
     int wait_status;    /* -1: unknown */
-    const char *reason; /* why it never began; in the arena, NULL: it did */
+    const char *reason; /* why it never began, cut to HISTORY_REASON_MAX; in
+                           the arena, NULL: it did */
 };
 
 struct history_process {
@@ -37,7 +40,7 @@ struct history {
     bool is_killed; /* somebody asked */
     int runner_pid; /* the newest; 0: none yet */
     int64_t ended_ms;
-    const char *message; /* of the end, "" before */
+    const char *message; /* of the end, "" before; HISTORY_MESSAGE_MAX */
     struct history_process *process;
     uint32_t count;
 };
@@ -46,6 +49,8 @@ struct history {
  * not even the header is there yet; *out is unset then. */
 int history_read(struct bytes file, struct history *out, struct err *err);
 void history_release(struct history *history);
+/* Bytes on the heap. */
+size_t history_memory(const struct history *history);
 
 bool history_is_over(const struct history *history);
 /* The newest run's state; 0 (never ran). */

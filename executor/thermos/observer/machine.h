@@ -6,7 +6,8 @@
  * Where `thermos run` has ended a task, its checkpoint is .thermos/stream.old.
  *
  * Nothing is watched: looking is a walk along known paths, done when somebody
- * asks. A checkpoint is read again only when it has grown. */
+ * asks. A checkpoint is read again only when it has changed. What a look may
+ * cost is bounded (machine_look.h), whatever the owners of sandboxes do. */
 #pragma once
 #include "base/err.h"
 #include "base/vec.h"
@@ -15,7 +16,8 @@
 
 enum {
     MACHINE_ROOTS_MAX = 64,
-    MACHINE_TASKS_MAX = 5000 /* the newest are kept */
+    MACHINE_TASKS_MAX = 5000,      /* those that run, then the newest */
+    MACHINE_MEMORY_MAX = 256 << 20 /* bytes of histories */
 };
 
 struct machine_task {
@@ -33,7 +35,10 @@ struct machine {
     bool has_default_roots;
     VEC(struct machine_task *) tasks; /* owned; newest first */
     uint32_t unreadable;              /* checkpoints that are damaged */
-    uint32_t denied;                  /* sandboxes and roots we may not see */
+    uint32_t left_out;                /* tasks that did not fit */
+    bool is_cut;     /* there were more folders than a look reads */
+    uint32_t denied; /* sandboxes and roots we may not see */
+    int64_t looked_ms, look_took_ms; /* clock_monotonic_ms(); 0: never */
 };
 
 /* Takes a copy. ERR_LIMIT. A root that does not exist has no tasks. */
@@ -47,6 +52,12 @@ void machine_release(struct machine *machine);
 
 /* Find what is there now. */
 void machine_look(struct machine *machine);
+/* The same, unless the last look took long and was a moment ago: who asks often
+ * must not keep us looking. */
+void machine_look_again(struct machine *machine);
+/* What the look could not show, as one line without its end; "" when it showed
+ * all. */
+void machine_add_gaps(const struct machine *machine, struct buf *out);
 /* By task id, by a prefix of one that fits only one, or by the folder of the
  * sandbox. ERR_NOT_FOUND, ERR_INVALID (several). */
 int machine_find(const struct machine *machine, const char *name,

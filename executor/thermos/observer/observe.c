@@ -24,12 +24,15 @@ static void task_metrics(const struct machine *machine, struct metrics *m)
             count[i]);
     metrics_add(m, METRIC_GAUGE, "observer_damaged_checkpoints", NULL,
                 "checkpoints that cannot be read", NULL, machine->unreadable);
+    metrics_add(m, METRIC_GAUGE, "observer_left_out_tasks", NULL,
+                "tasks that are not shown: there are too many", NULL,
+                machine->left_out);
 }
 
 static void metrics(const void *self, struct metrics *m)
 {
     const struct observer *observer = self;
-    machine_look(observer->machine);
+    machine_look_again(observer->machine);
     task_metrics(observer->machine, m);
     metrics_add(m, METRIC_COUNTER, "observer_requests_total", NULL,
                 "requests for pages and data", NULL,

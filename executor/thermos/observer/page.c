@@ -134,7 +134,7 @@ const struct machine_task *page_task(struct page *p)
     struct err err = {0};
     const char *id = p->part_count > 1 ? p->part[1] : "";
 
-    machine_look(p->observer->machine);
+    machine_look_again(p->observer->machine);
     if (machine_find(p->observer->machine, id, &task, &err) != 0) {
         page_refuse(p, 404, "%s", err.text);
         return NULL;

@@ -125,6 +125,18 @@ static void index_choices(struct page *p, const struct index_view *view,
     buf_addf(&p->body, "</p><p>%lld tasks</p>\n", (long long)total);
 }
 
+static void add_gaps(struct page *p)
+{
+    struct buf gaps = {0};
+    machine_add_gaps(p->observer->machine, &gaps);
+    if (gaps.size > 0) {
+        buf_add_text(&p->body, "<p>");
+        html_text(p, buf_text(&gaps));
+        buf_add_text(&p->body, "</p>");
+    }
+    buf_release(&gaps);
+}
+
 void pages_index(struct page *p)
 {
     const struct machine *machine = p->observer->machine;
@@ -133,7 +145,7 @@ void pages_index(struct page *p)
 
     if (!read_view(p, &view))
         return;
-    machine_look(p->observer->machine);
+    machine_look_again(p->observer->machine);
     for (uint32_t i = 0; i < machine->tasks.count; i++)
         total += is_of(machine->tasks.item[i], view.type);
     html_begin(p, "Tasks of this machine");
@@ -149,9 +161,7 @@ void pages_index(struct page *p)
             at++;
         }
     buf_add_text(&p->body, "</tbody></table>");
-    if (machine->unreadable > 0)
-        buf_addf(&p->body, "<p>%u checkpoints are damaged</p>",
-                 machine->unreadable);
+    add_gaps(p);
     html_end(p);
     page_html(p);
 }

@@ -34,7 +34,7 @@ static void task_ids(struct page *p)
     const struct machine *machine = p->observer->machine;
     struct json_writer w;
 
-    machine_look(p->observer->machine);
+    machine_look_again(p->observer->machine);
     json_init(&w, &p->body, 0);
     json_begin_array(&w);
     for (uint32_t i = 0; i < machine->tasks.count; i++)
@@ -45,7 +45,7 @@ static void task_ids(struct page *p)
 
 static void task_id_count(struct page *p)
 {
-    machine_look(p->observer->machine);
+    machine_look_again(p->observer->machine);
     buf_addf(&p->body, "%u", p->observer->machine->tasks.count);
     page_json(p);
 }

@@ -74,9 +74,11 @@ int command_status(struct request *r)
         buf_addf(&r->out, "no task %s on this machine%s\n",
                  r->machine.denied > 0 ? "that you may see runs" : "runs",
                  hidden > 0 ? "; --all shows those that have ended" : "");
-    if (r->machine.unreadable > 0)
-        (void)fprintf(stderr, "thermos: %u checkpoints are damaged\n",
-                      r->machine.unreadable);
+    struct buf gaps = {0};
+    machine_add_gaps(&r->machine, &gaps);
+    if (gaps.size > 0)
+        (void)fprintf(stderr, "thermos: %s\n", buf_text(&gaps));
+    buf_release(&gaps);
     if (r->machine.denied > 0)
         (void)fprintf(stderr,
                       "thermos: sandboxes that you may not see: %u; root "

@@ -198,7 +198,7 @@ static bool look_again(struct tail *t)
     const struct machine_task *task;
     struct request *r = t->request;
 
-    machine_look(&r->machine);
+    machine_look_again(&r->machine);
     if (machine_find(&r->machine, r->arg[0], &task, &err) != 0)
         return false;
     r->task = task;
