@@ -76,16 +76,37 @@ static void keep_launch(struct container *container,
     container->mem_bytes = from->mem_bytes;
 }
 
+/* The user's fetcher has filled the sandbox: the name may be a link to, or
+ * another name of, a file that is somebody else's, or a pipe that nobody
+ * reads. */
+static int open_plain(const char *path, struct err *err)
+{
+    struct stat st;
+    int fd = open(path,
+                  O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW |
+                      O_NONBLOCK,
+                  0644);
+    if (fd < 0)
+        return err_set(err, ERR_IO, "'%s': cannot open: %s", path,
+                       strerror(errno));
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+        fcntl(fd, F_SETFL, O_APPEND) == 0)
+        return fd;
+    close(fd);
+    return err_set(err, ERR_DENIED,
+                   "'%s': want a plain file with one name; what was fetched "
+                   "has put something else there",
+                   path);
+}
+
 static int open_output(const struct container *container, const char *name,
                        struct err *err)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", container->sandbox, name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-                  0644);
+    int fd = open_plain(path, err);
     if (fd < 0)
-        return err_set(err, ERR_IO, "'%s': cannot open: %s", path,
-                       strerror(errno));
+        return fd;
     if (container->user.uid >= 0 && fchown(fd, (uid_t)container->user.uid,
                                            (gid_t)container->user.gid) < 0) {
         close(fd);
