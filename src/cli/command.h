@@ -20,7 +20,11 @@ int command_parse(const struct command *command, struct cli *cli, int argc,
                   char **argv);
 /* What `COMMAND --help` prints. */
 void command_show(struct cli *cli, const struct command *command);
+/* `clusterctl help WORDS`: all commands, those of a noun, one, or a page of the
+ * job language. An exit code. */
 int command_help(struct cli *cli, int argc, char **argv);
+/* Refuse words that name no command: what is near, or the noun's commands. */
+int command_unknown(struct cli *cli, int argc, char **argv);
 /* Row `at`, or NULL behind the last. */
 const struct command *command_at(int at);
 /* The at-th option that a command takes; false behind the last. */

@@ -33,21 +33,75 @@ void command_show(struct cli *cli, const struct command *command)
     buf_addf(&cli->out, "\nman clusterctl has the details and exit codes.\n");
 }
 
-static void print_all(struct cli *cli)
+/* "probe" of "sla probe", asked for "sla"; NULL: of another noun. */
+static const char *verb_under(const struct command *command, const char *noun)
 {
-    buf_add_text(&cli->out,
-                 "usage: clusterctl COMMAND [arguments] [options]\n\n");
+    size_t size = strlen(noun);
+
+    return strncmp(command->name, noun, size) == 0 && command->name[size] == ' '
+               ? command->name + size + 1
+               : NULL;
+}
+
+/* Every command, or those of one noun; how many there are. */
+static int print_commands(struct cli *cli, const char *noun)
+{
     const struct command *command;
+    int count = 0;
 
     for (int i = 0; (command = command_at(i)) != NULL; i++) {
         char left[64];
 
-        if (command->summary == NULL)
+        if (command->summary == NULL ||
+            (noun != NULL && verb_under(command, noun) == NULL))
             continue;
         (void)snprintf(left, sizeof left, "%s %s", command->name,
                        command->usage);
         buf_addf(&cli->out, "  %-32s %s\n", left, command->summary);
+        count++;
     }
+    return count;
+}
+
+/* "get, set, list"; NULL: no noun of that name. */
+static const char *verbs_of(struct cli *cli, const char *noun)
+{
+    const struct command *command;
+    const char *list = NULL;
+
+    for (int i = 0; (command = command_at(i)) != NULL; i++) {
+        const char *verb = verb_under(command, noun);
+        if (verb != NULL)
+            list =
+                list ? arena_printf(&cli->arena, "%s, %s", list, verb) : verb;
+    }
+    return list;
+}
+
+int command_unknown(struct cli *cli, int argc, char **argv)
+{
+    const char *verbs = verbs_of(cli, argv[0]);
+    bool has_verb = verbs != NULL && argc > 1 && argv[1][0] != '-';
+    const char *given =
+        has_verb ? arena_printf(&cli->arena, "%s %s", argv[0], argv[1])
+                 : argv[0];
+    const char *nearest =
+        verbs != NULL && !has_verb ? NULL : command_nearest(given);
+    const char *hint = "`clusterctl help` lists the commands, `clusterctl help "
+                       "object` the job language";
+
+    if (nearest != NULL)
+        hint = arena_printf(&cli->arena, "did you mean '%s'?", nearest);
+    else if (verbs != NULL)
+        hint = arena_printf(&cli->arena, "%s: %s", argv[0], verbs);
+    return cli_refuse(cli, EXIT_BAD_COMMAND, hint, "no command '%s'", given);
+}
+
+static void print_all(struct cli *cli)
+{
+    buf_add_text(&cli->out,
+                 "usage: clusterctl COMMAND [arguments] [options]\n\n");
+    (void)print_commands(cli, NULL);
     buf_add_text(
         &cli->out,
         "\nKEY is cluster/role/environment/name; INSTANCES is like 0-2,5.\n"
@@ -97,10 +151,7 @@ int command_help(struct cli *cli, int argc, char **argv)
         command_show(cli, command);
     else if (argc == 0)
         print_all(cli);
-    else
-        return cli_refuse(cli, EXIT_BAD_COMMAND,
-                          "`clusterctl help` lists the commands, `clusterctl "
-                          "help object` the job language",
-                          "no command '%s'", argv[0]);
+    else if (argc > 1 || print_commands(cli, argv[0]) == 0)
+        return command_unknown(cli, argc, argv);
     return EXIT_OK;
 }

@@ -25,17 +25,6 @@ static bool wants_colour(int fd)
            !(term != NULL && strcmp(term, "dumb") == 0);
 }
 
-static int no_command(struct cli *cli, int argc, char **argv)
-{
-    if (argc == 0)
-        return command_help(cli, 0, NULL);
-    const char *nearest = command_nearest(argv[0]);
-    const char *hint =
-        nearest ? arena_printf(&cli->arena, "did you mean '%s'?", nearest)
-                : "`clusterctl help` lists the commands";
-    return cli_refuse(cli, EXIT_BAD_COMMAND, hint, "no command '%s'", argv[0]);
-}
-
 static int run(struct cli *cli, int argc, char **argv)
 {
     int words = 0;
@@ -49,9 +38,11 @@ static int run(struct cli *cli, int argc, char **argv)
         (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 ||
          strcmp(argv[0], "-h") == 0))
         return command_help(cli, argc - 1, argv + 1);
+    if (argc == 0)
+        return command_help(cli, 0, NULL);
     const struct command *command = command_find(argc, argv, &words);
     if (command == NULL)
-        return no_command(cli, argc, argv);
+        return command_unknown(cli, argc, argv);
     int rc = command_parse(command, cli, argc - words, argv + words);
     if (rc != 0)
         return rc < 0 ? EXIT_OK : rc;
