@@ -189,13 +189,13 @@ static void remember(struct audit *a, uint64_t hash, uint64_t number,
                                 .is_refusal = is_refusal};
 }
 
-static void note(struct aurora_program *p, View *view, bool gathers,
+/* `hash`: of what makes it like others, 0: it stands alone. */
+static void note(struct aurora_program *p, View *view, uint64_t hash,
                  struct effects *fx)
 {
     struct audit *a = &p->audit;
     bool is_refusal = strcmp(view->result, "OK") != 0;
-    uint64_t hash = likeness(view);
-    struct audit_recent *same = gathers ? alike(a, hash, p->now_ms) : NULL;
+    struct audit_recent *same = hash ? alike(a, hash, p->now_ms) : NULL;
 
     if (same) {
         same->count += same->count < UINT32_MAX;
@@ -211,7 +211,7 @@ static void note(struct aurora_program *p, View *view, bool gathers,
     struct audit_entry entry = {view->number, p->now_ms, pack(view, fx)};
     save(&entry, fx);
     add(is_refusal ? &a->refusals : &a->changes, &entry, fx);
-    if (gathers)
+    if (hash)
         remember(a, hash, view->number, is_refusal, p->now_ms, fx);
 }
 
@@ -343,10 +343,9 @@ void audit_request(struct request *r, const char *result, const char *why,
         view.message = cut(why, strlen(why), &r->arena);
     else if (message.size > 0)
         view.message = cut(buf_text(&message), message.size, &r->arena);
-    note(r->p, &view,
-         is_refusal || r->route->action == ACTION_UPDATE_PULSE ||
-             r->route->action == ACTION_ASSET_PUT,
-         fx);
+    bool gathers = is_refusal || r->route->action == ACTION_UPDATE_PULSE ||
+                   r->route->action == ACTION_ASSET_PUT;
+    note(r->p, &view, gathers ? likeness(&view) : 0, fx);
     buf_release(&key);
     buf_release(&message);
 }
@@ -362,7 +361,54 @@ void audit_refused(struct aurora_program *p, const char *what,
     view.call = cut(what, strlen(what), &fx->arena);
     view.result = (char *)(uintptr_t)result;
     view.message = cut(why, strlen(why), &fx->arena);
-    note(p, &view, true, fx);
+    note(p, &view, likeness(&view), fx);
+}
+
+/* May one more that is like no other be written? */
+static bool take_handshake(struct audit *a, int64_t now_ms)
+{
+    const int64_t most_ms = (int64_t)AUDIT_HANDSHAKES_MAX * AUDIT_HANDSHAKE_MS;
+
+    if (a->handshakes_ms < now_ms)
+        a->handshakes_ms = now_ms;
+    if (a->handshakes_ms > now_ms + most_ms) /* the clock was set back */
+        a->handshakes_ms = now_ms + most_ms;
+    if (a->handshakes_ms + AUDIT_HANDSHAKE_MS > now_ms + most_ms)
+        return false;
+    a->handshakes_ms += AUDIT_HANDSHAKE_MS;
+    return true;
+}
+
+void audit_handshake(struct aurora_program *p,
+                     const struct aurora_handshake_fact *fact,
+                     struct effects *fx)
+{
+    View view = PERIGEE__AURORA__AUDIT_VIEW__INIT;
+    struct audit *a = &p->audit;
+    size_t size = strlen(fact->subject);
+    bool is_text =
+        size > 0 && text_is_utf8((const uint8_t *)fact->subject, size);
+    const char *message = arena_printf(
+        &fx->arena, "certificate%s%s%s: %s", is_text ? " of '" : "",
+        is_text ? fact->subject : "", is_text ? "'" : "", fact->why);
+
+    view.peer = (char *)(uintptr_t)fact->peer;
+    view.call = "TLS handshake";
+    view.result = "UNAUTHENTICATED";
+    uint64_t hash = mix(likeness(&view), message);
+    if (!alike(a, hash, p->now_ms) && !take_handshake(a, p->now_ms)) {
+        a->handshakes_unsaid += a->handshakes_unsaid < UINT32_MAX;
+        return;
+    }
+    if (a->handshakes_unsaid > 0 && !alike(a, hash, p->now_ms)) {
+        message = arena_printf(&fx->arena,
+                               "%s; %u others before it were not "
+                               "written one by one",
+                               message, a->handshakes_unsaid);
+        a->handshakes_unsaid = 0;
+    }
+    view.message = cut(message, strlen(message), &fx->arena);
+    note(p, &view, hash, fx);
 }
 
 void audit_own(struct aurora_program *p, const char *action, const char *key,
@@ -374,7 +420,7 @@ void audit_own(struct aurora_program *p, const char *action, const char *key,
     view.key = cut(key, strlen(key), &fx->arena);
     view.result = "OK";
     view.message = cut(message, strlen(message), &fx->arena);
-    note(p, &view, false, fx);
+    note(p, &view, 0, fx);
 }
 
 /* --- the store --- */

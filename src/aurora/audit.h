@@ -12,6 +12,8 @@ enum {
     AUDIT_CHANGES_MAX = 50000,
     AUDIT_REFUSALS_MAX = 10000,
     AUDIT_RECENT_MAX = 64,
+    AUDIT_HANDSHAKES_MAX = 10, /* entries at once; then one each... */
+    AUDIT_HANDSHAKE_MS = 10000,
     AUDIT_LOOKED_AT_MAX = 20000 /* by one LIST_AUDIT; then comes a cursor */
 };
 #define AUDIT_KEPT_MS ((int64_t)90 * 24 * 60 * 60 * 1000)
@@ -41,6 +43,8 @@ struct audit {
         bool is_refusal, is_dirty;
     } recent[AUDIT_RECENT_MAX];
     uint32_t recent_at;
+    int64_t handshakes_ms;      /* until then those that were written count */
+    uint32_t handshakes_unsaid; /* refused since the last that was written */
     int64_t flush_ms; /* when counts are written next; INT64_MAX: none is new */
 };
 
@@ -52,6 +56,13 @@ void audit_request(struct request *r, const char *result, const char *why,
 /* The same of what comes before there is a request: `what` is "GET /path". */
 void audit_refused(struct aurora_program *p, const char *what,
                    const char *result, const char *why, struct effects *fx);
+/* A certificate that was refused in the handshake. What it says of itself is
+ * proven by nothing, so it stands in the message and never as the user. Those
+ * that differ are bounded, too: nobody can fill the log with them. */
+struct aurora_handshake_fact;
+void audit_handshake(struct aurora_program *p,
+                     const struct aurora_handshake_fact *fact,
+                     struct effects *fx);
 /* The scheduler's own doing, on behalf of nobody who asked. */
 void audit_own(struct aurora_program *p, const char *action, const char *key,
                const char *message, struct effects *fx);

@@ -444,6 +444,8 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
         sign_in_verified(p, data, now_ms, fx);
     if (kind == AURORA_FACT_SECURITY)
         sign_in_reloaded(p, data, now_ms, fx);
+    if (kind == AURORA_FACT_HANDSHAKE)
+        audit_handshake(p, data, fx);
     finish(p, fx);
 }
 

@@ -24,12 +24,12 @@ struct aurora_options {
     uint32_t tasks_per_job_max;
     uint32_t sla_instances_min; /* fewer are not protected by a policy */
     int64_t sla_duration_max_ms;
-    bool sla_protects_all; /* not only production */
-    bool takes_revocable;  /* resources that may be taken back: */
+    bool sla_protects_all;        /* not only production */
+    bool takes_revocable;         /* resources that may be taken back: */
     bool spares_cpus, spares_mem; /* the cpus, the memory of revocable tiers */
     struct preempt_rules preempt; /* tasks that wait long push others aside */
-    const char *tiers; /* the operator's, as tiers_parse wants them; NULL */
-    int64_t drain_poll_ms;  /* what has to wait in a drain is asked again */
+    const char *tiers;     /* the operator's, as tiers_parse wants them; NULL */
+    int64_t drain_poll_ms; /* what has to wait in a drain is asked again */
     int64_t away_window_ms; /* hosts are emptied so long before they go */
     int64_t offer_hold_ms, offer_jitter_ms;
     bool keeps_places; /* on its host, for what an update or restart ends */
@@ -80,6 +80,7 @@ enum aurora_fact {
     AURORA_FACT_BACKUPS,
     AURORA_FACT_VERIFIED = 410,
     AURORA_FACT_SECURITY,
+    AURORA_FACT_HANDSHAKE,
     AURORA_FACT_NOTIFIED = 510
 };
 
@@ -129,6 +130,12 @@ struct aurora_security_fact { /* security.lua was read again */
                                  and when `why` says what is wrong */
     struct os_users os_users; /* the same */
     char why[512];
+};
+
+struct aurora_handshake_fact { /* a client's certificate was refused */
+    char peer[80];
+    char subject[256]; /* what it says of itself; "": cannot be read */
+    char why[160];
 };
 
 struct aurora_coordinate { /* ask a job's coordinator about a task */

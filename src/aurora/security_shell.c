@@ -181,12 +181,26 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
         begin_reading(shell);
 }
 
+/* A client's certificate was refused: the audit log hears of it. */
+static void on_refused(void *context, const struct tls_refusal *refusal)
+{
+    struct security_shell *shell = context;
+    struct aurora_handshake_fact fact = {0};
+
+    (void)snprintf(fact.peer, sizeof fact.peer, "%s", refusal->peer);
+    (void)snprintf(fact.subject, sizeof fact.subject, "%s",
+                   refusal->subject ? refusal->subject : "");
+    (void)snprintf(fact.why, sizeof fact.why, "%s", refusal->why);
+    daemon_fact(shell->daemon, AURORA_FACT_HANDSHAKE, &fact, sizeof fact);
+}
+
 int security_shell_attach(struct security_shell *shell, struct daemon *daemon,
                           struct event_base *base, struct err *err)
 {
     const struct timeval look = {.tv_sec = LOOK_SECONDS};
 
     shell->daemon = daemon;
+    daemon_on_refused(daemon, on_refused, shell);
     if (!shell->security && !shell->roles)
         return 0;
     int rc = beside_open(&shell->beside, base, err);

@@ -288,6 +288,12 @@ void daemon_on_act(struct daemon *d, daemon_act *act, void *context)
     d->act_context = context;
 }
 
+void daemon_on_refused(struct daemon *d, tls_refused *refused, void *context)
+{
+    if (d->tls != NULL)
+        tls_on_refused(d->tls, refused, context);
+}
+
 void daemon_on_backup(struct daemon *d, daemon_backed_up *over, void *context)
 {
     d->backed_up = over;

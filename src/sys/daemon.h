@@ -65,6 +65,9 @@ int daemon_open(struct daemon **out, const struct daemon_config *config,
                 const struct program *program, void *self, struct err *err);
 void daemon_close(struct daemon *d);
 void daemon_on_act(struct daemon *d, daemon_act *act, void *context);
+/* Be told of certificates that the listener refuses (sys/tls.h); nothing where
+ * it speaks no TLS. */
+void daemon_on_refused(struct daemon *d, tls_refused *refused, void *context);
 void daemon_add_route(struct daemon *d, const char *path_prefix,
                       daemon_route *route, void *context);
 

@@ -25,6 +25,8 @@
     CALL(X509_NAME_ENTRY_get_data)      \
     CALL(X509_NAME_get_entry)           \
     CALL(X509_NAME_get_index_by_NID)    \
+    CALL(X509_STORE_CTX_get0_cert)      \
+    CALL(X509_STORE_CTX_get_ex_data)    \
     CALL(X509_VERIFY_PARAM_set1_ip_asc) \
     CALL(X509_get0_notAfter)            \
     CALL(X509_get_subject_name)         \
@@ -52,6 +54,7 @@
     CALL(SSL_get0_param)                     \
     CALL(SSL_get0_peer_certificate)          \
     CALL(SSL_get_ex_data)                    \
+    CALL(SSL_get_ex_data_X509_STORE_CTX_idx) \
     CALL(SSL_get_fd)                         \
     CALL(SSL_get_verify_result)              \
     CALL(SSL_load_client_CA_file)            \

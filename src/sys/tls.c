@@ -23,14 +23,17 @@ struct tls {
     SSL_CTX *context;             /* owned; what is in force */
     int64_t look_again_ms;
     int64_t say_again_ms;
-    uint32_t unsaid; /* refusals that were not logged one by one */
+    uint32_t unsaid;      /* refusals that were not logged one by one */
+    tls_refused *refused; /* is told of certificates; or NULL */
+    void *refused_context;
 };
 
 /* A client that has not shown that it can speak. Freed with its SSL. */
 struct handshake {
     struct tls *tls;
-    SSL *ssl;            /* it belongs to */
-    struct event *timer; /* NULL: over */
+    SSL *ssl;                   /* it belongs to */
+    struct event *timer;        /* NULL: over */
+    char subject[TLS_NAME_MAX]; /* of a certificate that does not stand up */
 };
 
 /* --- files, and what is in force --- */
@@ -77,6 +80,7 @@ static void look(struct tls *tls)
 }
 
 static void on_info(const SSL *ssl, int where, int ret);
+static int on_verify(int is_good, X509_STORE_CTX *store);
 static void on_ssl_free(void *parent, void *data, CRYPTO_EX_DATA *all,
                         int index, long argl, void *argp);
 
@@ -102,6 +106,7 @@ static int open_side(struct tls **out, const struct tls_files *files,
         rc = tls_material_check(&tls->material, err);
     if (rc == 0) {
         tls->material.on_info = is_server ? on_info : NULL;
+        tls->material.on_verify = is_server ? on_verify : NULL;
         rc = replace_context(tls, err);
     }
     if (rc < 0) {
@@ -191,6 +196,50 @@ bool tls_failure(const struct tls *tls, struct bufferevent *bev,
                    host, out, size);
 }
 
+/* --- names --- */
+
+/* Text that can stand in a log and in a rule as it is. */
+static bool is_plain(const unsigned char *text, size_t size)
+{
+    if (size == 0 || size >= TLS_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if (text[i] < ' ' || text[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static bool copy_name(const struct openssl *openssl, const ASN1_STRING *name,
+                      char out[TLS_NAME_MAX])
+{
+    unsigned char *text = NULL;
+    int size = openssl->ASN1_STRING_to_UTF8(&text, name);
+    bool is_good = size > 0 && is_plain(text, (size_t)size);
+
+    if (is_good) {
+        memcpy(out, text, (size_t)size);
+        out[size] = '\0';
+    }
+    if (size >= 0)
+        openssl->CRYPTO_free(text, __FILE__, __LINE__);
+    return is_good;
+}
+
+/* The one common name of a certificate. */
+static const char *subject_of(const struct openssl *openssl,
+                              const X509 *certificate, char out[TLS_NAME_MAX])
+{
+    X509_NAME *subject = openssl->X509_get_subject_name(certificate);
+    int at = openssl->X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+
+    if (at < 0 ||
+        openssl->X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
+        return NULL;
+    const ASN1_STRING *name = openssl->X509_NAME_ENTRY_get_data(
+        openssl->X509_NAME_get_entry(subject, at));
+    return copy_name(openssl, name, out) ? out : NULL;
+}
+
 /* --- listeners --- */
 
 static void peer_text(int fd, char *out, size_t size)
@@ -202,14 +251,19 @@ static void peer_text(int fd, char *out, size_t size)
     } peer = {0};
     socklen_t length = sizeof peer;
 
+    char address[INET6_ADDRSTRLEN];
+    bool is_v6;
+
     snprintf(out, size, "unknown");
     if (getpeername(fd, &peer.any, &length) < 0)
         return;
-    (void)inet_ntop(peer.any.sa_family,
-                    peer.any.sa_family == AF_INET6
-                        ? (const void *)&peer.v6.sin6_addr
+    is_v6 = peer.any.sa_family == AF_INET6;
+    if (inet_ntop(peer.any.sa_family,
+                  is_v6 ? (const void *)&peer.v6.sin6_addr
                         : (const void *)&peer.v4.sin_addr,
-                    out, (socklen_t)size);
+                  address, sizeof address) != NULL)
+        snprintf(out, size, "%s:%u", address,
+                 ntohs(is_v6 ? peer.v6.sin6_port : peer.v4.sin_port));
 }
 
 /* At most one line a second: anybody can cause them. */
@@ -276,6 +330,49 @@ static void on_ssl_free(void *parent, void *data, CRYPTO_EX_DATA *all,
     free(handshake);
 }
 
+void tls_on_refused(struct tls *tls, tls_refused *refused, void *context)
+{
+    tls->refused = refused;
+    tls->refused_context = context;
+}
+
+/* Verification failed: whose certificate it says to be is not kept by OpenSSL.
+ */
+static int on_verify(int is_good, X509_STORE_CTX *store)
+{
+    const struct openssl *openssl;
+
+    if (is_good || openssl_load(&openssl, NULL) < 0)
+        return is_good;
+    const SSL *ssl = openssl->X509_STORE_CTX_get_ex_data(
+        store, openssl->SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct handshake *handshake =
+        ssl != NULL ? openssl->SSL_get_ex_data(ssl, handshake_index(openssl))
+                    : NULL;
+    const X509 *shown = openssl->X509_STORE_CTX_get0_cert(store);
+    if (handshake != NULL && shown != NULL &&
+        subject_of(openssl, shown, handshake->subject) == NULL)
+        handshake->subject[0] = '\0';
+    return is_good;
+}
+
+static void tell_refusal(const struct handshake *handshake, const SSL *ssl,
+                         int fd)
+{
+    const struct tls *tls = handshake->tls;
+    long verified = tls->openssl->SSL_get_verify_result(ssl);
+    char peer[64];
+
+    if (tls->refused == NULL || verified == X509_V_OK)
+        return;
+    peer_text(fd, peer, sizeof peer);
+    const struct tls_refusal refusal = {
+        .peer = peer,
+        .subject = handshake->subject[0] ? handshake->subject : NULL,
+        .why = tls->openssl->X509_verify_cert_error_string(verified)};
+    tls->refused(tls->refused_context, &refusal);
+}
+
 static void handshake_failed(struct handshake *handshake, SSL *ssl)
 {
     const struct openssl *openssl = handshake->tls->openssl;
@@ -285,6 +382,7 @@ static void handshake_failed(struct handshake *handshake, SSL *ssl)
 
     if (!say_why(openssl, ssl, error, "the client", why, sizeof why))
         return; /* it waits for more */
+    tell_refusal(handshake, ssl, fd);
     drain(fd);
     if (ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST)
         answer_plainly(fd);
@@ -397,33 +495,6 @@ void tls_last_words(const struct tls *tls, struct bufferevent *bev,
 
 /* --- who the other side is --- */
 
-/* Text that can stand in a log and in a rule as it is. */
-static bool is_plain(const unsigned char *text, size_t size)
-{
-    if (size == 0 || size >= TLS_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < size; i++)
-        if (text[i] < ' ' || text[i] == 0x7f)
-            return false;
-    return true;
-}
-
-static bool copy_name(const struct openssl *openssl, const ASN1_STRING *name,
-                      char out[TLS_NAME_MAX])
-{
-    unsigned char *text = NULL;
-    int size = openssl->ASN1_STRING_to_UTF8(&text, name);
-    bool is_good = size > 0 && is_plain(text, (size_t)size);
-
-    if (is_good) {
-        memcpy(out, text, (size_t)size);
-        out[size] = '\0';
-    }
-    if (size >= 0)
-        openssl->CRYPTO_free(text, __FILE__, __LINE__);
-    return is_good;
-}
-
 const char *tls_peer_name(const struct tls *tls, struct bufferevent *bev,
                           char out[TLS_NAME_MAX])
 {
@@ -433,12 +504,5 @@ const char *tls_peer_name(const struct tls *tls, struct bufferevent *bev,
 
     if (peer == NULL || openssl->SSL_get_verify_result(ssl) != X509_V_OK)
         return NULL;
-    X509_NAME *subject = openssl->X509_get_subject_name(peer);
-    int at = openssl->X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    if (at < 0 ||
-        openssl->X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
-        return NULL;
-    const ASN1_STRING *name = openssl->X509_NAME_ENTRY_get_data(
-        openssl->X509_NAME_get_entry(subject, at));
-    return copy_name(openssl, name, out) ? out : NULL;
+    return subject_of(openssl, peer, out);
 }

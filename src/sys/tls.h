@@ -46,6 +46,16 @@ void tls_close(struct tls *tls); /* accepts NULL; after its connections */
 /* Read the files now. 0, or why the old ones stay, which is logged too. */
 int tls_reload(struct tls *tls, struct err *err);
 
+/* A listener refused a client for the certificate that it showed. The texts are
+ * gone after the call. Anybody can cause as many of them as handshakes. */
+struct tls_refusal {
+    const char *peer;    /* "10.0.0.1:4711" */
+    const char *subject; /* common name in it, which nothing proves; or NULL */
+    const char *why;     /* "certificate has expired" */
+};
+typedef void tls_refused(void *context, const struct tls_refusal *refusal);
+void tls_on_refused(struct tls *tls, tls_refused *refused, void *context);
+
 /* The connection of a client; the socket is set by whoever accepts it. It ends
  * by itself when the handshake takes too long. A client that speaks plain HTTP
  * is answered 400, in plain. */

@@ -194,7 +194,7 @@ static int read_ca(const struct tls_material *m, const struct openssl *o,
         o->SSL_CTX_set_client_CA_list(context,
                                       o->SSL_load_client_CA_file(m->ca));
     if (m->ca != NULL || !m->is_server)
-        o->SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+        o->SSL_CTX_set_verify(context, SSL_VERIFY_PEER, m->on_verify);
     return 0;
 }
 

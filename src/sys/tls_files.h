@@ -21,6 +21,7 @@ struct tls_material {
     bool is_server;
     struct tls_stamp stamp[TLS_FILE_COUNT];              /* as last looked at */
     void (*on_info)(const SSL *ssl, int where, int ret); /* or NULL */
+    SSL_verify_cb on_verify; /* of the other side's certificate; or NULL */
 };
 
 void tls_material_init(struct tls_material *material,

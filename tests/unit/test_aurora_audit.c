@@ -135,12 +135,71 @@ static void test_users_have_limits_of_their_own(void **unused)
     world_free(w);
 }
 
+static void refuse_handshake(struct world *w, const char *peer,
+                             const char *subject)
+{
+    struct aurora_handshake_fact fact = {0};
+
+    snprintf(fact.peer, sizeof fact.peer, "%s", peer);
+    snprintf(fact.subject, sizeof fact.subject, "%s", subject);
+    snprintf(fact.why, sizeof fact.why, "certificate has expired");
+    AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_HANDSHAKE, &fact, w->now_ms,
+                           &w->fx);
+    look(w);
+}
+
+static void test_refused_certificates_are_written_down(void **unused)
+{
+    struct world *w = secure_world();
+
+    (void)unused;
+    refuse_handshake(w, "10.0.0.9:1234", "late");
+    assert_int_equal(audited(w, ",\"result\":\"REFUSED\""), 1);
+    expect(200, "certificate of 'late': certificate has expired");
+    expect(200, "\"TLS handshake\"");
+    expect(200, "10.0.0.9:1234");
+    /* What a certificate says of itself makes nobody a user. */
+    assert_int_equal(audited(w, ",\"user\":\"late\""), 0);
+    for (int i = 0; i < 5; i++)
+        refuse_handshake(w, "10.0.0.9:1240", "late");
+    refuse_handshake(w, "10.0.0.9:1241", "");
+    refuse_handshake(w, "10.0.0.9:1242", "b\xff\xfe");
+    pass(w, 2000);
+    assert_int_equal(audited(w, ",\"result\":\"REFUSED\""), 2);
+    expect(200, "\"count\":6");
+    expect(200, "\"certificate: certificate has expired\"");
+    world_free(w);
+}
+
+static void test_nobody_fills_the_log_with_certificates(void **unused)
+{
+    struct world *w = secure_world();
+    char subject[32];
+
+    (void)unused;
+    for (int i = 0; i < 1000; i++) {
+        snprintf(subject, sizeof subject, "knock-%d", i);
+        refuse_handshake(w, "10.0.0.9:1234", subject);
+    }
+    assert_int_equal(audited(w, ",\"result\":\"REFUSED\""),
+                     AUDIT_HANDSHAKES_MAX);
+    pass(w, AUDIT_HANDSHAKE_MS);
+    refuse_handshake(w, "10.0.0.9:1234", "one-more");
+    refuse_handshake(w, "10.0.0.9:1234", "two-more");
+    assert_int_equal(audited(w, ",\"result\":\"REFUSED\""),
+                     AUDIT_HANDSHAKES_MAX + 1);
+    expect(200, "'one-more': certificate has expired; 990 others before it");
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes_are_written_down),
         cmocka_unit_test(test_the_audit_survives),
         cmocka_unit_test(test_users_have_limits_of_their_own),
+        cmocka_unit_test(test_refused_certificates_are_written_down),
+        cmocka_unit_test(test_nobody_fills_the_log_with_certificates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
