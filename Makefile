@@ -243,6 +243,8 @@ install: all ## copy to PREFIX (default /usr/local)
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_clusterctl
 	install -D -m644 lua/stdlib/luacheck.lua \
 	    $(DESTDIR)$(PREFIX)/share/perigee/lua/luacheck.lua
+	install -D -m644 lua/stdlib/luacheck_files.lua \
+	    $(DESTDIR)$(PREFIX)/share/perigee/lua/luacheck_files.lua
 	cp -r lua/stdlib/meta $(DESTDIR)$(PREFIX)/share/perigee/lua/
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t14

@@ -64,7 +64,7 @@ assert(sha256('abc') == 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9c'
 
 -- What is made from the schema for editors and luacheck is no module.
 local function is_module(path)
-  return not path:match('^meta/') and path ~= 'luacheck.lua'
+  return not path:match('^meta/') and not path:match('^luacheck')
 end
 
 local function modules(dir)
@@ -152,7 +152,7 @@ end
 local function flags(field)
   local out = {}
   for _, name in ipairs { 'required', 'one', 'always', 'alone', 'plain', 'quiet',
-    'moves' } do
+    'moves', 'lists', 'secret' } do
     if field[name] then out[#out + 1] = 'IS_' .. name:upper() end
   end
   return #out > 0 and table.concat(out, '|') or '0'
@@ -191,6 +191,12 @@ local function snake(name)
   return (name:gsub('(%l)(%u)', '%1_%2'):lower())
 end
 
+-- Operators' files become no message.
+local function descriptor(object)
+  if object.file then return '0' end
+  return ('&perigee__%s__descriptor'):format(snake(object.message))
+end
+
 local function print_objects(objects, index)
   print('extern const struct schema_object SCHEMA[];')
   for _, object in ipairs(objects) do
@@ -201,8 +207,8 @@ local function print_objects(objects, index)
   end
   print('const struct schema_object SCHEMA[] = {')
   for _, object in ipairs(objects) do
-    print(('{%s,%s,&perigee__%s__descriptor,fields_%s,%d,%d,CHECK_%s,%s,%s},')
-      :format(text(object.name), text(object.help), snake(object.message),
+    print(('{%s,%s,%s,fields_%s,%d,%d,CHECK_%s,%s,%s},')
+      :format(text(object.name), text(object.help), descriptor(object),
         object.name, #object, stored(object), (object.check or 'none'):upper(),
         text(object.key), text(object.value)))
   end

@@ -30,8 +30,12 @@ end
 local files = {
   { 'docs/job-language.md',
     manual.text(model, assert(read 'lua/gen/job-language.md')) },
+  { 'docs/operator-files.md',
+    manual.text(model, assert(read 'lua/gen/operator-files.md')) },
   { 'docs/man/perigee-job.5.scd', man.text(model) },
   { 'lua/stdlib/luacheck.lua', globals.luacheck(model) },
+  { 'lua/stdlib/luacheck_files.lua', globals.luacheck_files(model) },
+  { 'lua/stdlib/meta/files.lua', meta.files(model) },
   { 'lua/stdlib/meta/names.lua', meta.names(model) },
   { 'lua/stdlib/meta/objects.lua', meta.objects(model) },
   { 'lua/stdlib/meta/types.lua', meta.types(model) },

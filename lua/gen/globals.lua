@@ -59,4 +59,29 @@ function M.luacheck(model)
   return table.concat(out, '\n') .. '\n'
 end
 
+--- The text of lua/stdlib/luacheck_files.lua.
+function M.luacheck_files(model)
+  local out = {
+    "-- Written by lua/generate.lua from lua/stdlib/schema: the standard of operators'",
+    '-- files, security.lua and roles.lua, for luacheck. In a .luacheckrc:',
+    '--   stds.perigee_files = dofile "/usr/local/share/perigee/lua/luacheck_files.lua"',
+    '--   files["security.lua"].std = "perigee_files"',
+    'return {',
+  }
+  local has, assigned = {}, {}
+  for _, object in ipairs(model.files) do
+    for _, field in ipairs(object.name:find('File$') and object or {}) do
+      if not has[field[1]] then assigned[#assigned + 1] = field[1] end
+      has[field[1]] = true
+    end
+  end
+  table.sort(assigned)
+  local names = table.move(SEEN, 1, #SEEN, 3, { 'env', 'host' })
+  table.sort(names)
+  add_list(out, 'globals', assigned)
+  add_list(out, 'read_globals', names)
+  out[#out + 1] = '}'
+  return table.concat(out, '\n') .. '\n'
+end
+
 return M

@@ -40,7 +40,7 @@ function M.object(model, object)
   local lines = {}
   local function out(line) lines[#lines + 1] = line end
   local held, refused = model_of.split(object)
-  local makers = model.made_by[object.name]
+  local makers = model.made_by[object.name] or {}
   add_wrapped(out, object.name .. ': ' .. object.help, '')
   if #makers > 1 or makers[1] ~= object.name and makers[1] then
     add_wrapped(out, 'Made by: ' .. table.concat(makers, ', '), '')
@@ -123,6 +123,11 @@ function M.index(model)
   add_list(out, 'In a health function', tools)
   add_list(out, 'Units', units)
   add_list(out, 'Templates, for require', templates)
+  local files = {}
+  for i, object in ipairs(model.files) do
+    files[i] = { object.name, ('%s: %s'):format(object.file, object.help) }
+  end
+  add_list(out, "Operators' files", files)
   return table.concat(lines, '\n') .. '\n'
 end
 
@@ -178,6 +183,9 @@ function M.source(model)
     lines[#lines + 1] = ('{"%s",\n%s},'):format(name, quoted(text))
   end
   for _, object in ipairs(model.objects) do
+    add(object.name, M.object(model, object))
+  end
+  for _, object in ipairs(model.files) do
     add(object.name, M.object(model, object))
   end
   for _, row in ipairs(model.language.constructors) do

@@ -60,7 +60,7 @@ end
 
 local function add_object(out, model, object)
   local held, refused = model_of.split(object)
-  local makers = model.made_by[object.name]
+  local makers = model.made_by[object.name] or {}
   out(('\n### %s\n\n%s'):format(object.name, words.sentence(object.help)))
   if #makers > 1 or makers[1] and makers[1] ~= object.name then
     out(('\nMade by %s.'):format(quoted_names(makers)))
@@ -91,6 +91,10 @@ end
 
 function parts.objects(out, model)
   for _, object in ipairs(model.objects) do add_object(out, model, object) end
+end
+
+function parts.files(out, model)
+  for _, object in ipairs(model.files) do add_object(out, model, object) end
 end
 
 local function add_calls(out, calls)

@@ -51,7 +51,7 @@ local function object_types(model, field)
   for _, name in ipairs(model_of.objects_of(field)) do
     local object = assert(model.by_name[name], name)
     add(name)
-    if field.plain then add(name .. '.Table') end
+    if field.plain and not object.file then add(name .. '.Table') end
     for _, also in ipairs(ALSO[name] or {}) do add(also) end
     if object.value then add 'string' end
     for _, one in ipairs(model_of.alone(object)) do
@@ -86,7 +86,8 @@ local function type_of(model, object, field)
     return list_type(field, choices_type(field.choices), true)
   end
   if model_of.plain_of(field) == 'integer' then return 'integer[]' end
-  return field.rule == 'file_name' and '(string|Process)[]' or 'string[]'
+  return field.rule == 'file_name' and '(string|Process)[]'
+    or list_type(field, 'string', false)
 end
 
 local function phrase(model, object, field)
@@ -126,6 +127,60 @@ function M.objects(model)
   local lines = { HEAD }
   local function out(line) lines[#lines + 1] = line end
   for _, object in ipairs(model.objects) do add_object(model, object, out) end
+  return table.concat(lines, '\n') .. '\n'
+end
+
+-- What an operator's file assigns is a table of the object's fields.
+local function file_type(model, object, field)
+  local objects = object_types(model, field)
+  local element = table.concat(objects, '|')
+  if field.lists then element = element .. '|(' .. element .. ')[]' end
+  if field[2] == 'map' then return ('table<string, %s>'):format(element) end
+  if field[2] == 'list' and #objects > 0 then
+    return list_type(field, element, #objects > 1)
+  end
+  if field.rule == 'size' then return 'integer|string' end
+  return #objects > 0 and element or type_of(model, object, field)
+end
+
+local function add_file(model, object, out)
+  out(('\n--- %s'):format(words.sentence(object.help)))
+  out(('---@class %s'):format(object.name))
+  for _, field in ipairs((model_of.split(object))) do
+    out(('---@field %s%s %s # %s (%s)'):format(field[1], field.required and '' or '?',
+      file_type(model, object, field), field.help, words.phrase(field)))
+  end
+end
+
+-- The names that the files assign; one that stands in two has either's type.
+local function add_assigned(model, out)
+  local kinds, names = {}, {}
+  for _, object in ipairs(model.files) do
+    for _, field in ipairs(object) do
+      if object.name:find('File$') then
+        if not kinds[field[1]] then names[#names + 1] = field[1] end
+        kinds[field[1]] = kinds[field[1]] or {}
+        table.insert(kinds[field[1]], file_type(model, object, field))
+      end
+    end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    out('\n---@type ' .. table.concat(kinds[name], '|'))
+    out(name .. ' = nil')
+  end
+end
+
+--- The text of lua/stdlib/meta/files.lua: security.lua and roles.lua.
+function M.files(model)
+  local lines = { HEAD }
+  local function out(line) lines[#lines + 1] = line end
+  for _, object in ipairs(model.files) do add_file(model, object, out) end
+  add_assigned(model, out)
+  out '\n--- A variable of the environment, or nil.\n---@param name string\n---@return string?'
+  out 'function env(name) end'
+  out '\n--- The machine that the file is read on.'
+  out '---@type { hostname: string, cpus: integer, mem_mb: integer }\nhost = nil'
   return table.concat(lines, '\n') .. '\n'
 end
 

@@ -21,6 +21,10 @@ local ORDER = {
   'Group', 'Quota', 'QuotaAmounts', 'Role', 'User',
 }
 
+-- Of operators' files, as ORDER has them of job files.
+local FILES = { 'SecurityFile', 'SecurityUser', 'Permission', 'UserLimits', 'RolesFile',
+  'RoleUser' }
+
 local function modules(dir)
   local paths = {}
   local pipe = assert(io.popen(("ls '%s'/schema/*.lua"):format(dir)))
@@ -30,11 +34,11 @@ local function modules(dir)
   return paths
 end
 
-local function sort_objects(objects)
+local function sort_objects(objects, order)
   local rank = {}
-  for i, name in ipairs(ORDER) do rank[name] = i end
+  for i, name in ipairs(order) do rank[name] = i end
   table.sort(objects, function(a, b)
-    local left, right = rank[a.name] or #ORDER + 1, rank[b.name] or #ORDER + 1
+    local left, right = rank[a.name] or #order + 1, rank[b.name] or #order + 1
     if left ~= right then return left < right end
     return a.name < b.name
   end)
@@ -81,19 +85,20 @@ end
 
 --- Read the schema under DIR/schema.
 --- @return table with objects, by_name, language, makers, made_by, functions,
----   tools, units, types, templates
+---   tools, units, types, templates; files has the objects of operators' files
 function M.load(dir)
-  local model = { objects = {}, by_name = {} }
+  local model = { objects = {}, files = {}, by_name = {} }
   for _, path in ipairs(modules(dir)) do
     local value = assert(loadfile(path))()
     if path:match('/language%.lua$') then
       model.language = value
     elseif value.name then
-      table.insert(model.objects, value)
+      table.insert(value.file and model.files or model.objects, value)
       model.by_name[value.name] = value
     end
   end
-  sort_objects(model.objects)
+  sort_objects(model.objects, ORDER)
+  sort_objects(model.files, FILES)
   local others = require 'gen.functions'
   local refused = {}
   for _, name in ipairs(model.language.refused) do refused[name] = true end

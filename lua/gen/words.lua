@@ -30,6 +30,9 @@ function M.type(field)
     local plain = model_of.plain_of(field)
     return 'list of ' .. (plain and ELEMENTS[plain] or objects)
   end
+  if field.lists then
+    return ('table of names and %s, or lists of it'):format(objects)
+  end
   if field.is_text_map then return 'table of names and texts' end
   if kind == 'map' then return 'table of names and ' .. objects end
   return (assert(TYPES[kind], kind))
@@ -79,7 +82,10 @@ function M.range(field)
   if field[2] == 'list' then return list_range(field) end
   if field.choices then return one_of(field.choices) end
   local show = NUMBERS[field[2]]
-  if show then return span(field, show) end
+  if show then
+    local range = span(field, show)
+    return field.rule == 'size' and range .. '; or a text like "4MB"' or range
+  end
   if field[2] == 'map' then
     return field.max and ('at most %d of them'):format(field.max) or ''
   end

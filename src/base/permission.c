@@ -15,14 +15,22 @@ const char *action_name(enum action action)
     return NAME[action];
 }
 
+const char *action_nearest(const char *text)
+{
+    const char *known[ACTION_COUNT];
+
+    for (int i = 1; i < ACTION_COUNT; i++)
+        known[i - 1] = NAME[i];
+    known[ACTION_COUNT - 1] = NULL;
+    return text_nearest(text, known);
+}
+
 int action_set_parse(struct action_set *set, const char *pattern,
                      struct err *err)
 {
-    const char *known[ACTION_COUNT];
     bool is_any = false;
 
     for (int i = 1; i < ACTION_COUNT; i++) {
-        known[i - 1] = NAME[i];
         if (!text_glob(pattern, NAME[i]))
             continue;
         action_set_add(set, (enum action)i);
@@ -30,8 +38,7 @@ int action_set_parse(struct action_set *set, const char *pattern,
     }
     if (is_any)
         return 0;
-    known[ACTION_COUNT - 1] = NULL;
-    const char *near = text_nearest(pattern, known);
+    const char *near = action_nearest(pattern);
     (void)err_set(err, ERR_INVALID, "action '%.60s': there is none%s%s%s",
                   pattern, near ? "; nearest known name: '" : "",
                   near ? near : "", near ? "'" : "");
@@ -110,9 +117,7 @@ void users_unref(struct users *users)
     free(users);
 }
 
-/* A name goes into logs, keys and headers: printable, no space, no ':' (which
- * ends it in a request), no '/'. */
-static bool is_name(const char *name)
+bool user_name_ok(const char *name)
 {
     size_t size = strlen(name);
 
@@ -125,7 +130,7 @@ static bool is_name(const char *name)
 int users_add(struct users *users, const char *name, struct user **out,
               struct err *err)
 {
-    if (!is_name(name))
+    if (!user_name_ok(name))
         return err_set(err, ERR_INVALID,
                        "user '%.70s': want 1 to %d printable characters "
                        "without space, ':', ',', '/', '\"' and '\\'",

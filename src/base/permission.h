@@ -92,6 +92,8 @@ static inline void action_set_add(struct action_set *set, enum action action)
  * when it names nothing. */
 int action_set_parse(struct action_set *set, const char *pattern,
                      struct err *err);
+/* The action that was meant, or NULL. */
+const char *action_nearest(const char *text);
 
 /* What is acted on. NULL parts: all of them at once. */
 struct object {
@@ -153,6 +155,9 @@ struct users {
 struct users *users_new(void); /* with one reference */
 struct users *users_ref(struct users *users);
 void users_unref(struct users *users); /* NULL is fine */
+/* A name goes into logs, keys and headers: printable, no space, no ':' (which
+ * ends it in a request), no '/'. */
+bool user_name_ok(const char *name);
 /* A new one; ERR_EXISTS, ERR_LIMIT, ERR_INVALID about its name. */
 int users_add(struct users *users, const char *name, struct user **out,
               struct err *err);

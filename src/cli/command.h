@@ -107,6 +107,7 @@ int login_run(struct cli *cli);
 int logout_run(struct cli *cli);
 int audit_run(struct cli *cli);
 int security_status_run(struct cli *cli);
+int security_check_run(struct cli *cli);
 int user_hash_run(struct cli *cli);
 int user_token_run(struct cli *cli);
 int dev_run(struct cli *cli);

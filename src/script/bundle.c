@@ -40,6 +40,18 @@ struct bundle_file *bundle_files_find(const struct bundle_files *files,
     return NULL;
 }
 
+struct bundle_file *bundle_files_take(struct bundle_files *files,
+                                      const char *path, struct buf *text)
+{
+    struct bundle_file *file = xcalloc(1, sizeof *file);
+    file->path = xstrdup(path);
+    file->text = *text;
+    file->size = text->size;
+    *text = (struct buf){0};
+    *vec_add(&files->list) = file;
+    return file;
+}
+
 const struct locator *bundle_file_locator(struct bundle_file *file)
 {
     if (!file->has_locator)

@@ -45,6 +45,9 @@ void bundle_files_release(struct bundle_files *files);
 struct bundle_file *bundle_files_read(struct bundle_files *files,
                                       const char *path, bool is_asset,
                                       struct err *err);
+/* One that was read otherwise: its text is taken over. */
+struct bundle_file *bundle_files_take(struct bundle_files *files,
+                                      const char *path, struct buf *text);
 struct bundle_file *bundle_files_find(const struct bundle_files *files,
                                       const char *path, bool is_asset);
 /* "a/b/f.lua", "../g.lua" -> "a/g.lua". ERR_DENIED when it leaves the root. */

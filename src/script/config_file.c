@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONFIG_MEMORY_MAX = 64 << 20 };
-
 /* env("NAME") -> text or nil */
 static int l_env(lua_State *L)
 {
@@ -236,19 +234,17 @@ static int list_names(lua_State *L)
     return 1;
 }
 
-/* Leaves: lines, environment. */
-static int execute(struct sandbox *s, const char *path, struct bytes text,
-                   struct err *err)
+int config_file_execute(struct sandbox *s, const char *path, struct bytes text,
+                        struct sandbox_failure *failure)
 {
-    struct sandbox_failure failure;
     lua_pushcfunction(s->L, prepare);
-    if (sandbox_call(s, 0, 2, &failure) < 0)
-        return fail(err, path, &failure);
+    if (sandbox_call(s, 0, 2, failure) < 0)
+        return -ERR_INVALID;
     sandbox_limit_steps(s, CONFIG_FILE_STEPS_MAX);
-    if (sandbox_load(s, path, (const char *)text.data, text.size, &failure) <
+    if (sandbox_load(s, path, (const char *)text.data, text.size, failure) <
             0 ||
-        sandbox_call(s, 0, 0, &failure) < 0)
-        return fail(err, path, &failure);
+        sandbox_call(s, 0, 0, failure) < 0)
+        return -ERR_INVALID;
     return 0;
 }
 
@@ -272,13 +268,14 @@ static int run(struct sandbox *s, const char *path, config_assigned *assigned,
 static int open_file(struct sandbox *s, const char *path, struct err *err)
 {
     struct buf text = {0};
+    struct sandbox_failure failure;
     int rc = file_read(path, CONFIG_FILE_BYTES_MAX, &text, err);
     if (rc < 0)
         err_wrap(err, "configuration");
     else
-        rc = sandbox_open(s, CONFIG_MEMORY_MAX, err);
-    if (rc == 0)
-        rc = execute(s, path, buf_bytes(&text), err);
+        rc = sandbox_open(s, CONFIG_FILE_MEMORY_MAX, err);
+    if (rc == 0 && config_file_execute(s, path, buf_bytes(&text), &failure) < 0)
+        rc = fail(err, path, &failure);
     buf_release(&text);
     return rc;
 }
@@ -290,23 +287,6 @@ int config_file_run(const char *path, config_assigned *assigned, void *context,
     int rc = open_file(&sandbox, path, err);
     if (rc == 0)
         rc = run(&sandbox, path, assigned, context, err);
-    sandbox_close(&sandbox);
-    return rc;
-}
-
-int config_file_read(const char *path, int (*read)(struct lua_State *L),
-                     void *context, struct err *err)
-{
-    struct sandbox sandbox = {0};
-    struct sandbox_failure failure;
-    int rc = open_file(&sandbox, path, err);
-    if (rc == 0) {
-        lua_pushcfunction(sandbox.L, read);
-        lua_insert(sandbox.L, 1);
-        lua_pushlightuserdata(sandbox.L, context);
-        if (sandbox_call(&sandbox, 3, 0, &failure) < 0)
-            rc = fail(err, path, &failure);
-    }
     sandbox_close(&sandbox);
     return rc;
 }

@@ -5,7 +5,11 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-enum { CONFIG_FILE_BYTES_MAX = 1 << 20, CONFIG_FILE_STEPS_MAX = 50000000 };
+enum {
+    CONFIG_FILE_BYTES_MAX = 1 << 20,
+    CONFIG_FILE_STEPS_MAX = 50000000,
+    CONFIG_FILE_MEMORY_MAX = 64 << 20
+};
 
 typedef int config_assigned(void *context, const char *name, const char *value,
                             int line, struct err *err);
@@ -15,9 +19,10 @@ typedef int config_assigned(void *context, const char *name, const char *value,
 int config_file_run(const char *path, config_assigned *assigned, void *context,
                     struct err *err);
 
-/* Run the file at `path`; then call `read` in protected mode with a table from
- * each assigned name to its line, the table of the names themselves, and
- * `context` as light userdata. What it raises becomes ERR_INVALID. */
-struct lua_State;
-int config_file_read(const char *path, int (*read)(struct lua_State *L),
-                     void *context, struct err *err);
+/* Run `text`, which stands at `path`, in a new sandbox; on success a table from
+ * each assigned name to the line of its first assignment and the table of the
+ * names themselves are left on the stack. */
+struct sandbox;
+struct sandbox_failure;
+int config_file_execute(struct sandbox *sandbox, const char *path,
+                        struct bytes text, struct sandbox_failure *failure);

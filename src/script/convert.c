@@ -1,5 +1,6 @@
 /* From what a file gave to what a field holds. */
 #include "script/convert.h"
+#include "base/text.h"
 #include "script/function.h"
 #include "script/template.h"
 #include <math.h>
@@ -97,7 +98,10 @@ bool convert_wrong(lua_State *L, struct value *self, int index,
         buf_add_text(&expected, "want a string");
     else
         schema_describe(field, &expected);
-    if (lua_type(L, index) == LUA_TSTRING)
+    if (field->flags & IS_SECRET)
+        snprintf(message, sizeof message, "'%s' is a %s", path,
+                 value_type_name(L, index));
+    else if (lua_type(L, index) == LUA_TSTRING)
         snprintf(message, sizeof message, "'%s' is the string '%.*s'", path,
                  CONVERT_SHOWN_MAX, lua_tostring(L, index));
     else if (lua_type(L, index) == LUA_TNUMBER ||
@@ -136,8 +140,11 @@ bool convert_string(lua_State *L, struct value *self, int index,
     const char *text = lua_tolstring(L, index, &size);
     if (!schema_check_text(field, text, size, &expected)) {
         const char *nearest = schema_nearest_text(field, text);
-        snprintf(message, sizeof message, "'%s' is '%.*s'", path,
-                 CONVERT_SHOWN_MAX, text);
+        if (field->flags & IS_SECRET)
+            snprintf(message, sizeof message, "'%s' is wrong", path);
+        else
+            snprintf(message, sizeof message, "'%s' is '%.*s'", path,
+                     CONVERT_SHOWN_MAX, text);
         value_problem(L, self, path, message, buf_text(&expected), nearest);
         buf_release(&expected);
         value_push_mark(L);
@@ -190,6 +197,18 @@ static bool convert_template(lua_State *L, struct value *self, int index,
     return false;
 }
 
+/* Bytes that are written as "4MB". */
+static int is_size(lua_State *L, int index, const struct schema_field *field,
+                   lua_Integer *out)
+{
+    int64_t bytes;
+    if (field->rule != RULE_SIZE || lua_type(L, index) != LUA_TSTRING ||
+        text_size_bytes(lua_tostring(L, index), &bytes, NULL) < 0)
+        return 0;
+    *out = bytes;
+    return 1;
+}
+
 /* 3.0 is an integer, 1.5 is not. */
 static bool convert_integer(lua_State *L, struct value *self, int index,
                             const struct schema_field *field, const char *path)
@@ -200,6 +219,8 @@ static bool convert_integer(lua_State *L, struct value *self, int index,
     lua_Integer number = 0;
     if (lua_type(L, index) == LUA_TNUMBER)
         number = lua_tointegerx(L, index, &is_integer);
+    else
+        is_integer = is_size(L, index, field, &number);
     if (!is_integer)
         return convert_wrong(L, self, index, field, path);
     if (field->type == FIELD_MEBIBYTES && number > 0)

@@ -60,7 +60,7 @@ static bool check_sequence(lua_State *L, struct value *self, int index,
 
 static bool convert_elements(lua_State *L, struct value *self, int index,
                              const struct schema_field *field, const char *path,
-                             lua_Integer size)
+                             lua_Integer size, bool is_alone)
 {
     struct schema_field element = schema_element(field);
     struct value *list = value_push_list(L, (size_t)size);
@@ -76,7 +76,10 @@ static bool convert_elements(lua_State *L, struct value *self, int index,
             lua_setiuservalue(L, at, (int)i);
             continue;
         }
-        snprintf(inner, sizeof inner, "%s[%lld]", path, (long long)i);
+        if (is_alone)
+            snprintf(inner, sizeof inner, "%s", path);
+        else
+            snprintf(inner, sizeof inner, "%s[%lld]", path, (long long)i);
         if (element.type == FIELD_STRING)
             list->has_mark |= !convert_name(L, self, given, &element, inner);
         else
@@ -88,12 +91,29 @@ static bool convert_elements(lua_State *L, struct value *self, int index,
     return true;
 }
 
+/* A plain table that is an object: its fields have names, and it no elements.
+ * An empty one is an empty list. */
+static bool is_plain_one(lua_State *L, int index)
+{
+    if (lua_rawlen(L, index) > 0)
+        return false;
+    lua_pushnil(L);
+    if (lua_next(L, index) == 0)
+        return false;
+    bool is_named = lua_type(L, -2) == LUA_TSTRING;
+    lua_pop(L, 2);
+    return is_named;
+}
+
 /* One element that may stand for a list of it. */
 static bool is_one(lua_State *L, int index, const struct schema_field *field)
 {
     const struct value *value = value_at(L, index);
     if (field->element == FIELD_STRING && lua_type(L, index) == LUA_TSTRING)
         return true;
+    if (field->element == FIELD_OBJECT && (field->flags & IS_PLAIN) &&
+        lua_istable(L, index))
+        return is_plain_one(L, index);
     return value != NULL && value->kind == VALUE_OBJECT;
 }
 
@@ -102,7 +122,9 @@ bool convert_list(lua_State *L, struct value *self, int index,
 {
     struct buf expected = {0};
     const struct value *value = value_at(L, index);
+    bool is_alone = false; /* a table whose fields stand in the field itself */
     if ((field->flags & IS_ONE) && is_one(L, index, field)) {
+        is_alone = lua_istable(L, index);
         lua_createtable(L, 1, 0);
         lua_pushvalue(L, index);
         lua_rawseti(L, -2, 1);
@@ -125,7 +147,7 @@ bool convert_list(lua_State *L, struct value *self, int index,
             buf_addf(&expected, "want at most %lld", (long long)max);
         return convert_refuse(L, self, path, message, &expected);
     }
-    return convert_elements(L, self, index, field, path, size);
+    return convert_elements(L, self, index, field, path, size, is_alone);
 }
 
 /* --- maps --- */

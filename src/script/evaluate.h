@@ -46,6 +46,8 @@ char *script_test_path(const char *path);
 /* Print problems as people read them (rule 2's form), at most 50. */
 void script_print_problems(const Perigee__Evaluation *evaluation, bool colour,
                            struct buf *out);
+/* The first line of that, of one problem, without its end. */
+void script_print_problem(const Perigee__Problem *problem, struct buf *out);
 /* Hex SHA-256 of the stdlib release built into this program. */
 const char *script_stdlib_hash(void);
 /* All of it: append a packed perigee.Release. */

@@ -21,6 +21,8 @@ struct call_site {
     uint32_t file; /* index into files.list + 1; 0: unknown */
     uint32_t line;
     const char *constructor;
+    bool is_global; /* nothing was called: fields are names that the file
+                       assigns */
 };
 
 struct problem {
@@ -63,7 +65,9 @@ struct evaluation {
     VEC(struct problem) problems;
     uint32_t *problem_index; /* hash of (site, field, message) to problem + 1 */
     uint64_t problems_dropped;
-    bool is_over; /* the file has run: only its functions are called now */
+    bool is_guarded; /* an operator's file: nothing that its lines quote is
+                        shown, secrets may stand there */
+    bool is_over;    /* the file has run: only its functions are called now */
     bool is_told; /* a syntax error is among the problems, and ends the run */
 
     int64_t began_cpu_ms; /* of this process, when the run began */
@@ -110,6 +114,8 @@ uint32_t problem_add(struct evaluation *e, const struct problem_report *report);
 /* A Lua error, which is told last. */
 void problem_add_failure(struct evaluation *e,
                          const struct sandbox_failure *failure);
+/* Every key that stands twice in one table of the file. */
+void problem_add_twice(struct evaluation *e, struct bundle_file *file);
 /* At a line found otherwise. */
 void problem_add_at(struct evaluation *e, struct bundle_file *file,
                     const struct location *where, const char *message,

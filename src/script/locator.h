@@ -49,6 +49,11 @@ void locator_find(const struct locator *locator, uint32_t line,
 void locator_find_lack(const struct locator *locator, uint32_t line,
                        const char *constructor, const char *field,
                        struct location *out);
+/* What the file itself assigns: the first part of the path is a global name,
+ * and what it is set to is followed as above. Its last assignment counts; where
+ * there is none, line 0. */
+void locator_find_global(const struct locator *locator, const char *path,
+                         struct location *out);
 /* Mark `word` on a line, for errors that only quote a token. */
 void locator_mark(const struct locator *locator, uint32_t line,
                   const char *word, struct location *out);

@@ -25,26 +25,10 @@ static void run_chunk(lua_State *L)
     library_freeze(L, "another file's names");
 }
 
-struct twice {
-    struct evaluation *e;
-    struct bundle_file *file;
-};
-
-static void on_twice(void *context, const char *key,
-                     const struct location *second, uint32_t first_line)
-{
-    struct twice *twice = context;
-    char message[160], expected[80];
-    snprintf(message, sizeof message, "'%s' stands twice in one table", key);
-    snprintf(expected, sizeof expected, "first in line %u", first_line);
-    problem_add_at(twice->e, twice->file, second, message, expected);
-}
-
 void module_load(lua_State *L, struct bundle_file *file)
 {
     struct evaluation *e = evaluation_of(L);
     struct sandbox_failure failure;
-    struct twice twice = {e, file};
     sandbox_push_environment(L);
     if (sandbox_load(&e->sandbox, file->path, buf_text(&file->text),
                      file->text.size, &failure) < 0) {
@@ -52,7 +36,7 @@ void module_load(lua_State *L, struct bundle_file *file)
         e->is_told = true;
         luaL_error(L, "'%s' cannot be read", file->path);
     }
-    locator_duplicates(bundle_file_locator(file), on_twice, &twice);
+    problem_add_twice(e, file);
 }
 
 /* --- circles --- */

@@ -35,16 +35,20 @@ static void print_head(const Perigee__Problem *p, bool colour, struct buf *out)
         buf_addf(out, ", did you mean '%s'?", p->nearest);
     if (p->count > 1)
         buf_addf(out, " (%u times)", p->count);
-    buf_add_char(out, '\n');
+}
+
+void script_print_problem(const Perigee__Problem *problem, struct buf *out)
+{
+    print_head(problem, false, out);
 }
 
 static void print_context(const Perigee__Problem *p, struct buf *out)
 {
     bool has_field = p->field != NULL && p->field[0] != '\0';
-    if (p->object == NULL)
+    if (p->object == NULL && !has_field)
         return;
-    buf_addf(out, "  in %s", p->object);
-    if (has_field)
+    buf_addf(out, "  in %s", p->object != NULL ? p->object : p->field);
+    if (p->object != NULL && has_field)
         buf_addf(out, " (%s)", p->field);
     buf_add_char(out, '\n');
 }
@@ -89,6 +93,7 @@ void script_print_problems(const Perigee__Evaluation *evaluation, bool colour,
             continue;
         }
         print_head(p, colour, out);
+        buf_add_char(out, '\n');
         print_context(p, out);
         print_source(p, colour, out);
         if (p->runtime)

@@ -50,6 +50,20 @@ static const char *keep(struct evaluation *e, const char *text)
     return copy;
 }
 
+/* Bytes stay where they are, for the mark. */
+static void hide_quoted(char *line)
+{
+    char quote = '\0';
+    for (char *c = line; *c != '\0'; c++) {
+        if (quote == '\0' && (*c == '"' || *c == '\''))
+            quote = *c;
+        else if (quote != '\0' && *c == quote)
+            quote = '\0';
+        else if (quote != '\0')
+            *c = '*';
+    }
+}
+
 static const char *keep_source(struct evaluation *e, struct bytes source)
 {
     enum { SOURCE_SHOWN_MAX = 400 };
@@ -63,6 +77,8 @@ static const char *keep_source(struct evaluation *e, struct bytes source)
     for (char *c = copy; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 && *c != '\t')
             *c = '?';
+    if (e->is_guarded)
+        hide_quoted(copy);
     return copy;
 }
 
@@ -96,6 +112,24 @@ static uint32_t *find_slot(struct evaluation *e, const struct problem_report *r)
     }
 }
 
+/* Where a problem stands, with its line. */
+static void locate(struct evaluation *e, const struct problem_report *r,
+                   const char *field, struct location *where)
+{
+    const char *constructor = r->site.constructor ? r->site.constructor : "";
+    struct bundle_file *file = file_at(e, r->site.file);
+    if (file == NULL)
+        return;
+    const struct locator *locator = bundle_file_locator(file);
+    if (r->site.is_global)
+        locator_find_global(locator, field, where);
+    else if (r->is_missing)
+        locator_find_lack(locator, r->site.line, constructor, field, where);
+    else
+        locator_find(locator, r->site.line, constructor, field, where);
+    where->source = bytes_of_text(keep_source(e, where->source));
+}
+
 uint32_t problem_add(struct evaluation *e, const struct problem_report *r)
 {
     uint32_t *slot = find_slot(e, r);
@@ -116,12 +150,8 @@ uint32_t problem_add(struct evaluation *e, const struct problem_report *r)
     p.field = keep(e, r->field);
     p.expected = keep(e, r->expected);
     p.nearest = keep(e, r->nearest);
-    struct bundle_file *file = file_at(e, r->site.file);
-    if (file != NULL)
-        (r->is_missing ? locator_find_lack : locator_find)(
-            bundle_file_locator(file), r->site.line,
-            r->site.constructor ? r->site.constructor : "", p.field, &p.where);
-    p.where.source = bytes_of_text(keep_source(e, p.where.source));
+    p.where.source = bytes_of_text("");
+    locate(e, r, p.field, &p.where);
     *vec_add(&e->problems) = p;
     *slot = e->problems.count;
     return *slot;
@@ -151,6 +181,27 @@ void problem_add_at(struct evaluation *e, struct bundle_file *file,
     *vec_add(&e->problems) = p;
 }
 
+struct twice {
+    struct evaluation *e;
+    struct bundle_file *file;
+};
+
+static void on_twice(void *context, const char *key,
+                     const struct location *second, uint32_t first_line)
+{
+    struct twice *twice = context;
+    char message[160], expected[80];
+    snprintf(message, sizeof message, "'%s' stands twice in one table", key);
+    snprintf(expected, sizeof expected, "first in line %u", first_line);
+    problem_add_at(twice->e, twice->file, second, message, expected);
+}
+
+void problem_add_twice(struct evaluation *e, struct bundle_file *file)
+{
+    struct twice twice = {e, file};
+    locator_duplicates(bundle_file_locator(file), on_twice, &twice);
+}
+
 /* Lua quotes the token or name it stumbled over: mark it. */
 static void mark_quoted(struct bundle_file *file, const char *text,
                         struct location *where)
@@ -162,6 +213,16 @@ static void mark_quoted(struct bundle_file *file, const char *text,
     if (end != NULL && (size_t)(end - quote) < sizeof word)
         snprintf(word, sizeof word, "%.*s", (int)(end - quote - 1), quote + 1);
     locator_mark(bundle_file_locator(file), where->line, word, where);
+}
+
+/* Lua quotes what it stumbled over, which may be a string. */
+static const char *keep_failure(struct evaluation *e, const char *text)
+{
+    char *copy = arena_strdup(&e->arena, text);
+    char *near = e->is_guarded ? strstr(copy, " near '") : NULL;
+    if (near != NULL)
+        *near = '\0';
+    return keep(e, copy);
 }
 
 /* Several lines, unlike keep(). */
@@ -185,7 +246,7 @@ void problem_add_failure(struct evaluation *e,
                         .expected = ""};
     p.is_runtime = true;
     p.traceback = keep_lines(e, failure->trace);
-    p.message = keep(e, failure->text);
+    p.message = keep_failure(e, failure->text);
     p.where.line = (uint32_t)failure->line;
     for (uint32_t i = 0; i < e->files.list.count; i++) {
         struct bundle_file *file = e->files.list.item[i];
@@ -220,7 +281,7 @@ static int compare(const void *a, const void *b)
 static char *object_text(struct evaluation *e, const struct problem *p,
                          const struct bundle_file *file)
 {
-    if (*p->object == '\0')
+    if (*p->object == '\0' || p->site.is_global)
         return NULL;
     bool has_name = *p->name != '\0' && *p->path == '\0';
     const char *what = p->site.constructor; /* "" of a copy */

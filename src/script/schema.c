@@ -43,16 +43,20 @@ bool schema_is_flat(const struct schema_field *field)
 
 struct schema_field schema_element(const struct schema_field *list)
 {
+    bool is_lists = list->flags & IS_LISTS;
+    unsigned kept = IS_PLAIN | IS_SECRET;
     return (struct schema_field){.name = list->name,
                                  .wire = "",
-                                 .type = list->element,
+                                 .type = is_lists ? FIELD_LIST : list->element,
+                                 .element = list->element,
                                  .rule = list->rule,
                                  .of = list->of,
                                  .variants = list->variants,
                                  .choices = list->choices,
                                  .min = list->each_min,
                                  .max = list->each_max,
-                                 .flags = list->flags & IS_PLAIN};
+                                 .flags = (list->flags & kept) |
+                                          (is_lists ? IS_ONE : 0)};
 }
 
 const struct schema_field *schema_tag(const struct schema_object *object)

@@ -28,6 +28,7 @@ enum field_type {
 enum field_rule {
     RULE_NONE,
     RULE_ABSOLUTE, /* a path that begins with '/' */
+    RULE_ACTION,   /* of a permission: base/permission.h */
     RULE_ATTRIBUTE,
     RULE_CRON,
     RULE_EMAIL,
@@ -36,12 +37,17 @@ enum field_rule {
     RULE_FILE_NAME,
     RULE_IDENTIFIER,
     RULE_JOB_KEY,
+    RULE_LABEL,
     RULE_LITERAL, /* no {{...}}: it would not be substituted */
+    RULE_OS_USER,
+    RULE_PATTERN, /* of a part of a key: base/permission.h */
     RULE_PORT,    /* the name of one */
     RULE_SHA256,
+    RULE_SIZE, /* INTEGER: bytes, or "4MB" */
     RULE_TIMEZONE,
     RULE_URI,
     RULE_URL,
+    RULE_USER, /* the name of one who signs in */
     RULE_VARIABLE,
     RULE_WORD /* without spaces */
 };
@@ -50,12 +56,14 @@ enum default_kind { DEFAULT_NONE, DEFAULT_TEXT, DEFAULT_NUMBER };
 
 enum field_flag {
     IS_REQUIRED = 1,
-    IS_ONE = 2,    /* LIST: one element may stand for a list */
-    IS_ALWAYS = 4, /* OBJECT: unset means one of defaults */
-    IS_ALONE = 8,  /* its value alone may stand for the whole object */
-    IS_PLAIN = 16, /* OBJECT, LIST: plain tables are taken for objects */
-    IS_QUIET = 32, /* Job: another value restarts nothing */
-    IS_MOVES = 64  /* Job: it moves instances from hosts that do not suit */
+    IS_ONE = 2,     /* LIST: one element may stand for a list */
+    IS_ALWAYS = 4,  /* OBJECT: unset means one of defaults */
+    IS_ALONE = 8,   /* its value alone may stand for the whole object */
+    IS_PLAIN = 16,  /* OBJECT, LIST: plain tables are taken for objects */
+    IS_QUIET = 32,  /* Job: another value restarts nothing */
+    IS_MOVES = 64,  /* Job: it moves instances from hosts that do not suit */
+    IS_LISTS = 128, /* MAP: of lists of `of`, or of one alone */
+    IS_SECRET = 256 /* its value stands in no message */
 };
 
 struct schema_object;
@@ -101,7 +109,7 @@ enum schema_check {
 
 struct schema_object {
     const char *name, *help;
-    const ProtobufCMessageDescriptor *message;
+    const ProtobufCMessageDescriptor *message; /* NULL: of an operator's file */
     const struct schema_field *field;
     size_t field_count;
     size_t stored_count; /* the fields behind are never held: INTO, REFUSED */

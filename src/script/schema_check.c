@@ -1,6 +1,7 @@
 /* What a field takes, and whether a value obeys. */
 #include "base/cron.h"
 #include "base/job_key.h"
+#include "base/permission.h"
 #include "base/text.h"
 #include "base/timezone.h"
 #include "script/schema.h"
@@ -121,13 +122,33 @@ static bool is_port(const char *text, size_t size)
     return size > 0 && size <= PORT_NAME_MAX;
 }
 
+static bool is_label(const char *text, size_t size)
+{
+    enum { LABEL_MAX = 63 };
+    return size > 0 && size <= LABEL_MAX && !has_control(text, size);
+}
+
+static bool is_os_user(const char *text, size_t size)
+{
+    enum { OS_USER_NAME_MAX = 32 };
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    return size > 0 && size <= OS_USER_NAME_MAX && text[0] != '-' &&
+           strspn(text, letters) == size;
+}
+
 static bool rule_holds(enum field_rule rule, const char *text, size_t size)
 {
     struct job_key key;
     struct cron_schedule schedule;
+    struct action_set actions = {0};
+    struct pattern pattern;
+    int64_t bytes;
     switch (rule) {
     case RULE_ABSOLUTE:
         return text[0] == '/' && !has_control(text, size);
+    case RULE_ACTION:
+        return action_set_parse(&actions, text, NULL) == 0;
     case RULE_ATTRIBUTE:
         return size > 0 && !has_control(text, size);
     case RULE_CRON:
@@ -144,18 +165,28 @@ static bool rule_holds(enum field_rule rule, const char *text, size_t size)
         return job_key_part_ok(text);
     case RULE_JOB_KEY:
         return job_key_parse(text, &key, NULL) == 0;
+    case RULE_LABEL:
+        return is_label(text, size);
     case RULE_LITERAL:
         return memmem(text, size, "{{", 2) == NULL;
+    case RULE_OS_USER:
+        return is_os_user(text, size);
+    case RULE_PATTERN:
+        return pattern_parse(&pattern, text, NULL) == 0;
     case RULE_PORT:
         return is_port(text, size);
     case RULE_SHA256:
         return is_hex(text, size);
+    case RULE_SIZE:
+        return text_size_bytes(text, &bytes, NULL) == 0;
     case RULE_TIMEZONE:
         return timezone_is_known(text);
     case RULE_URI:
         return is_uri(text, size);
     case RULE_URL:
         return is_url(text);
+    case RULE_USER:
+        return user_name_ok(text);
     case RULE_VARIABLE:
         return is_variable(text, size);
     case RULE_WORD:
@@ -179,6 +210,8 @@ static void describe_choices(const struct schema_field *field, struct buf *out)
 static void describe_integer(const struct schema_field *field, struct buf *out)
 {
     buf_add_text(out, "an integer");
+    if (field->rule == RULE_SIZE)
+        buf_add_text(out, ", or a text like '4MB',");
     if (field->max == INT64_MAX)
         buf_addf(out, " of at least %lld", (long long)field->min);
     else
@@ -352,6 +385,8 @@ const char *schema_nearest_text(const struct schema_field *field,
         return text_nearest(text, field->choices);
     if (field->rule == RULE_TIMEZONE)
         return timezone_nearest(text);
+    if (field->rule == RULE_ACTION)
+        return action_nearest(text);
     return NULL;
 }
 

@@ -218,7 +218,7 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
       local text = must('root', { 'security', 'status' })
       return text:find('refused since', 1, true) and text
     end)
-    assert.matches("users.dave.pasword: no such field; nearest known name: 'password'", said, 1,
+    assert.matches("unknown field 'pasword', did you mean 'password'? (users.dave.pasword)", said, 1,
       true)
     assert.equal(200, status())
     -- At once, when one asks for it.
@@ -361,5 +361,19 @@ describe('a scheduler whose users have certificates', function()
     assert.not_equal(0, refused.status)
     assert.equal('000', refused.out)
     assert.matches('certificate has expired', run.read(dir .. '/log'), 1, true)
+  end)
+
+  it('writes down whom it refused for a certificate, and why', function()
+    sh('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout foreign.key'
+      .. ' -out foreign.pem -subj /CN=stranger -days 2 2>&1')
+    assert.equal('000', ask('foreign').out)
+    assert.equal('000', ask('expired').out)
+    local said = sh(('curl -s --cacert ca.pem --cert root.pem --key root.key'
+      .. ' -H "Content-Type: application/json" -d \'{"type":"LIST_AUDIT"}\' %s')
+      :format((url:gsub('/version', ''))))
+    assert.matches("certificate of 'root.example.org': certificate has expired", said, 1, true)
+    assert.matches("certificate of 'stranger': self-signed certificate", said, 1, true)
+    assert.matches('"call":"TLS handshake"', said, 1, true)
+    assert.is_nil(said:find('"user":"stranger"', 1, true))
   end)
 end)

@@ -192,6 +192,63 @@ describe('the language', function()
   end
 end)
 
+describe("operators' files", function()
+  local meta, page = read 'lua/stdlib/meta/files.lua', read 'docs/operator-files.md'
+
+  local function check(name, text)
+    local dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute('mkdir ' .. dir))
+    local path = dir .. '/' .. name
+    local file = assert(io.open(path, 'w'))
+    file:write(text, '\n')
+    file:close()
+    assert(os.execute('chmod 644 ' .. path))
+    local pipe = assert(io.popen('build/bin/clusterctl security check ' .. path .. ' 2>&1'))
+    local said = pipe:read('a')
+    pipe:close()
+    os.execute('rm -r ' .. dir)
+    return (said:gsub(dir .. '/', ''))
+  end
+
+  it('have their annotations, with every field, in Lua', function()
+    assert(load(meta))
+    for _, object in ipairs(model.files) do
+      local class = assert(meta:match('\n%-%-%-@class ' .. object.name .. '\n(.-)\n\n'))
+      for _, field in ipairs(object) do
+        assert.matches('@field ' .. field[1] .. '%f[?%s]', class)
+      end
+    end
+  end)
+
+  it('have a page with every field, and their globals for luacheck', function()
+    for _, object in ipairs(model.files) do
+      assert.matches('### ' .. object.name .. '\n', page, 1, true)
+      for _, field in ipairs(object) do
+        assert.matches('| `' .. field[1] .. '` |', page, 1, true)
+      end
+    end
+    local std = assert(loadfile 'lua/stdlib/luacheck_files.lua')()
+    assert.same({ 'roles', 'users' }, std.globals)
+  end)
+
+  for _, object in ipairs(model.files) do
+    it('take the example of ' .. object.name, function()
+      assert.matches('^' .. object.file .. ': fine', check(object.file, object.example))
+    end)
+  end
+
+  it('are checked as job files are', function()
+    local said = check('security.lua', 'roles = { web = { actions = "job.kil" } }\n'
+      .. 'users = {\n  ada = { rolse = "web", limits = { jobs = 0 } },\n}')
+    assert.matches("security.lua:1: 'actions[1]' is 'job.kil': want actions: ", said, 1, true)
+    assert.matches("did you mean 'job.kill'?", said, 1, true)
+    assert.matches("security.lua:3: unknown field 'rolse', did you mean 'roles'?", said, 1, true)
+    assert.matches('\n       |           ^^^^^\n', said, 1, true)
+    assert.matches("'jobs' is 0: want an integer from 1 to 1000000000000", said, 1, true)
+  end)
+end)
+
 -- What of a message no field of the language says: it is computed, or said by
 -- a value of another kind (raw, secret).
 local COMPUTED = {

@@ -56,6 +56,8 @@ static void test_every_field_has_a_place_on_the_wire(void **unused)
             const struct schema_field *field = &object->field[i];
             if (strcmp(object->name, "SimpleTask") == 0)
                 continue; /* becomes a Task, which has its own row */
+            if (object->message == NULL)
+                continue; /* of an operator's file */
             if (strcmp(field->wire, "-") == 0)
                 continue; /* says how the others are read */
             if (strcmp(field->wire, "*") == 0) {
@@ -107,7 +109,8 @@ static void test_every_field_of_the_wire_can_be_written(void **unused)
 {
     (void)unused;
     for (const struct schema_object *object = SCHEMA; object->name; object++)
-        for (unsigned i = 0; i < object->message->n_fields; i++)
+        for (unsigned i = 0;
+             object->message != NULL && i < object->message->n_fields; i++)
             if (!is_written(object->message, &object->message->fields[i]))
                 fail_msg("%s.%s", object->message->short_name,
                          object->message->fields[i].name);

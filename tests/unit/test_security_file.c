@@ -1,5 +1,6 @@
 /* security.lua, roles.lua and Aurora's security.ini. */
 #include "aurora/security_ini.h"
+#include "script/evaluation.h"
 #include "script/security_file.h"
 #include "sys/secret.h"
 
@@ -83,32 +84,45 @@ static void test_mistakes_are_refused_by_name(void **unused)
     static const struct {
         const char *text, *want;
     } cases[] = {
-        {"", "users: missing"},
-        {"user = {}", "line 1: 'user' means nothing here"},
-        {"users = 1", "users: want a table, got a number"},
-        {"users = { a = { passwd = 'x' } }",
-         "users.a.passwd: no such field; nearest known name: 'password'"},
+        {"", ": missing field 'users': want a table of names"},
+        {"user = {} users = {}",
+         ":1: unknown field 'user', did you mean 'users'?"},
+        {"users = 1", ":1: 'users' is 1: want a table of names"},
+        {"users = {\n a = { passwd = 'secret' } }",
+         ":2: unknown field 'passwd', did you mean 'password'? "
+         "(users.a.passwd)"},
         {"users = { a = { password = 'secret' } }",
-         "users.a.password: want a hash, as `clusterctl user hash`"},
+         "'password' is no hash: want a hash, as `clusterctl user hash`"},
+        {"users = { a = { password = { x = 1 } } }", "'password' has a name"},
         {"users = { a = { token = 'secret' } }",
-         "users.a.token: want the hash of a token"},
-        {"users = { a = { roles = 'web' } }", "no role 'web' stands"},
+         "'token' is no hash: want the hash of a token"},
+        {"users = { a = { token = 77123 } }", "'token' is a number: want"},
+        {"roles = { web = {} }\nusers = { a = { roles = 'wep' } }",
+         ":2: 'wep' is no role of this file, did you mean 'web'?"},
         {"roles = { r = { { action = 'x' } } } users = {}",
-         "roles.r[1].action: no such field; nearest known name: 'actions'"},
+         "missing field 'actions': want a list of strings "
+         "(roles.r[1].actions)"},
+        {"roles = { r = { actions = '*', rol = 'x' } } users = {}",
+         "unknown field 'rol', did you mean 'role'? (roles.r.rol)"},
         {"roles = { r = { actions = 'job.kil' } } users = {}",
-         "nearest known name: 'job.kill'"},
+         "did you mean 'job.kill'?"},
         {"roles = { r = { actions = {} } } users = {}",
-         "roles.r.actions: missing"},
+         "'actions' has 0 elements: want at least one"},
         {"roles = { r = { actions = '*', role = 'a/b' } } users = {}",
-         "roles.r.role: pattern 'a/b'"},
+         "'role' is 'a/b': want letters, digits"},
         {"roles = { r = { actions = '*', role = '' } } users = {}",
-         "roles.r.role: empty"},
+         "want at least one character"},
         {"users = { a = { limits = { tasks = -1 } } }",
-         "users.a.limits.tasks: want 1 to"},
-        {"users = { ['a:b'] = {} }", "user 'a:b'"},
+         "'tasks' is -1: want an integer from 1 to"},
+        {"users = { a = { limits = { bundle_bytes = '4XB' } } }",
+         "want an integer, or a text like '4MB'"},
+        {"users = { ['a:b'] = {} }",
+         "'users' has the name 'a:b': want 1 to 63"},
+        {"users = { a = {},\n a = {} }", ":2: 'a' stands twice in one table"},
         {"users = { a = {certificate='c'}, b = {certificate='c'} }",
          "users 'a' and 'b' have the same certificate"},
         {"users = { a = {} ", "'}' expected"},
+        {"users = { a = 'secret\n }", ":1: unfinished string"},
         {"while true do end users = {}", ""},
     };
     struct users *users = NULL;
@@ -123,6 +137,34 @@ static void test_mistakes_are_refused_by_name(void **unused)
                      cases[i].want);
         assert_null(strstr(err.text, "secret"));
     }
+}
+
+/* All at once, each with its line and its mark; nothing that is quoted. */
+static void test_every_mistake_is_told(void **unused)
+{
+    Perigee__Evaluation told = PERIGEE__EVALUATION__INIT;
+    struct users *users = NULL;
+    struct evaluation e;
+    struct err err = {0};
+
+    (void)unused;
+    write_file("roles = { web = { 1, { rol = 'x' } } }\n"
+               "users = {\n"
+               "  a = {passwd = 'secret', roles = 'web'},\n"
+               "}\n");
+    evaluation_init(&e);
+    assert_true(security_file_look(&e, path, &users, &err) < 0);
+    problems_pack(&e, &told);
+    assert_true(told.n_problems >= 3);
+    for (size_t i = 0; i < told.n_problems; i++)
+        if (told.problems[i]->source)
+            assert_null(strstr(told.problems[i]->source, "secret"));
+    const Perigee__Problem *last = told.problems[told.n_problems - 1];
+    assert_int_equal(last->line, 3);
+    assert_int_equal(last->mark, 8);
+    assert_string_equal(last->nearest, "password");
+    assert_string_equal(last->field, "users.a.passwd");
+    evaluation_release(&e);
 }
 
 static void test_a_file_that_others_write_is_refused(void **unused)
@@ -155,7 +197,8 @@ static void test_roles_run_as_somebody_else(void **unused)
     vec_free(&users.by_role);
     write_file("roles = { a = { user = 'x y' } }");
     assert_true(roles_file_load(path, &users, &err) < 0);
-    assert_non_null(strstr(err.text, "roles.a.user"));
+    assert_non_null(strstr(err.text, "'user' is 'x y': want the name"));
+    assert_non_null(strstr(err.text, "(roles.a.user)"));
     assert_null(os_user_of(&users, "a"));
 }
 
@@ -258,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_users_get_what_their_roles_have),
         cmocka_unit_test(test_mistakes_are_refused_by_name),
+        cmocka_unit_test(test_every_mistake_is_told),
         cmocka_unit_test(test_a_file_that_others_write_is_refused),
         cmocka_unit_test(test_roles_run_as_somebody_else),
         cmocka_unit_test(test_auroras_file_is_read_as_it_is),

@@ -380,7 +380,7 @@
 ---@field collision_policy? "KILL_EXISTING"|"CANCEL_NEW"|"RUN_OVERLAP" # when the last run is still there (text; "KILL_EXISTING", "CANCEL_NEW", "RUN_OVERLAP"; default "KILL_EXISTING")
 ---@field epsilon? integer # seconds a missed run may still start late (integer; 0 to 31536000)
 ---@field retries? integer # further tries of a run that failed (integer; 0 to 1000; default 0)
----@field after? string[] # keys of jobs: runs when each had a success since (list of text; a job's key: cluster/role/environment/name; at most 64 of them; or one alone)
+---@field after? string|string[] # keys of jobs: runs when each had a success since (list of text; a job's key: cluster/role/environment/name; at most 64 of them; or one alone)
 ---@field catch_up? "NONE"|"LAST"|"ALL" # which missed runs start when the scheduler was down (text; "NONE", "LAST", "ALL"; default "NONE")
 
 ---@class Cron.Table: Cron.Changes
@@ -556,7 +556,7 @@
 ---@class Group.Changes
 ---@field name? string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.' or '-', at most 63; required)
 ---@field jobs? (Job|Group)[] # jobs and groups (list of Job or Group; at most 10000 of them)
----@field depends_on? string[] # jobs and groups beside it, or their names: all must be healthy before it starts (list of text; letters, digits, '_', '.' or '-', at most 63; at most 256 of them; or one alone)
+---@field depends_on? string|string[] # jobs and groups beside it, or their names: all must be healthy before it starts (list of text; letters, digits, '_', '.' or '-', at most 63; at most 256 of them; or one alone)
 
 ---@class Group.Table: Group.Changes
 ---@field name string # unlike those of the jobs and groups beside it (text; letters, digits, '_', '.' or '-', at most 63; required)
