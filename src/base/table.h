@@ -18,6 +18,12 @@
     ((out) = (unsigned)hash64(bytes_of(key, size), 0))
 #include <uthash.h>
 
+/* There are as many tables as jobs, most with one thing in them. */
+#undef HASH_INITIAL_NUM_BUCKETS
+#undef HASH_INITIAL_NUM_BUCKETS_LOG2
+#define HASH_INITIAL_NUM_BUCKETS 4U
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 2U
+
 #ifdef __clang_analyzer__
 void *table_find(const void *head, const void *key, size_t size);
 void *table_with(void *head, const void *item);

@@ -215,6 +215,23 @@ char *text_from_milli(int64_t milli, char *out, size_t size)
     return out;
 }
 
+char *text_put_int(char *to, int64_t value)
+{
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    char digit[TEXT_INT_MAX];
+    int count = 0;
+
+    do
+        digit[count++] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0)
+        *to++ = '-';
+    while (count > 0)
+        *to++ = digit[--count];
+    *to = 0;
+    return to;
+}
+
 /* Names longer than this are never near to anything. */
 enum { NEAREST_MAX = 64 };
 

@@ -15,7 +15,8 @@ int text_int(const char *text, int64_t min, int64_t max, int64_t *out,
 int text_duration_ms(const char *text, int64_t *out, struct err *err);
 /* The largest unit that divides evenly, as Mesos prints it: 5000 -> "5secs". */
 char *text_duration(int64_t ms, char *out, size_t size);
-/* "12s", "5m", "3h", "2d": a length of time for a table; negative ones are 0. */
+/* "12s", "5m", "3h", "2d": a length of time for a table; negative ones are 0.
+ */
 enum { TEXT_AGE_MAX = 24 };
 const char *text_age(int64_t ms, char out[TEXT_AGE_MAX]);
 /* "512", "64KB", "1GB": bytes, powers of 1024. */
@@ -25,6 +26,11 @@ int text_size_bytes(const char *text, int64_t *out, struct err *err);
 int text_milli(const char *text, int64_t *out, struct err *err);
 /* "1.5" from 1500, no trailing zeros. */
 char *text_from_milli(int64_t milli, char *out, size_t size);
+
+/* The number in decimal, for text that is made very often; the NUL's place. The
+ * caller has room for TEXT_INT_MAX. */
+enum { TEXT_INT_MAX = 21 };
+char *text_put_int(char *to, int64_t value);
 
 /* The candidate with the smallest edit distance (transposition counts 1), or
  * NULL when none is within a third of its length. NULL-terminated list. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -204,6 +205,25 @@ static void test_thousandths_have_no_trailing_zeros(void **unused)
     }
 }
 
+static void test_numbers_are_put_as_printf_does(void **unused)
+{
+    (void)unused;
+    char text[TEXT_INT_MAX], want[32];
+    struct rng rng;
+
+    assert_ptr_equal(text_put_int(text, 0), text + 1);
+    assert_string_equal(text, "0");
+    text_put_int(text, INT64_MIN);
+    assert_string_equal(text, "-9223372036854775808");
+    rng_seed(&rng, 5);
+    for (int i = 0; i < 10000; i++) {
+        int64_t value = (int64_t)(rng_next(&rng) >> rng_below(&rng, 64));
+        (void)snprintf(want, sizeof want, "%lld", (long long)value);
+        assert_ptr_equal(text_put_int(text, value), text + strlen(want));
+        assert_string_equal(text, want);
+    }
+}
+
 static void test_the_nearest_name_is_offered(void **unused)
 {
     (void)unused;
@@ -299,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_sizes_are_powers_of_1024),
         cmocka_unit_test(test_thousandths_round_half_away_from_zero),
         cmocka_unit_test(test_thousandths_have_no_trailing_zeros),
+        cmocka_unit_test(test_numbers_are_put_as_printf_does),
         cmocka_unit_test(test_the_nearest_name_is_offered),
         cmocka_unit_test(test_globs_match_the_whole_text),
         cmocka_unit_test(test_a_hostile_glob_ends_soon),
