@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +71,13 @@ void effect_persist(struct effects *fx, const char *table, struct bytes key,
                     struct bytes value)
 {
     persist(fx, table, key, keep_bytes(fx, value));
+}
+
+void effect_persist_kept(struct effects *fx, const char *table,
+                         struct bytes key, struct bytes value)
+{
+    assert(value.data);
+    persist(fx, table, key, value);
 }
 
 void effect_forget(struct effects *fx, const char *table, struct bytes key)

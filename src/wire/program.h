@@ -83,6 +83,9 @@ void effects_clear(struct effects *fx);
 /* Each of these copies what it is given into the list's arena. */
 void effect_persist(struct effects *fx, const char *table, struct bytes key,
                     struct bytes value);
+/* `value` lies in the list's arena already. */
+void effect_persist_kept(struct effects *fx, const char *table,
+                         struct bytes key, struct bytes value);
 void effect_forget(struct effects *fx, const char *table, struct bytes key);
 void effect_reply(struct effects *fx, exchange_id exchange, int status,
                   enum media_type type, struct bytes body);
