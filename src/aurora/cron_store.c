@@ -141,10 +141,11 @@ void firings_store_release(struct aurora_program *p)
 static void save_firing(const struct firing *f, struct effects *fx)
 {
     char key[JOB_KEY_TEXT_MAX + FIRING_ID_TEXT_MAX];
+    Perigee__Aurora__JobKey job = key_borrow(&f->job->key);
     FiringRecord r = {
         .base = PROTOBUF_C_MESSAGE_INIT(
             &perigee__aurora__firing_record__descriptor),
-        .key = key_encode(&f->job->key, &fx->arena),
+        .key = &job,
         .has_id = true,
         .id = f->id,
         .has_at = true,

@@ -114,8 +114,8 @@ CronView *view_cron(const struct job *job, uint32_t firings,
     out->catch_up = said->catch_up;
     out->has_paused = out->paused = cron->is_paused;
     out->has_descheduled = out->descheduled = job->is_killed;
-    out->has_next_secs = cron->next > 0;
-    out->next_secs = (uint64_t)cron->next;
+    out->has_next_secs = cron->next.at > 0;
+    out->next_secs = (uint64_t)cron->next.at;
     fill_relatives(cron, out, arena);
     fill_stats(&cron->stats, out);
     fill_firings(cron, firings, out, arena);

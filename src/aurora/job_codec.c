@@ -70,6 +70,16 @@ Perigee__Aurora__JobKey *key_encode(const struct job_key *key,
     return out;
 }
 
+Perigee__Aurora__JobKey key_borrow(struct job_key *key)
+{
+    return (Perigee__Aurora__JobKey){
+        .base = PROTOBUF_C_MESSAGE_INIT(&perigee__aurora__job_key__descriptor),
+        .cluster = key->cluster,
+        .role = key->role,
+        .environment = key->env,
+        .name = key->name};
+}
+
 /* --- checks that are the scheduler's own --- */
 
 static int check_resources(const Perigee__ResourceAmounts *r, struct err *err)

@@ -283,6 +283,7 @@ static struct aurora_options options_of(struct shell *shell)
     options.can_back_up = true;
     options.backup_interval_ms = c->backup_interval_ms;
     options.backup_last_ms = backup_shell_last_ms(&shell->backups);
+    options.log_level = (int)log_level();
     if (getrandom(&options.seed, sizeof options.seed, 0) < 0)
         options.seed = (uint64_t)getpid();
     return options;

@@ -43,6 +43,7 @@ const struct aurora_options AURORA_OPTIONS = {
     .timezone = "UTC",
     .notice_give_up_ms = (int64_t)6 * 60 * 60 * 1000,
     .seed = 1,
+    .log_level = 2,
 };
 
 /* POSIX expressions know no \d; the whole text must match. */
@@ -223,8 +224,22 @@ static void log_rolling(const struct event *event, struct effects *fx)
                event->message ? one_line(event->message, &fx->arena) : "");
 }
 
-/* Jobs that come and go, and tasks that end other than they should; every
- * change of a task with log_level debug. */
+/* Jobs that come and go, tasks and runs that end other than they should; every
+ * change of a task and a run with log_level debug. */
+static int level_of(const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_TASK_CHANGED:
+        return event->state == TASK_FAILED || event->state == TASK_LOST ? 2 : 3;
+    case EVENT_FIRING_CHANGED:
+        return event->firing->state <= FIRING_SUCCEEDED ? 3 : 2;
+    case EVENT_NOTICE_GIVEN_UP:
+        return 1;
+    default:
+        return 2;
+    }
+}
+
 static void log_event(const struct event *event, struct effects *fx)
 {
     static const char *const what[] = {
@@ -262,14 +277,15 @@ static void log_event(const struct event *event, struct effects *fx)
         return;
     }
     if (event->kind == EVENT_FIRING_CHANGED) {
-        effect_log(fx, 2, "firing_changed job=%.*s scheduled=%lld state=%s",
+        effect_log(fx, level_of(event),
+                   "firing_changed job=%.*s scheduled=%lld state=%s",
                    (int)key.size, (const char *)key.data,
                    (long long)event->firing->at,
                    firing_state_name(event->firing->state));
         return;
     }
     if (event->kind == EVENT_NOTICE_GIVEN_UP) {
-        effect_log(fx, 1,
+        effect_log(fx, level_of(event),
                    "notification_given_up job=%.*s what=%s tries=%u why=\"%s\"",
                    (int)key.size, (const char *)key.data,
                    notify_what_name(event->what), event->failures,
@@ -290,8 +306,7 @@ static void log_event(const struct event *event, struct effects *fx)
                    (int)key.size, (const char *)key.data, event->instances);
         return;
     }
-    effect_log(fx,
-               event->state == TASK_FAILED || event->state == TASK_LOST ? 2 : 3,
+    effect_log(fx, level_of(event),
                "task_changed task=%.*s state=%s message=\"%s\"",
                (int)event->task_id->size, (const char *)event->task_id->data,
                task_machine_name(event->state),
@@ -319,8 +334,10 @@ static void log_events(struct aurora_program *p, struct effects *fx)
     if (at < event_log_first(log))
         at = event_log_first(log);
     for (; at < log->next; at++) {
-        log_event(event_log_get(log, at), fx);
-        audit_event(p, event_log_get(log, at), fx);
+        const struct event *event = event_log_get(log, at);
+        if (level_of(event) <= p->options.log_level)
+            log_event(event, fx);
+        audit_event(p, event, fx);
     }
     p->logged = log->next - 1;
 }

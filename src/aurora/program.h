@@ -54,6 +54,7 @@ struct aurora_options {
     const char *mail_from;     /* of notifications; NULL: no mail can be sent */
     int64_t notice_give_up_ms; /* notifications that old are given up */
     uint64_t seed;             /* never the same for two lives */
+    int log_level;             /* nobody hears what is above (effect_log) */
     bool can_back_up;          /* the shell has a directory for backups */
     int64_t backup_interval_ms; /* of automatic ones; 0: none */
     int64_t backup_last_ms;     /* when the newest there is was made; 0: none */

@@ -347,6 +347,8 @@ int key_decode(const struct aurora_program *p,
                struct err *err);
 Perigee__Aurora__JobKey *key_encode(const struct job_key *key,
                                     struct arena *arena);
+/* To be packed at once: it points into the key. */
+Perigee__Aurora__JobKey key_borrow(struct job_key *key);
 
 /* --- views.c --- */
 Perigee__Aurora__TaskView *view_task(struct aurora_program *p,

@@ -291,7 +291,7 @@ void store_persist(struct effects *fx, const char *table, struct bytes key,
     uint8_t *packed = arena_alloc(&fx->arena, size + 1);
 
     protobuf_c_message_pack(message, packed);
-    effect_persist(fx, table, key, bytes_of(packed, size));
+    effect_persist_kept(fx, table, key, bytes_of(packed, size));
 }
 
 void store_save_scheduler(struct aurora_program *p, struct effects *fx)
@@ -358,8 +358,10 @@ static void save_task(const struct task *task, struct effects *fx)
     Perigee__Aurora__TaskRecord__Place place =
         PERIGEE__AURORA__TASK_RECORD__PLACE__INIT;
 
+    Perigee__Aurora__JobKey key = key_borrow(&task->job->key);
+
     r.task_id = view_text(task->id, &fx->arena);
-    r.key = key_encode(&task->job->key, &fx->arena);
+    r.key = &key;
     r.config_id = task->config->id;
     r.has_instance = r.has_state = r.has_failures = true;
     r.instance = task->instance;

@@ -117,7 +117,8 @@ static void test_a_time_becomes_a_run(void **unused)
     end(&s);
 }
 
-/* The record of a run and its tasks are saved by the same input. */
+/* The record of a run and its tasks are saved by the same input; it says all
+ * that changed of the job. */
 static void test_a_run_is_saved_with_its_tasks(void **unused)
 {
     struct scene s;
@@ -128,7 +129,11 @@ static void test_a_run_is_saved_with_its_tasks(void **unused)
     assert_int_equal(s.a.work.firings.count, 1);
     assert_ptr_equal(s.a.work.firings.item[0], newest(job));
     assert_int_equal(s.a.work.tasks.count, 1);
-    assert_int_equal(s.a.work.jobs.count, 1);
+    assert_int_equal(s.a.work.jobs.count, 0);
+    forget_work(&s);
+    ends(&s, job, FINISHED);
+    assert_int_equal(s.a.work.firings.count, 1);
+    assert_int_equal(s.a.work.jobs.count, 1); /* its figures */
     end(&s);
 }
 

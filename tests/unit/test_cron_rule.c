@@ -121,16 +121,35 @@ static void test_all_catches_up_with_each_up_to_a_thousand(void **unused)
                              4000 * MINUTE});
 }
 
+/* Known to be the only one, it is decided upon alike. */
+static void check_the_only_one(const struct cron_rule *rule,
+                               const struct cron_run *run, int64_t now_ms,
+                               const struct cron_due *due)
+{
+    struct cron_due one;
+
+    cron_due_one(rule, run, now_ms, &one);
+    assert_int_equal(one.start.count, due->start.count);
+    assert_int_equal(one.first_missed.at, due->first_missed.at);
+    assert_int_equal(one.last_missed.at, due->last_missed.at);
+    assert_int_equal(one.last_missed.wall, due->last_missed.wall);
+    if (one.start.count > 0)
+        assert_memory_equal(one.start.item, due->start.item, sizeof *run);
+    cron_due_release(&one);
+}
+
 /* Every due time is a start or between the missed ones, exactly once. */
 static void check_against_scan(const struct cron_rule *rule, int64_t now_ms)
 {
     struct cron_due due;
-    struct cron_run run = {.at = T};
-    uint32_t next = 0;
+    struct cron_run run = {.at = T}, first = {0};
+    uint32_t next = 0, count = 0;
 
     cron_due(rule, T, T, now_ms, &due);
     while (cron_next(&rule->schedule, rule->zone, T, run.at, &run) &&
            run.at <= now_ms / 1000) {
+        if (count++ == 0)
+            first = run;
         if (next < due.start.count && due.start.item[next].at == run.at) {
             next++;
             continue;
@@ -142,6 +161,8 @@ static void check_against_scan(const struct cron_rule *rule, int64_t now_ms)
     assert_int_equal(next, due.start.count);
     assert_true(due.start.count == 0 ||
                 due.last_missed.at < due.start.item[0].at);
+    if (count == 1)
+        check_the_only_one(rule, &first, now_ms, &due);
     cron_due_release(&due);
 }
 

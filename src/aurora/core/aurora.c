@@ -67,6 +67,9 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.tellings);
     vec_free(&a->due_updates);
     vec_free(&a->due_crons);
+    vec_free(&a->ringing_crons);
+    vec_free(&a->crons);
+    vec_free(&a->free_crons);
     vec_free(&a->due_rolling);
     vec_free(&a->work.forgotten);
     vec_free(&a->work.launches);

@@ -185,7 +185,9 @@ struct aurora {
     struct app_member *app_members;     /* of all of them, by key */
     VEC(struct app_group *) due_groups; /* those with something to do */
     bool is_in_groups;                  /* they are being worked on */
-    struct cron *crons;                 /* by number */
+    VEC(struct cron *) crons;           /* by number; NULL: a free number */
+    VEC(uint64_t) free_crons;           /* numbers to use again */
+    VEC(uint64_t) ringing_crons;        /* numbers whose timers rang now */
     VEC(uint64_t) due_crons;            /* numbers of those to look at again */
     struct quotas quotas;
     VEC(struct job *) due_quotas; /* NULL entries are gone */

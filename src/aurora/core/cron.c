@@ -1,10 +1,10 @@
 #include "aurora/core/cron.h"
 #include "base/alloc.h"
+#include "base/text.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct cron *cron_new(struct job *job)
 {
@@ -86,11 +86,17 @@ struct firing *cron_add_firing(struct cron *cron, int64_t id)
 
 char *firing_store_key(const struct firing *firing, char *out, size_t size)
 {
-    char job[JOB_KEY_TEXT_MAX];
+    const struct job_key *key = &firing->job->key;
 
-    (void)snprintf(out, size, "%s@%" PRId64 "%s",
-                   job_store_key(&firing->job->key, job), firing->at,
-                   firing->id % 2 != 0 ? "m" : "");
+    assert(size >= JOB_KEY_TEXT_MAX + FIRING_ID_TEXT_MAX);
+    char *to = stpcpy(out, key->role);
+    *to++ = '/';
+    to = stpcpy(to, key->env);
+    *to++ = '/';
+    to = stpcpy(to, key->name);
+    *to++ = '@';
+    to = text_put_int(to, firing->at);
+    (void)stpcpy(to, firing->id % 2 != 0 ? "m" : "");
     return out;
 }
 

@@ -65,11 +65,11 @@ struct cron_stats {
 
 /* Of a job with a cron_rule. */
 struct cron {
-    uint64_t number; /* of this process's life; of its timer */
+    uint64_t number; /* of this process's life; of its timer; used again */
     struct job *job;
-    int64_t made;    /* seconds; since when this schedule is followed */
-    int64_t decided; /* seconds; every time up to here has its firing */
-    int64_t next;    /* seconds; 0: none */
+    int64_t made;         /* seconds; since when this schedule is followed */
+    int64_t decided;      /* seconds; every time up to here has its firing */
+    struct cron_run next; /* the first behind `decided`; at 0: none */
     bool is_paused;
     bool is_due; /* stands in aurora's due_crons */
     struct cron_stats stats;
@@ -84,7 +84,6 @@ struct cron {
     uint64_t *expected; /* owned; after a restart `seen` of parents to come */
     uint32_t expected_count;
     VEC(struct cron *) children; /* borrowed; those that wait for it */
-    UT_hash_handle hh;
 };
 
 struct cron *cron_new(struct job *job);

@@ -11,9 +11,14 @@ void cron_put(struct aurora *a, struct job *job)
 {
     struct cron *cron = cron_new(job);
 
-    cron->number = ++a->next_number;
+    if (a->free_crons.count > 0) {
+        cron->number = a->free_crons.item[--a->free_crons.count];
+    } else {
+        cron->number = a->crons.count;
+        (void)vec_add(&a->crons);
+    }
+    a->crons.item[cron->number] = cron;
     job->cron = cron;
-    HASH_ADD(hh, a->crons, number, sizeof cron->number, cron);
 }
 
 void cron_drop(struct aurora *a, struct job *job)
@@ -28,7 +33,10 @@ void cron_drop(struct aurora *a, struct job *job)
         cron->firings.count--;
         records_free_firing(a, gone);
     }
-    HASH_DEL(a->crons, cron);
+    /* A timer of it that rings for the next one of this number finds that its
+     * time has not come. */
+    a->crons.item[cron->number] = NULL;
+    *vec_add(&a->free_crons) = cron->number;
     job->cron = NULL;
     cron_free(cron);
 }
@@ -256,17 +264,23 @@ int aurora_restore_firing(struct aurora *a, struct job *job,
                           const struct firing *record, struct err *err)
 {
     (void)a;
+    struct cron *cron = job->cron;
     char key[JOB_KEY_TEXT_MAX];
 
-    if (!job->cron || record->id < 0 || cron_firing(job->cron, record->id) ||
+    if (!cron || record->id < 0 || cron_firing(cron, record->id) ||
         record->state < FIRING_WAITING || record->state >= FIRING_STATE_COUNT)
         return err_set(err, ERR_DAMAGED,
                        "firing %lld of '%s' contradicts other records",
                        (long long)record->at, job_store_key(&job->key, key));
-    struct firing *f = cron_add_firing(job->cron, record->id);
+    struct firing *f = cron_add_firing(cron, record->id);
     *f = *record;
     f->job = job;
     f->dirty_at = 0;
+    /* The job's record may be older than a run that is under way. */
+    if (f->id % 2 == 0 && f->at > cron->decided)
+        cron->decided = f->at;
+    if (f->started_ms > cron->stats.last_start_ms)
+        cron->stats.last_start_ms = f->started_ms;
     return 0;
 }
 

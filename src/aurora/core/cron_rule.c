@@ -134,6 +134,16 @@ void cron_due(const struct cron_rule *rule, int64_t made, int64_t decided,
     note_missed(&q, decided, out);
 }
 
+void cron_due_one(const struct cron_rule *rule, const struct cron_run *due,
+                  int64_t now_ms, struct cron_due *out)
+{
+    *out = (struct cron_due){0};
+    if (due->at > too_late(rule, due->at - 1, now_ms))
+        *vec_add(&out->start) = *due;
+    else
+        out->first_missed = out->last_missed = *due;
+}
+
 void cron_due_release(struct cron_due *due)
 {
     vec_free(&due->start);

@@ -61,4 +61,7 @@ struct cron_due {
  * starts. */
 void cron_due(const struct cron_rule *rule, int64_t made, int64_t decided,
               int64_t now_ms, struct cron_due *out);
+/* The same when `due` is the only one of these times. */
+void cron_due_one(const struct cron_rule *rule, const struct cron_run *due,
+                  int64_t now_ms, struct cron_due *out);
 void cron_due_release(struct cron_due *due);

@@ -204,7 +204,9 @@ void cron_scheduled(struct aurora *a, struct job *job,
                     const struct cron_rule *before, int64_t now_ms);
 /* Wait for its next time. */
 void cron_arm(struct aurora *a, struct cron *cron);
-void cron_timer(struct aurora *a, uint64_t number, int64_t now_ms);
+/* Its timer rang: crons_ring decides, when all that ring now are known. */
+void cron_timer(struct aurora *a, uint64_t number);
+void crons_ring(struct aurora *a, int64_t now_ms);
 const struct firing *cron_fire_now(struct aurora *a, struct cron *cron,
                                    struct cron_run run, int64_t now_ms);
 void cron_cancel_waiting(struct aurora *a, struct cron *cron, int64_t now_ms);

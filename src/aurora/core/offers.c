@@ -244,11 +244,10 @@ int64_t aurora_next_ms(const struct aurora *a)
 void aurora_time(struct aurora *a, int64_t now_ms)
 {
     struct heap_entry entry;
-    uint32_t crons = 0;
-
     /* What is left is due at once: what is decided here is written while the
      * next part is decided. */
-    while (crons < CRON_TURN_MAX && heap_pop(&a->timers, now_ms, &entry)) {
+    while (a->ringing_crons.count < CRON_TURN_MAX &&
+           heap_pop(&a->timers, now_ms, &entry)) {
         switch ((enum timer_kind)entry.kind) {
         case TIMER_TASK:
             on_task_deadline(a, entry.id, now_ms);
@@ -266,8 +265,7 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             judging_again(a, entry.id, now_ms);
             break;
         case TIMER_CRON:
-            cron_timer(a, entry.id, now_ms);
-            crons++;
+            cron_timer(a, entry.id);
             break;
         case TIMER_UPDATE:
             updater_timer(a, entry.id);
@@ -298,5 +296,6 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             break;
         }
     }
+    crons_ring(a, now_ms);
     updater_go_on(a, now_ms);
 }

@@ -1,6 +1,7 @@
 /* Objects come, are marked for saving, and go. */
 #include "aurora/core/internal.h"
 #include "base/id.h"
+#include "base/text.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -207,19 +208,31 @@ void records_put_task(struct aurora *a, struct task *task)
     job_config_unref(task->config); /* the use holds it from here on */
 }
 
-/* Ids of one job sort by the time at which their tasks were made. */
+static char *put_part(char *to, const char *part)
+{
+    to = stpcpy(to, part);
+    *to++ = '-';
+    return to;
+}
+
+/* Ids of one job sort by the time at which their tasks were made. What follows
+ * has 122 random bits: nobody looks whether a task has it already. */
 static struct bytes new_task_id(struct aurora *a, const struct job_key *key,
                                 uint32_t instance, int64_t now_ms,
                                 char out[ID_MAX])
 {
-    do {
-        struct uuid uuid = uuid_random(&a->rng);
-        char text[UUID_TEXT_MAX];
-        snprintf(out, ID_MAX, "%lld-%s-%s-%s-%u-%s", (long long)now_ms,
-                 key->role, key->env, key->name, instance,
-                 uuid_text(&uuid, text));
-    } while (aurora_task(a, bytes_of_text(out)));
-    return bytes_of_text(out);
+    char *to = text_put_int(out, now_ms);
+
+    *to++ = '-';
+    to = put_part(to, key->role);
+    to = put_part(to, key->env);
+    to = put_part(to, key->name);
+    to = text_put_int(to, instance);
+    *to++ = '-';
+    assert(to + UUID_TEXT_MAX <= out + ID_MAX);
+    struct uuid uuid = uuid_random(&a->rng);
+    (void)uuid_text(&uuid, to);
+    return bytes_of(out, (size_t)(to - out) + UUID_TEXT_MAX - 1);
 }
 
 struct task *records_add_task(struct aurora *a, struct job *job,
