@@ -349,10 +349,17 @@ static void persist(struct node *node, struct turn *turn)
 
 /* --- the turn --- */
 
-static void check(struct node *node)
+/* `from`: the step's effects begin there. */
+static void check(struct node *node, const struct effects *fx, uint32_t from)
 {
-    if (node->kind->program->check != NULL)
+    bool is_due = ++node->unchecked >= NODE_CHECK_EACH;
+
+    for (uint32_t i = from; i < fx->count && !is_due; i++)
+        is_due = fx->item[i].kind == EFFECT_PERSIST;
+    if (is_due && node->kind->program->check != NULL) {
         node->kind->program->check(node->self);
+        node->unchecked = 0;
+    }
     cluster_check(node->w->cluster, node);
 }
 
@@ -383,6 +390,7 @@ static void feed_all(struct node *node, struct effects *fx)
 {
     const struct program *p = node->kind->program;
     struct input *input;
+    uint32_t from = fx->count;
 
     while ((input = node->first) != NULL) {
         node->first = input->next;
@@ -390,12 +398,13 @@ static void feed_all(struct node *node, struct effects *fx)
             node->last = &node->first;
         feed(node, input, fx);
         input_free(input);
-        check(node);
+        check(node, fx, from);
+        from = fx->count;
     }
     if (p->on_time != NULL && next_ms(node) <= node_wall_ms(node)) {
         world_note(node->w, node->name, "time", 0, bytes_of_text(""), "%s", "");
         p->on_time(node->self, node_wall_ms(node), fx);
-        check(node);
+        check(node, fx, from);
     }
 }
 
@@ -497,7 +506,8 @@ void node_start(struct node *node)
     struct turn *turn = turn_begin(node);
     if (p->on_start != NULL)
         p->on_start(node->self, node_wall_ms(node), &turn->fx);
-    check(node);
+    node->unchecked = NODE_CHECK_EACH;
+    check(node, &turn->fx, 0);
     turn_end(node, turn);
 }
 

@@ -15,7 +15,14 @@
 #include "tests/sim/world.h"
 #include "wire/program.h"
 
-enum { NODE_NAME_MAX = 24, ADDRESS_MAX = 32 };
+enum {
+    NODE_NAME_MAX = 24,
+    ADDRESS_MAX = 32,
+    /* A program's check() costs more than most of its steps: it is called after
+     * each step that stores something, and else after so many. What is wrong
+     * stays wrong that long. */
+    NODE_CHECK_EACH = 8
+};
 
 /* Years that the wall clock shows at the beginning of the world, in ms. */
 #define WALL_START_MS INT64_C(1800000000000)
@@ -79,6 +86,7 @@ struct node {
     int64_t turn_at_ms;          /* scheduled turn; INT64_MAX: none */
     uint64_t turn_number;        /* of the scheduled turn that counts */
     uint32_t spins;              /* turns in a row with nothing but a timer */
+    uint32_t unchecked;          /* steps since its check() */
     struct turn *turns, **turns_end; /* decided, not yet released */
     uint64_t last_batch;
     bool is_stopping;

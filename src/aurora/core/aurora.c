@@ -251,10 +251,12 @@ static bool may_both_live(const struct task *a, const struct task *b)
  * too many, or NULL. */
 static const struct task *find_surplus(const struct job *job)
 {
-    const struct task **task = xcalloc(job->active.count + 1, sizeof(void *));
-    const struct task *found = NULL;
+    const struct task **task, *found = NULL;
     uint32_t n = 0;
 
+    if (job->active.count < 2)
+        return NULL;
+    task = xcalloc(job->active.count, sizeof(void *));
     for (const struct task *t = job->active.first; t; t = t->next)
         if (t->state != TASK_KILLING)
             task[n++] = t;

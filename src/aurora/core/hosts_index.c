@@ -181,8 +181,7 @@ static void check_cell(const struct index_kind *kind, uint32_t at,
 {
     const struct host *first = kind->cell[at], *h = first;
 
-    assert((kind->row[at / INDEX_GRID] >> at % INDEX_GRID & 1) ==
-           (first != NULL));
+    assert(first);
     while (h) {
         assert(h->kind == kind && h->cell == at);
         assert(h->cell_next->cell_prev == h);
@@ -195,19 +194,27 @@ static void check_cell(const struct index_kind *kind, uint32_t at,
     }
 }
 
+/* Cells without a bit are not visited, here as in a search: a host in one of
+ * them is missed by the count. */
+static uint32_t check_kind(const struct index_kind *kind)
+{
+    uint32_t hosts = 0;
+
+    for (uint32_t i = 0; i < INDEX_GRID; i++) {
+        assert((kind->rows >> i & 1) == (kind->row[i] != 0));
+        for (uint64_t bits = kind->row[i]; bits != 0; bits &= bits - 1)
+            check_cell(kind, i * INDEX_GRID + (uint32_t)__builtin_ctzll(bits),
+                       &hosts);
+    }
+    assert(hosts == kind->hosts && hosts > 0);
+    return hosts;
+}
+
 void index_check(const struct host_index *index)
 {
     uint32_t all = 0;
 
-    for (uint32_t k = 0; k < index->kind_count; k++) {
-        uint32_t hosts = 0;
-        for (uint32_t i = 0; i < INDEX_GRID * INDEX_GRID; i++)
-            check_cell(index->kind[k], i, &hosts);
-        assert(hosts == index->kind[k]->hosts && hosts > 0);
-        for (uint32_t i = 0; i < INDEX_GRID; i++)
-            assert((index->kind[k]->rows >> i & 1) ==
-                   (index->kind[k]->row[i] != 0));
-        all += hosts;
-    }
+    for (uint32_t k = 0; k < index->kind_count; k++)
+        all += check_kind(index->kind[k]);
     assert(all == index->hosts);
 }
