@@ -13,10 +13,12 @@ static void check_fresh(struct cluster *c, struct cron_job *j)
 {
     int64_t now = node_wall_ms(&c->aurora) / 1000;
 
-    if (j->is_fresh && j->schedule[0] && c->w->now_ms > QUIET_MS &&
-        j->done + 1 == j->steps && j->newest + j->period + LATE_SECS < now)
+    const struct cron_plan *plan = cron_job_plan(j);
+
+    if (j->is_fresh && plan->schedule[0] && c->w->now_ms > QUIET_MS &&
+        j->done + 1 == j->steps && j->newest + plan->period + LATE_SECS < now)
         world_fail(c->w, "%s (%s): its newest time is %lld, now it is %lld",
-                   j->job.name, j->schedule, (long long)j->newest,
+                   j->job.name, plan->schedule, (long long)j->newest,
                    (long long)now);
     j->is_fresh = false;
 }
@@ -38,7 +40,7 @@ void final_crons(struct cluster *c)
         if (j->done != j->steps)
             world_fail(c->w, "the end: step %u of %s is not answered", j->done,
                        j->job.name);
-        if (j->schedule[0] && j->seen_count == 0)
+        if (j->plan[0].schedule[0] && j->seen_count == 0)
             world_fail(c->w, "the end: %s never ran", j->job.name);
     }
 }

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/vec.h"
 #include "tests/sim/check_keeper.h"
+#include "tests/sim/cron_spans.h"
 #include "wire/program.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +17,13 @@ struct run;
 struct machine;
 struct input;
 
+enum { AGENT_LOOKS = 16 };
+
+/* An agent's offers and tasks, when they were added up last. */
+struct agent_look {
+    uint64_t agent, mark, steps;
+};
+
 /* What a framework was told about one of its tasks. */
 struct told;
 struct owed;
@@ -25,6 +33,9 @@ struct checks {
     struct owed *owed; /* updates, by uuid */
     uint64_t updates;
     struct keeper_look keeper;
+    struct cron_spans crons[CRON_CLOCKED];
+    struct cron_seen crons_seen;
+    struct agent_look agent[AGENT_LOOKS];
 };
 
 void checks_release(struct checks *checks);

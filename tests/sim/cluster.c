@@ -109,6 +109,7 @@ static void *aurora_begin(struct node *node)
     options.preempt =
         (struct preempt_rules){true, 5000, 5000, 5000, 60 * SECOND, 5};
     options.can_back_up = true;
+    options.zone_load = cron_plan_zone;
     options.backup_interval_ms = 5 * 60 * SECOND;
     return aurora_program_new(&options);
 }

@@ -40,38 +40,18 @@ struct crons {
 
 /* --- what is wanted --- */
 
-/* Three languages for "every so many seconds". */
-static void make_schedule(struct cron_job *j, struct rng *rng)
-{
-    static const int minutes[] = {1, 2, 5};
-    int every = minutes[rng_below(rng, 3)];
-
-    j->period = 60 + (int64_t)rng_below(rng, 60);
-    switch (rng_below(rng, 3)) {
-    case 0:
-        (void)snprintf(j->schedule, sizeof j->schedule, "R//PT%dS",
-                       (int)j->period);
-        break;
-    case 1:
-        (void)snprintf(j->schedule, sizeof j->schedule,
-                       "R/2027-01-15T08:00:00Z/PT%dS", (int)j->period);
-        j->anchor = WALL_START_MS / 1000;
-        j->has_anchor = true;
-        break;
-    default:
-        (void)snprintf(j->schedule, sizeof j->schedule, "*/%d * * * *", every);
-        if (every == 1)
-            (void)snprintf(j->schedule, sizeof j->schedule, "* * * * *");
-        j->period = every * 60;
-        j->has_anchor = true;
-        break;
-    }
-}
-
 static void add_step(struct cron_job *j, enum cron_verb verb, int64_t at_ms)
 {
     j->step[j->steps].verb = verb;
     j->step[j->steps++].at_ms = at_ms;
+}
+
+/* Now and then just when times of whole minutes come. */
+static int64_t near_minute(int64_t at_ms, struct rng *rng)
+{
+    int64_t by_ms = (int64_t)rng_below(rng, 11) - 7;
+
+    return rng_below(rng, 2) == 0 ? at_ms : at_ms - at_ms % MINUTE + by_ms;
 }
 
 /* Those that run after others come after them, and go before them. */
@@ -84,12 +64,15 @@ static void make_steps(struct cron_job *j, uint32_t at, struct rng *rng,
     uint64_t left = (uint64_t)(o->last_ms - from_ms) / 3;
     int64_t second_ms = from_ms + 1 + (int64_t)rng_below(rng, left);
     int64_t third_ms = second_ms + 1 + (int64_t)rng_below(rng, left);
-    uint64_t die = rng_below(rng, 3);
+    uint64_t die = rng_below(rng, at < CRON_CLOCKED ? 5 : 3);
 
     add_step(j, CRON_CREATE, from_ms);
     if (die == 0) {
-        add_step(j, CRON_PAUSE, second_ms);
+        add_step(j, CRON_PAUSE, near_minute(second_ms, rng));
         add_step(j, CRON_RESUME, third_ms);
+    } else if (die > 2) {
+        add_step(j, CRON_CHANGE, near_minute(second_ms, rng));
+        add_step(j, CRON_CHANGE, near_minute(third_ms, rng));
     } else {
         add_step(j, CRON_START, second_ms);
         add_step(j, CRON_START, third_ms);
@@ -98,6 +81,15 @@ static void make_steps(struct cron_job *j, uint32_t at, struct rng *rng,
              o->last_ms + GOES_MS - (int64_t)at * 5 * SECOND);
     j->retry_ms = from_ms;
     j->read_ms = INT64_MAX;
+}
+
+static void make_plans(struct cron_job *j, struct rng *rng)
+{
+    cron_plan_make(&j->plan[0], rng);
+    j->has_anchor = j->plan[0].has_anchor;
+    j->anchor = j->plan[0].anchor;
+    for (uint32_t i = 1; i < CRON_PLANS_MAX; i++)
+        cron_plan_change(&j->plan[i], &j->plan[i - 1], rng);
 }
 
 static void make_job(struct crons *u, uint32_t at)
@@ -122,7 +114,7 @@ static void make_job(struct crons *u, uint32_t at)
     j->collision = collision[rng_below(rng, 3)];
     j->catch_up = catch_up[rng_below(rng, 3)];
     if (at < CRON_CLOCKED)
-        make_schedule(j, rng);
+        make_plans(j, rng);
     else
         j->after = at == CRON_CLOCKED ? 1 : 2 | 1u << CRON_CLOCKED;
     make_steps(j, at, rng, &u->options);
@@ -155,6 +147,11 @@ const char *crons_problem(const struct crons *u)
     return u->problem;
 }
 
+const struct cron_plan *cron_job_plan(const struct cron_job *job)
+{
+    return &job->plan[job->at];
+}
+
 struct cron_job *crons_job(struct crons *u, uint32_t at)
 {
     return &u->job[at];
@@ -167,8 +164,9 @@ static void complain(struct crons *u, const struct cron_job *j,
 {
     if (u->problem[0] == '\0')
         (void)snprintf(u->problem, sizeof u->problem,
-                       "%s (%s, %s, %s): %s %lld", j->job.name, j->schedule,
-                       j->collision, j->catch_up, what, (long long)at);
+                       "%s (%s, %s, %s): %s %lld", j->job.name,
+                       cron_job_plan(j)->schedule, j->collision, j->catch_up,
+                       what, (long long)at);
 }
 
 static void post(struct crons *u, struct cron_job *j, const Call *call,
@@ -210,7 +208,9 @@ static void set_create(const struct crons *u, const struct cron_job *j,
         PERIGEE__AURORA__CALL__CREATE_JOB__INIT);
     NEW(arena, Perigee__Cron, cron, PERIGEE__CRON__INIT);
 
-    cron->schedule = j->schedule[0] ? (char *)j->schedule : NULL;
+    const struct cron_plan *plan = cron_job_plan(j);
+    cron->schedule = plan->schedule[0] ? (char *)plan->schedule : NULL;
+    cron->timezone = (char *)plan->zone;
     cron->collision_policy = (char *)j->collision;
     cron->catch_up = (char *)j->catch_up;
     cron->has_retries = true;
@@ -223,7 +223,8 @@ static void set_create(const struct crons *u, const struct cron_job *j,
             cron->after[cron->n_after++] =
                 arena_printf(arena, "%s/%s/%s/%s", u->options.cluster,
                              j->job.role, j->job.env, u->job[i].job.name);
-    create->job = user_member_message(u->options.cluster, &j->job, 1, 0, arena);
+    create->job =
+        user_member_message(u->options.cluster, &j->job, 1, j->at, arena);
     create->job->cron = cron;
     call->create_job = create;
 }
@@ -235,6 +236,7 @@ static void begin_step(struct crons *u, struct cron_job *j, struct effects *fx)
         [CRON_PAUSE] = PERIGEE__AURORA__CALL__TYPE__PAUSE_CRON,
         [CRON_RESUME] = PERIGEE__AURORA__CALL__TYPE__RESUME_CRON,
         [CRON_START] = PERIGEE__AURORA__CALL__TYPE__START_CRON,
+        [CRON_CHANGE] = PERIGEE__AURORA__CALL__TYPE__CREATE_JOB,
         [CRON_DESCHEDULE] = PERIGEE__AURORA__CALL__TYPE__DESCHEDULE_CRON};
     enum cron_verb verb = j->step[j->done].verb;
     Call call = PERIGEE__AURORA__CALL__INIT;
@@ -244,7 +246,10 @@ static void begin_step(struct crons *u, struct cron_job *j, struct effects *fx)
     arena_init(&arena);
     call.has_type = true;
     call.type = type[verb];
-    if (verb == CRON_CREATE)
+    if (verb == CRON_CHANGE && !j->is_asked)
+        j->at++;
+    j->is_asked = true;
+    if (verb == CRON_CREATE || verb == CRON_CHANGE)
         set_create(u, j, &arena, &call);
     else
         set_query(u, j, &arena, &call);
@@ -277,29 +282,51 @@ static bool is_over(int state)
     return state != STATE(WAITING) && state != STATE(ACTIVE);
 }
 
+/* Once it was put on another schedule: all are times of one of them, and none
+ * has two records. (That none is missing is cron_spans.h's.) */
+static void check_mixed(struct crons *u, struct cron_job *j,
+                        const struct seen_firing *f, uint32_t count)
+{
+    int64_t newest = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        bool fits = false;
+        if (f[i].is_manual)
+            continue;
+        for (uint32_t p = 0; p <= j->at; p++)
+            fits |= cron_plan_has(&j->plan[p], f[i].at);
+        if (!fits)
+            complain(u, j, "a time of no schedule it had:", f[i].at);
+        if (f[i].first <= newest)
+            complain(u, j, "a time that has its record already:", f[i].at);
+        newest = f[i].at;
+    }
+    j->newest = newest;
+}
+
 /* The times of the schedule, one after the other; a pause makes one gap. */
 static void check_times(struct crons *u, struct cron_job *j,
                         const struct seen_firing *f, uint32_t count)
 {
-    int64_t expected = 0;
+    int64_t expected = 0, period = j->plan[0].period;
     uint32_t gaps = 0;
 
-    for (uint32_t i = 0; i < count && j->schedule[0]; i++) {
+    for (uint32_t i = 0; i < count && j->plan[0].schedule[0]; i++) {
         if (f[i].is_manual)
             continue;
         if (!j->has_anchor) {
             j->anchor = f[i].first;
             j->has_anchor = true;
         }
-        if ((f[i].at - j->anchor) % j->period != 0 ||
-            (f[i].first - j->anchor) % j->period != 0 || f[i].first > f[i].at)
+        if ((f[i].at - j->anchor) % period != 0 ||
+            (f[i].first - j->anchor) % period != 0 || f[i].first > f[i].at)
             complain(u, j, "a time of another schedule:", f[i].at);
         if (expected != 0 && f[i].first < expected)
             complain(u, j, "a time that has its record already:", f[i].at);
         gaps += expected != 0 && f[i].first > expected;
         if (gaps > j->resumes)
             complain(u, j, "no record of the times before", f[i].first);
-        expected = f[i].at + j->period;
+        expected = f[i].at + period;
         j->newest = f[i].at;
     }
 }
@@ -310,7 +337,7 @@ static void check_patience(struct crons *u, const struct cron_job *j,
     bool is_patient = strcmp(j->catch_up, "NONE") != 0 && j->epsilon < 0;
     int64_t most = j->epsilon >= 0 ? j->epsilon : PATIENCE_SECS;
 
-    if (f->state == STATE(MISSED) || f->is_manual || !j->schedule[0])
+    if (f->state == STATE(MISSED) || f->is_manual || !j->plan[0].schedule[0])
         return;
     if (!is_patient && f->decided_ms - f->at * 1000 > most * 1000)
         complain(u, j, "starts later than it may:", f->at);
@@ -384,7 +411,10 @@ static void take_view(struct crons *u, struct cron_job *j, const CronView *view)
         runs += !f->manual;
         check_patience(u, j, &list[i]);
     }
-    check_times(u, j, list, count);
+    if (j->at == 0)
+        check_times(u, j, list, count);
+    else
+        check_mixed(u, j, list, count);
     check_memory(u, j, list, count);
     check_after(u, j, view, runs);
     free(j->seen);
@@ -411,6 +441,7 @@ static void step_done(struct cron_job *j, int64_t now_ms)
     bool is_gone = j->step[j->done].verb == CRON_DESCHEDULE;
 
     j->done++;
+    j->is_asked = false;
     j->read_ms = is_gone ? INT64_MAX : now_ms + SECOND;
     j->retry_ms = is_gone ? INT64_MAX : j->step[j->done].at_ms;
 }

@@ -1,7 +1,8 @@
 /* A user of aurora's cron: six jobs with schedules and two that run after
- * others, created, paused, resumed, started by hand and descheduled at seeded
- * times. It reads what became of every scheduled time, remembers it, and holds
- * it against its own arithmetic and against every later answer:
+ * others, created, paused, resumed, started by hand, put on other schedules and
+ * into other time zones, and descheduled at seeded times. It reads what became
+ * of every scheduled time, remembers it, and holds it against its own
+ * arithmetic and against every later answer:
  *
  *   one record for each scheduled time, none missing, none twice
  *   what is over stays as it was; nobody tries more often than was asked
@@ -10,16 +11,23 @@
  *
  * Like the other users it repeats what is not answered and never crashes. */
 #pragma once
+#include "tests/sim/cron_plans.h"
 #include "tests/sim/node.h"
 #include "tests/sim/user.h"
 
-enum { CRON_CLOCKED = 6, CRON_USED = 8, CRON_STEPS_MAX = 5 };
+enum {
+    CRON_CLOCKED = 6,
+    CRON_USED = 8,
+    CRON_STEPS_MAX = 5,
+    CRON_PLANS_MAX = 3
+};
 
 enum cron_verb {
     CRON_CREATE,
     CRON_PAUSE,
     CRON_RESUME,
     CRON_START,
+    CRON_CHANGE, /* to the next plan */
     CRON_DESCHEDULE
 };
 
@@ -32,10 +40,11 @@ struct seen_firing {
 };
 
 struct cron_job {
-    struct user_job job;    /* what it runs */
-    int64_t period, anchor; /* seconds: times are anchor + n * period */
-    bool has_anchor;        /* otherwise its first time is */
-    char schedule[64];      /* "": it runs after others */
+    struct user_job job; /* what it runs */
+    struct cron_plan plan[CRON_PLANS_MAX];
+    uint32_t at;    /* the newest plan that was asked for */
+    int64_t anchor; /* of the first plan, as seen, where it has none */
+    bool has_anchor;
     const char *collision, *catch_up;
     int64_t epsilon; /* seconds; -1: none */
     uint32_t retries;
@@ -48,6 +57,7 @@ struct cron_job {
     uint32_t calls;       /* of this step that were refused */
     exchange_id exchange; /* of the step, or the read, under way; 0: none */
     bool is_reading;
+    bool is_asked; /* this step was, once */
     int64_t retry_ms, read_ms;
     /* As the newest answer said: */
     struct seen_firing *seen; /* owned; oldest first */
@@ -56,6 +66,9 @@ struct cron_job {
     int64_t newest; /* seconds; the newest scheduled time; 0: none */
     bool is_fresh;  /* just read */
 };
+
+/* The plan that it is to follow. */
+const struct cron_plan *cron_job_plan(const struct cron_job *job);
 
 struct crons;
 struct crons *crons_new(const struct user_options *options);
