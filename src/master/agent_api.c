@@ -209,6 +209,18 @@ static int report_decode(struct request *r, const Subscribe *subscribe,
     return rc;
 }
 
+/* One that has run before may still run something: it is told to end it. A new
+ * one tries again until its machine is up. */
+static void turn_away(struct request *r, const struct agent_subscribe *report)
+{
+    if (report->is_first_contact)
+        request_refuse(r, 503, "The machine '%s' at %s is down for maintenance",
+                       report->hostname, report->ip);
+    else
+        master_turn_away(r->p->core, report->id, r->exchange, (int)r->accept,
+                         r->now_ms, &r->p->outputs);
+}
+
 static void subscribe(struct request *r, const Call *call)
 {
     struct agent_subscribe report = {0};
@@ -223,6 +235,8 @@ static void subscribe(struct request *r, const Call *call)
         return;
     if (report_decode(r, call->subscribe, &report, &err) < 0)
         request_refuse(r, 400, "Failed to validate agent::Call: %s", err.text);
+    else if (master_is_down(r->p->core, report.hostname, report.ip))
+        turn_away(r, &report);
     else if (!master_agent_subscribe(r->p->core, &report, r->exchange,
                                      (int)r->accept, r->now_ms, &r->p->outputs,
                                      &err))

@@ -217,6 +217,46 @@ static Mesos__V1__URL *url_make(const struct agent *agent, struct arena *arena)
     return message;
 }
 
+Mesos__V1__Unavailability *unavailability_encode(
+    const struct unavailability *when, struct arena *arena)
+{
+    NEW(arena, Mesos__V1__Unavailability, MESOS__V1__UNAVAILABILITY__INIT);
+    message->start = arena_alloc(arena, sizeof *message->start);
+    *message->start = (Mesos__V1__TimeInfo)MESOS__V1__TIME_INFO__INIT;
+    message->start->nanoseconds = when->start_ns;
+    if (when->duration_ns < 0)
+        return message;
+    message->duration = arena_alloc(arena, sizeof *message->duration);
+    *message->duration =
+        (Mesos__V1__DurationInfo)MESOS__V1__DURATION_INFO__INIT;
+    message->duration->nanoseconds = when->duration_ns;
+    return message;
+}
+
+static Mesos__V1__OfferID *offer_id_make(const struct master_program *p,
+                                         uint64_t number, struct arena *arena)
+{
+    NEW(arena, Mesos__V1__OfferID, MESOS__V1__OFFER_ID__INIT);
+    char id[ID_MAX];
+    message->value =
+        arena_strdup(arena, offer_number_text(p->core, number, id, sizeof id));
+    return message;
+}
+
+Mesos__V1__InverseOffer *inverse_encode(const struct master_program *p,
+                                        const struct inverse *inverse,
+                                        struct arena *arena)
+{
+    NEW(arena, Mesos__V1__InverseOffer, MESOS__V1__INVERSE_OFFER__INIT);
+    const struct agent *agent = inverse->agent;
+    message->id = offer_id_make(p, inverse->number, arena);
+    message->url = url_make(agent, arena);
+    message->framework_id = framework_id_make(inverse->framework->id, arena);
+    message->agent_id = agent_id_make(agent->id, arena);
+    message->unavailability = unavailability_encode(&agent->away, arena);
+    return message;
+}
+
 static Mesos__V1__Resource__AllocationInfo *allocation_make(const char *role,
                                                             struct arena *arena)
 {
@@ -245,12 +285,8 @@ Mesos__V1__Offer *offer_encode(const struct master_program *p,
                                const struct offer *offer, struct arena *arena)
 {
     NEW(arena, Mesos__V1__Offer, MESOS__V1__OFFER__INIT);
-    char id[ID_MAX];
     const struct agent *agent = offer->agent;
-    message->id = arena_alloc(arena, sizeof *message->id);
-    *message->id = (Mesos__V1__OfferID)MESOS__V1__OFFER_ID__INIT;
-    message->id->value =
-        arena_strdup(arena, offer_id_text(p->core, offer, id, sizeof id));
+    message->id = offer_id_make(p, offer->number, arena);
     message->framework_id = framework_id_make(offer->framework->id, arena);
     message->agent_id = agent_id_make(agent->id, arena);
     message->hostname = arena_strdup(arena, agent->hostname);
@@ -261,6 +297,8 @@ Mesos__V1__Offer *offer_encode(const struct master_program *p,
     message->attributes =
         attributes_encode(&agent->attributes, arena, &message->n_attributes);
     add_executor_ids(message, agent, offer->framework, arena);
+    if (agent->is_going)
+        message->unavailability = unavailability_encode(&agent->away, arena);
     if (offer->framework->flags & FRAMEWORK_MULTI_ROLE)
         message->allocation_info = allocation_make(offer->role, arena);
     return message;

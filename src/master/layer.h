@@ -3,6 +3,8 @@
 #include "base/arena.h"
 #include "master/core/master.h"
 #include "master/program.h"
+#include "mesos/v1/maintenance.pb-c.h"
+#include "mesos/v1/master.pb-c.h"
 #include "mesos/v1/mesos.pb-c.h"
 #include "wire/codec.h"
 #include "wire/json.h"
@@ -44,6 +46,9 @@ bool request_check_accept(struct request *r);
 void request_refuse(struct request *r, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void request_accepted(struct request *r); /* 202, empty */
+void request_done(struct request *r);     /* 200, empty */
+/* 405. `allowed`: "GET, POST". */
+void request_refuse_method(struct request *r, const char *allowed);
 
 /* --- the APIs */
 void scheduler_api(struct request *r);
@@ -54,12 +59,27 @@ void version_get(struct request *r);
 void redirect_get(struct request *r);
 void flags_get(struct request *r);
 void health_get(struct request *r);
+void schedule_endpoint(struct request *r); /* /maintenance/schedule */
+void maintenance_get(struct request *r);   /* /maintenance/status */
+void machine_down_post(struct request *r);
+void machine_up_post(struct request *r);
 void flags_write(const struct master_program *p, struct json_writer *w);
 
 /* --- send.c: outputs of the core become effects */
 void send_outputs(struct master_program *p, int64_t now_ms, struct effects *fx);
 /* 200, one ERROR event, end: how a subscription is refused. */
 void send_subscribe_refusal(struct request *r, const char *text);
+
+/* --- maintenance_api.c */
+/* UPDATE_MAINTENANCE_SCHEDULE, START_ and STOP_MAINTENANCE; false: the call is
+ * another one. */
+bool maintenance_call(struct request *r, const Mesos__V1__Master__Call *call);
+Mesos__V1__Maintenance__Schedule *schedule_encode(
+    const struct master_program *p, struct arena *arena);
+Mesos__V1__Maintenance__ClusterStatus *cluster_status_encode(
+    const struct master_program *p, struct arena *arena);
+Mesos__V1__MachineID *machine_id_make(const struct master_machine *machine,
+                                      struct arena *arena);
 
 /* --- accept_decode.c */
 /* The operations of an ACCEPT as heads in the arena. Release them after. */
@@ -92,6 +112,11 @@ Mesos__V1__MasterInfo *master_info(const struct master_program *p,
                                    struct arena *arena);
 Mesos__V1__Offer *offer_encode(const struct master_program *p,
                                const struct offer *offer, struct arena *arena);
+Mesos__V1__InverseOffer *inverse_encode(const struct master_program *p,
+                                        const struct inverse *inverse,
+                                        struct arena *arena);
+Mesos__V1__Unavailability *unavailability_encode(
+    const struct unavailability *when, struct arena *arena);
 Mesos__V1__TaskStatus *made_status(const char *task_id, const char *agent_id,
                                    enum task_state state,
                                    enum status_reason reason, const char *text,
@@ -119,6 +144,7 @@ void framework_used(const struct framework *f, struct resources *out);
 int records_on_stored(struct master_program *p, const char *table,
                       struct bytes key, struct bytes value, struct err *err);
 void record_start(uint64_t incarnation, struct effects *fx);
+void record_maintenance(struct master_program *p, struct effects *fx);
 void record_agent(struct master_program *p, const struct agent *agent,
                   struct effects *fx);
 void record_framework(struct master_program *p, const struct framework *f,

@@ -2,7 +2,6 @@
  * element in both encodings, so that a large cluster needs no tree of messages,
  * and JSON has its empty arrays, as Mesos prints them. */
 #include "master/layer.h"
-#include "mesos/v1/master.pb-c.h"
 
 typedef Mesos__V1__Master__Call Call;
 
@@ -291,6 +290,25 @@ static void write_version(struct answer *a, const struct master_program *p)
     member(a, "version_info", 1, write_version_info, p);
 }
 
+/* A member that is one message. */
+static void put_message(struct answer *a, const char *name, uint32_t field,
+                        const void *message)
+{
+    if (a->media == MEDIA_JSON)
+        json_key(&a->json, name);
+    list_add(a, field, message);
+}
+
+static void write_schedule(struct answer *a, const struct master_program *p)
+{
+    put_message(a, "schedule", 1, schedule_encode(p, &a->arena));
+}
+
+static void write_maintenance(struct answer *a, const struct master_program *p)
+{
+    put_message(a, "status", 1, cluster_status_encode(p, &a->arena));
+}
+
 /* --- dispatch --- */
 
 static const struct question {
@@ -322,6 +340,12 @@ static const struct question {
     {MESOS__V1__MASTER__CALL__TYPE__GET_TASKS,
      MESOS__V1__MASTER__RESPONSE__TYPE__GET_TASKS, "get_tasks", 13,
      write_tasks},
+    {MESOS__V1__MASTER__CALL__TYPE__GET_MAINTENANCE_STATUS,
+     MESOS__V1__MASTER__RESPONSE__TYPE__GET_MAINTENANCE_STATUS,
+     "get_maintenance_status", 17, write_maintenance},
+    {MESOS__V1__MASTER__CALL__TYPE__GET_MAINTENANCE_SCHEDULE,
+     MESOS__V1__MASTER__RESPONSE__TYPE__GET_MAINTENANCE_SCHEDULE,
+     "get_maintenance_schedule", 18, write_schedule},
 };
 
 static void answer(struct request *r, const struct question *q,
@@ -372,7 +396,7 @@ void operator_api(struct request *r)
                        "'type' to be present");
         return;
     }
-    if (!request_check_accept(r))
+    if (maintenance_call(r, call) || !request_check_accept(r))
         return;
     const struct question *q = find_question(call);
     if (q)

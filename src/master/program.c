@@ -121,6 +121,10 @@ static const struct {
     {"/redirect", redirect_get},
     {"/flags", flags_get},
     {"/state", state_get},
+    {"/maintenance/schedule", schedule_endpoint},
+    {"/maintenance/status", maintenance_get},
+    {"/machine/down", machine_down_post},
+    {"/machine/up", machine_up_post},
 };
 
 /* "//master/health/" is "/health": no empty parts, no name of the process. */

@@ -20,6 +20,19 @@ void record_start(uint64_t incarnation, struct effects *fx)
     keep(fx, "master", "start", &start);
 }
 
+void record_maintenance(struct master_program *p, struct effects *fx)
+{
+    Perigee__Master__Maintenance record = PERIGEE__MASTER__MAINTENANCE__INIT;
+    const struct master_machine *machine = p->core->machines;
+    record.schedule = schedule_encode(p, &p->arena);
+    record.down =
+        arena_alloc(&p->arena, (HASH_COUNT(machine) + 1) * sizeof *record.down);
+    for (; machine; machine = machine->hh.next)
+        if (machine->is_down)
+            record.down[record.n_down++] = machine_id_make(machine, &p->arena);
+    keep(fx, "master", "maintenance", &record);
+}
+
 void record_agent(struct master_program *p, const struct agent *agent,
                   struct effects *fx)
 {
@@ -60,6 +73,47 @@ static int restore_start(struct master_program *p, struct bytes value,
         return -1;
     master_restore_incarnation(p->core, start->incarnation);
     return 0;
+}
+
+static struct machine_id machine_id_read(const Mesos__V1__MachineID *id)
+{
+    return (struct machine_id){.hostname = id->hostname ? id->hostname : "",
+                               .ip = id->ip ? id->ip : ""};
+}
+
+static bool restore_window(struct master_program *p, uint32_t number,
+                           const Mesos__V1__Maintenance__Window *window)
+{
+    const Mesos__V1__DurationInfo *duration = window->unavailability->duration;
+    struct unavailability when = {
+        .start_ns = window->unavailability->start->nanoseconds,
+        .duration_ns = duration ? duration->nanoseconds : -1};
+    for (size_t i = 0; i < window->n_machine_ids; i++) {
+        struct machine_id id = machine_id_read(window->machine_ids[i]);
+        if (!master_restore_machine(p->core, &id, number, when))
+            return false;
+    }
+    return true;
+}
+
+static int restore_maintenance(struct master_program *p, struct bytes value,
+                               struct err *err)
+{
+    const Perigee__Master__Maintenance *record = unpack(
+        &perigee__master__maintenance__descriptor, value, &p->arena, err);
+    if (!record)
+        return -1;
+    bool is_good = true;
+    const Mesos__V1__Maintenance__Schedule *schedule = record->schedule;
+    for (size_t i = 0; is_good && schedule && i < schedule->n_windows; i++)
+        is_good = restore_window(p, (uint32_t)i, schedule->windows[i]);
+    for (size_t i = 0; is_good && i < record->n_down; i++) {
+        struct machine_id id = machine_id_read(record->down[i]);
+        is_good = master_restore_down(p->core, &id);
+    }
+    return is_good ? 0
+                   : err_set(err, ERR_DAMAGED,
+                             "the maintenance schedule contradicts itself");
 }
 
 static int restore_agent(struct master_program *p, struct bytes value,
@@ -130,6 +184,9 @@ int records_on_stored(struct master_program *p, const char *table,
     int rc = 0;
     if (strcmp(table, "master") == 0 && bytes_equal_text(key, "start"))
         rc = restore_start(p, value, err);
+    else if (strcmp(table, "master") == 0 &&
+             bytes_equal_text(key, "maintenance"))
+        rc = restore_maintenance(p, value, err);
     else if (strcmp(table, "agents") == 0)
         rc = restore_agent(p, value, err);
     else if (strcmp(table, "frameworks") == 0)

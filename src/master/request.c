@@ -17,13 +17,19 @@ void request_accepted(struct request *r)
     effect_reply(r->fx, r->exchange, 202, MEDIA_NONE, bytes_of(NULL, 0));
 }
 
-static void refuse_method(struct request *r)
+void request_done(struct request *r)
 {
-    struct http_header allow = {"Allow", "POST"};
+    effect_reply(r->fx, r->exchange, 200, MEDIA_NONE, bytes_of(NULL, 0));
+}
+
+void request_refuse_method(struct request *r, const char *allowed)
+{
+    struct http_header allow = {"Allow", allowed};
     char text[128];
     snprintf(text, sizeof text,
-             "405 Method Not Allowed. Expecting one of { 'POST' }, but "
+             "405 Method Not Allowed. Expecting one of { '%s' }, but "
              "received '%.32s'.",
+             strcmp(allowed, "GET, POST") == 0 ? "GET', 'POST" : allowed,
              r->http->method_name);
     struct http_response response = {
         .status = 405,
@@ -38,7 +44,7 @@ static void refuse_method(struct request *r)
 bool request_check_head(struct request *r)
 {
     if (r->http->method != HTTP_POST) {
-        refuse_method(r);
+        request_refuse_method(r, "POST");
         return false;
     }
     const char *content = http_header(r->http, "Content-Type");

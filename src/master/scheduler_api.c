@@ -241,6 +241,26 @@ static void decline_offers(struct request *r, struct framework *f,
         r->now_ms);
 }
 
+static void answer_inverse(struct request *r, struct framework *f,
+                           const Call *call)
+{
+    bool is_accepted =
+        call->type == MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT_INVERSE_OFFERS;
+    const Mesos__V1__Scheduler__Call__AcceptInverseOffers *accept =
+        call->accept_inverse_offers;
+    const Mesos__V1__Scheduler__Call__DeclineInverseOffers *decline =
+        call->decline_inverse_offers;
+    size_t count = is_accepted ? accept->n_inverse_offer_ids
+                               : decline->n_inverse_offer_ids;
+    const char *const *id = offer_ids(is_accepted ? accept->inverse_offer_ids
+                                                  : decline->inverse_offer_ids,
+                                      count, &r->p->arena);
+    struct filters filters =
+        filters_decode(is_accepted ? accept->filters : decline->filters);
+    master_answer_inverse(r->p->core, f, id, (uint32_t)count, is_accepted,
+                          filters, r->now_ms);
+}
+
 /* --- tasks --- */
 
 static void kill_task(struct request *r, struct framework *f,
@@ -327,7 +347,8 @@ static bool perform(struct request *r, struct framework *f, const Call *call)
         return true;
     case MESOS__V1__SCHEDULER__CALL__TYPE__REVIVE:
         master_revive(core, f, call->revive ? call->revive->roles : NULL,
-                      call->revive ? (uint32_t)call->revive->n_roles : 0);
+                      call->revive ? (uint32_t)call->revive->n_roles : 0,
+                      r->now_ms);
         return true;
     case MESOS__V1__SCHEDULER__CALL__TYPE__SUPPRESS:
         master_suppress(core, f, call->suppress ? call->suppress->roles : NULL,
@@ -352,12 +373,12 @@ static bool perform(struct request *r, struct framework *f, const Call *call)
             call->message->executor_id->value,
             bytes_of(call->message->data.data, call->message->data.len), out);
         return true;
-    case MESOS__V1__SCHEDULER__CALL__TYPE__REQUEST:
     case MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT_INVERSE_OFFERS:
     case MESOS__V1__SCHEDULER__CALL__TYPE__DECLINE_INVERSE_OFFERS:
-        /* Hints that an allocator may ignore, and answers to inverse offers,
-         * of which none are made. */
+        answer_inverse(r, f, call);
         return true;
+    case MESOS__V1__SCHEDULER__CALL__TYPE__REQUEST:
+        return true; /* a hint that an allocator may ignore */
     default:
         return false;
     }

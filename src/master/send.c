@@ -114,13 +114,41 @@ static void send_offers(struct sending *s, const struct output *o)
                o->count);
 }
 
+static void send_inverse_offers(struct sending *s, const struct output *o)
+{
+    Event *event =
+        event_make(s, MESOS__V1__SCHEDULER__EVENT__TYPE__INVERSE_OFFERS);
+    NEW(s->arena, Mesos__V1__Scheduler__Event__InverseOffers, offers,
+        MESOS__V1__SCHEDULER__EVENT__INVERSE_OFFERS__INIT);
+    offers->n_inverse_offers = o->count;
+    offers->inverse_offers =
+        arena_alloc(s->arena, o->count * sizeof *offers->inverse_offers);
+    for (uint32_t i = 0; i < o->count; i++)
+        offers->inverse_offers[i] =
+            inverse_encode(s->p, o->inverse[i], s->arena);
+    event->inverse_offers = offers;
+    send_event(s, o, event);
+    effect_log(s->fx, 3, "inverse_offers_sent framework=%s offers=%u",
+               o->framework->id, o->count);
+}
+
 static void send_rescind(struct sending *s, const struct output *o)
 {
+    NEW(s->arena, Mesos__V1__OfferID, id, MESOS__V1__OFFER_ID__INIT);
+    id->value = arena_strdup(s->arena, o->offer_id);
+    if (o->kind == OUTPUT_RESCIND_INVERSE) {
+        Event *event = event_make(
+            s, MESOS__V1__SCHEDULER__EVENT__TYPE__RESCIND_INVERSE_OFFER);
+        NEW(s->arena, Mesos__V1__Scheduler__Event__RescindInverseOffer, rescind,
+            MESOS__V1__SCHEDULER__EVENT__RESCIND_INVERSE_OFFER__INIT);
+        rescind->inverse_offer_id = id;
+        event->rescind_inverse_offer = rescind;
+        send_event(s, o, event);
+        return;
+    }
     Event *event = event_make(s, MESOS__V1__SCHEDULER__EVENT__TYPE__RESCIND);
     NEW(s->arena, Mesos__V1__Scheduler__Event__Rescind, rescind,
         MESOS__V1__SCHEDULER__EVENT__RESCIND__INIT);
-    NEW(s->arena, Mesos__V1__OfferID, id, MESOS__V1__OFFER_ID__INIT);
-    id->value = arena_strdup(s->arena, o->offer_id);
     rescind->offer_id = id;
     event->rescind = rescind;
     send_event(s, o, event);
@@ -232,7 +260,8 @@ static AgentEvent *agent_event(struct sending *s,
     return event;
 }
 
-static void send_agent_subscribed(struct sending *s, const struct output *o)
+static void open_agent_stream(struct sending *s, const struct output *o,
+                              const char *id, uint64_t epoch)
 {
     const struct master_config *config = &s->p->core->config;
     AgentEvent *last = agent_event(s, PERIGEE__AGENT__EVENT__TYPE__ERROR);
@@ -244,9 +273,9 @@ static void send_agent_subscribed(struct sending *s, const struct output *o)
     AgentEvent *event = agent_event(s, PERIGEE__AGENT__EVENT__TYPE__SUBSCRIBED);
     NEW(s->arena, Perigee__Agent__Event__Subscribed, subscribed,
         PERIGEE__AGENT__EVENT__SUBSCRIBED__INIT);
-    subscribed->agent_id = agent_id_make(o->agent->id, s->arena);
+    subscribed->agent_id = agent_id_make(id, s->arena);
     subscribed->has_epoch = 1;
-    subscribed->epoch = o->agent->epoch;
+    subscribed->epoch = epoch;
     subscribed->has_ping_timeout_ms = 1;
     int64_t silence_ms =
         config->agent_ping_timeout_ms * config->max_agent_ping_timeouts;
@@ -254,8 +283,29 @@ static void send_agent_subscribed(struct sending *s, const struct output *o)
         silence_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)silence_ms;
     event->subscribed = subscribed;
     send_message(s, o->stream, o->media, event);
+}
+
+static void send_agent_subscribed(struct sending *s, const struct output *o)
+{
+    open_agent_stream(s, o, o->agent->id, o->agent->epoch);
     effect_log(s->fx, 2, "agent_subscribed agent=%s epoch=%llu", o->agent->id,
                (unsigned long long)o->agent->epoch);
+}
+
+static void send_agent_shutdown(struct sending *s, const struct output *o)
+{
+    send_message(s, o->stream, o->media,
+                 agent_event(s, PERIGEE__AGENT__EVENT__TYPE__SHUTDOWN));
+}
+
+/* It listens to a master that it has subscribed to, so it gets that first. */
+static void send_turned_away(struct sending *s, const struct output *o)
+{
+    open_agent_stream(s, o, o->agent_id, (uint64_t)o->number);
+    send_agent_shutdown(s, o);
+    effect_close(s->fx, o->stream);
+    effect_log(s->fx, 1, "agent_turned_away agent=%s its machine is down",
+               o->agent_id);
 }
 
 static void send_run(struct sending *s, const struct output *o)
@@ -375,6 +425,12 @@ static void send_to_agent(struct sending *s, const struct output *o)
     case OUTPUT_AGENT_SUBSCRIBED:
         send_agent_subscribed(s, o);
         break;
+    case OUTPUT_AGENT_SHUTDOWN:
+        send_agent_shutdown(s, o);
+        break;
+    case OUTPUT_AGENT_TURNED_AWAY:
+        send_turned_away(s, o);
+        break;
     case OUTPUT_PING:
         send_message(s, o->stream, o->media,
                      agent_event(s, PERIGEE__AGENT__EVENT__TYPE__PING));
@@ -411,6 +467,9 @@ static void keep_record(struct sending *s, const struct output *o)
     switch (o->kind) {
     case OUTPUT_PERSIST_START:
         record_start((uint64_t)o->number, s->fx);
+        break;
+    case OUTPUT_PERSIST_MAINTENANCE:
+        record_maintenance(s->p, s->fx);
         break;
     case OUTPUT_PERSIST_AGENT:
         record_agent(s->p, o->agent, s->fx);
@@ -452,7 +511,11 @@ static void send_one(struct sending *s, const struct output *o)
     case OUTPUT_OFFERS:
         send_offers(s, o);
         break;
+    case OUTPUT_INVERSE_OFFERS:
+        send_inverse_offers(s, o);
+        break;
     case OUTPUT_RESCIND:
+    case OUTPUT_RESCIND_INVERSE:
         send_rescind(s, o);
         break;
     case OUTPUT_UPDATE:

@@ -106,6 +106,58 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "pro
     assert.matches('127.0.0.1', c:must { 'sla', 'safe-domain' }, 1, true)
   end)
 
+  --- POST to the master; it must be taken.
+  local function master(path, body)
+    local answer = run.post(c.master .. path, body)
+    assert(answer.status == 200, path .. ': ' .. tostring(answer.status) .. ' ' .. answer.body)
+  end
+
+  local function states(state)
+    local count = 0
+    for _, task in pairs(c:tasks(KEY)) do count = count + (task.state == state and 1 or 0) end
+    return count
+  end
+
+  local function await_states(state)
+    run.eventually(40, 'all ' .. state, function() return states(state) == 3 end)
+  end
+
+  local MACHINE = { hostname = '127.0.0.1', ip = '127.0.0.1' }
+  local function window(seconds)
+    return { windows = { { machine_ids = { MACHINE }, unavailability = {
+      start = { nanoseconds = (os.time() + seconds) * 1000000000 },
+      duration = { nanoseconds = 3600 * 1000000000 } } } } }
+  end
+
+  it('drains what the master announces, and uses it again (case 128)', function()
+    await_states('RUNNING')
+    master('/maintenance/schedule', window(367)) -- drained from 6 minutes before
+    assert.equal(3, states('RUNNING'))
+    run.eventually(10, 'the answer of the scheduler', function()
+      local machines = run.get(c.master .. '/maintenance/status').json.draining_machines
+      return machines[1].statuses and machines[1].statuses[1].status == 'ACCEPT'
+    end)
+    await_states('PENDING')
+    assert.matches('host in maintenance', c:must { 'why', KEY }, 1, true)
+    master('/maintenance/schedule', '{}')
+    await_states('RUNNING')
+  end)
+
+  it('loses a machine that goes down, and has it again', function()
+    master('/maintenance/schedule', window(86400))
+    master('/machine/down', '[{"hostname":"127.0.0.1","ip":"127.0.0.1"}]')
+    run.eventually(20, 'the end of both agents', function()
+      return #c:pids('perigee%-agent') == 0
+    end)
+    await_states('PENDING')
+    assert.equal(0, #c:pids('^sleep 3001'))
+    local down = run.get(c.master .. '/maintenance/status').json.down_machines
+    assert.same({ MACHINE }, down)
+    master('/machine/up', '[{"hostname":"127.0.0.1","ip":"127.0.0.1"}]')
+    c:up()
+    await_states('RUNNING')
+  end)
+
   it('refuses what it cannot do', function()
     for _, words in ipairs { { 'host', 'drain' }, { 'host', 'drain', 'x', '--duration', '1m' },
       { 'host', 'drain', 'x', '--percentage', '101' },

@@ -269,9 +269,8 @@ describe('as recorded from Mesos,', function()
     local master = { 'GET_LOGGING_LEVEL', 'SET_LOGGING_LEVEL', 'LIST_FILES', 'READ_FILE',
       'GET_METRICS', 'GET_OPERATIONS', 'GET_ROLES', 'GET_WEIGHTS', 'UPDATE_WEIGHTS', 'GET_MASTER',
       'SUBSCRIBE', 'RESERVE_RESOURCES', 'UNRESERVE_RESOURCES', 'CREATE_VOLUMES',
-      'DESTROY_VOLUMES', 'GROW_VOLUME', 'SHRINK_VOLUME', 'GET_MAINTENANCE_STATUS',
-      'GET_MAINTENANCE_SCHEDULE', 'UPDATE_MAINTENANCE_SCHEDULE', 'START_MAINTENANCE',
-      'STOP_MAINTENANCE', 'GET_QUOTA', 'UPDATE_QUOTA', 'SET_QUOTA', 'REMOVE_QUOTA', 'TEARDOWN',
+      'DESTROY_VOLUMES', 'GROW_VOLUME', 'SHRINK_VOLUME', 'GET_QUOTA',
+      'UPDATE_QUOTA', 'SET_QUOTA', 'REMOVE_QUOTA', 'TEARDOWN',
       'MARK_AGENT_GONE', 'DRAIN_AGENT', 'DEACTIVATE_AGENT', 'REACTIVATE_AGENT' }
     for _, kind in ipairs(master) do
       local answer = mesos.send(p.master_port, 'POST', '/api/v1', { type = kind })
@@ -285,7 +284,7 @@ describe('as recorded from Mesos,', function()
         { kind, answer.status, answer.body })
     end
     for _, path in ipairs { '/frameworks', '/slaves', '/tasks', '/roles', '/quota', '/weights',
-      '/state-summary', '/maintenance/schedule', '/maintenance/status', '/help', '/__processes__',
+      '/state-summary', '/help', '/__processes__',
       '/system/stats.json' } do
       local answer = mesos.send(p.master_port, 'GET', path)
       assert.same({ path, 404, '404 Not Found.' }, { path, answer.status, answer.body })

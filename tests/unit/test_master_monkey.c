@@ -12,7 +12,7 @@ struct monkey {
     bool is_up[AGENTS];
     struct kit_framework f[FRAMEWORKS];
     bool is_subscribed[FRAMEWORKS];
-    uint64_t ran, offered; /* before the last restart */
+    uint64_t ran, offered, asked; /* before the last restart */
 };
 
 #define INFO_A                                                                \
@@ -38,8 +38,12 @@ static void subscribe_agent(struct monkey *m, uint32_t at)
     struct kit_agent *agent = &m->agent[at];
     struct buf more = {0};
     const struct kit_framework *f = &m->f[pick(m, FRAMEWORKS)];
+    bool is_down =
+        master_is_down(master_program_core(m->k->p), "localhost", "127.0.0.1");
     agent->port = 5051 + (int)at;
-    if (pick(m, 8) == 0)
+    if (is_down && !agent->id[0])
+        return; /* it would not be let in */
+    if (!is_down && pick(m, 8) == 0)
         agent->id[0] = '\0'; /* a new machine at the old address */
     if (agent->id[0] && f->id[0] && pick(m, 2) == 0)
         buf_addf(&more,
@@ -141,12 +145,38 @@ static void launch(struct monkey *m, const struct kit_framework *f)
     buf_release(&rest);
 }
 
+static void answer_inverse(struct monkey *m, const struct kit_framework *f)
+{
+    char id[128] = "nothing", rest[512];
+    const char *kind = pick(m, 2) ? "accept" : "decline";
+    for (uint32_t i = m->k->records.count; i > 0; i--) {
+        const struct kit_record *record = &m->k->records.item[i - 1];
+        if (record->exchange != f->stream ||
+            !strstr(record->text, "\"INVERSE_OFFERS\""))
+            continue;
+        kit_pick(record->text, "\"inverse_offers\":[{\"id\":{\"value\":\"", id,
+                 sizeof id);
+        break;
+    }
+    snprintf(rest, sizeof rest,
+             ",\"%s_inverse_offers\":{\"inverse_offer_ids\":[{\"value\":"
+             "\"%s\"}],\"filters\":{\"refuse_seconds\":%u}}",
+             kind, id, pick(m, 9));
+    kit_call(m->k, f,
+             kind[0] == 'a' ? "ACCEPT_INVERSE_OFFERS"
+                            : "DECLINE_INVERSE_OFFERS",
+             rest);
+}
+
 static void small_call(struct monkey *m, const struct kit_framework *f)
 {
     char offer[128], agent_id[128], rest[512];
     some_offer(m, f, offer, agent_id);
     uint32_t task = pick(m, TASKS);
-    switch (pick(m, 6)) {
+    switch (pick(m, 7)) {
+    case 6:
+        answer_inverse(m, f);
+        break;
     case 0:
         snprintf(rest, sizeof rest,
                  ",\"decline\":{\"offer_ids\":[{\"value\":\"%s\"}],"
@@ -205,11 +235,44 @@ static void framework_step(struct monkey *m)
     }
 }
 
+/* All agents are of one machine, which has three names. */
+static void maintenance_step(struct monkey *m)
+{
+    static const char *const NAME[] = {
+        "{\"hostname\":\"localhost\"}", "{\"ip\":\"127.0.0.1\"}",
+        "{\"hostname\":\"localhost\",\"ip\":\"127.0.0.1\"}"};
+    char body[512];
+    const char *name = NAME[pick(m, 3)];
+    switch (pick(m, 6)) {
+    case 0:
+        (void)kit_post(m->k, "/maintenance/schedule", NULL, "{}");
+        break;
+    case 1:
+    case 2:
+        snprintf(body, sizeof body,
+                 "{\"windows\":[{\"machine_ids\":[%s],\"unavailability\":"
+                 "{\"start\":{\"nanoseconds\":%u}}}]}",
+                 name, pick(m, 3));
+        (void)kit_post(m->k, "/maintenance/schedule", NULL, body);
+        break;
+    case 3:
+        snprintf(body, sizeof body, "[%s]", name);
+        (void)kit_post(m->k, "/machine/down", NULL, body);
+        break;
+    default:
+        for (int i = 0; i < 3; i++) {
+            snprintf(body, sizeof body, "[%s]", NAME[i]);
+            (void)kit_post(m->k, "/machine/up", NULL, body);
+        }
+    }
+}
+
 static void count(struct monkey *m)
 {
     const struct master_counters *c = &master_program_core(m->k->p)->counters;
     m->ran += c->tasks_launched;
     m->offered += c->offers_made;
+    m->asked += c->inverse_offers_made;
 }
 
 static void step(struct monkey *m)
@@ -226,6 +289,8 @@ static void step(struct monkey *m)
         m->k->is_deaf = true;
         kit_wait(m->k, 80000);
         m->k->is_deaf = false;
+    } else if (dice == 21) {
+        maintenance_step(m);
     } else if (dice < 50) {
         agent_step(m);
     } else {
@@ -246,6 +311,7 @@ static void test_a_monkey_finds_no_broken_invariant(void **state)
     count(&m);
     assert_true(m.ran > 500);
     assert_true(m.offered > 2000);
+    assert_true(m.asked > 100);
 }
 
 int main(void)

@@ -281,6 +281,8 @@ void master_accept(struct master *m, struct framework *f,
     for (uint32_t i = 0; i < operation_count; i++)
         perform(m, &launch, &operation[i], out);
     give_back(m, &launch, filters, now_ms);
+    if (launch.launched > 0)
+        inverse_wake(m, launch.agent, now_ms);
     resources_release(&launch.left);
     free(launch.role);
 }

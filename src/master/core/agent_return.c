@@ -315,6 +315,7 @@ static void step_out(struct master *m, struct agent *agent, int64_t now_ms,
     struct filters none = {.refusal = REFUSE_NOTHING};
     while (agent->offers)
         offer_withdraw(m, agent->offers, true, none, now_ms, out);
+    inverse_withdraw_agent(m, agent, out);
     agent_leave_allocator(m, agent);
 }
 
@@ -386,6 +387,8 @@ struct agent *master_agent_subscribe(struct master *m,
     agent_set_state(m, agent, AGENT_CONNECTED);
     output_add(out, OUTPUT_PERSIST_AGENT)->agent = agent;
     allocator_add_agent(m->allocator, agent->number, &agent->total);
+    agent_set_window(m, agent, now_ms, out);
+    inverse_wake(m, agent, now_ms);
     reconcile(m, agent, in, was_unreachable, now_ms, out);
     if (was_unreachable)
         end_missing(m, agent, now_ms, out);

@@ -30,6 +30,7 @@ struct agent *agent_new(struct master *m, const char *id)
 void agent_free(struct agent *agent)
 {
     assert(!agent->tasks && !agent->offers && !agent->executors);
+    assert(!agent->inverses);
     attributes_release(&agent->attributes);
     resources_release(&agent->total);
     blob_unref(agent->info);
@@ -132,6 +133,7 @@ void agent_disconnect(struct master *m, struct agent *agent, int64_t now_ms,
     allocator_set_agent_active(m->allocator, agent->number, false);
     withdraw_offers(m, agent, now_ms, out);
     end_unkept(m, agent, now_ms, out);
+    inverse_withdraw_agent(m, agent, out);
 }
 
 void agent_tell_lost(struct master *m, const struct agent *agent,
@@ -197,6 +199,7 @@ void agent_mark_unreachable(struct master *m, struct agent *agent,
     output_log(out, 1, "agent_unreachable agent=%s", agent->id);
     close_stream(m, agent, out);
     withdraw_offers(m, agent, now_ms, out);
+    inverse_forget_agent(m, agent, out);
     agent_leave_allocator(m, agent);
     agent_set_state(m, agent, AGENT_UNREACHABLE);
     agent->unreachable_ms = now_ms;
@@ -243,6 +246,7 @@ void agent_remove(struct master *m, struct agent *agent, const char *why,
     if (agent->state == AGENT_UNREACHABLE)
         end_unreachable(m, agent, text, now_ms, out);
     withdraw_offers(m, agent, now_ms, out);
+    inverse_forget_agent(m, agent, out);
     agent_tell_lost(m, agent, out);
     output_add(out, OUTPUT_FORGET_AGENT)->agent_id =
         output_text(out, agent->id);

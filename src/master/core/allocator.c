@@ -287,6 +287,14 @@ void allocator_set_agent_active(struct allocator *a, uint64_t number,
         touch(a, agent);
 }
 
+void allocator_renew_agent(struct allocator *a, uint64_t number)
+{
+    struct agent_entry *agent = find_agent(a, number);
+    assert(agent);
+    drop_refusals_of_agent(a, number);
+    touch(a, agent);
+}
+
 /* --- frameworks -------------------------------------------------------------
  */
 

@@ -62,6 +62,9 @@ void allocator_remove_agent(struct allocator *a, uint64_t agent);
 void allocator_set_agent_active(struct allocator *a, uint64_t agent,
                                 bool is_active);
 
+/* What it offers is not what was refused before. */
+void allocator_renew_agent(struct allocator *a, uint64_t agent);
+
 struct allocator_framework {
     uint64_t number;
     const char *id; /* decides ties */

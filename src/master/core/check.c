@@ -58,6 +58,26 @@ static void check_agent(const struct master *m, const struct agent *agent)
     }
 }
 
+/* What is out is out for somebody who listens, and for an agent that goes. */
+static uint32_t check_inverses(const struct master *m,
+                               const struct agent *agent)
+{
+    uint32_t out = 0;
+    const struct inverse *inverse;
+    const struct master_machine *machine = machine_of_agent(m, agent);
+    assert(agent->state != AGENT_CONNECTED ||
+           agent->is_going == (machine != NULL));
+    assert(!machine || !machine->is_down);
+    DL_FOREACH2(agent->inverses, inverse, agent_next)
+    {
+        assert(inverse->agent == agent && agent->is_going);
+        assert(!inverse->is_out || (agent->state == AGENT_CONNECTED &&
+                                    inverse->framework->stream != 0));
+        out += inverse->is_out;
+    }
+    return out;
+}
+
 static void check_tasks(const struct framework *f)
 {
     for (const struct task *t = f->tasks; t; t = t->hh.next) {
@@ -78,7 +98,7 @@ static void check_framework(const struct master *m, const struct framework *f)
     assert((f->stream != 0) == (f->stream_id[0] != '\0'));
     assert((f->stream != 0) == (f->heartbeat_at_ms != 0));
     assert(!(f->stream != 0 && f->is_recovered));
-    assert(f->fresh.count == 0);
+    assert(f->fresh.count == 0 && f->asked.count == 0);
     if (f->stream != 0)
         check_link(m, f->stream, false, f->number);
     else
@@ -88,13 +108,15 @@ static void check_framework(const struct master *m, const struct framework *f)
 
 void master_check(const struct master *m)
 {
-    uint32_t recovered = 0, streams = 0;
+    uint32_t recovered = 0, streams = 0, out = 0;
     for (const struct agent *a = m->agents; a; a = a->hh.next) {
         check_agent(m, a);
+        out += check_inverses(m, a);
         recovered += a->state == AGENT_RECOVERED;
         streams += a->stream != 0;
     }
     assert(recovered == m->recovered_agents);
+    assert(out == HASH_COUNT(m->inverses));
     for (const struct framework *f = m->frameworks; f; f = f->hh.next) {
         check_framework(m, f);
         streams += f->stream != 0;

@@ -96,6 +96,7 @@ void framework_free(struct framework *f)
         executor_remove(NULL, f->executors, false, 0);
     string_list_release(&f->roles);
     vec_free(&f->fresh);
+    vec_free(&f->asked);
     blob_unref(f->info);
     free(f->id);
     free(f->name);
@@ -124,6 +125,7 @@ static void withdraw_offers(struct master *m, struct framework *f,
     struct filters none = {.refusal = REFUSE_NOTHING};
     while (f->offers)
         offer_withdraw(m, f->offers, false, none, now_ms, out);
+    inverse_withdraw_framework(m, f);
 }
 
 static void close_stream(struct master *m, struct framework *f,
@@ -208,6 +210,7 @@ struct framework *master_subscribe(struct master *m,
     beat(m, f, now_ms, out);
     tell_allocator(m, f, suppressed_role, suppressed_count);
     allocator_set_framework_active(m->allocator, f->number, true);
+    inverse_wake_framework(m, f, now_ms);
     tell_agents(m, f, out);
     return f;
 }
@@ -359,6 +362,7 @@ void master_remove_framework(struct master *m, struct framework *f,
     close_stream(m, f, NULL, out);
     allocator_set_framework_active(m->allocator, f->number, false);
     withdraw_offers(m, f, now_ms, out);
+    inverse_forget_framework(m, f);
     shut_down_on_agents(m, f, out);
     end_tasks(m, f, &f->tasks, now_ms);
     end_tasks(m, f, &f->unreachable, now_ms);
@@ -379,8 +383,9 @@ void master_suppress(struct master *m, struct framework *f, char *const *role,
 }
 
 void master_revive(struct master *m, struct framework *f, char *const *role,
-                   uint32_t count)
+                   uint32_t count, int64_t now_ms)
 {
+    inverse_revive(m, f, now_ms);
     if (count == 0)
         allocator_revive(m->allocator, f->number, NULL);
     for (uint32_t i = 0; i < count; i++)

@@ -7,7 +7,8 @@ enum timer_kind { /* heap entries: id is the number of an agent, ... */
                   TIMER_RETURN, /* a recovered agent must be back */
                   TIMER_HEARTBEAT,
                   TIMER_FAILOVER,
-                  TIMER_OFFER
+                  TIMER_OFFER,
+                  TIMER_INVERSE /* frameworks are asked for an agent */
 };
 
 /* An output for its stream; NULL when it has none. */
@@ -20,9 +21,34 @@ void link_add(struct master *m, uint64_t stream, bool is_agent,
               uint64_t number);
 void link_remove(struct master *m, uint64_t stream);
 
+struct agent *master_agent_numbered(const struct master *m, uint64_t number);
+
 void string_list_set(struct string_list *list, const char *const *item,
                      uint32_t count);
 void string_list_release(struct string_list *list);
+
+/* --- offers */
+/* Only the very text that was given names an offer. */
+bool offer_number_parse(const struct master *m, const char *id, uint64_t *out);
+
+/* --- inverse offers (inverse.c) */
+/* Look at the agent then: who is to be asked for it? */
+void inverse_wake(struct master *m, struct agent *agent, int64_t at_ms);
+/* The same for every agent of which the framework uses something. */
+void inverse_wake_framework(struct master *m, const struct framework *f,
+                            int64_t now_ms);
+/* Filters of its answers are over. */
+void inverse_revive(struct master *m, struct framework *f, int64_t now_ms);
+/* What is out for it is void; answers are kept. Frameworks are told. */
+void inverse_withdraw_agent(struct master *m, struct agent *agent,
+                            struct outputs *out);
+void inverse_forget_agent(struct master *m, struct agent *agent,
+                          struct outputs *out);
+/* Nobody is told; it is asked anew when it is back. */
+void inverse_withdraw_framework(struct master *m, struct framework *f);
+void inverse_forget_framework(struct master *m, struct framework *f);
+/* Make those that are due. */
+void inverse_run(struct master *m, int64_t now_ms, struct outputs *out);
 
 /* --- frameworks */
 void framework_disconnect(struct master *m, struct framework *f, int64_t now_ms,

@@ -62,7 +62,7 @@ void string_list_set(struct string_list *list, const char *const *item,
         *vec_add(list) = xstrdup(item[i]);
 }
 
-static struct agent *agent_by_number(const struct master *m, uint64_t number)
+struct agent *master_agent_numbered(const struct master *m, uint64_t number)
 {
     struct agent *agent;
     HASH_FIND(by_number, m->agents_by_number, &number, sizeof number, agent);
@@ -200,7 +200,7 @@ void master_stream_gone(struct master *m, uint64_t stream, int64_t now_ms,
     uint64_t number = link->number;
     link_remove(m, stream);
     if (is_agent) {
-        struct agent *agent = agent_by_number(m, number);
+        struct agent *agent = master_agent_numbered(m, number);
         assert(agent && agent->stream == stream);
         agent_disconnect(m, agent, now_ms, out);
     } else {
@@ -222,13 +222,17 @@ int64_t master_next_ms(const struct master *m)
 static void on_agent_timer(struct master *m, const struct heap_entry *due,
                            int64_t now_ms, struct outputs *out)
 {
-    struct agent *agent = agent_by_number(m, due->id);
+    struct agent *agent = master_agent_numbered(m, due->id);
     if (!agent)
         return;
     if (due->kind == TIMER_PING && agent->ping_at_ms == due->at_ms)
         agent_on_ping_time(m, agent, now_ms, out);
     if (due->kind == TIMER_RETURN && agent->state == AGENT_RECOVERED)
         agent_mark_unreachable(m, agent, now_ms, out);
+    if (due->kind == TIMER_INVERSE && agent->inverse_at_ms == due->at_ms) {
+        agent->inverse_at_ms = 0;
+        *vec_add(&m->asking) = agent->number;
+    }
 }
 
 static void on_framework_timer(struct master *m, const struct heap_entry *due,
@@ -261,6 +265,7 @@ void master_on_time(struct master *m, int64_t now_ms, struct outputs *out)
         switch ((enum timer_kind)due.kind) {
         case TIMER_PING:
         case TIMER_RETURN:
+        case TIMER_INVERSE:
             on_agent_timer(m, &due, now_ms, out);
             break;
         case TIMER_HEARTBEAT:
@@ -274,6 +279,8 @@ void master_on_time(struct master *m, int64_t now_ms, struct outputs *out)
     }
     if (allocator_next_ms(m->allocator) <= now_ms)
         master_make_offers(m, now_ms, out);
+    if (m->asking.count > 0) /* behind the offers, which say when */
+        inverse_run(m, now_ms, out);
 }
 
 /* --- ending -----------------------------------------------------------------
@@ -315,8 +322,12 @@ void master_free(struct master *m)
     {
         offer_forget(m, offer);
     }
+    for (struct framework *f = m->frameworks; f; f = f->hh.next)
+        inverse_forget_framework(m, f);
     free_frameworks(m);
     free_agents(m); /* after the tasks that are on them */
+    machines_free(&m->machines);
+    vec_free(&m->asking);
     struct link *link, *next_link;
     HASH_ITER(hh, m->links, link, next_link)
     {

@@ -23,6 +23,7 @@
 #include "base/table.h"
 #include "base/vec.h"
 #include "master/core/allocator.h"
+#include "master/core/maintenance.h"
 #include "master/core/output.h"
 #include "master/core/status.h"
 #include <stdbool.h>
@@ -133,6 +134,10 @@ struct agent {
     int64_t ping_at_ms; /* the timer that counts */
     int32_t pings_unanswered;
     uint64_t mark;              /* to visit an agent once */
+    bool is_going;              /* its machine will be away, or is */
+    struct unavailability away; /* when; only if it is going */
+    int64_t inverse_at_ms;      /* the timer that counts; 0: none */
+    struct inverse *inverses;   /* list by agent_next; owned */
     struct task *tasks;         /* list by agent_next */
     struct offer *offers;       /* list by agent_next */
     struct executor *executors; /* by key */
@@ -171,7 +176,10 @@ struct framework {
     struct offer *offers;            /* list by framework_next */
     struct executor *executors;      /* list */
     VEC(const struct offer *) fresh; /* made in this run, not told yet */
-    UT_hash_handle hh;               /* by id: frameworks or completed */
+    VEC(const struct inverse *) asked; /* likewise */
+    struct inverse *inverses;          /* list by framework_next */
+    uint64_t mark;                     /* to visit a framework once */
+    UT_hash_handle hh;                 /* by id: frameworks or completed */
     UT_hash_handle by_number;
 };
 
@@ -187,6 +195,7 @@ struct master_counters {
     uint64_t agent_registrations, agent_reregistrations, agent_removals;
     uint64_t agents_unreachable_completed;
     uint64_t offers_made, offers_accepted, offers_declined, offers_rescinded;
+    uint64_t inverse_offers_made;
     uint64_t tasks_launched, updates_valid, updates_invalid;
     uint64_t tasks_ended[TASK_STATE_COUNT]; /* by terminal state */
 };
@@ -205,8 +214,11 @@ struct master {
     struct agent *agents_by_number;
     struct framework *frameworks; /* by id */
     struct framework *frameworks_by_number;
-    struct framework *completed; /* by id, oldest first, bounded */
-    struct offer *offers;        /* by number */
+    struct framework *completed;     /* by id, oldest first, bounded */
+    struct offer *offers;            /* by number */
+    struct inverse *inverses;        /* that are out, by number */
+    struct master_machine *machines; /* of the maintenance schedule */
+    VEC(uint64_t) asking;            /* agents for which to ask in this turn */
     struct link *links;
     uint32_t recovered_agents; /* how many are AGENT_RECOVERED */
     struct heap timers;
@@ -274,7 +286,7 @@ void master_remove_framework(struct master *m, struct framework *f,
 void master_suppress(struct master *m, struct framework *f, char *const *role,
                      uint32_t count);
 void master_revive(struct master *m, struct framework *f, char *const *role,
-                   uint32_t count);
+                   uint32_t count, int64_t now_ms);
 /* Find or make, from what an agent or the store says. */
 struct framework *framework_adopt(struct master *m,
                                   const struct framework_head *head,
@@ -293,6 +305,9 @@ struct filters filters_make(bool has, int64_t refuse_ms);
 
 char *offer_id_text(const struct master *m, const struct offer *offer,
                     char *out, size_t size);
+/* Offers and inverse offers are numbered together. */
+char *offer_number_text(const struct master *m, uint64_t number, char *out,
+                        size_t size);
 struct offer *master_offer(const struct master *m, const char *id);
 void master_make_offers(struct master *m, int64_t now_ms, struct outputs *out);
 void master_decline(struct master *m, struct framework *f,
@@ -305,6 +320,12 @@ void offer_withdraw(struct master *m, struct offer *offer, bool tell,
                     struct outputs *out);
 /* Forget an offer whose resources are accounted for elsewhere. */
 void offer_forget(struct master *m, struct offer *offer);
+
+/* Answers to inverse offers (maintenance.h); unknown ones are ignored. */
+void master_answer_inverse(struct master *m, struct framework *f,
+                           const char *const *id, uint32_t count,
+                           bool is_accepted, struct filters filters,
+                           int64_t now_ms);
 
 /* --- ACCEPT (accept.c, task_check.c) ----------------------------------------
  */

@@ -17,26 +17,35 @@ struct filters filters_make(bool has, int64_t refuse_ms)
     };
 }
 
+char *offer_number_text(const struct master *m, uint64_t number, char *out,
+                        size_t size)
+{
+    snprintf(out, size, "%s-O%llu", m->id, (unsigned long long)number);
+    return out;
+}
+
 char *offer_id_text(const struct master *m, const struct offer *offer,
                     char *out, size_t size)
 {
-    snprintf(out, size, "%s-O%llu", m->id, (unsigned long long)offer->number);
-    return out;
+    return offer_number_text(m, offer->number, out, size);
+}
+
+bool offer_number_parse(const struct master *m, const char *id, uint64_t *out)
+{
+    size_t prefix = strlen(m->id);
+    if (strncmp(id, m->id, prefix) != 0 || strncmp(id + prefix, "-O", 2) != 0)
+        return false;
+    *out = strtoull(id + prefix + 2, NULL, 10);
+    char text[ID_MAX];
+    return strcmp(offer_number_text(m, *out, text, sizeof text), id) == 0;
 }
 
 struct offer *master_offer(const struct master *m, const char *id)
 {
-    size_t prefix = strlen(m->id);
-    if (strncmp(id, m->id, prefix) != 0 || strncmp(id + prefix, "-O", 2) != 0)
-        return NULL;
-    const char *digits = id + prefix + 2;
-    uint64_t number = strtoull(digits, NULL, 10);
-    struct offer *offer;
-    HASH_FIND(hh, m->offers, &number, sizeof number, offer);
-    /* Only the very text that was given names the offer. */
-    char text[ID_MAX];
-    if (!offer || strcmp(offer_id_text(m, offer, text, sizeof text), id) != 0)
-        return NULL;
+    uint64_t number;
+    struct offer *offer = NULL;
+    if (offer_number_parse(m, id, &number))
+        HASH_FIND(hh, m->offers, &number, sizeof number, offer);
     return offer;
 }
 
@@ -113,8 +122,7 @@ static void tell_offers(struct framework *f, struct outputs *out)
 
 static struct agent *agent_of(const struct master *m, uint64_t number)
 {
-    struct agent *agent;
-    HASH_FIND(by_number, m->agents_by_number, &number, sizeof number, agent);
+    struct agent *agent = master_agent_numbered(m, number);
     assert(agent && agent->state == AGENT_CONNECTED);
     return agent;
 }

@@ -9,6 +9,7 @@
 #include "master/core/status.h"
 
 struct agent;
+struct inverse;
 struct framework;
 struct offer;
 struct task;
@@ -19,6 +20,8 @@ enum output_kind {
     OUTPUT_HEARTBEAT,
     OUTPUT_OFFERS,          /* offer[], count; all of one framework */
     OUTPUT_RESCIND,         /* offer_id */
+    OUTPUT_INVERSE_OFFERS,  /* inverse[], count; all of one framework */
+    OUTPUT_RESCIND_INVERSE, /* offer_id */
     OUTPUT_UPDATE,          /* blob: packed TaskStatus, from an agent */
     OUTPUT_STATUS,          /* task_id, agent_id, state, reason, text,
                                unreachable_ms, blob: what to repeat */
@@ -39,15 +42,18 @@ enum output_kind {
     OUTPUT_UPDATE_FRAMEWORK,   /* framework */
     OUTPUT_RECONCILE,          /* framework_id, task_id */
     OUTPUT_AGENT_ERROR,        /* text */
+    OUTPUT_AGENT_SHUTDOWN,
+    OUTPUT_AGENT_TURNED_AWAY, /* agent_id, number: epoch; its whole stream */
     /* to the store */
-    OUTPUT_PERSIST_START,     /* number: the incarnation */
-    OUTPUT_PERSIST_AGENT,     /* agent */
-    OUTPUT_FORGET_AGENT,      /* agent_id */
-    OUTPUT_PERSIST_FRAMEWORK, /* framework */
-    OUTPUT_FORGET_FRAMEWORK,  /* framework_id */
-    OUTPUT_PERSIST_COMPLETED, /* framework */
-    OUTPUT_FORGET_COMPLETED,  /* framework_id */
-    OUTPUT_LOG                /* number: level; text */
+    OUTPUT_PERSIST_START,       /* number: the incarnation */
+    OUTPUT_PERSIST_MAINTENANCE, /* the schedule as it is */
+    OUTPUT_PERSIST_AGENT,       /* agent */
+    OUTPUT_FORGET_AGENT,        /* agent_id */
+    OUTPUT_PERSIST_FRAMEWORK,   /* framework */
+    OUTPUT_FORGET_FRAMEWORK,    /* framework_id */
+    OUTPUT_PERSIST_COMPLETED,   /* framework */
+    OUTPUT_FORGET_COMPLETED,    /* framework_id */
+    OUTPUT_LOG                  /* number: level; text */
 };
 
 struct output {
@@ -57,6 +63,7 @@ struct output {
     const struct framework *framework;
     const struct agent *agent;
     const struct offer *const *offer;
+    const struct inverse *const *inverse;
     uint32_t count;
     const char *framework_id, *agent_id, *task_id, *executor_id, *offer_id;
     const char *text;
