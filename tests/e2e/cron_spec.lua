@@ -192,6 +192,36 @@ return { Group { name = "g", jobs = { job("x"), job("y", Cron { schedule = "@dai
     deschedule(PREFIX .. 'same')
   end)
 
+  it('is removed by apply --prune when its file has it no more', function()
+    local path
+    local function holds(...)
+      local jobs = {}
+      for _, name in ipairs { ... } do
+        jobs[#jobs + 1] = ('Job { name = "%s", cluster = "devcluster", role = "www-data", '
+          .. 'environment = "test", cron = Cron { schedule = "R//PT1S" }, task = SimpleTask {'
+          .. ' name = "%s", cmdline = "true" } }'):format(name, name)
+      end
+      path = c:file('pruned.lua', 'return { ' .. table.concat(jobs, ', ') .. ' }')
+    end
+    holds('stays', 'goes')
+    c:must { 'apply', path }
+    when(PREFIX .. 'goes', 'a run', function(v) return v.successes >= 1 end)
+    holds 'stays'
+    assert.matches('nothing to do', c:must { 'plan', path })
+    local plan = c:cli { 'plan', path, '--prune' }
+    assert.equal(1, plan.status)
+    assert.matches('remove  ' .. PREFIX .. 'goes', plan.out, 1, true)
+    assert.not_matches('stays', plan.out:match 'remove[^\n]*', 1, true)
+    assert.is_nil(history(PREFIX .. 'goes').descheduled or nil, 'a plan changes nothing')
+    c:must { 'apply', path, '--prune', '--timeout', 20 }
+    assert.equal(4, c:cli({ 'status', PREFIX .. 'goes' }).status)
+    assert.is_nil(c:must({ 'cron', 'show' }):find(PREFIX .. 'goes', 1, true))
+    assert.matches('nothing to do', c:must { 'plan', path, '--prune' })
+    local runs = history(PREFIX .. 'stays').successes
+    when(PREFIX .. 'stays', 'another run', function(v) return v.successes > runs end)
+    deschedule(PREFIX .. 'stays')
+  end)
+
   it('has one record for each time, through kill -9 of the scheduler', function()
     local keys = {
       create('none', 'schedule = "R//PT1S", epsilon = 1', 'true'),

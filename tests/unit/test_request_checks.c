@@ -74,6 +74,22 @@ static void test_113_a_job_is_checked_before_it_is_stored(void **unused)
     world_free(w);
 }
 
+static void test_56_a_collision_policy_has_a_known_name(void **unused)
+{
+    static const char wrong[] = JOB_WITH(
+        "prod", "\"cron\":{\"schedule\":\"* * * * *\",\"collision_policy\":"
+                "\"GARBAGE\"}," TASK_WITH(FINE));
+    struct world *w = world_new();
+
+    (void)unused;
+    refused(w, wrong, 400, "create_job.job.cron.collision_policy");
+    post(w, wrong);
+    assert_non_null(strstr(w->answer->error->message, "GARBAGE"));
+    get_job(w);
+    expect_status(w, 404);
+    world_free(w);
+}
+
 static void test_a_job_exists_once(void **unused)
 {
     struct world *w = world_new();
@@ -148,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_113_a_job_is_checked_before_it_is_stored),
+        cmocka_unit_test(test_56_a_collision_policy_has_a_known_name),
         cmocka_unit_test(test_a_job_exists_once),
         cmocka_unit_test(test_restarts_name_active_instances),
         cmocka_unit_test(test_instances_are_added_like_an_active_one),
