@@ -435,6 +435,8 @@ void calls_from_work(struct aurora_program *p)
         begin_asking(p);
         calls_ask_on(p, p->now_ms);
     }
+    if (w->ask_again.count > 0)
+        enqueue_reconcile(p, w->ask_again.item, w->ask_again.count, &arena);
     if (w->revive) {
         Call call = MESOS__V1__SCHEDULER__CALL__INIT;
         call.type = MESOS__V1__SCHEDULER__CALL__TYPE__REVIVE;

@@ -2,6 +2,7 @@
  * in, effects come out. No socket, no disk, no clock: the store is a list,
  * time is a number, and every step is followed by the program's own check. */
 #pragma once
+#include "aurora/core/aurora.h"
 #include "aurora/program.h"
 #include "mesos/v1/scheduler.pb-c.h"
 #include "perigee/aurora.pb-c.h"
@@ -78,6 +79,7 @@ struct world {
         struct bytes body;
     } told[64];
     int told_count;
+    bool is_mute; /* the master answers nothing that is asked after tasks */
     const char *mail_from; /* of the next life */
 };
 
@@ -264,6 +266,35 @@ static inline void event_in(struct world *w, MasterEvent *event)
     look(w);
 }
 
+/* The master is asked after what should run, and says that it does. */
+static inline void answer_running(struct world *w)
+{
+    const struct aurora *core = aurora_program_core(w->p);
+    VEC(const struct task *) list = {0};
+
+    for (const struct task *t = core->task_by_number; t; t = t->hh_number.next)
+        if (t->state == TASK_RUNNING)
+            *vec_add(&list) = t;
+    for (uint32_t i = 0; i < list.count; i++) {
+        MasterEvent event = MESOS__V1__SCHEDULER__EVENT__INIT;
+        Mesos__V1__Scheduler__Event__Update u =
+            MESOS__V1__SCHEDULER__EVENT__UPDATE__INIT;
+        Mesos__V1__TaskStatus status = MESOS__V1__TASK_STATUS__INIT;
+        Mesos__V1__TaskID id = MESOS__V1__TASK_ID__INIT;
+        id.value =
+            arena_strndup(&w->arena, (const char *)list.item[i]->id->data,
+                          list.item[i]->id->size);
+        status.task_id = &id;
+        status.state = MESOS__V1__TASK_STATE__TASK_RUNNING;
+        u.status = &status;
+        event.has_type = true;
+        event.type = MESOS__V1__SCHEDULER__EVENT__TYPE__UPDATE;
+        event.update = &u;
+        event_in(w, &event);
+    }
+    vec_free(&list);
+}
+
 static inline void subscribed(struct world *w, const char *framework)
 {
     static const struct http_header header = {"Mesos-Stream-Id", "s-1"};
@@ -285,6 +316,8 @@ static inline void subscribed(struct world *w, const char *framework)
     event.type = MESOS__V1__SCHEDULER__EVENT__TYPE__SUBSCRIBED;
     event.subscribed = &s;
     event_in(w, &event);
+    if (!w->is_mute)
+        answer_running(w);
 }
 
 static inline struct aurora_program *program_with_mail(uint64_t seed,

@@ -29,6 +29,7 @@ static inline void begin(struct scene *s)
     *s = (struct scene){.now_ms = 1700000000000};
     aurora_init(&s->a, &limits, 1);
     aurora_restored(&s->a, 0, s->now_ms);
+    aurora_connected(&s->a, s->now_ms);
 }
 
 static inline void end(struct scene *s)

@@ -294,6 +294,7 @@ static void one_seed(uint64_t seed, uint32_t ends[UPDATE_STATE_COUNT],
     w->is_connected = true;
     aurora_init(&w->a, &limits, seed);
     aurora_restored(&w->a, 0, w->now_ms);
+    aurora_connected(&w->a, w->now_ms);
     for (int i = 0; i < AGENTS; i++) {
         w->agent[i].cpus = 8000;
         w->agent[i].mem = 4096000;

@@ -111,6 +111,31 @@ static void test_it_goes_on_after_a_crash(void **unused)
     world_free(w);
 }
 
+/* One of db runs for all that is remembered, the other one for sure. */
+static void test_health_is_heard_of_after_a_crash(void **unused)
+{
+    struct world *w = world_new();
+    char id[2][300];
+
+    (void)unused;
+    deploy(w, "db:2:sleep web:1:sleep", "web>db", "");
+    offer(w, "m-S0", 16);
+    accept_calls(w);
+    for (int i = 0; i < 2; i++)
+        snprintf(id[i], 300, "%s", launched(w, i)->task_id->value);
+    update(w, id[0], "m-S0", STATE(RUNNING), NULL);
+    reborn(w);
+    w->is_mute = true;
+    subscribed(w, "fw-1");
+    update(w, id[1], "m-S0", STATE(RUNNING), NULL);
+    assert_string_equal(members(w), "db:2/2(WORKING) web:0/1(WAITING)");
+    update(w, id[0], "m-S0", STATE(FAILED), NULL);
+    assert_string_equal(members(w), "db:1/2(WORKING) web:0/1(WAITING)");
+    rest_of_it(w);
+    assert_string_equal(members(w), "db:2/2 web:1/1");
+    world_free(w);
+}
+
 /* --- all or nothing --- */
 
 static void test_nothing_is_stored_when_something_is_wrong(void **unused)
@@ -287,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_what_ends_by_itself_is_up_when_it_finished),
         cmocka_unit_test(test_a_job_that_fails_ends_the_deployment),
         cmocka_unit_test(test_it_goes_on_after_a_crash),
+        cmocka_unit_test(test_health_is_heard_of_after_a_crash),
         cmocka_unit_test(test_nothing_is_stored_when_something_is_wrong),
         cmocka_unit_test(test_jobs_belong_to_one_group),
         cmocka_unit_test(test_create_wants_new_ones),

@@ -226,6 +226,51 @@ static void test_104_batches_roll_back_as_they_came(void **unused)
     world_free(w);
 }
 
+/* A new life, and the watch is over before the master has said anything: the
+ * instance failed meanwhile, so the next one must not begin. */
+static void test_a_new_life_hears_before_it_judges(void **unused)
+{
+    struct world *w = with("2", "old");
+
+    (void)unused;
+    post(w,
+         START("new", "2", "\"watch_secs\":30,\"max_per_shard_failures\":1"));
+    settle(w);
+    reborn(w);
+    w->is_mute = true;
+    pass(w, 40000); /* no master */
+    assert_int_equal(begun(w), 1);
+    subscribed(w, "fw-1");
+    pass(w, 1000);
+    assert_int_equal(begun(w), 1);
+    fail_instance(w, 0);
+    assert_int_equal(get_update(w)->changes[0]->failures, 1);
+    assert_int_equal(begun(w), 1);
+    answer_running(w);
+    settle(w);
+    assert_int_equal(begun(w), 1); /* it is watched anew */
+    pass(w, 30000);
+    assert_int_equal(begun(w), 2);
+    world_free(w);
+}
+
+static void test_a_new_life_goes_on_when_it_has_heard(void **unused)
+{
+    struct world *w = with("2", "old");
+
+    (void)unused;
+    post(w, START("new", "2", "\"watch_secs\":30"));
+    settle(w);
+    reborn(w);
+    w->is_mute = true;
+    pass(w, 40000);
+    subscribed(w, "fw-1");
+    assert_int_equal(begun(w), 1);
+    answer_running(w);
+    assert_int_equal(begun(w), 2);
+    world_free(w);
+}
+
 /* Case 97: instance 1 fails on the way forward, then on the way back. */
 static void test_97_a_rollback_that_fails(void **unused)
 {
@@ -341,6 +386,8 @@ int main(void)
         cmocka_unit_test(test_98_without_rollback_it_fails),
         cmocka_unit_test(test_98_an_abort_leaves_a_mixture),
         cmocka_unit_test(test_104_batches_roll_back_as_they_came),
+        cmocka_unit_test(test_a_new_life_hears_before_it_judges),
+        cmocka_unit_test(test_a_new_life_goes_on_when_it_has_heard),
         cmocka_unit_test(test_97_a_rollback_that_fails),
         cmocka_unit_test(test_99_what_finds_no_host_is_waited_for),
         cmocka_unit_test(test_106_the_old_task_dies_meanwhile),

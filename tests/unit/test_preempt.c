@@ -29,6 +29,7 @@ static void begin(struct world *w)
     *w = (struct world){.now_ms = 1700000000000};
     aurora_init(&w->a, &limits, 1);
     aurora_restored(&w->a, 0, w->now_ms);
+    aurora_connected(&w->a, w->now_ms);
 }
 
 static void end(struct world *w)

@@ -132,6 +132,60 @@ static void test_an_instance_is_watched_before_the_next(void **unused)
     end_roll(&r);
 }
 
+/* What ended in the silence is told when the stream is back, not before the
+ * watch is over. */
+static void test_nobody_is_judged_in_silence(void **unused)
+{
+    struct roll r;
+    struct rolling_request request = restart_of(1, 30 * SECOND);
+
+    (void)unused;
+    request.settings.instance_failures_max = 1;
+    begin_roll(&r, 2);
+    must(&r, &request);
+    obey(&r);
+    aurora_disconnected(&r.s.a);
+    pass(&r.s, 2 * MINUTE);
+    assert_int_equal(count_in(&r, TASK_RESTARTING), 0);
+    aurora_connected(&r.s.a, r.s.now_ms);
+    report(&r.s, job_active(r.job, 1), TASK_RUNNING); /* not this one */
+    pass(&r.s, SECOND);
+    assert_int_equal(count_in(&r, TASK_RESTARTING), 0);
+    report(&r.s, job_active(r.job, 0), TASK_FAILED);
+    assert_int_equal(rolling_part(r.job->rolling, 0)->failures, 1);
+    assert_int_equal(count_in(&r, TASK_RESTARTING), 0);
+    place(&r.s);
+    report(&r.s, job_active(r.job, 0), TASK_RUNNING);
+    pass(&r.s, 30 * SECOND);
+    assert_int_equal(count_in(&r, TASK_RESTARTING), 1);
+    end_roll(&r);
+}
+
+/* A master that does not answer does not hold up work for ever; who somebody
+ * waits for is asked after again until then. */
+static void test_an_answer_is_waited_for_a_while(void **unused)
+{
+    struct roll r;
+    struct rolling_request request = restart_of(1, 30 * SECOND);
+
+    (void)unused;
+    begin_roll(&r, 2);
+    must(&r, &request);
+    obey(&r);
+    aurora_disconnected(&r.s.a);
+    pass(&r.s, MINUTE);
+    aurora_connected(&r.s.a, r.s.now_ms);
+    forget_work(&r.s);
+    pass(&r.s, SETTLE_AGAIN_MS);
+    assert_int_equal(r.s.a.work.ask_again.count, 2);
+    forget_work(&r.s);
+    pass(&r.s, SETTLE_MS - SETTLE_AGAIN_MS - 1);
+    assert_int_equal(count_in(&r, TASK_RESTARTING), 0);
+    pass(&r.s, 1);
+    assert_int_equal(count_in(&r, TASK_RESTARTING), 1);
+    end_roll(&r);
+}
+
 /* Out of reach in between, it has to run for the whole time again. */
 static void test_a_watch_begins_anew_with_running(void **unused)
 {
@@ -438,6 +492,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_batch_waits_until_the_one_before_runs),
         cmocka_unit_test(test_an_instance_is_watched_before_the_next),
+        cmocka_unit_test(test_nobody_is_judged_in_silence),
+        cmocka_unit_test(test_an_answer_is_waited_for_a_while),
         cmocka_unit_test(test_a_watch_begins_anew_with_running),
         cmocka_unit_test(test_a_restart_that_fails_stops),
         cmocka_unit_test(test_failures_are_borne),

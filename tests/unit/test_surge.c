@@ -230,6 +230,7 @@ static struct world *with_100(uint32_t minimum, uint32_t over)
     w->after = config_of(&w->key, "new", minimum, over);
     aurora_init(&w->a, &limits, 1);
     aurora_restored(&w->a, 0, w->now_ms);
+    aurora_connected(&w->a, w->now_ms);
     until_over(w, roll_out(w, w->before, 100), NULL);
     assert_int_equal(count(w, w->before, TASK_RUNNING), 100);
     return w;

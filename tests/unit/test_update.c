@@ -1,5 +1,6 @@
 /* The states of updates, the rule for one instance, and batches: tables. */
 #include "aurora/core/update_machine.h"
+#include "aurora/core/settle.h"
 #include "aurora/core/update_rule.h"
 
 #include <setjmp.h>
@@ -97,8 +98,9 @@ static enum update_action rule(struct update_facts facts)
 }
 
 #define FACTS(...) ((struct update_facts){__VA_ARGS__})
-#define OF(same, task) \
-    .is_wanted = true, .has_task = true, .is_same = same, .state = TASK_##task
+#define OF(same, task)                                                        \
+    .is_wanted = true, .has_task = true, .is_settled = true, .is_same = same, \
+    .state = TASK_##task
 
 static void test_the_rule_for_one_instance(void **unused)
 {
@@ -121,6 +123,46 @@ static void test_the_rule_for_one_instance(void **unused)
                      UPDATE_ACT_WATCH);
     assert_int_equal(rule(FACTS(OF(true, RUNNING), .running_ms = 55 * SEC)),
                      UPDATE_ACT_DONE);
+}
+
+/* What is only remembered is no reason to go on. */
+static void test_nobody_is_judged_blindly(void **unused)
+{
+    struct update_facts facts = FACTS(OF(true, RUNNING));
+
+    (void)unused;
+    facts.is_settled = false;
+    assert_int_equal(rule(facts), UPDATE_ACT_WAIT);
+    facts.running_ms = 56 * SEC; /* the watch is not over in any case */
+    assert_int_equal(rule(facts), UPDATE_ACT_WATCH);
+    facts.failures = 2;
+    assert_int_equal(rule(facts), UPDATE_ACT_FAIL);
+}
+
+static void test_when_memory_becomes_news(void **unused)
+{
+    static const struct {
+        bool is_connected, is_unheard;
+        int64_t for_ms;
+        bool is_settled;
+    } row[] = {
+        {false, false, 0, false},
+        {false, true, 0, false},
+        {false, true, SETTLE_MS, false},
+        {false, false, SETTLE_MS, false},
+        {true, false, 0, true},
+        {true, true, 0, false},
+        {true, true, SETTLE_MS - 1, false},
+        {true, true, SETTLE_MS, true},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        struct settle_facts facts = {row[i].is_connected, row[i].is_unheard,
+                                     100 * SEC};
+        assert_int_equal(settle_rule(&facts, 100 * SEC + row[i].for_ms),
+                         row[i].is_settled);
+    }
 }
 
 static void test_ends_are_counted_before_anything_else(void **unused)
@@ -165,6 +207,8 @@ int main(void)
         cmocka_unit_test(test_nothing_leads_out_of_an_end),
         cmocka_unit_test(test_the_rule_for_one_instance),
         cmocka_unit_test(test_ends_are_counted_before_anything_else),
+        cmocka_unit_test(test_nobody_is_judged_blindly),
+        cmocka_unit_test(test_when_memory_becomes_news),
         cmocka_unit_test(test_how_many_begin),
     };
 

@@ -428,6 +428,15 @@ static void conclude(struct aurora *a, struct app_group *group, int64_t now_ms)
         records_delete_group(a, group);
 }
 
+/* Of a service it must be news that it is up; what ended by itself has. */
+static bool is_believed(const struct aurora *a, const struct app_member *m,
+                        int64_t now_ms)
+{
+    const struct job *job = app_member_job(m);
+
+    return !job || !job->config->is_service || job_is_settled(a, job, now_ms);
+}
+
 static void step(struct aurora *a, struct app_group *group, int64_t now_ms)
 {
     uint32_t n = group->members.count;
@@ -438,7 +447,9 @@ static void step(struct aurora *a, struct app_group *group, int64_t now_ms)
 
     app_group_ready(group, pass.is_ready);
     for (uint32_t i = 0; i < n; i++) {
-        pass.is_up[i] = app_member_is_up(group->members.item[i]);
+        bool is_known = is_believed(a, group->members.item[i], now_ms);
+        pass.is_ready[i] &= is_known;
+        pass.is_up[i] = is_known && app_member_is_up(group->members.item[i]);
         pass.is_done[i] = group->members.item[i]->phase == MEMBER_DONE;
     }
     find_clear(group, &pass);

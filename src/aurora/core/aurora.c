@@ -76,6 +76,7 @@ void aurora_release(struct aurora *a)
     vec_free(&a->work.kills);
     vec_free(&a->work.declines);
     vec_free(&a->work.reconcile);
+    vec_free(&a->work.ask_again);
     vec_free(&a->work.coordinations);
     vec_free(&a->work.quotas);
     vec_free(&a->due_quotas);
@@ -387,6 +388,7 @@ static void check_job(const struct aurora *a, const struct job *job,
         by_state[t->state]++;
     }
     assert(!job->is_removed || job->active.count == 0);
+    settle_check(a, job);
     cron_check(job);
     if (job->rolling)
         rolling_check(job->rolling);

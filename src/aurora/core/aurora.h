@@ -20,6 +20,7 @@
 #include "aurora/core/keeps.h"
 #include "aurora/core/maintenance.h"
 #include "aurora/core/placer.h"
+#include "aurora/core/settle.h"
 #include "aurora/core/sla_stats.h"
 #include "aurora/core/preempt.h"
 #include "aurora/core/quota_jobs.h"
@@ -152,9 +153,10 @@ struct work {
     VEC(struct task_ref) kills;
     VEC(struct blob *) declines; /* offer ids */
     VEC(struct task_ref) reconcile;
-    VEC(uint64_t) askings;       /* tickets of new ones */
-    VEC(uint64_t) coordinations; /* of questions to coordinators */
-    VEC(uint64_t) tellings;      /* of notices to be told */
+    VEC(struct task_ref) ask_again; /* beside those; in one call */
+    VEC(uint64_t) askings;          /* tickets of new ones */
+    VEC(uint64_t) coordinations;    /* of questions to coordinators */
+    VEC(uint64_t) tellings;         /* of notices to be told */
     bool revive;        /* ask for offers: tasks wait that fit none we hold */
     bool save_sequence; /* store `sequence_ceiling` */
 };
@@ -212,6 +214,9 @@ struct aurora {
     struct preemption preempt;
     bool place_wanted;  /* something changed that may let a task be placed */
     bool revive_useful; /* we declined since the last REVIVE */
+    bool is_connected;  /* the master's stream is up */
+    int64_t connected_ms;
+    uint64_t connections; /* so far */
     struct work work;
     struct aurora_counters counters;
 };
@@ -423,7 +428,8 @@ void aurora_report(struct aurora *a, struct bytes task_id,
                    struct bytes agent_id, enum task_state state,
                    const char *message, int64_t now_ms);
 /* The stream is up (again): held offers are void, every task that should be on
- * an agent is to be reconciled, unanswered kills are sent again. */
+ * an agent is to be reconciled, unanswered kills are sent again. Until they
+ * were heard of, none of them is judged to be healthy (settle.h). */
 void aurora_connected(struct aurora *a, int64_t now_ms);
 void aurora_disconnected(struct aurora *a);
 /* Ask again after every task that should be on an agent. */

@@ -17,7 +17,8 @@ enum timer_kind {
     TIMER_PREEMPT,  /* a search for tasks to push aside */
     TIMER_ROLLING,  /* a restarted task ran long enough; id is its number */
     TIMER_NOTICE,   /* tell again; id is the line's number */
-    TIMER_WAITS     /* a task waits for long now; id is its number */
+    TIMER_WAITS,    /* a task waits for long now; id is its number */
+    TIMER_SETTLE    /* who was not heard of; id is the connection's number */
 };
 
 /* Tasks by number: they may go while a list of them is worked off. */
@@ -83,13 +84,25 @@ void rolling_begin_take(struct aurora *a, struct job *job,
 /* Nothing when none is under way. */
 void rolling_cancel(struct aurora *a, struct job *job, const char *note,
                     int64_t now_ms);
-/* After a new life: look at everything that is under way. */
+/* Look at everything that is under way; nothing when none is. */
 void rolling_look_again(struct aurora *a, struct job *job);
 void rolling_timer(struct aurora *a, uint64_t task_number);
 /* The job goes, or begins another one. */
 void rolling_forget(struct aurora *a, struct job *job);
 /* Work off what the changes of this input have made possible. */
 void rolling_go_on(struct aurora *a, int64_t now_ms);
+
+/* settle.c: is what we know of it news? */
+bool task_is_settled(const struct aurora *a, const struct task *task,
+                     int64_t now_ms);
+/* All of its tasks that should be on agents. */
+bool job_is_settled(const struct aurora *a, const struct job *job,
+                    int64_t now_ms);
+/* The master, or its agent, said something about it. */
+void settle_note_heard(struct aurora *a, struct task *task);
+void settle_connected(struct aurora *a, int64_t now_ms);
+void settle_timer(struct aurora *a, uint64_t connection, int64_t now_ms);
+void settle_check(const struct aurora *a, const struct job *job);
 
 /* judging.c: scripts judge hosts. */
 /* Let the config's questions be those of the table. */
@@ -154,6 +167,8 @@ void updater_turn_back(struct aurora *a, struct update *u, const char *message,
                        int64_t now_ms);
 void updater_pulse(struct aurora *a, struct update *u, int64_t now_ms);
 void updater_timer(struct aurora *a, uint64_t id);
+/* At every instance that is under way. */
+void updater_look_again(struct aurora *a, struct update *u);
 void updater_restored(struct aurora *a, struct update *u, int64_t now_ms);
 /* Work off what the changes of this input have made possible; every input that
  * changes tasks ends with it. */

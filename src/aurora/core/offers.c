@@ -87,6 +87,7 @@ void aurora_report(struct aurora *a, struct bytes task_id,
     struct task *task = aurora_task(a, task_id);
 
     if (task) {
+        settle_note_heard(a, task);
         (void)task_go(a, task, state, message, now_ms);
         updater_go_on(a, now_ms);
         return;
@@ -120,11 +121,14 @@ void aurora_reconcile(struct aurora *a)
 void aurora_connected(struct aurora *a, int64_t now_ms)
 {
     hosts_remove_all_offers(&a->hosts);
+    settle_connected(a, now_ms);
     reconcile_all(a, true, now_ms);
+    updater_go_on(a, now_ms);
 }
 
 void aurora_disconnected(struct aurora *a)
 {
+    a->is_connected = false;
     hosts_remove_all_offers(&a->hosts);
 }
 
@@ -293,6 +297,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
             break;
         case TIMER_WAITS:
             notices_wait_timer(a, entry.id, now_ms);
+            break;
+        case TIMER_SETTLE:
+            settle_timer(a, entry.id, now_ms);
             break;
         }
     }

@@ -124,12 +124,14 @@ void aurora_work_clear(struct aurora *a)
         blob_unref(w->declines.item[i]);
     refs_clear(w->kills.item, w->kills.count);
     refs_clear(w->reconcile.item, w->reconcile.count);
+    refs_clear(w->ask_again.item, w->ask_again.count);
     w->configs.count = w->jobs.count = w->tasks.count = w->hosts.count = 0;
     w->updates.count = w->slots.count = w->firings.count = 0;
     w->quotas.count = 0;
     app_groups_work_clear(a);
     w->forgotten.count = w->launches.count = w->declines.count = 0;
     w->kills.count = w->reconcile.count = w->askings.count = 0;
+    w->ask_again.count = 0;
     w->coordinations.count = w->notices.count = w->tellings.count = 0;
     w->revive = w->save_sequence = false;
 }

@@ -209,10 +209,10 @@ static void look_at_restarted(struct aurora *a, struct job *job,
         end_part(a, job, part, PART_DONE, now_ms);
     else if (task->state != TASK_RUNNING)
         return;
-    else if (now_ms - task_since_ms(task) >= s->watch_ms)
-        end_part(a, job, part, PART_DONE, now_ms);
-    else
+    else if (now_ms - task_since_ms(task) < s->watch_ms)
         watch(a, part, task, task_since_ms(task) + s->watch_ms);
+    else if (task_is_settled(a, task, now_ms))
+        end_part(a, job, part, PART_DONE, now_ms);
 }
 
 static void look_at_killed(struct aurora *a, struct job *job, struct part *part,

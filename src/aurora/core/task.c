@@ -194,6 +194,8 @@ void job_add_active(struct job *job, struct task *task)
 
 void job_remove_active(struct job *job, struct task *task)
 {
+    job->unheard -= task->is_unheard;
+    task->is_unheard = false;
     task_list_remove(&job->active, task);
     HASH_DELETE(hh_instance, job->by_instance, task);
 }

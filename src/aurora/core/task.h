@@ -76,8 +76,9 @@ struct task {
     bool may_drain;   /* its coordinator said so */
     bool is_kept;     /* waits for the host it ran on (keeps.h) */
     uint8_t standing; /* enum standing (victims.h) */
-    bool is_beside; /* was being killed already when the update began: its
-                       quota does not count for it (quota_jobs.h) */
+    bool is_beside;   /* was being killed already when the update began: its
+                         quota does not count for it (quota_jobs.h) */
+    bool is_unheard;  /* ran when the master's stream began (settle.h) */
     UT_hash_handle hh_id, hh_number, hh_instance;
 };
 
@@ -108,6 +109,7 @@ struct job {
     struct task_list active;      /* oldest first */
     struct task *by_instance;     /* the active ones; keys may stand twice */
     uint32_t running;             /* of the active ones, RUNNING */
+    uint32_t unheard;             /* of the active ones (settle.h) */
     struct task_list ended;       /* in the order of their end */
     struct limit_counts limits;   /* where the active ones are */
     struct job_failing failing;

@@ -28,9 +28,9 @@ enum update_action update_rule(const struct update_facts *facts,
         return is_leaving(facts->state) ? UPDATE_ACT_WAIT : UPDATE_ACT_CHANGE;
     if (facts->state != TASK_RUNNING)
         return UPDATE_ACT_WAIT;
-    if (now_ms - facts->running_ms >= settings->watch_ms)
-        return UPDATE_ACT_DONE;
-    return UPDATE_ACT_WATCH;
+    if (now_ms - facts->running_ms < settings->watch_ms)
+        return UPDATE_ACT_WATCH;
+    return facts->is_settled ? UPDATE_ACT_DONE : UPDATE_ACT_WAIT;
 }
 
 uint32_t update_room(const struct update_settings *settings, uint32_t working,

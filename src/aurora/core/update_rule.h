@@ -36,7 +36,7 @@ struct update_settings {
 };
 
 enum update_action {
-    UPDATE_ACT_WAIT,   /* until its task changes */
+    UPDATE_ACT_WAIT,   /* until its task changes, or was heard of */
     UPDATE_ACT_WATCH,  /* until it has run long enough */
     UPDATE_ACT_ADD,    /* start what is wanted */
     UPDATE_ACT_CHANGE, /* end the task; what is wanted follows */
@@ -51,6 +51,7 @@ struct update_facts {
     bool is_same;          /* and it runs what is wanted */
     enum task_state state; /* of it */
     int64_t running_ms;    /* since when it is RUNNING */
+    bool is_settled;       /* that is news, not memory: settle.h */
     uint32_t failures;     /* ends of what is wanted, so far */
 };
 

@@ -52,6 +52,9 @@ bool updating_may_end(struct aurora *a, struct update *u, struct slot *slot,
     }
     if (now_ms < slot->again_ms || coordinators_asked(a, task))
         return false;
+    if (config->sla.kind != SLA_COORDINATOR &&
+        !job_is_settled(a, u->job, now_ms))
+        return false; /* it is looked at again when that is so */
     struct sla_facts facts =
         sla_facts_of(task, config->sla.duration_ms, now_ms);
     switch (sla_judge(&config->sla, &a->limits.sla, &facts)) {

@@ -22,20 +22,21 @@ static void set_sums(struct update *u, struct slot *slot, bool is_on_way,
     slot->is_unproven = is_unproven;
 }
 
-static bool is_proven(const struct update *u, const struct slot *slot,
-                      int64_t now_ms)
+static bool is_proven(const struct aurora *a, const struct update *u,
+                      const struct slot *slot, int64_t now_ms)
 {
-    struct update_facts facts = updating_facts(u, slot);
+    struct update_facts facts = updating_facts(a, u, slot, now_ms);
 
-    return facts.has_task && facts.state == TASK_RUNNING &&
+    return facts.has_task && facts.state == TASK_RUNNING && facts.is_settled &&
            now_ms - facts.running_ms >= updating_watch_ms(u);
 }
 
-static void count(struct update *u, struct slot *slot, int64_t now_ms)
+static void count(const struct aurora *a, struct update *u, struct slot *slot,
+                  int64_t now_ms)
 {
     const struct task *task = slot->task;
     bool is_coming = slot->phase == SLOT_WORKING && task &&
-                     update_wanted(u, slot) && !is_proven(u, slot, now_ms);
+                     update_wanted(u, slot) && !is_proven(a, u, slot, now_ms);
 
     set_sums(u, slot,
              is_coming &&
@@ -147,7 +148,7 @@ static void go_on_with(struct aurora *a, struct update *u, struct slot *slot,
                        int64_t now_ms)
 {
     struct update_settings settings = update_settings_of(u);
-    struct update_facts facts = updating_facts(u, slot);
+    struct update_facts facts = updating_facts(a, u, slot, now_ms);
 
     settings.watch_ms = updating_watch_ms(u);
     switch (update_rule(&facts, &settings, now_ms)) {
@@ -178,7 +179,7 @@ void surge_look(struct aurora *a, struct update *u, struct slot *slot,
 {
     if (slot->phase == SLOT_WORKING)
         go_on_with(a, u, slot, now_ms);
-    count(u, slot, now_ms);
+    count(a, u, slot, now_ms);
 }
 
 /* --- stopping --- */
@@ -268,7 +269,7 @@ static void stop_listed(struct aurora *a, struct update *u, int64_t now_ms)
         struct slot *slot = &u->slot[u->to_stop.item[i]];
         bool is_ready = slot->phase == SLOT_WORKING &&
                         (!update_wanted(u, slot) || !slot->task ||
-                         is_proven(u, slot, now_ms));
+                         is_proven(a, u, slot, now_ms));
         if (is_ready && !stop(a, u, slot, now_ms))
             u->to_stop.item[kept++] = u->to_stop.item[i];
         else
@@ -390,13 +391,21 @@ static void number_group(struct aurora *a, struct update *u)
     mark_update(a, u);
 }
 
-void surge_go_on(struct aurora *a, struct update *u, int64_t now_ms)
+/* Who is healthy is known only when all were heard of. */
+static void go_on_stopping(struct aurora *a, struct update *u, int64_t now_ms)
 {
-    number_group(a, u);
+    if (!job_is_settled(a, u->job, now_ms))
+        return;
     stop_listed(a, u, now_ms);
     stop_surplus(a, u, now_ms);
     stop_first(a, u, now_ms);
     stop_down(a, u, now_ms);
+}
+
+void surge_go_on(struct aurora *a, struct update *u, int64_t now_ms)
+{
+    number_group(a, u);
+    go_on_stopping(a, u, now_ms);
     start_listed(a, u, now_ms);
     start_next(a, u, now_ms);
 }
@@ -415,13 +424,13 @@ void surge_turn_back(struct aurora *a, struct update *u, int64_t now_ms)
 /* --- the end --- */
 
 /* Both might live on: which one is to go? */
-static struct task *one_too_many(const struct update *u,
+static struct task *one_too_many(const struct aurora *a, const struct update *u,
                                  const struct slot *slot, int64_t now_ms)
 {
     if (is_leaving(slot->other) || is_leaving(slot->task))
         return is_leaving(slot->other) ? slot->other : slot->task;
     if (slot->task->state == TASK_RUNNING &&
-        (is_proven(u, slot, now_ms) || slot->other->state != TASK_RUNNING))
+        (is_proven(a, u, slot, now_ms) || slot->other->state != TASK_RUNNING))
         return slot->other;
     return slot->task;
 }
@@ -436,7 +445,7 @@ void surge_collapse(struct aurora *a, struct update *u, int64_t now_ms)
     for (uint32_t i = 0; i < u->slot_count; i++) {
         struct slot *slot = &u->slot[i];
         if (lives(slot->task) && lives(slot->other))
-            (void)task_go(a, one_too_many(u, slot, now_ms), TASK_KILLING,
+            (void)task_go(a, one_too_many(a, u, slot, now_ms), TASK_KILLING,
                           "one task of an instance stays", now_ms);
         else if (slot->kind == SLOT_CHANGE && !lives(slot->task) &&
                  !lives(slot->other))

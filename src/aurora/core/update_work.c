@@ -25,8 +25,9 @@ int64_t updating_watch_ms(const struct update *u)
     return settings.watch_ms;
 }
 
-struct update_facts updating_facts(const struct update *u,
-                                   const struct slot *slot)
+struct update_facts updating_facts(const struct aurora *a,
+                                   const struct update *u,
+                                   const struct slot *slot, int64_t now_ms)
 {
     const struct job_config *wanted = update_wanted(u, slot);
     const struct task *task = slot->task;
@@ -40,6 +41,7 @@ struct update_facts updating_facts(const struct update *u,
     facts.state = task->state;
     if (task->state == TASK_RUNNING)
         facts.running_ms = task->events.item[task->events.count - 1].at_ms;
+    facts.is_settled = task_is_settled(a, task, now_ms);
     return facts;
 }
 
@@ -77,7 +79,7 @@ static void work_on(struct aurora *a, struct update *u, struct slot *slot,
                     int64_t now_ms)
 {
     struct update_settings settings = update_settings_of(u);
-    struct update_facts facts = updating_facts(u, slot);
+    struct update_facts facts = updating_facts(a, u, slot, now_ms);
 
     settings.watch_ms = updating_watch_ms(u);
     switch (update_rule(&facts, &settings, now_ms)) {

@@ -275,6 +275,14 @@ void updating_turn_back(struct aurora *a, struct update *u, const char *message,
     updating_set_due(a, u);
 }
 
+void updater_look_again(struct aurora *a, struct update *u)
+{
+    for (uint32_t i = 0; i < u->slot_count; i++)
+        if (u->slot[i].phase == SLOT_WORKING)
+            updating_set_changed(a, u, &u->slot[i]);
+    updating_set_due(a, u);
+}
+
 static void resume(struct aurora *a, struct update *u, const char *message,
                    int64_t now_ms)
 {
@@ -282,10 +290,7 @@ static void resume(struct aurora *a, struct update *u, const char *message,
                    update_is_back(u->state) ? UPDATE_ROLLING_BACK
                                             : UPDATE_ROLLING_FORWARD,
                    message, now_ms);
-    for (uint32_t i = 0; i < u->slot_count; i++)
-        if (u->slot[i].phase == SLOT_WORKING)
-            updating_set_changed(a, u, &u->slot[i]);
-    updating_set_due(a, u);
+    updater_look_again(a, u);
 }
 
 /* --- what users ask of one that is under way --- */
@@ -360,9 +365,5 @@ void updater_restored(struct aurora *a, struct update *u, int64_t now_ms)
         surge_seat(u);
     if (update_is_rolling(u->state) && !updating_has_pulse(u, now_ms))
         updating_await_pulse(a, u, "the scheduler was started anew", now_ms);
-    else if (update_is_rolling(u->state))
-        for (uint32_t i = 0; i < u->slot_count; i++)
-            if (u->slot[i].phase == SLOT_WORKING)
-                updating_set_changed(a, u, &u->slot[i]);
-    updating_set_due(a, u);
+    updater_look_again(a, u);
 }

@@ -36,8 +36,9 @@ void updating_await_pulse(struct aurora *a, struct update *u,
 
 /* For how long an instance of this slot must be RUNNING. */
 int64_t updating_watch_ms(const struct update *u);
-struct update_facts updating_facts(const struct update *u,
-                                   const struct slot *slot);
+struct update_facts updating_facts(const struct aurora *a,
+                                   const struct update *u,
+                                   const struct slot *slot, int64_t now_ms);
 /* Look at the slot again then. */
 void updating_watch(struct aurora *a, struct update *u, struct slot *slot,
                     int64_t at_ms);
