@@ -96,7 +96,7 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
   for _, case in ipairs {
     { { 'crate', 'x' }, 5, "did you mean 'create'" },
     { { 'host', 'stauts' }, 5, "did you mean 'host status'" },
-    { { 'sla', 'devcluster/www-data/test/x' }, 5, 'sla: task-up-count, job-uptime, probe, safe-domain' },
+    { { 'sla', 'devcluster/www-data/test/x' }, 5, 'sla: task-up-count, job-uptime' },
     { { 'status', 'a/b' }, 6, 'cluster/role/env/name' },
     { { 'status', 'devcluster/www-data/test/nothing' }, 4, 'nothing' },
     { { 'status', 'mars/www-data/test/x' }, 6, 'mars' },
