@@ -230,17 +230,39 @@ static int read_ports(struct place *place, const struct field *field)
     return 0;
 }
 
+static bool is_host(const struct shared_host *slot, struct bytes agent_id)
+{
+    const struct blob *id = slot->agent_id;
+
+    return id->size == agent_id.size && id->size > 0 &&
+           memcmp(id->data, agent_id.data, agent_id.size) == 0;
+}
+
+/* It is in one of a few slots from its home on, or gets the first one that is
+ * free; without one, the first. */
 static struct host *host_of_record(struct aurora_program *p,
                                    struct bytes agent_id)
 {
+    enum { TRIES = 8 };
     struct stored_tasks *stored = &p->stored_tasks;
+    uint64_t home = hash64(agent_id, 0);
+    struct shared_host *slot;
 
     if (!stored->host)
-        stored->host = xcalloc(SHARED_HOSTS, sizeof(struct host *));
-    struct host **slot = &stored->host[hash64(agent_id, 0) % SHARED_HOSTS];
-    if (!*slot || !bytes_equal(blob_bytes((*slot)->agent_id), agent_id))
-        *slot = hosts_find(&p->core.hosts, agent_id);
-    return *slot;
+        stored->host = xcalloc(SHARED_HOSTS, sizeof *stored->host);
+    for (uint32_t i = 0; i < TRIES; i++) {
+        slot = &stored->host[(home + i) % SHARED_HOSTS];
+        if (!slot->host)
+            break;
+        if (is_host(slot, agent_id))
+            return slot->host;
+    }
+    struct host *host = hosts_find(&p->core.hosts, agent_id);
+    if (host && slot->host)
+        slot = &stored->host[home % SHARED_HOSTS];
+    if (host)
+        *slot = (struct shared_host){host->agent_id, host};
+    return host;
 }
 
 static int read_place(struct aurora_program *p, struct bytes from,
@@ -389,6 +411,19 @@ static bool is_sorted(const struct stored_tasks *stored)
     return true;
 }
 
+/* Nearly all of the time goes into waiting for memory, unless that is asked
+ * for in advance. */
+static void look_ahead(struct aurora_program *p, uint32_t at)
+{
+    enum { AHEAD = 16, SOON = 8 };
+    const struct stored_tasks *stored = &p->stored_tasks;
+
+    if (at + AHEAD < stored->count)
+        aurora_restore_ahead(&p->core, stored->item[at + AHEAD].task, AHEAD);
+    if (at >= AHEAD && at + SOON < stored->count)
+        aurora_restore_soon(&p->core, stored->item[at + SOON].task);
+}
+
 int stored_tasks_restore(struct aurora_program *p, struct err *err)
 {
     struct stored_tasks *stored = &p->stored_tasks;
@@ -397,7 +432,10 @@ int stored_tasks_restore(struct aurora_program *p, struct err *err)
     if (!is_sorted(stored))
         qsort(stored->item, stored->count, sizeof *stored->item, by_age);
     for (uint32_t i = 0; i < stored->count && rc == 0; i++) {
+        look_ahead(p, i);
         rc = aurora_restore_task(&p->core, stored->item[i].task, err);
+        if (i == 0 && rc == 0)
+            aurora_restore_expect(&p->core, stored->count);
         if (rc == 0)
             stored->item[i].task = NULL;
     }

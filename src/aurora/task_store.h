@@ -25,7 +25,12 @@ struct stored_tasks {
         struct job *job;
     } job[SHARED_JOBS];
     struct blob *message[SHARED_MESSAGES]; /* owned references */
-    struct host **host; /* owned; borrowed hosts; NULL before the first task */
+    /* Hosts that were met, all of them at best: an open table. Owned; NULL
+     * before the first task. */
+    struct shared_host {
+        const struct blob *agent_id; /* of the host; near, where it is not */
+        struct host *host;           /* borrowed */
+    } * host;
 };
 
 /* One record; the jobs, configs and hosts are there already. ERR_DAMAGED. */

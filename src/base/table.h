@@ -24,6 +24,32 @@
 #define HASH_INITIAL_NUM_BUCKETS 4U
 #define HASH_INITIAL_NUM_BUCKETS_LOG2 2U
 
+/* Make room for `count` items when they are about to come: a table that grows
+ * meanwhile goes through all of its items at every doubling. A table begins
+ * with its first item. */
+#ifdef __clang_analyzer__
+void table_reserve(UT_hash_table *table, uint32_t count);
+#else
+static inline void table_reserve(UT_hash_table *table, uint32_t count)
+{
+    while (table->num_buckets < count / 2)
+        HASH_EXPAND_BUCKETS(hh, table, oomed);
+}
+#endif
+/* Soon an item of this hash is added: bring its bucket, and later what stands
+ * in the bucket, which the new item will be linked to. */
+static inline void table_bring(const UT_hash_table *table, unsigned hash)
+{
+    __builtin_prefetch(&table->buckets[hash & (table->num_buckets - 1)], 1);
+}
+static inline void table_bring_first(const UT_hash_table *table, unsigned hash)
+{
+    const UT_hash_handle *first =
+        table->buckets[hash & (table->num_buckets - 1)].hh_head;
+
+    __builtin_prefetch(first ? &first->hh_prev : NULL, 1);
+}
+
 #ifdef __clang_analyzer__
 void *table_find(const void *head, const void *key, size_t size);
 void *table_with(void *head, const void *item);

@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { RESERVED_MAX = 65536 }; /* instances of a job, before they are seen */
+
 void aurora_init(struct aurora *a, const struct aurora_limits_config *limits,
                  uint64_t seed)
 {
@@ -150,6 +152,52 @@ static void restore_place(struct aurora *a, struct task *task)
     victims_note(a, task);
 }
 
+static void restore_active(struct job *job, struct task *task)
+{
+    bool is_first = job->active.count == 0;
+    uint32_t instances = job->instances;
+
+    job_add_active(job, task);
+    if (is_first)
+        table_reserve(task->hh_instance.tbl,
+                      instances < RESERVED_MAX ? instances : RESERVED_MAX);
+}
+
+void aurora_restore_expect(struct aurora *a, uint32_t tasks)
+{
+    if (!a->task_by_id)
+        return;
+    table_reserve(a->task_by_id->hh_id.tbl, tasks);
+    table_reserve(a->task_by_number->hh_number.tbl, tasks);
+}
+
+void aurora_restore_ahead(const struct aurora *a, struct task *task,
+                          uint32_t ahead)
+{
+    uint64_t number = a->next_number + ahead + 1;
+
+    if (!a->task_by_id)
+        return;
+    HASH_VALUE(task->id->data, task->id->size, task->hh_id.hashv);
+    HASH_VALUE(&number, sizeof number, task->hh_number.hashv);
+    table_bring(a->task_by_id->hh_id.tbl, task->hh_id.hashv);
+    table_bring(a->task_by_number->hh_number.tbl, task->hh_number.hashv);
+    if (task->host) {
+        __builtin_prefetch(&task->host->first_task, 1);
+        __builtin_prefetch(&task->host->tasks, 1);
+    }
+}
+
+void aurora_restore_soon(const struct aurora *a, const struct task *task)
+{
+    if (!a->task_by_id)
+        return;
+    table_bring_first(a->task_by_id->hh_id.tbl, task->hh_id.hashv);
+    table_bring_first(a->task_by_number->hh_number.tbl, task->hh_number.hashv);
+    if (task->host && task->host->first_task)
+        __builtin_prefetch(&task->host->first_task->host_prev, 1);
+}
+
 int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
 {
     struct job *job = task->job;
@@ -170,7 +218,7 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
     if (is_ended)
         task_list_add(&job->ended, task);
     else
-        job_add_active(job, task);
+        restore_active(job, task);
     job->running += task->state == TASK_RUNNING;
     restore_place(a, task);
     if (task->state == TASK_PENDING)
@@ -253,14 +301,21 @@ static bool may_both_live(const struct task *a, const struct task *b)
 static const struct task *find_surplus(const struct job *job)
 {
     const struct task **task, *found = NULL;
+    bool is_rising = true; /* as in a job that was made at once */
     uint32_t n = 0;
 
     if (job->active.count < 2)
         return NULL;
     task = xcalloc(job->active.count, sizeof(void *));
-    for (const struct task *t = job->active.first; t; t = t->next)
-        if (t->state != TASK_KILLING)
-            task[n++] = t;
+    for (const struct task *t = job->active.first; t; t = t->next) {
+        if (t->state == TASK_KILLING)
+            continue;
+        is_rising =
+            is_rising && (n == 0 || task[n - 1]->instance < t->instance);
+        task[n++] = t;
+    }
+    if (is_rising)
+        n = 0;
     qsort((void *)task, n, sizeof(void *), by_instance);
     for (uint32_t i = 1; i < n && !found; i++)
         if (task[i]->instance == task[i - 1]->instance &&

@@ -240,6 +240,13 @@ int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
  * task has its id. `host` may be set to where it is placed, if that is known.
  */
 int aurora_restore_task(struct aurora *a, struct task *task, struct err *err);
+/* How many there are in all; told after the first of them. */
+void aurora_restore_expect(struct aurora *a, uint32_t tasks);
+/* The task will be restored after `ahead` others, or very soon: what that
+ * touches is brought from memory meanwhile. Only ever makes it faster. */
+void aurora_restore_ahead(const struct aurora *a, struct task *task,
+                          uint32_t ahead);
+void aurora_restore_soon(const struct aurora *a, const struct task *task);
 /* Its slots are all here; its configs and the job are restored already. In the
  * order of their age. Takes the update, also on failure. */
 int aurora_restore_update_take(struct aurora *a, struct update *update,
