@@ -23,6 +23,14 @@ bool bytes_equal(struct bytes a, struct bytes b)
            (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+int bytes_compare(struct bytes a, struct bytes b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size > 0 ? memcmp(a.data, b.data, size) : 0;
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 bool bytes_equal_text(struct bytes a, const char *text)
 {
     return bytes_equal(a, bytes_of_text(text));

@@ -15,6 +15,8 @@ struct bytes {
 struct bytes bytes_of(const void *data, size_t size);
 struct bytes bytes_of_text(const char *text); /* without the NUL */
 bool bytes_equal(struct bytes a, struct bytes b);
+/* As memcmp; of two that begin alike the shorter one comes first. */
+int bytes_compare(struct bytes a, struct bytes b);
 bool bytes_equal_text(struct bytes a, const char *text);
 bool bytes_starts_with(struct bytes whole, const char *prefix);
 

@@ -29,9 +29,9 @@ struct store {
     int lock_fd;
     struct store_checkpoint *checkpoint;
     struct store_log *log;
-    struct buf batch; /* the last one appended, encoded */
     bool is_broken;
-    uint32_t repaired; /* frames of the log, when it was opened */
+    int64_t rest_until_ns; /* no other save before, without need */
+    uint32_t repaired;     /* frames of the log, when it was opened */
     enum backup_state backup;
     struct store_backup *wanted; /* owned; NULL without a backup */
     struct store_copy *copy;     /* owned; while it is copied */
@@ -61,18 +61,22 @@ int store_append(struct store *store, const struct store_op *op, size_t count,
 
     if (store->is_broken)
         return err_set(err, ERR_IO, "store '%s': it failed before", store->dir);
-    buf_clear(&store->batch);
-    status = store_batch_encode(op, count, &store->batch, err);
+    status = store_batch_encode(op, count, store_log_begin(store->log), err);
     if (status < 0)
         return err_wrap(err, "store '%s'", store->dir);
-    return note(store,
-                store_log_append(store->log, buf_bytes(&store->batch), err));
+    status = store_log_write(store->log, err);
+    if (status == 0) {
+        store_checkpoint_expect(store->checkpoint,
+                                store_log_payload(store->log));
+        status = store_log_sync(store->log, err);
+    }
+    return note(store, status);
 }
 
 int store_apply(struct store *store, struct err *err)
 {
     return note(store, store_checkpoint_apply(
-                           store->checkpoint, buf_bytes(&store->batch),
+                           store->checkpoint, store_log_payload(store->log),
                            store_log_sequence(store->log), err));
 }
 
@@ -92,10 +96,18 @@ static int64_t time_is_up_ns(const struct store *store)
                               : since + (int64_t)STORE_SAVE_MS * 1000000;
 }
 
+/* A save costs the log a new segment and the disk two syncs, and of what is
+ * saved together only the last word on each record counts: so saves are not
+ * made one behind the other. */
 static bool save_is_due(const struct store *store)
 {
-    return has_gathered(store, 1) ||
-           clock_monotonic_ns() >= time_is_up_ns(store);
+    int64_t now = clock_monotonic_ns();
+
+    if (has_gathered(store, 1) && now >= store->rest_until_ns)
+        return true;
+    return has_gathered(store, STORE_SAVE_HURRY_FACTOR) ||
+           store_log_size(store->log) >= STORE_SAVE_BYTES ||
+           now >= time_is_up_ns(store);
 }
 
 /* --- backups --- */
@@ -179,6 +191,8 @@ static int save_beside(struct store *store, struct err *err)
 {
     int status = store_log_switch(store->log, err);
 
+    store->rest_until_ns =
+        clock_monotonic_ns() + (int64_t)STORE_SAVE_PAUSE_MS * 1000000;
     return status < 0 ? status : store_checkpoint_begin(store->checkpoint, err);
 }
 
@@ -429,7 +443,6 @@ void store_close(struct store *store)
     store_log_close(store->log);
     if (store->lock_fd >= 0)
         close(store->lock_fd);
-    buf_release(&store->batch);
     free(store->dir);
     free(store);
 }

@@ -24,6 +24,8 @@ enum {
     STORE_SAVE_BYTES = 64 << 20,
     STORE_SAVE_RECORDS = 8192, /* bounds the transaction's memory */
     STORE_SAVE_MS = 10000,
+    STORE_SAVE_PAUSE_MS = 100, /* since the last one, unless much more waits */
+    STORE_SAVE_HURRY_FACTOR = 8,
     /* While a backup is made nothing is saved. When this many times more than
      * usual waits, the backup hurries; then it is given up. */
     STORE_HURRY_FACTOR = 2,

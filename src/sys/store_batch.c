@@ -25,25 +25,48 @@ static int check_op(const struct store_op *op, struct err *err)
     return 0;
 }
 
+static uint8_t *put(uint8_t *to, const void *data, size_t size)
+{
+    if (size > 0) /* nothing may be nowhere */
+        memcpy(to, data, size);
+    return to + size;
+}
+
+static uint8_t *put_op(uint8_t *to, const struct store_op *op)
+{
+    size_t table_size = strlen(op->table);
+    uint8_t head[2] = {op->value.data ? KIND_PUT : KIND_DELETE,
+                       (uint8_t)table_size};
+    uint16_t key_size = htole16((uint16_t)op->key.size);
+    uint32_t value_size = htole32((uint32_t)op->value.size);
+
+    to = put(to, head, sizeof head);
+    to = put(to, &key_size, sizeof key_size);
+    to = put(to, &value_size, sizeof value_size);
+    to = put(to, op->table, table_size);
+    to = put(to, op->key.data, op->key.size);
+    return put(to, op->value.data, op->value.size);
+}
+
+/* All are looked at before anything is written: room is made once. */
 int store_batch_encode(const struct store_op *op, size_t count, struct buf *out,
                        struct err *err)
 {
+    size_t room = 0;
+
     for (size_t i = 0; i < count; i++) {
         int status = check_op(&op[i], err);
         if (status < 0)
             return status;
-        uint8_t table_size = (uint8_t)strlen(op[i].table);
-        uint8_t head[2] = {op[i].value.data ? KIND_PUT : KIND_DELETE,
-                           table_size};
-        uint16_t key_size = htole16((uint16_t)op[i].key.size);
-        uint32_t value_size = htole32((uint32_t)op[i].value.size);
-        buf_add(out, head, sizeof head);
-        buf_add(out, &key_size, sizeof key_size);
-        buf_add(out, &value_size, sizeof value_size);
-        buf_add(out, op[i].table, table_size);
-        buf_add_bytes(out, op[i].key);
-        buf_add_bytes(out, op[i].value);
+        room +=
+            OP_BYTES + strlen(op[i].table) + op[i].key.size + op[i].value.size;
     }
+    buf_reserve(out, room);
+    uint8_t *end = out->data + out->size;
+    for (size_t i = 0; i < count; i++)
+        end = put_op(end, &op[i]);
+    out->size = (size_t)(end - out->data);
+    *end = 0; /* as buffers end */
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "sys/clock.h"
 #include "sys/store_batch.h"
+#include "sys/store_changes.h"
 #include <assert.h>
 #include <errno.h>
 #include <lmdb.h>
@@ -27,13 +28,14 @@ struct table {
 };
 
 struct store_checkpoint {
-    char *path;          /* owned */
-    struct buf gathered; /* batches since the last save, each behind its u32
-                            size */
-    uint64_t applied;    /* sequence of the last of them */
-    uint32_t records;    /* in them */
-    int64_t since_ns;    /* when the first came */
-    bool is_saving;      /* what follows is the thread's */
+    char *path;            /* owned */
+    struct buf gathered;   /* batches since the last save, each behind its u32
+                              size */
+    struct bytes expected; /* one that stands behind them already */
+    uint64_t applied;      /* sequence of the last of them */
+    uint32_t records;      /* in them */
+    int64_t since_ns;      /* when the first came */
+    bool is_saving;        /* what follows is the thread's */
     pthread_t thread;
     atomic_bool is_saved; /* told by the thread, at its end */
 
@@ -108,75 +110,86 @@ static MDB_val mdb_val(struct bytes bytes)
     return (MDB_val){bytes.size, data.out};
 }
 
-static int put(struct store_checkpoint *checkpoint, MDB_dbi dbi,
-               struct bytes key, struct bytes value, struct err *err)
+/* Checksum and value, in the scratch. */
+static MDB_val sealed(struct store_checkpoint *checkpoint, struct bytes key,
+                      struct bytes value)
 {
     uint64_t sum = store_value_checksum(key, value);
-    MDB_val mdb_key = mdb_val(key), mdb_value;
-    int rc;
 
     buf_clear(&checkpoint->value);
     buf_add(&checkpoint->value, &sum, sizeof sum);
     buf_add_bytes(&checkpoint->value, value);
-    mdb_value = mdb_val(buf_bytes(&checkpoint->value));
-    rc = mdb_put(checkpoint->txn, dbi, &mdb_key, &mdb_value, 0);
+    return mdb_val(buf_bytes(&checkpoint->value));
+}
+
+static int put(struct store_checkpoint *checkpoint, MDB_dbi dbi,
+               struct bytes key, struct bytes value, struct err *err)
+{
+    MDB_val mdb_key = mdb_val(key);
+    MDB_val mdb_value = sealed(checkpoint, key, value);
+    int rc = mdb_put(checkpoint->txn, dbi, &mdb_key, &mdb_value, 0);
+
     return rc == 0 ? 0 : lmdb_error(checkpoint, rc, err);
 }
 
-static int forget(struct store_checkpoint *checkpoint, MDB_dbi dbi,
-                  struct bytes key, struct err *err)
+/* What was there goes out of the sum, what comes goes into it. Keys rise: the
+ * cursor is near, and seldom begins at the root. */
+static int apply(struct store_checkpoint *checkpoint, MDB_cursor *cursor,
+                 const char *table, const struct store_change *change)
 {
-    MDB_val mdb_key = mdb_val(key);
-    int rc = mdb_del(checkpoint->txn, dbi, &mdb_key, NULL);
-
-    return rc == 0 || rc == MDB_NOTFOUND ? 0 : lmdb_error(checkpoint, rc, err);
-}
-
-/* What is there goes out of the sum. */
-static int take_out(struct store_checkpoint *checkpoint, MDB_dbi dbi,
-                    const struct store_op *op, struct err *err)
-{
-    MDB_val key = mdb_val(op->key), old;
-    int rc = mdb_get(checkpoint->txn, dbi, &key, &old);
+    MDB_val key = mdb_val(change->key), value;
+    int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET);
 
     if (rc == 0)
         checkpoint->sum -=
-            store_record_sum(op->table, bytes_of(old.mv_data, old.mv_size));
-    return rc == 0 || rc == MDB_NOTFOUND ? 0 : lmdb_error(checkpoint, rc, err);
+            store_record_sum(table, bytes_of(value.mv_data, value.mv_size));
+    if (change->value.data == NULL)
+        return rc == 0 ? mdb_cursor_del(cursor, 0) : rc;
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return rc;
+    key = mdb_val(change->key);
+    value = sealed(checkpoint, change->key, change->value);
+    checkpoint->sum += store_record_sum(table, buf_bytes(&checkpoint->value));
+    return mdb_cursor_put(cursor, &key, &value, 0);
 }
 
-static int apply_op(void *context, const struct store_op *op, struct err *err)
+/* Those of one table, from *at on. */
+static int apply_table(struct store_checkpoint *checkpoint,
+                       const struct store_changes *changes, uint32_t *at,
+                       struct err *err)
 {
-    struct store_checkpoint *checkpoint = context;
+    uint32_t number = changes->item[*at].table;
+    const char *table = changes->table[number];
+    MDB_cursor *cursor = NULL;
     MDB_dbi dbi = 0;
-    int status = table_open(checkpoint, op->table, &dbi, err);
+    int rc, status = table_open(checkpoint, table, &dbi, err);
 
     if (status < 0)
         return status;
-    status = take_out(checkpoint, dbi, op, err);
-    if (status < 0)
-        return status;
-    if (op->value.data == NULL)
-        return forget(checkpoint, dbi, op->key, err);
-    status = put(checkpoint, dbi, op->key, op->value, err);
-    checkpoint->sum +=
-        store_record_sum(op->table, buf_bytes(&checkpoint->value));
-    return status;
+    rc = mdb_cursor_open(checkpoint->txn, dbi, &cursor);
+    for (;
+         rc == 0 && *at < changes->count && changes->item[*at].table == number;
+         ++*at) {
+        rc = apply(checkpoint, cursor, table, &changes->item[*at]);
+        if (rc == MDB_NOTFOUND)
+            rc = 0; /* deleted, and never there */
+    }
+    mdb_cursor_close(cursor);
+    return rc == 0 ? 0 : lmdb_error(checkpoint, rc, err);
 }
 
 static int apply_all(struct store_checkpoint *checkpoint, struct err *err)
 {
-    struct bytes rest = buf_bytes(&checkpoint->saving);
-    int status = begin(checkpoint, err);
+    struct store_changes changes;
+    uint32_t at = 0;
+    int status =
+        store_changes_read(&changes, buf_bytes(&checkpoint->saving), err);
 
-    while (rest.size > 0 && status == 0) {
-        uint32_t size;
-        memcpy(&size, rest.data, sizeof size);
-        status = store_batch_decode(bytes_of(rest.data + sizeof size, size),
-                                    apply_op, checkpoint, err);
-        rest.data += sizeof size + size;
-        rest.size -= sizeof size + size;
-    }
+    if (status == 0)
+        status = begin(checkpoint, err);
+    while (status == 0 && at < changes.count)
+        status = apply_table(checkpoint, &changes, &at, err);
+    store_changes_release(&changes);
     return status;
 }
 
@@ -235,6 +248,7 @@ static void hand_to_save(struct store_checkpoint *checkpoint)
     buf_clear(&empty);
     checkpoint->saving = checkpoint->gathered;
     checkpoint->gathered = empty;
+    checkpoint->expected = (struct bytes){0};
     checkpoint->position = checkpoint->applied;
     checkpoint->records = 0;
     checkpoint->since_ns = INT64_MAX;
@@ -301,19 +315,35 @@ int store_checkpoint_is_saving(struct store_checkpoint *checkpoint,
     return atomic_load(&checkpoint->is_saved) ? join(checkpoint, err) : 1;
 }
 
+void store_checkpoint_expect(struct store_checkpoint *checkpoint,
+                             struct bytes batch)
+{
+    uint32_t size = (uint32_t)batch.size;
+
+    buf_reserve(&checkpoint->gathered, sizeof size + batch.size);
+    uint8_t *end = checkpoint->gathered.data + checkpoint->gathered.size;
+    memcpy(end, &size, sizeof size);
+    if (size > 0)
+        memcpy(end + sizeof size, batch.data, size);
+    checkpoint->expected = batch;
+}
+
 int store_checkpoint_apply(struct store_checkpoint *checkpoint,
                            struct bytes batch, uint64_t sequence,
                            struct err *err)
 {
-    uint32_t size = (uint32_t)batch.size;
     int status = store_checkpoint_is_saving(checkpoint, err);
 
     if (status > 0 && checkpoint->gathered.size > GATHERED_BYTES_MAX)
         status = join(checkpoint, err);
     if (status < 0)
         return status;
-    buf_add(&checkpoint->gathered, &size, sizeof size);
-    buf_add_bytes(&checkpoint->gathered, batch);
+    if (checkpoint->expected.data == NULL ||
+        checkpoint->expected.data != batch.data ||
+        checkpoint->expected.size != batch.size)
+        store_checkpoint_expect(checkpoint, batch);
+    checkpoint->expected = (struct bytes){0};
+    checkpoint->gathered.size += sizeof(uint32_t) + batch.size;
     checkpoint->records += store_batch_count(batch);
     checkpoint->applied = sequence;
     if (checkpoint->since_ns == INT64_MAX)

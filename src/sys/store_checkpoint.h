@@ -32,6 +32,10 @@ uint64_t store_checkpoint_applied(const struct store_checkpoint *checkpoint);
 uint32_t store_checkpoint_records(const struct store_checkpoint *checkpoint);
 int64_t store_checkpoint_since_ns(const struct store_checkpoint *checkpoint);
 
+/* A batch that will be applied next, if it becomes durable: the work that this
+ * is can be done while the disk works. Nothing counts before it is applied. */
+void store_checkpoint_expect(struct store_checkpoint *checkpoint,
+                             struct bytes batch);
 /* Gather an encoded batch (sys/store_batch.h); while a save falls far behind,
  * wait for it. What is wrong with a batch, saving tells. */
 int store_checkpoint_apply(struct store_checkpoint *checkpoint,

@@ -51,43 +51,66 @@ static uint32_t part_sum(struct bytes part, uint64_t sequence, size_t number)
     return (uint32_t)hash64(part, sequence + ((uint64_t)number << 40));
 }
 
-static void add_header(struct buf *out, uint32_t magic, size_t size,
+static void put_header(uint8_t *at, uint32_t magic, size_t size,
                        uint64_t sequence, uint64_t sum)
 {
     struct header header = {htole32(magic), htole32((uint32_t)size),
                             htole64(sequence), htole64(sum)};
-    buf_add(out, &header, sizeof header);
+    memcpy(at, &header, sizeof header);
+}
+
+static void add_zeroes(struct buf *out, size_t size)
+{
+    static const uint8_t zero[sizeof(struct header)];
+    buf_add(out, zero, size);
 }
 
 /* Every sum in its place; then their own. */
 static void add_foot(struct buf *out, struct bytes payload, uint64_t sequence)
 {
-    static const uint8_t pad[8];
     size_t count = part_count(payload.size), at = out->size;
 
-    add_header(out, STORE_FRAME_FOOT_MAGIC, count, sequence, 0);
+    add_zeroes(out, sizeof(struct header));
     for (size_t i = 0; i < count; i++) {
         uint32_t sum = htole32(part_sum(part(payload, i), sequence, i));
         buf_add(out, &sum, sizeof sum);
     }
     struct bytes sums =
         bytes_of(out->data + at + sizeof(struct header), count * 4);
-    uint64_t sum = htole64(checksum(sums, sequence));
-    memcpy(out->data + at + offsetof(struct header, checksum), &sum,
-           sizeof sum);
-    buf_add(out, pad, padded(sums.size) - sums.size);
+    put_header(out->data + at, STORE_FRAME_FOOT_MAGIC, count, sequence,
+               checksum(sums, sequence));
+    add_zeroes(out, padded(sums.size) - sums.size);
+}
+
+void store_frame_begin(struct buf *out)
+{
+    buf_clear(out);
+    add_zeroes(out, sizeof(struct header));
+}
+
+/* Room for all of it first: what is summed must not move. */
+void store_frame_end(struct buf *out, uint64_t sequence)
+{
+    size_t size = out->size - sizeof(struct header);
+
+    buf_reserve(out, 2 * sizeof(struct header) + part_count(size) * 4 + 16);
+    struct bytes payload = bytes_of(out->data + sizeof(struct header), size);
+    put_header(out->data, STORE_LOG_MAGIC, size, sequence,
+               checksum(payload, sequence));
+    add_zeroes(out, padded(size) - size);
+    if (size > STORE_LOG_REPAIR_MAX)
+        add_foot(out, payload, sequence);
 }
 
 void store_frame_build(struct bytes payload, uint64_t sequence, struct buf *out)
 {
-    static const uint8_t pad[8];
+    struct buf frame = {0};
 
-    add_header(out, STORE_LOG_MAGIC, payload.size, sequence,
-               checksum(payload, sequence));
-    buf_add_bytes(out, payload);
-    buf_add(out, pad, padded(payload.size) - payload.size);
-    if (payload.size > STORE_LOG_REPAIR_MAX)
-        add_foot(out, payload, sequence);
+    store_frame_begin(&frame);
+    buf_add_bytes(&frame, payload);
+    store_frame_end(&frame, sequence);
+    buf_add_bytes(out, buf_bytes(&frame));
+    buf_release(&frame);
 }
 
 /* --- reading --- */

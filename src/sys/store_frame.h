@@ -31,6 +31,10 @@ size_t store_frame_step(size_t payload_size);
 /* Append a frame to `out`, and its foot when it has one. */
 void store_frame_build(struct bytes payload, uint64_t sequence,
                        struct buf *out);
+/* The same without a copy: make an empty `out` begin with a head, append the
+ * payload to it, end the frame. */
+void store_frame_begin(struct buf *out);
+void store_frame_end(struct buf *out, uint64_t sequence);
 /* A whole frame with a right checksum at `offset`? */
 bool store_frame_read(struct bytes segment, size_t offset,
                       struct store_frame *out);

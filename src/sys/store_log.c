@@ -14,7 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SEGMENT_DIGITS = 10 };
+enum {
+    SEGMENT_DIGITS = 10,
+    FRAME_KEPT = 4 << 20, /* bytes of memory, between appends */
+    WRITE_AT_ONCE = 64 << 10
+};
 
 /* --- reading --- */
 
@@ -188,7 +192,8 @@ struct store_log {
     uint64_t sequence; /* of the last frame */
     size_t offset;     /* where the next frame goes */
     size_t written;    /* bytes of the segment that were ever written */
-    struct buf frame;  /* scratch */
+    struct buf frame;  /* the last one, or the next */
+    size_t payload;    /* bytes of it in the last one */
     bool is_broken;
 };
 
@@ -227,13 +232,9 @@ static int write_at(int fd, const uint8_t *data, size_t size, size_t offset)
 static int extend(struct store_log *log, size_t need)
 {
     static const uint8_t zeroes[64 << 10];
-    size_t step = log->written;
 
-    step = step < STORE_LOG_EXTEND_MIN   ? STORE_LOG_EXTEND_MIN
-           : step > STORE_LOG_EXTEND_MAX ? STORE_LOG_EXTEND_MAX
-                                         : step;
     while (log->offset + need > log->written) {
-        size_t end = log->written + step;
+        size_t end = log->written + STORE_LOG_EXTEND;
         for (; log->written < end; log->written += sizeof zeroes)
             if (write_at(log->fd, zeroes, sizeof zeroes, log->written) < 0)
                 return -1;
@@ -241,28 +242,56 @@ static int extend(struct store_log *log, size_t need)
     return fdatasync(log->fd);
 }
 
+struct buf *store_log_begin(struct store_log *log)
+{
+    if (log->frame.capacity > FRAME_KEPT)
+        buf_release(&log->frame); /* one big batch is no reason to stay big */
+    store_frame_begin(&log->frame);
+    return &log->frame;
+}
+
+struct bytes store_log_payload(const struct store_log *log)
+{
+    return bytes_of(log->frame.data + STORE_LOG_HEADER_BYTES, log->payload);
+}
+
+int store_log_write(struct store_log *log, struct err *err)
+{
+    struct buf *frame = &log->frame;
+
+    log->payload = frame->size - STORE_LOG_HEADER_BYTES;
+    if (log->is_broken)
+        return err_set(err, ERR_IO, "log '%s': it failed before", log->dir);
+    if (log->payload > STORE_LOG_PAYLOAD_MAX)
+        return err_set(err, ERR_LIMIT, "log '%s': a batch of %zu bytes",
+                       log->dir, log->payload);
+    store_frame_end(frame, log->sequence + 1);
+    if (log->offset + frame->size > log->written &&
+        extend(log, frame->size) < 0)
+        return log_error(log, "extend", err);
+    if (write_at(log->fd, frame->data, frame->size, log->offset) < 0)
+        return log_error(log, "write", err);
+    if (frame->size >= WRITE_AT_ONCE) /* only earlier; the sync waits for it */
+        (void)sync_file_range(log->fd, (off_t)log->offset, (off_t)frame->size,
+                              SYNC_FILE_RANGE_WRITE);
+    return 0;
+}
+
+int store_log_sync(struct store_log *log, struct err *err)
+{
+    if (fdatasync(log->fd) < 0)
+        return log_error(log, "sync", err);
+    log->offset += store_frame_step(log->payload); /* over its foot */
+    log->sequence++;
+    return 0;
+}
+
 int store_log_append(struct store_log *log, struct bytes payload,
                      struct err *err)
 {
-    if (log->is_broken)
-        return err_set(err, ERR_IO, "log '%s': it failed before", log->dir);
-    if (payload.size > STORE_LOG_PAYLOAD_MAX)
-        return err_set(err, ERR_LIMIT, "log '%s': a batch of %zu bytes",
-                       log->dir, payload.size);
-    buf_clear(&log->frame);
-    store_frame_build(payload, log->sequence + 1, &log->frame);
-    if (log->offset + log->frame.size > log->written &&
-        extend(log, log->frame.size) < 0)
-        return log_error(log, "extend", err);
-    if (write_at(log->fd, log->frame.data, log->frame.size, log->offset) < 0)
-        return log_error(log, "write", err);
-    if (fdatasync(log->fd) < 0)
-        return log_error(log, "sync", err);
-    log->offset += store_frame_step(payload.size); /* over its foot */
-    log->sequence++;
-    if (log->frame.capacity > STORE_LOG_EXTEND_MIN)
-        buf_release(&log->frame); /* one big batch is no reason to stay big */
-    return 0;
+    buf_add_bytes(store_log_begin(log), payload);
+    int status = store_log_write(log, err);
+    return status < 0 ? status : store_log_sync(log, err);
 }
 
 static int open_segment(struct store_log *log, struct err *err)

@@ -22,8 +22,8 @@ enum {
     STORE_LOG_PAYLOAD_MAX = 128 << 20,
     STORE_LOG_REPAIR_MAX = 32 << 10, /* it takes the square of it; a larger
                                         frame has a foot */
-    STORE_LOG_EXTEND_MIN = 1 << 20,  /* zeroes written ahead */
-    STORE_LOG_EXTEND_MAX = 8 << 20
+    STORE_LOG_EXTEND = 1 << 20       /* zeroes written ahead; a commit waits for
+                                        them */
 };
 
 /* Reading one segment that lies in memory: returns 1 and the payload of the
@@ -76,6 +76,14 @@ void store_log_close(struct store_log *log); /* accepts NULL */
  * takes no more. */
 int store_log_append(struct store_log *log, struct bytes payload,
                      struct err *err);
+/* The same in steps and without a copy: what is added to the buffer becomes the
+ * payload of the next frame, which then is written, and then durable. The disk
+ * is at work between the last two. The payload can be read until the next
+ * begin. */
+struct buf *store_log_begin(struct store_log *log);
+int store_log_write(struct store_log *log, struct err *err);
+int store_log_sync(struct store_log *log, struct err *err);
+struct bytes store_log_payload(const struct store_log *log);
 /* Frames go to another segment from now on. Call it when the checkpoint holds
  * everything that came before the last switch: that segment is the one that is
  * written over. */

@@ -43,19 +43,12 @@ static int keep_batch(void *context, uint64_t sequence, struct bytes payload,
 }
 
 /* As LMDB orders tables and keys. */
-static int compare_bytes(struct bytes a, struct bytes b)
-{
-    int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
-
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 static int compare(const struct store_tail_op *op, const char *table,
                    struct bytes key)
 {
-    int order = compare_bytes(bytes_of_text(op->table), bytes_of_text(table));
+    int order = bytes_compare(bytes_of_text(op->table), bytes_of_text(table));
 
-    return order != 0 ? order : compare_bytes(op->key, key);
+    return order != 0 ? order : bytes_compare(op->key, key);
 }
 
 static int by_place(const void *a, const void *b)
