@@ -142,6 +142,47 @@ static void test_pause_and_retries_survive(void **unused)
     world_free(w);
 }
 
+/* The scheduler was stopped over 22:14: the request is read before its clock
+ * is. */
+static void test_a_change_forgets_no_time_that_has_come(void **unused)
+{
+    static const char *const change[] = {
+        CRON_OF(",\"retries\":1"), ASK("PAUSE_CRON"),
+        CREATE("\"service\":false,\"instances\":1,\"cron\":{\"schedule\":"
+               "\"*/5 * * * *\"}")};
+    (void)unused;
+    for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
+        struct world *w = world_new();
+        post(w, CRON_OF(""));
+        pass(w, TO_2214 - 1);
+        w->now_ms += 2 * SECOND;
+        post(w, change[i]);
+        expect_status(w, 200);
+        expect(w, 1, IS(ACTIVE));
+        pass(w, MINUTE);
+        assert_int_equal(get_cron(w)->n_firings, i == 1 ? 1 : 2);
+        world_free(w);
+    }
+}
+
+/* What names no start starts with a run, also right behind a time of before. */
+static void test_a_change_starts_with_a_run(void **unused)
+{
+    struct world *w = world_new();
+    (void)unused;
+    post(w, CREATE("\"service\":false,\"instances\":1,\"cron\":{\"schedule\":"
+                   "\"R/2023-11-14T22:14:01Z/PT1M\"}"));
+    expect_status(w, 200);
+    pass(w, TO_2214 + SECOND - 1);
+    w->now_ms += SECOND + 2;
+    post(w, CREATE("\"service\":false,\"instances\":1,\"cron\":{\"schedule\":"
+                   "\"R//PT1H\",\"collision_policy\":\"RUN_OVERLAP\"}"));
+    expect_status(w, 200);
+    pass(w, SECOND);
+    expect(w, 2, IS(ACTIVE));
+    world_free(w);
+}
+
 static void test_it_goes_when_its_last_run_has_ended(void **unused)
 {
     struct world *w = world_new();
@@ -222,6 +263,8 @@ int main(void)
         cmocka_unit_test(test_a_run_is_made_once_whenever_it_dies),
         cmocka_unit_test(test_downtime_is_caught_up_with_by_policy),
         cmocka_unit_test(test_pause_and_retries_survive),
+        cmocka_unit_test(test_a_change_forgets_no_time_that_has_come),
+        cmocka_unit_test(test_a_change_starts_with_a_run),
         cmocka_unit_test(test_it_goes_when_its_last_run_has_ended),
         cmocka_unit_test(test_it_is_read_as_a_get_too),
         cmocka_unit_test(test_no_group_holds_one),

@@ -137,6 +137,16 @@ static void take_parents(struct aurora *a, struct cron *cron)
     }
 }
 
+void cron_settle(struct aurora *a, struct job *job, int64_t now_ms)
+{
+    struct cron *cron = job ? job->cron : NULL;
+
+    if (!cron || job->is_removed)
+        return;
+    cron_timer(a, cron->number);
+    crons_ring(a, now_ms);
+}
+
 void cron_scheduled(struct aurora *a, struct job *job,
                     const struct cron_rule *before, int64_t now_ms)
 {
@@ -149,7 +159,10 @@ void cron_scheduled(struct aurora *a, struct job *job,
         bool starts_now = job->config->cron->schedule.kind == CRON_INTERVAL &&
                           !job->config->cron->schedule.interval.has_start;
         int64_t decided = cron->made - starts_now;
-        if (decided > cron->decided)
+        /* Also in a second in which a time of the old one was decided upon. */
+        bool is_free = starts_now && cron->decided == cron->made &&
+                       !cron_firing(cron, cron->made * 2);
+        if (decided > cron->decided || is_free)
             cron->decided = decided;
     }
     take_parents(a, cron);
@@ -215,6 +228,7 @@ int aurora_cron_pause(struct aurora *a, const struct job_key *key, bool pause,
         return err_set(err, ERR_CONFLICT, "cron job '%s' is %s",
                        job_key_text(key, text),
                        pause ? "paused already" : "not paused");
+    cron_settle(a, job, now_ms);
     job->cron->is_paused = pause;
     /* Times that pass while it is paused are nobody's. */
     if (!pause && job->cron->decided < now_ms / 1000)
@@ -247,6 +261,7 @@ int aurora_cron_deschedule(struct aurora *a, const struct job_key *key,
                  child);
         return -ERR_CONFLICT;
     }
+    cron_settle(a, job, now_ms);
     job->is_killed = true;
     cron_drop_parents(job->cron);
     cron_arm(a, job->cron);

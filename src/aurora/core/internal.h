@@ -214,6 +214,10 @@ void cron_drop(struct aurora *a, struct job *job);
 /* May `config`, which has a cron rule, become the job's? `job` may be NULL. */
 int cron_check_create(const struct aurora *a, const struct job *job,
                       const struct job_config *config, struct err *err);
+/* Times that have come are decided upon by the schedule that was in force,
+ * before that changes, and before it is paused. `job` may be NULL, or no cron
+ * job. */
+void cron_settle(struct aurora *a, struct job *job, int64_t now_ms);
 /* The job's config has a cron rule now; `before` is the one it had, or NULL. */
 void cron_scheduled(struct aurora *a, struct job *job,
                     const struct cron_rule *before, int64_t now_ms);

@@ -143,8 +143,9 @@ int aurora_create_take(struct aurora *a, struct job_config *config,
                        struct err *err)
 {
     struct job *job = aurora_job(a, &config->key);
-    int rc = check_create(a, job, config, instances, err);
 
+    cron_settle(a, job, now_ms);
+    int rc = check_create(a, job, config, instances, err);
     if (rc == 0)
         rc = quota_check_create(a, job, config, instances, err);
     if (rc < 0) {
