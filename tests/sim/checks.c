@@ -8,6 +8,7 @@
 #include "tests/sim/cron_spans.h"
 #include "tests/sim/plain.h"
 #include "tests/sim/patience.h"
+#include "tests/sim/stranger.h"
 #include "tests/sim/surges.h"
 #include "tests/sim/team.h"
 #include "tests/sim/user.h"
@@ -126,6 +127,15 @@ static void check_aurora(struct cluster *c)
                    (const char *)late.data);
     check_team(c);
     cron_spans_check(c);
+    broken_check(c);
+}
+
+void cluster_on_served(struct cluster *c, const struct node *node,
+                       const char *peer, const struct effects *fx,
+                       uint32_t from)
+{
+    if (node == &c->aurora && c->people.is_on)
+        people_on_served(c, peer, fx, from);
 }
 
 void cluster_check(struct cluster *c, struct node *node)
@@ -140,6 +150,8 @@ void cluster_check(struct cluster *c, struct node *node)
         check_crons(c);
     else if (node == &c->bank && bank_problem(c->bank.self)[0] != '\0')
         world_fail(c->w, "%s", bank_problem(c->bank.self));
+    else if (node == &c->stranger && stranger_problem(node->self)[0] != '\0')
+        world_fail(c->w, "stranger: %s", stranger_problem(node->self));
     else if (node == &c->user && user_problem(c->user.self)[0] != '\0')
         world_fail(c->w, "%s", user_problem(c->user.self));
     if (node == &c->aurora || node == &c->keeper)
@@ -394,6 +406,10 @@ static void check_update(struct cluster *c, const struct node *node,
         !may_follow_end(c, told, state, status->has_uuid))
         world_fail(c->w, "%s: state %d after the terminal state %d", told->key,
                    state, told->terminal);
+    const struct run *run = find_run(c, status->task_id->value);
+    if (run != NULL && node == &c->aurora &&
+        state == MESOS__V1__TASK_STATE__TASK_FAILED)
+        broken_on_failed(c, run);
     if (!status->has_uuid || status->uuid.len != UUID_BYTES)
         return;
     memcpy(uuid.byte, status->uuid.data, UUID_BYTES);

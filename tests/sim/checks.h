@@ -39,6 +39,11 @@ struct checks {
 };
 
 void checks_release(struct checks *checks);
+/* A request from the host `peer` was worked off. The effects from `from` on are
+ * its own. */
+void cluster_on_served(struct cluster *c, const struct node *node,
+                       const char *peer, const struct effects *fx,
+                       uint32_t from);
 /* After every step of a node. */
 void cluster_check(struct cluster *c, struct node *node);
 /* A record of a stream is about to be given to its reader. */

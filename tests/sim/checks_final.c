@@ -236,6 +236,7 @@ void checks_final(struct cluster *c)
     final_crons(c);
     final_keeper(c);
     final_posts(c);
+    final_people(c);
     final_updates(c);
     for (uint32_t i = 0; i < c->machine_count; i++)
         final_machine(c, &c->machine[i]);

@@ -3,6 +3,7 @@
 #include "tests/sim/crons.h"
 #include "tests/sim/keeper.h"
 #include "tests/sim/plain.h"
+#include "tests/sim/stranger.h"
 #include "tests/sim/team.h"
 #include "tests/sim/user.h"
 
@@ -94,7 +95,8 @@ static const struct node_kind PLAIN_KIND = {.program = &PLAIN_PROGRAM,
 
 static void *aurora_begin(struct node *node)
 {
-    const struct cluster *c = node->context;
+    struct cluster *c = node->context;
+    struct os_users os_users = {0};
     struct aurora_options options = AURORA_OPTIONS;
 
     options.sla_instances_min = 2;
@@ -111,7 +113,11 @@ static void *aurora_begin(struct node *node)
     options.can_back_up = true;
     options.zone_load = cron_plan_zone;
     options.backup_interval_ms = 5 * 60 * SECOND;
-    return aurora_program_new(&options);
+    struct aurora_program *p = aurora_program_new(&options);
+    if (c->people.is_on)
+        aurora_program_set_security(p, people_rules(c), &os_users,
+                                    "security.lua", node_wall_ms(node));
+    return p;
 }
 
 static void aurora_end(void *self)
@@ -326,7 +332,32 @@ static void bank_end(void *self)
 static const struct node_kind BANK_KIND = {
     .program = &BANK_PROGRAM, .begin = bank_begin, .end = bank_end};
 
+static void *stranger_begin(struct node *node)
+{
+    const struct cluster *c = node->context;
+    struct user_options options =
+        options_with(c, c->user_fate ^ 8, !c->people.is_on);
+
+    /* Also in the life that is there at the end. */
+    options.last_ms += 10 * MINUTE;
+    return stranger_new(&options);
+}
+
+static void stranger_end(void *self)
+{
+    stranger_free(self);
+}
+
+static const struct node_kind STRANGER_KIND = {
+    .program = &STRANGER_PROGRAM, .begin = stranger_begin, .end = stranger_end};
+
 /* --- all of them --- */
+
+static void on_batch(void *context, const struct effects *batch)
+{
+    posts_on_batch(context, batch);
+    people_on_batch(context, batch);
+}
 
 static void build(struct cluster *c)
 {
@@ -341,16 +372,20 @@ static void build(struct cluster *c)
     c->plain_is_aware = !world_once_in(w, 3);
     c->user_fate = rng_next(&w->rng);
     c->user_speaks_json = world_once_in(w, 4);
+    c->people.is_on = world_once_in(w, 3);
     node_init(&c->master, w, &MASTER_KIND, "master", "10.0.0.1:5050", c);
     node_init(&c->plain, w, &PLAIN_KIND, "plain", "10.0.0.2:0", c);
     node_init(&c->aurora, w, &AURORA_KIND, "aurora", "10.0.0.3:8081", c);
-    c->aurora.disk.on_batch = posts_on_batch;
+    c->aurora.disk.on_batch = on_batch;
     c->aurora.disk.context = c;
     node_init(&c->user, w, &USER_KIND, "user", "10.0.0.4:0", c);
     node_init(&c->team, w, &TEAM_KIND, "team", "10.0.0.5:0", c);
     node_init(&c->crons, w, &CRONS_KIND, "crons", "10.0.0.6:0", c);
     node_init(&c->keeper, w, &KEEPER_KIND, "keeper", "10.0.0.7:0", c);
     node_init(&c->bank, w, &BANK_KIND, "bank", "10.0.0.8:0", c);
+    node_init(&c->stranger, w, &STRANGER_KIND, "stranger", "10.0.0.10:0", c);
+    if (c->people.is_on)
+        people_prepare(c);
     network_listen(&c->network, &c->master);
     network_listen(&c->network, &c->aurora);
     for (uint32_t i = 0; i < c->machine_count; i++) {
@@ -372,12 +407,14 @@ static void start_all(struct cluster *c)
     node_start(&c->crons);
     node_start(&c->keeper);
     node_start(&c->bank);
+    node_start(&c->stranger);
 }
 
 static void release(struct cluster *c)
 {
     for (uint32_t i = 0; i < c->machine_count; i++)
         machine_release(&c->machine[i]);
+    node_release(&c->stranger);
     node_release(&c->bank);
     node_release(&c->keeper);
     node_release(&c->crons);

@@ -1,11 +1,13 @@
 /* Everybody in the simulated world: one master, some machines, a plain
- * framework, the aurora scheduler and a user of it. Faults happen to them for
+ * framework, the aurora scheduler and its users. Faults happen to them for
  * FAULTS_END_MS; then it is quiet, and by WORLD_END_MS all must be well. */
 #pragma once
+#include "tests/sim/broken.h"
 #include "tests/sim/checks.h"
 #include "tests/sim/machine.h"
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
+#include "tests/sim/people.h"
 #include "tests/sim/pushes.h"
 #include "tests/sim/posts.h"
 
@@ -24,7 +26,10 @@ struct cluster {
     struct checks checks;
     struct pushes pushes;
     struct posts posts;
-    struct node master, plain, aurora, user, team, crons, keeper, bank;
+    struct broken broken;
+    struct people people;
+    struct node master, plain, aurora;
+    struct node user, team, crons, keeper, bank, stranger;
     struct machine machine[MACHINES_MAX];
     uint32_t machine_count;
     uint64_t plain_fate; /* seeds what the plain framework wants */

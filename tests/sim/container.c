@@ -103,6 +103,15 @@ static const char *instance_name(const Mesos__V1__TaskInfo *task,
                         job->name, assigned->instance);
 }
 
+/* What ends by itself in a group is spared: a group has one try. */
+static bool is_broken(const struct container *c, const struct run *run)
+{
+    bool is_one_off = run->ends_ms != INT64_MAX;
+
+    return broken_is(c->machine->cluster, c->machine) &&
+           !(is_one_off && strncmp(run->instance, "team/", 5) == 0);
+}
+
 static void run_begin(struct container *c, struct bytes task_info)
 {
     struct world *w = c->executor.w;
@@ -132,11 +141,16 @@ static void run_begin(struct container *c, struct bytes task_info)
         world_fail(w, "%s: the resources of a launch cannot be read", c->id);
     resources_allocate(&run->resources, "");
     arena_release(&arena);
+    run->is_broken = is_broken(c, run);
+    if (run->is_broken)
+        run->ends_ms = w->now_ms;
     c->run = run;
     *vec_add(&c->machine->runs) = run;
     world_note(w, c->executor.name, "task", 0, bytes_of_text(""),
                "%s begins in %s", run->task_id, c->id);
     cluster_on_run_begin(c->machine->cluster, run);
+    if (run->is_broken)
+        broken_on_start(c->machine->cluster, run);
 }
 
 /* --- the runner --- */
@@ -174,7 +188,8 @@ static void on_run_over(struct world *w, struct event *event)
 
     if (!is_current(e) || c->run->ended_ms != 0 || w->now_ms < c->run->ends_ms)
         return;
-    runner_ends(c, c->run->status == 0 ? THERMOS_FINISHED : THERMOS_FAILED);
+    runner_ends(c, c->run->status == 0 && !c->run->is_broken ? THERMOS_FINISHED
+                                                             : THERMOS_FAILED);
 }
 
 static void on_kill_over(struct world *w, struct event *event)

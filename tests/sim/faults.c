@@ -255,6 +255,15 @@ static void on_fault(struct world *w, struct event *event)
              on_fault);
 }
 
+/* One host alone: what starts on it fails, for a while. */
+static void on_breaking(struct world *w, struct event *event)
+{
+    struct cluster *c = ((struct fault_event *)event)->c;
+    const struct machine *machine = some_machine(c);
+
+    broken_begin(c, machine, world_between(w, 3 * MINUTE, 10 * MINUTE));
+}
+
 /* The scheduler alone, again and again, at any instant. */
 static void on_scheduler_death(struct world *w, struct event *event)
 {
@@ -302,6 +311,9 @@ void faults_begin(struct cluster *c)
     fault_at(c, FAULTS_END_MS, NULL, on_quiet);
     if (c->w->restarts_often)
         fault_at(c, MINUTE, NULL, on_scheduler_death);
+    if (world_once_in(c->w, 3))
+        fault_at(c, world_between(c->w, 5 * MINUTE, FAULTS_END_MS / 2), NULL,
+                 on_breaking);
     if (c->machine_count > MACHINES_MIN && world_once_in(c->w, 3))
         fault_at(c, world_between(c->w, 5 * MINUTE, FAULTS_END_MS - MINUTE),
                  NULL, on_death);

@@ -24,6 +24,7 @@ struct run {
     int64_t ends_ms;              /* when it ends by itself; INT64_MAX: never */
     int status;                   /* how it ends by itself */
     uint32_t version;             /* of the job it is an instance of */
+    bool is_broken;               /* it fails at once: its host is broken */
     enum thermos_state end;       /* FINISHED, FAILED or KILLED, when told */
 };
 

@@ -33,9 +33,9 @@ const struct message_names *message_names(const char *path)
     return &OTHER;
 }
 
-static const struct http_header *copy_headers(struct arena *arena,
-                                              const struct http_header *from,
-                                              uint32_t count)
+static struct http_header *copy_headers(struct arena *arena,
+                                        const struct http_header *from,
+                                        uint32_t count)
 {
     struct http_header *header =
         arena_alloc(arena, (count + 1) * sizeof *header);
@@ -53,13 +53,18 @@ static struct bytes copy_bytes(struct arena *arena, struct bytes bytes)
 }
 
 struct input *message_request(const struct effect *effect, const char *path,
-                              const char *peer)
+                              const char *peer, const char *authorization)
 {
     struct input *input =
         input_new(INPUT_REQUEST, 0, message_names(path)->call);
     struct arena *arena = &input->arena;
     const char *query = strchr(path, '?');
+    uint32_t count = effect->call.header_count;
+    struct http_header *header =
+        copy_headers(arena, effect->call.header, count);
 
+    if (authorization != NULL) /* there is room for one more */
+        header[count++] = (struct http_header){"Authorization", authorization};
     input->request = (struct http_request){
         .method = effect->call.method,
         .method_name = http_method_name(effect->call.method),
@@ -67,9 +72,8 @@ struct input *message_request(const struct effect *effect, const char *path,
                     ? arena_strndup(arena, path, (size_t)(query - path))
                     : arena_strdup(arena, path),
         .query = query != NULL ? arena_strdup(arena, query + 1) : "",
-        .header =
-            copy_headers(arena, effect->call.header, effect->call.header_count),
-        .header_count = effect->call.header_count,
+        .header = header,
+        .header_count = count,
         .body = copy_bytes(arena, effect->bytes),
         .peer = arena_strdup(arena, peer)};
     return input;

@@ -13,7 +13,7 @@ const char *message_split(const char *url, char *out, size_t size);
 const struct message_names *message_names(const char *path);
 
 struct input *message_request(const struct effect *effect, const char *path,
-                              const char *peer);
+                              const char *peer, const char *authorization);
 struct input *message_answer(exchange_id made,
                              const struct message_names *about,
                              const struct http_response *response,

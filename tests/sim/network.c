@@ -416,7 +416,8 @@ void network_begin(struct network *net, struct node *client,
     link->is_stream = effect->kind == EFFECT_FOLLOW;
     link->is_client_open = true;
     link->about = message_names(path);
-    link->request = message_request(effect, path, client->host);
+    link->request =
+        message_request(effect, path, client->host, client->authorization);
     HASH_ADD(hh_made, client->made, made, sizeof link->made, link);
     if (timeout_ms <= 0)
         timeout_ms = link->is_stream ? FOLLOW_HEAD_MS : CALL_MS_DEFAULT;

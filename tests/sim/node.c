@@ -147,6 +147,7 @@ static void feed(struct node *node, const struct input *input,
     struct world *w = node->w;
     exchange_id exchange = input->exchange;
     int64_t now_ms = node_wall_ms(node);
+    uint32_t from = fx->count;
 
     switch (input->kind) {
     case INPUT_REQUEST:
@@ -154,6 +155,7 @@ static void feed(struct node *node, const struct input *input,
                    "%s %s", input->about, input->request.path);
         assert(p->on_request != NULL);
         p->on_request(node->self, exchange, &input->request, now_ms, fx);
+        cluster_on_served(w->cluster, node, input->request.peer, fx, from);
         break;
     case INPUT_GONE:
         world_note(w, node->name, "gone", exchange, bytes_of_text(""), "%s",

@@ -77,6 +77,7 @@ struct node {
     char name[NODE_NAME_MAX];
     char address[ADDRESS_MAX]; /* "10.0.0.1:5050"; "" does not listen */
     char host[ADDRESS_MAX];    /* nodes of one host reach each other always */
+    const char *authorization; /* header of its calls to aurora; NULL: none */
     void *self;                /* NULL: down */
     uint64_t life;
     uint64_t seed;        /* of this node; each life draws from it */

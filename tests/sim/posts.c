@@ -164,10 +164,8 @@ static void check_gone(struct cluster *c, const struct effect *e)
         world_fail(c->w, "notice %s is forgotten, and nobody took it", id);
 }
 
-void posts_on_batch(void *context, const struct effects *batch)
+void posts_on_batch(struct cluster *c, const struct effects *batch)
 {
-    struct cluster *c = context;
-
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct effect *e = &batch->item[i];
         const char *table = e->persist.table;

@@ -29,6 +29,6 @@ void posts_take(struct cluster *c, struct node *node,
 /* A script was asked about the notice of this judgement; does it answer? */
 void posts_asked(struct cluster *c, struct bytes judgement);
 /* A batch of the scheduler is about to become durable. */
-void posts_on_batch(void *cluster, const struct effects *batch);
+void posts_on_batch(struct cluster *c, const struct effects *batch);
 /* The time is over: nothing waits to be told. */
 void final_posts(struct cluster *c);
