@@ -365,11 +365,14 @@ static bool is_later(int status)
     return status == 429 || status == 503;
 }
 
-/* Until a kill is done nothing else may change how many there are. */
-static bool is_in_the_way(int status, const char *message)
+/* Until a kill is done nothing else may change how many there are. An update
+ * that was aborted while all of a job was on its way out leaves it so. */
+static bool is_in_the_way(const struct user_job *job, int status,
+                          const char *message)
 {
     return status == 409 && message != NULL &&
-           strstr(message, "a kill is under way") != NULL;
+           (strstr(message, "a kill is under way") != NULL ||
+            (job->insists && strstr(message, "is being killed") != NULL));
 }
 
 static void on_step_answer(struct user *u, struct user_job *job,
@@ -381,7 +384,7 @@ static void on_step_answer(struct user *u, struct user_job *job,
 
     if (is_later(response->status) ||
         (job->step[job->done].verb != USER_RESTART &&
-         is_in_the_way(response->status, message))) {
+         is_in_the_way(job, response->status, message))) {
         again(u, job, now_ms);
         return;
     }
