@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Quota under fire: 50 clients create, scale, update and kill at random over
-# HTTP; at no instant has the role more tasks than its quota. Prints the time of
-# requests beside that of fdatasync on the same disk.
+# HTTP; at no instant has the role more tasks than its quota, counted after each
+# event of the stream and by reads besides. Prints the time of requests beside
+# that of fdatasync on the same disk in the same minute.
 #
 #   tests/slow/quota_fire.sh [SECONDS [CLIENTS]]     15 s and 50 clients
 set -euo pipefail
