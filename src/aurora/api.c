@@ -46,6 +46,7 @@ static const struct api_route ROUTES[] = {
     {TYPE(KILL_JOB), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_KILL), ON_JOB, api_target, "target", "instances rolling note "},
     {TYPE(RESTART_JOB), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_RESTART), ON_JOB, api_target, "target", "instances rolling note "},
     {TYPE(PREVIEW_UPDATE), API_NEEDS_FIELD, MAY(JOB_READ), ON_JOB, api_preview, "create_job", "preview "},
+    {TYPE(PREVIEW_QUOTA), API_NEEDS_FIELD, MAY(JOB_READ), ON_EACH, api_preview_quota, "preview_quota", "quota_refusals "},
     {TYPE(CANCEL_ROLLING), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_RESTART), ON_JOB, api_cancel_rolling, "target", "rolling "},
     {TYPE(SCALE_JOB), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_SCALE), ON_JOB, api_scale, "scale", "instances note "},
     {TYPE(ADD_INSTANCES), API_CHANGES | API_NEEDS_FIELD, MAY(JOB_SCALE), ON_JOB, api_scale, "scale", "instances note "},

@@ -95,6 +95,7 @@ void api_target(struct request *r, int64_t now_ms, struct effects *fx);
 void api_cancel_rolling(struct request *r, int64_t now_ms, struct effects *fx);
 /* api_preview.c: what an update would do. */
 void api_preview(struct request *r, int64_t now_ms, struct effects *fx);
+void api_preview_quota(struct request *r, int64_t now_ms, struct effects *fx);
 /* For api_groups.c: hand a bundle to a script worker, for what is picked of it
  * (worker.h); is every asset here; was the client's result another one? Then
  * the request is over. */

@@ -1,5 +1,7 @@
-/* PREVIEW_UPDATE: what an update would do with which instances. */
+/* PREVIEW_UPDATE: what an update would do with which instances; PREVIEW_QUOTA:
+ * what quotas would refuse of a whole file. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 #include "script/job_check.h"
 
@@ -83,4 +85,97 @@ void api_preview(struct request *r, int64_t now_ms, struct effects *fx)
     else
         answer_preview(r, &list, now_ms, fx);
     vec_free(&list);
+}
+
+/* --- quotas --- */
+
+enum { PREVIEW_JOBS_MAX = 1000 };
+
+typedef Perigee__Aurora__Call__PreviewQuota PreviewQuota;
+typedef Perigee__Aurora__QuotaRefusal Refusal;
+
+static int check_preview(const PreviewQuota *call, struct err *err)
+{
+    if (call->n_jobs > PREVIEW_JOBS_MAX) {
+        (void)err_set(err, ERR_LIMIT, "preview of %zu jobs: want at most %d",
+                      call->n_jobs, PREVIEW_JOBS_MAX);
+        err_field(err, "preview_quota.jobs");
+        return -ERR_LIMIT;
+    }
+    if (call->n_groups == 0 || call->n_groups == call->n_jobs)
+        return 0;
+    (void)err_set(err, ERR_INVALID,
+                  "preview_quota.groups: want none, or one for each job");
+    err_field(err, "preview_quota.groups");
+    return -ERR_INVALID;
+}
+
+static int decode_wish(struct request *r, Perigee__Job *job,
+                       struct quota_wish *out, struct err *err)
+{
+    struct job_key key;
+    int rc = job_complete(job, &r->arena, err);
+
+    if (rc == 0)
+        rc = job_key_make(job->cluster, job->role, job->environment, job->name,
+                          &key, err);
+    if (rc == 0 && !security_may_job(r, ACTION_JOB_READ, &key))
+        rc = security_refuse(r, ACTION_JOB_READ, &key, err);
+    if (rc == 0)
+        rc = job_decode_preview(r->p, job, &out->config, &out->instances, err);
+    if (rc < 0)
+        (void)err_wrap(err, "job '%s'", job->name ? job->name : "");
+    return rc;
+}
+
+struct telling {
+    struct request *r;
+    Perigee__Aurora__Answer *answer;
+};
+
+static void tell_refusal(void *context, uint32_t first, uint32_t count,
+                         const struct err *err)
+{
+    struct telling *to = context;
+    struct arena *arena = &to->r->arena;
+    Refusal *refusal = arena_alloc(arena, sizeof *refusal);
+    Perigee__Aurora__Error *error = arena_alloc(arena, sizeof *error);
+
+    perigee__aurora__quota_refusal__init(refusal);
+    perigee__aurora__error__init(error);
+    error->code = (char *)(uintptr_t)err_code_name(err->code);
+    error->message = arena_strdup(arena, err->text);
+    error->hint = arena_strdup(arena, err->hint);
+    refusal->has_first = refusal->has_count = true;
+    refusal->first = first;
+    refusal->count = count;
+    refusal->error = error;
+    to->answer->quota_refusals[to->answer->n_quota_refusals++] = refusal;
+}
+
+void api_preview_quota(struct request *r, int64_t now_ms, struct effects *fx)
+{
+    const PreviewQuota *call = r->call->preview_quota;
+    struct telling to = {.r = r, .answer = api_answer_new(r)};
+    struct err err = {0};
+    int rc = check_preview(call, &err);
+    uint32_t count = 0;
+    struct quota_wish *wish =
+        arena_zalloc(&r->arena, (PREVIEW_JOBS_MAX + 1) * sizeof *wish);
+
+    while (rc == 0 && count < call->n_jobs) {
+        rc = decode_wish(r, call->jobs[count], &wish[count], &err);
+        wish[count].group = call->n_groups > 0 ? call->groups[count] : 0;
+        count += rc == 0;
+    }
+    to.answer->quota_refusals = arena_alloc(
+        &r->arena, (QUOTA_PREVIEW_TOLD_MAX + 1) * sizeof(Refusal *));
+    if (rc == 0)
+        aurora_quota_preview(&r->p->core, wish, count, tell_refusal, &to);
+    for (uint32_t i = 0; i < count; i++)
+        job_config_unref(wish[i].config);
+    if (rc < 0)
+        api_refuse(r, &err, now_ms, fx);
+    else
+        api_answer(r, to.answer, now_ms, fx);
 }

@@ -150,6 +150,7 @@ static void plan_job(struct cli *cli, struct plan *plan,
         return;
     }
     step->runs = view->job;
+    step->is_busy = view->update != NULL;
     step->changes = changes;
     if (view->cron != NULL || job->cron != NULL) {
         explain_cron(cli, view, step);
@@ -170,20 +171,6 @@ static void plan_job(struct cli *cli, struct plan *plan,
             "only services are changed while they run: `clusterctl killall "
             "%s`, then apply again",
             job_key_text(&key, text));
-}
-
-/* What its quota does not allow is said before it is tried. */
-static void ask_quotas(struct cli *cli, struct plan *plan)
-{
-    for (uint32_t i = 0; i < plan->steps.count; i++) {
-        struct plan_step *step = &plan->steps.item[i];
-        bool grows = step->kind == PLAN_CREATE || step->kind == PLAN_SCALE ||
-                     (step->kind == PLAN_UPDATE && !step->preview);
-        const char *why =
-            grows ? preview_quota(cli, &step->key, step->job) : NULL;
-        if (why != NULL)
-            step->why = why;
-    }
 }
 
 /* --- removals --- */
@@ -397,10 +384,10 @@ int plan_make(struct cli *cli, const char *file,
         rc = list_running(cli, evaluation, &running);
     for (size_t i = 0; i < evaluation->n_jobs && rc == 0; i++)
         plan_job(cli, out, &running, evaluation->jobs[i]);
-    if (rc == 0)
-        ask_quotas(cli, out);
     for (size_t i = 0; i < evaluation->n_groups && rc == 0; i++)
         rc = plan_group(cli, file, evaluation->groups[i], out);
+    if (rc == 0)
+        plan_ask_quotas(cli, out);
     if (rc == 0 && prune)
         rc = plan_removals(cli, file, evaluation, &running, out);
     settle_groups(out);

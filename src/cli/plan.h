@@ -25,6 +25,7 @@ struct plan_step {
     struct job_key key;
     const Perigee__Job *job;  /* wanted; NULL for PLAN_REMOVE */
     const Perigee__Job *runs; /* NULL: nothing of it lives */
+    bool is_busy;             /* another update of it is under way */
     bool is_ending;           /* PLAN_CREATE: one of this key is being killed */
     bool is_cron; /* both have a schedule: to update it is to create it again */
     struct change_list changes;
@@ -53,6 +54,8 @@ struct plan {
 int plan_make(struct cli *cli, const char *file,
               const Perigee__Evaluation *evaluation, bool prune,
               struct plan *out);
+/* plan_quota.c: a part of plan_make. */
+void plan_ask_quotas(struct cli *cli, struct plan *plan);
 void plan_release(struct plan *plan);
 bool plan_is_empty(const struct plan *plan);
 /* "create", "update", ... */

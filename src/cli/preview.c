@@ -7,7 +7,7 @@
 typedef Perigee__Aurora__Preview Preview;
 typedef Perigee__Aurora__InstanceRange Range;
 
-enum { ASK_MS = 10000, FIELDS_SHOWN = 3 };
+enum { ASK_MS = 10000, FIELDS_SHOWN = 3, WISHES_MAX = 1000 };
 
 static int ask(struct cli *cli, const struct job_key *key,
                const Perigee__Job *job, Perigee__Aurora__Answer **out)
@@ -32,18 +32,64 @@ void preview_ask(struct cli *cli, const struct job_key *key,
     *out = ask(cli, key, job, &answer) == 0 && answer ? answer->preview : NULL;
 }
 
-const char *preview_quota(struct cli *cli, const struct job_key *key,
-                          const Perigee__Job *job)
+/* Those of one cluster from `first` on, as one call. */
+static Perigee__Aurora__Answer *ask_quotas(struct cli *cli,
+                                           const struct preview_wish *wish,
+                                           size_t count)
 {
-    Perigee__Aurora__Answer *answer;
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__PreviewQuota preview =
+        PERIGEE__AURORA__CALL__PREVIEW_QUOTA__INIT;
+    Perigee__Aurora__Answer *answer = NULL;
 
-    if (!job->service || job->cron || ask(cli, key, job, &answer) == 0 ||
-        !answer || !answer->error || !answer->error->code ||
-        strcmp(answer->error->code, "QUOTA") != 0)
-        return NULL;
-    return arena_printf(&cli->arena, "it would be refused: %s; %s",
-                        answer->error->message,
-                        answer->error->hint ? answer->error->hint : "");
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__PREVIEW_QUOTA;
+    call.preview_quota = &preview;
+    preview.n_jobs = preview.n_groups = count;
+    preview.jobs = arena_alloc(&cli->arena, count * sizeof *preview.jobs);
+    preview.groups = arena_alloc(&cli->arena, count * sizeof *preview.groups);
+    for (size_t i = 0; i < count; i++) {
+        preview.jobs[i] = (Perigee__Job *)wish[i].job;
+        preview.groups[i] = wish[i].group;
+    }
+    return api_try(cli, wish[0].job->cluster, &call, ASK_MS, &answer) == 0
+               ? answer
+               : NULL;
+}
+
+/* Neighbours of one cluster, as many as one call takes, groups whole. */
+static size_t take_wishes(const struct preview_wish *wish, size_t left)
+{
+    size_t count = 1, whole = 1;
+
+    for (; count < left && count <= WISHES_MAX; count++) {
+        if (wish[count].group == 0 ||
+            wish[count].group != wish[count - 1].group)
+            whole = count;
+        if (strcmp(wish[count].job->cluster, wish[0].job->cluster) != 0)
+            return count;
+    }
+    return count == left && count <= WISHES_MAX ? count : whole;
+}
+
+void preview_quotas(struct cli *cli, struct preview_wish *wish, size_t count)
+{
+    for (size_t first = 0, n; first < count; first += n) {
+        n = take_wishes(wish + first, count - first);
+        const Perigee__Aurora__Answer *answer =
+            ask_quotas(cli, wish + first, n);
+        for (size_t i = 0; answer && i < answer->n_quota_refusals; i++) {
+            const Perigee__Aurora__QuotaRefusal *refusal =
+                answer->quota_refusals[i];
+            const Perigee__Aurora__Error *error = refusal->error;
+            if (refusal->first >= n || !error || !error->message)
+                continue;
+            wish[first + refusal->first].why = arena_printf(
+                &cli->arena, "it would be refused: %s%s%s", error->message,
+                error->hint && *error->hint ? "; " : "",
+                error->hint ? error->hint : "");
+        }
+    }
 }
 
 static char *ranges_text(struct arena *arena, Range *const *range, size_t count)

@@ -8,10 +8,14 @@
 /* *out NULL: the scheduler would refuse it now, or cannot say. */
 void preview_ask(struct cli *cli, const struct job_key *key,
                  const Perigee__Job *job, const Perigee__Aurora__Preview **out);
-/* Why its quota would not allow the job as it is to be, or NULL. Only of
- * services that have no schedule, and of each by itself. */
-const char *preview_quota(struct cli *cli, const struct job_key *key,
-                          const Perigee__Job *job);
+/* What is to come, one after the other; `why` NULL: no quota stands against
+ * it. Neighbours of one `group` (not 0) come together; the first is told. */
+struct preview_wish {
+    const Perigee__Job *job;
+    uint32_t group;
+    const char *why; /* set by preview_quotas; the arena's */
+};
+void preview_quotas(struct cli *cli, struct preview_wish *wish, size_t count);
 /* "restarts 0-2: task.processes; moves 3: its host does not suit the new
  * constraints; leaves 4-9". `changes` are those of the job. */
 void preview_print(struct cli *cli, const Perigee__Aurora__Preview *preview,

@@ -53,6 +53,27 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "prod", 
     resources = Resources { cpu = 0.1, ram = 16*MB, disk = 1*MB } } } }]])) }, 'quota of role')
     assert.equal(300, used())
     assert.truthy(c:cli({ 'plan', file('a', 6, 0.1) }).out:find('it would be refused', 1, true))
+    -- The sum of a whole file, whatever its jobs are: before any of it is tried.
+    local function other(name, instances, more)
+      return ([[Job { cluster = "devcluster", role = "www-data", environment = "prod", name = "%s",
+  instances = %d, production = true, %s task = SimpleTask { name = "%s", cmdline = "true",
+    resources = Resources { cpu = 0.1, ram = 16*MB, disk = 1*MB } } }]]):format(name, instances,
+        more or '', name)
+    end
+    local function planned(name, text)
+      return c:cli({ 'plan', c:file(name, 'return { ' .. text .. ' }') }).out
+    end
+    local said = planned('sum.lua', table.concat({ other('s1', 1), other('s2', 2),
+      other('s3', 1, 'cron = Cron { schedule = "0 0 1 1 *" },') }, ', '))
+    assert.truthy(said:find('create  ' .. PREFIX .. 's1  1 instance\ncreate', 1, true), said)
+    assert.truthy(said:find('it would be refused: quota of role \'www-data\': cpu of production: '
+      .. '0.4 in use + 0.2 asked = 0.6, more than 0.5; 1 instance would fit', 1, true), said)
+    assert.truthy(said:find('s3  1 instance\n3 to create', 1, true), said)
+    said = planned('shop.lua', 'Group { name = "shop", jobs = { '
+      .. other('g1', 1, 'service = true,') .. ', ' .. other('g2', 3, 'service = true,') .. ' } }')
+    assert.truthy(said:find("1 of its 2 jobs and 1 of 3 instances of 'g2' would fit", 1, true),
+      said)
+    assert.equal(300, used())
     c:must { 'scale', PREFIX .. 'a', '5' }
     assert.truthy(c:must { 'why', PREFIX .. 'a' }
       :find('role www-data has no more cpu: 0.5 of 0.5', 1, true))

@@ -5,6 +5,7 @@
 #include "aurora/core/surge.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct quota_use NOTHING = {0};
@@ -444,17 +445,24 @@ int quota_check_update(struct aurora *a, const struct job *job,
 
 /* --- groups --- */
 
-/* Of each member what it counts as and what it is to count as. */
-static int ask_group(struct aurora *a, const struct job_key *key,
-                     const struct quota_use *from, const struct quota_use *to,
-                     struct err *err)
+struct quota_use quota_use_wanted(struct aurora *a, const struct job *job,
+                                  const struct job_config *config,
+                                  uint32_t instances)
 {
-    struct quota_asked asked = {.key = key, .what = "group"};
-    struct quota_shortage shortage;
+    const struct update_request request = {.instances = instances};
+    struct question_of q = {
+        .a = a, .job = job, .config = config, .request = &request};
+    bool is_cron = config->cron || (job && has_schedule(job));
+    struct quota_use use;
 
-    if (quotas_allow(&a->quotas, key->role, from, to, &shortage))
-        return 0;
-    return quota_refuse(a, &shortage, &asked, err);
+    if (job && !job->is_killed && config->is_service &&
+        job->config->is_service && !is_cron)
+        use_updated(&q, instances, &use);
+    else if (job && !is_cron) /* it is created when what runs has ended */
+        use = times(config, instances);
+    else
+        use_created(&q, instances, &use);
+    return use;
 }
 
 static struct quota_use use_of_step(const struct aurora *a,
@@ -491,35 +499,45 @@ static struct quota_use use_of_step(const struct aurora *a,
 int quota_check_group(struct aurora *a, const struct group_request *request,
                       const struct member_step *step, struct err *err)
 {
-    struct quota_use from = {0}, to = {0};
+    uint32_t count = request->tree.members;
+    struct quota_part *part = xcalloc(count + 1, sizeof *part);
 
     quota_settle(a);
-    for (uint32_t i = 0; i < request->tree.members; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct group_wish *wish = &request->wish[i];
         const struct job *job = aurora_job(a, &wish->config->key);
-        struct quota_use use = use_of_step(a, job, wish, &step[i]);
-        quota_use_add(&from, counted(job));
-        quota_use_add(&to, &use);
+        part[i] = (struct quota_part){wish->config, wish->instances, !job,
+                                      *counted(job),
+                                      use_of_step(a, job, wish, &step[i])};
     }
-    return ask_group(a, &request->key, &from, &to, err);
+    int rc = quota_check_parts(
+        a, (struct quota_asked){.key = &request->key, .what = "group"}, part,
+        count, err);
+    free(part);
+    return rc;
 }
 
 int quota_check_group_scale(struct aurora *a, const struct app_group *group,
                             uint32_t factor_milli, struct err *err)
 {
-    struct quota_use from = {0}, to = {0};
+    uint32_t count = group->members.count;
+    struct quota_part *part = xcalloc(count + 1, sizeof *part);
 
     quota_settle(a);
-    for (uint32_t i = 0; i < group->members.count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct job *job = app_member_job(group->members.item[i]);
         uint32_t wanted = app_group_scaled(job->instances, factor_milli);
         struct quota_use use = *counted(job), least;
-        quota_use_add(&from, counted(job));
         if (job->config->is_service && wanted > job->instances) {
             least = times(job->config, wanted);
             quota_use_max(&use, &least);
         }
-        quota_use_add(&to, &use);
+        part[i] =
+            (struct quota_part){job->config, wanted, false, *counted(job), use};
     }
-    return ask_group(a, &group->key, &from, &to, err);
+    int rc = quota_check_parts(
+        a, (struct quota_asked){.key = &group->key, .what = "group"}, part,
+        count, err);
+    free(part);
+    return rc;
 }

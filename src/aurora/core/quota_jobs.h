@@ -82,6 +82,32 @@ int quota_check_group(struct aurora *a, const struct group_request *request,
 int quota_check_group_scale(struct aurora *a, const struct app_group *group,
                             uint32_t factor_milli, struct err *err);
 
+/* What the job would count as with this configuration and so many instances:
+ * created, or, when it is a service that runs, updated. */
+struct quota_use quota_use_wanted(struct aurora *a, const struct job *job,
+                                  const struct job_config *config,
+                                  uint32_t instances);
+/* Things that come all or not at all, as a group does. */
+struct quota_part {
+    const struct job_config *config; /* borrowed */
+    uint32_t instances;
+    bool is_new;
+    struct quota_use from, to; /* what it counts as now and then */
+};
+/* What would be refused, if these were asked for one after
+ * the other; nothing changes. */
+enum { QUOTA_PREVIEW_TOLD_MAX = 100 }; /* refusals; behind them it ends */
+struct quota_wish {
+    struct job_config *config;
+    uint32_t instances;
+    uint32_t group; /* neighbours of one number come together; 0: by itself */
+};
+typedef void quota_refused(void *context, uint32_t first, uint32_t count,
+                           const struct err *err);
+void aurora_quota_preview(struct aurora *a, const struct quota_wish *wish,
+                          uint32_t count, quota_refused *refused,
+                          void *context);
+
 /* quota_refusal.c: say why. `more` NULL: nothing can be said of what would
  * fit. */
 struct quota_asked {
@@ -90,6 +116,12 @@ struct quota_asked {
     uint32_t count;            /* of instances; 0: not to be told */
     uint32_t fits;             /* of them; when `has_fits` */
     bool has_fits;
+    const char *parts; /* what would fit of several; or NULL */
 };
+/* quota_preview.c: may all these parts come at once? `asked` without a count:
+ * they are a group. */
+int quota_check_parts(struct aurora *a, struct quota_asked asked,
+                      const struct quota_part *part, uint32_t count,
+                      struct err *err);
 int quota_refuse(struct aurora *a, const struct quota_shortage *shortage,
                  const struct quota_asked *asked, struct err *err);

@@ -137,7 +137,9 @@ static void add_resource(const struct aurora *a, const struct quota_shortage *s,
 
 static void add_fits(const struct quota_asked *asked, struct buf *out)
 {
-    if (asked->has_fits && asked->fits > 0)
+    if (asked->parts)
+        buf_add_text(out, asked->parts);
+    else if (asked->has_fits && asked->fits > 0)
         buf_addf(out, "%u instance%s would fit", asked->fits,
                  asked->fits == 1 ? "" : "s");
     else if (asked->has_fits)
