@@ -157,7 +157,7 @@ static void look_below(struct look *look, const char *root)
 
     look->machine->denied += fd == -EACCES;
     look->names_left = LOOK_NAMES_MAX;
-    for (int p = 0; fd >= 0 && p < path_count; p++)
+    for (int p = 0; whole != NULL && fd >= 0 && p < path_count; p++)
         walk(look, fd, strcmp(whole, "/") == 0 ? "" : whole, paths[p],
              STEPS_MAX);
     if (fd >= 0)
