@@ -176,6 +176,7 @@ static ssize_t pump_piece(struct task_log *log)
 
 bool task_log_pump(struct task_log *log)
 {
+    task_log_make_file(log);
     for (int round = 0; round < PUMP_ROUNDS && log->pipe >= 0; round++) {
         ssize_t n = pump_piece(log);
         if (n < 0)

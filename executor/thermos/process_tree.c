@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { STAT_MAX = 1024 };
@@ -52,6 +53,18 @@ uint64_t tree_start_ticks(pid_t pid)
     char buffer[STAT_MAX];
     const char *fields = stat_fields(pid, buffer);
     return fields ? stat_number(fields, 22) : 0;
+}
+
+uint64_t tree_ticks_now(void)
+{
+    const int64_t second_ns = 1000000000;
+    int64_t hertz = sysconf(_SC_CLK_TCK);
+    struct timespec now;
+    if (hertz <= 0 || second_ns % hertz != 0 ||
+        clock_gettime(CLOCK_BOOTTIME, &now) != 0)
+        return 0;
+    return (uint64_t)((now.tv_sec * second_ns + now.tv_nsec) /
+                      (second_ns / hertz));
 }
 
 pid_t tree_parent(pid_t pid)

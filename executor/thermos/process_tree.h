@@ -13,6 +13,8 @@ size_t tree_children(pid_t parent, pid_t *out, size_t max);
 /* Field 22 of /proc/pid/stat: with the pid it names a process for good. 0 when
  * there is no such process. */
 uint64_t tree_start_ticks(pid_t pid);
+/* The same for who is born now; 0 when nobody knows. */
+uint64_t tree_ticks_now(void);
 /* Whose child it is; 0 when there is no such process. */
 pid_t tree_parent(pid_t pid);
 /* Send to the process and, when it leads or belongs to a group other than

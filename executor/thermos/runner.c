@@ -312,8 +312,10 @@ static void wait_and_see(struct runner *r, int64_t until_ms)
     *vec_add(&r->polled) = (struct pollfd){.fd = -1};
     uint32_t signals = add_poll(r, r->signals);
     uint32_t control = add_poll(r, r->control);
-    for (uint32_t i = 0; i < r->logs.count; i++)
+    for (uint32_t i = 0; i < r->logs.count; i++) {
+        task_log_make_file(&r->logs.item[i].log);
         r->logs.item[i].slot = add_poll(r, r->logs.item[i].log.pipe);
+    }
     for (uint32_t i = 0; i < r->config.count; i++)
         r->process[i].slot = add_poll(r, r->process[i].pidfd);
     if (poll(r->polled.item, r->polled.count, poll_ms(until_ms)) > 0) {

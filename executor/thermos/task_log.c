@@ -84,6 +84,12 @@ static int make_file(struct task_log *log, struct task_log_id id,
     return rc == 0 ? task_log_open_file(log, 0, err) : rc;
 }
 
+void task_log_make_file(struct task_log *log)
+{
+    if (log->file < 0 && log->path[0] != '\0')
+        (void)task_log_open_file(log, 0, NULL);
+}
+
 static int open_fifo(struct task_log *log, int *writer, struct err *err)
 {
     (void)unlink(log->fifo_path); /* of a run that never came to be */
@@ -136,7 +142,11 @@ int task_log_open(struct task_log *out, const struct log_rule *rule,
     set_path(out, id);
     if (rule->destination == LOG_BOTH)
         out->console = id.stream;
-    int rc = make_file(out, id, err);
+    int rc = 0;
+    if (!task_log_is_pumped(rule))
+        rc = make_file(out, id, err);
+    else if (id.stream == 1) /* the other one's are the same */
+        rc = make_directories(id.process, id.run, err);
     if (rc == 0 && task_log_is_pumped(rule)) {
         if (is_named)
             set_fifo_path(out, id);

@@ -43,9 +43,9 @@ struct task_log_id {
     int stream; /* 1: stdout, 2: stderr */
 };
 
-/* Make directories, file and pipe; `is_named`: one with a name. *writer is the
- * descriptor for the child, to be closed by the caller; -1 is /dev/null, -2
- * means "ours". */
+/* Make directories and pipe, `is_named`: one with a name; or the file, where the
+ * process writes that itself. *writer is the descriptor for the child, to be
+ * closed by the caller; -1 is /dev/null, -2 means "ours". */
 enum { LOG_WRITER_NULL = -1, LOG_WRITER_OURS = -2 };
 int task_log_open(struct task_log *out, const struct log_rule *rule,
                   struct task_log_id id, bool is_named, int *writer,
@@ -54,6 +54,9 @@ int task_log_open(struct task_log *out, const struct log_rule *rule,
  * there, or it has none. */
 void task_log_reopen(struct task_log *out, const struct log_rule *rule,
                      struct task_log_id id, int pipe);
+/* The file of a pumped log, unless it is there: there is time for it when the
+ * process runs. While it cannot be made, output is lost. */
+void task_log_make_file(struct task_log *log);
 /* Move what is there, at most a bounded amount. True: call again. */
 bool task_log_pump(struct task_log *log);
 /* Move all that is there, but no more than a pipe can hold, and forget the pipe

@@ -2,6 +2,8 @@
  * test's own. */
 #include "executor/thermos/usage.h"
 
+#include "executor/thermos/process_tree.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -111,12 +113,38 @@ static void test_a_directory_counts_as_du_does(void **unused)
     run("/", "rm -rf %s", dir);
 }
 
+/* A birth between two looks at the clock that show one tick was in that tick:
+ * the kernel says the same. */
+static void test_who_is_born_now_is_known_without_asking(void **unused)
+{
+    enum { BIRTHS = 300 };
+    int sure = 0;
+    (void)unused;
+    for (int i = 0; i < BIRTHS; i++) {
+        uint64_t before = tree_ticks_now();
+        pid_t pid = fork();
+        if (pid == 0) {
+            (void)pause();
+            _exit(0);
+        }
+        uint64_t behind = tree_ticks_now();
+        assert_true(before > 0 && behind >= before);
+        uint64_t ticks = tree_start_ticks(pid);
+        assert_in_range(ticks, before, behind);
+        sure += before == behind;
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+    }
+    assert_true(sure > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_tree_is_summed_up),
         cmocka_unit_test(test_json_says_null_for_what_is_hidden),
         cmocka_unit_test(test_a_directory_counts_as_du_does),
+        cmocka_unit_test(test_who_is_born_now_is_known_without_asking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
