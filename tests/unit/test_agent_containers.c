@@ -124,6 +124,39 @@ static void test_what_was_fetched_is_there_before_the_start(void **state)
     assert_int_equal(stage->exited.status, 0);
 }
 
+/* An agent opens stdout and stderr as itself, and gives them away: only what is
+ * the user's alone. A pipe without a reader must not hold it up either. */
+static void refuse_planted(struct stage *stage, const char *script)
+{
+    struct agent_uri uri = {.value = "one"};
+    struct agent_launch launch = launch_of(stage, "exit 0");
+    char fetcher[512];
+    launch.uri = &uri;
+    launch.uri_count = 1;
+    snprintf(fetcher, sizeof fetcher, "%s/fetcher", stage->work_dir);
+    assert_int_equal(
+        file_write(fetcher, bytes_of_text(script), 0755, false, NULL), 0);
+    play(stage, AGENT_ACT_LAUNCH, &launch, fetcher);
+    assert_int_equal(stage->started_count, 0);
+    assert_int_equal(stage->failed_count, 1);
+    assert_non_null(strstr(stage->failed.text, "/stdout': "));
+}
+
+static void test_a_second_name_for_a_file_is_not_given_away(void **state)
+{
+    refuse_planted(*state, "#!/bin/sh\ncd $2 && touch a && ln a stdout\n");
+}
+
+static void test_a_link_in_the_place_of_stdout_is_not_followed(void **state)
+{
+    refuse_planted(*state, "#!/bin/sh\ncd $2 && ln -s /etc/hosts stdout\n");
+}
+
+static void test_a_pipe_in_the_place_of_stdout_holds_nobody_up(void **state)
+{
+    refuse_planted(*state, "#!/bin/sh\ncd $2 && mkfifo stdout\n");
+}
+
 static void test_the_memory_limit_grows_with_the_tasks(void **state)
 {
     struct stage *stage = *state;
@@ -257,6 +290,9 @@ int main(void)
         BOTH(test_destroy_ends_what_ignores_signals),
         BOTH(test_a_failed_fetch_is_told),
         BOTH(test_what_was_fetched_is_there_before_the_start),
+        ONE(test_a_second_name_for_a_file_is_not_given_away),
+        ONE(test_a_link_in_the_place_of_stdout_is_not_followed),
+        ONE(test_a_pipe_in_the_place_of_stdout_holds_nobody_up),
         BOTH(test_a_living_executor_is_found_again_and_watched),
         BOTH(test_an_executor_without_a_noted_pid_is_searched),
         BOTH(test_a_pid_in_use_again_is_not_the_executor),
