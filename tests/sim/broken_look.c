@@ -17,7 +17,8 @@ void broken_look(const struct aurora_program *aurora, const char *name,
     for (uint32_t i = 0; i < a->hosts.in_order.count; i++) {
         const struct host *host = a->hosts.in_order.item[i];
         const struct trouble *t = &host->trouble;
-        if (strcmp(host->hostname, name) != 0)
+        /* A machine that was replaced comes back as another agent. */
+        if (strcmp(host->hostname, name) != 0 || host->is_lost)
             continue;
         out->is_known = true;
         out->is_in_trouble |= t->state != TROUBLE_NONE;
