@@ -1,10 +1,10 @@
 /* What survives. The log (sys/store_log.h) is the truth, an LMDB file
  * (sys/store_checkpoint.h) is its checkpoint: a commit appends one framed,
  * checksummed batch to the log and syncs once. Batches are gathered
- * and saved into the checkpoint, beside, every 64 MiB of log, 8192 records or
- * 10 s; opening replays the tail. Every stored value carries a checksum of
- * itself and its key. The directory holds: store.lock, log/NNNNNNNNNN.log,
- * data.mdb, version.
+ * and saved into the checkpoint, beside, every 64 MiB of log, 8192 records (as
+ * many as come within 100 ms, up to 65536) or 10 s; opening replays the tail.
+ * Every stored value carries a checksum of itself and its key. The directory
+ * holds: store.lock, log/NNNNNNNNNN.log, data.mdb, version.
  *
  * Once a committer (sys/committer.h) runs, its thread owns the store.
  * LMDB's own rules: never across fork(), never opened twice, no long readers,

@@ -27,9 +27,14 @@ static int check_op(const struct store_op *op, struct err *err)
 
 static uint8_t *put(uint8_t *to, const void *data, size_t size)
 {
-    if (size > 0) /* nothing may be nowhere */
+    if (data != NULL && size > 0) /* nothing may be nowhere */
         memcpy(to, data, size);
     return to + size;
+}
+
+static size_t value_size_of(const struct store_op *op)
+{
+    return op->value.data != NULL ? op->value.size : 0;
 }
 
 static uint8_t *put_op(uint8_t *to, const struct store_op *op)
@@ -38,14 +43,14 @@ static uint8_t *put_op(uint8_t *to, const struct store_op *op)
     uint8_t head[2] = {op->value.data ? KIND_PUT : KIND_DELETE,
                        (uint8_t)table_size};
     uint16_t key_size = htole16((uint16_t)op->key.size);
-    uint32_t value_size = htole32((uint32_t)op->value.size);
+    uint32_t value_size = htole32((uint32_t)value_size_of(op));
 
     to = put(to, head, sizeof head);
     to = put(to, &key_size, sizeof key_size);
     to = put(to, &value_size, sizeof value_size);
     to = put(to, op->table, table_size);
     to = put(to, op->key.data, op->key.size);
-    return put(to, op->value.data, op->value.size);
+    return put(to, op->value.data, value_size_of(op));
 }
 
 /* All are looked at before anything is written: room is made once. */
