@@ -56,6 +56,25 @@ int detect_resources(const char *given, const char *work_dir,
     return 0;
 }
 
+int detect_revocable(const char *given, struct resources *out, struct err *err)
+{
+    struct resources found = {0};
+    int rc = given[0] != '\0' ? resources_parse(given, "*", &found, err) : 0;
+    const struct resource *item = resources_items(&found);
+    for (uint32_t i = 0; rc == 0 && i < found.count; i++)
+        if (item[i].kind != &RESOURCE_CPUS && item[i].kind != &RESOURCE_MEM)
+            rc = err_set(err, ERR_UNSUPPORTED,
+                         "'%s': only cpus and mem, reserved to nobody, may be "
+                         "taken back",
+                         item[i].kind->name);
+    if (rc == 0) {
+        resources_make_revocable(&found);
+        resources_add(out, &found);
+    }
+    resources_release(&found);
+    return rc;
+}
+
 char *detect_neighbour(const char *name)
 {
     char self[4096], path[4096 + 256];

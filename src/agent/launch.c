@@ -166,9 +166,14 @@ const char *agent_sandbox(const struct agent_program *p,
 void agent_limits(const struct agent_executor *executor, int64_t *cpu_milli,
                   int64_t *mem_bytes)
 {
-    struct resources total;
+    struct resources total, firm;
     agent_executor_total(executor, &total);
-    *cpu_milli = resources_scalar(&total, "cpus");
+    /* What may be taken back weighs a hundredth, as with Mesos: who pays for
+     * his cpus has them first. */
+    resources_firm(&total, &firm);
+    int64_t cpus = resources_scalar(&firm, "cpus");
+    *cpu_milli = cpus + (resources_scalar(&total, "cpus") - cpus) / 100;
+    resources_release(&firm);
     *mem_bytes = resources_scalar(&total, "mem") * (1 << 20) / 1000;
     if (*mem_bytes < MEM_BYTES_MIN)
         *mem_bytes = MEM_BYTES_MIN;

@@ -31,6 +31,7 @@ enum {
 
 struct agent_config {
     char *master, *ip, *hostname, *work_dir, *resources, *attributes;
+    char *revocable_resources;
     char *executor, *fetcher, *cgroups_root, *isolation, *log_level;
     int64_t port;
     int64_t recovery_timeout, executor_registration_timeout;
@@ -79,6 +80,12 @@ static const struct config_option OPTIONS[] = {
      .help =
          "what to offer, \"cpus:4;mem:4096;disk:10240;ports:[31000-32000]\"; "
          "what is not named is detected"},
+    {.name = "revocable_resources",
+     .type = CONFIG_STRING,
+     .offset = OPTION(revocable_resources),
+     .initial = "",
+     .help = "cpus and mem to offer besides, \"cpus:4;mem:1024\", to "
+             "frameworks that take what may be taken back"},
     {.name = "attributes",
      .type = CONFIG_STRING,
      .offset = OPTION(attributes),
@@ -362,6 +369,11 @@ static int make_program(const struct agent_config *config,
         detect_resources(config->resources, config->work_dir, &resources, err);
     if (rc < 0)
         return err_wrap(err, "resources");
+    rc = detect_revocable(config->revocable_resources, &resources, err);
+    if (rc < 0) {
+        resources_release(&resources);
+        return err_wrap(err, "revocable_resources");
+    }
     if (config->attributes[0] != '\0')
         rc = attributes_parse(config->attributes, &attributes, err);
     if (rc < 0) {

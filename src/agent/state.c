@@ -11,11 +11,14 @@ static void put_scalar(struct json_writer *w, const struct resources *r,
     json_put_milli(w, name, resources_scalar(r, name));
 }
 
-/* {"disk":8192.0,"mem":4096.0,"gpus":0.0,"cpus":4.0,"ports":"[31000-31999]"} */
+/* What may be taken back is left out.
+ * {"disk":8192.0,"mem":4096.0,"gpus":0.0,"cpus":4.0,"ports":"[31000-31999]"} */
 static void put_resources(struct json_writer *w, const char *key,
-                          const struct resources *r)
+                          const struct resources *all)
 {
     struct ranges ports;
+    struct resources firm, *r = &firm;
+    resources_firm(all, &firm);
     resources_ranges(r, "ports", &ports);
     if (key != NULL)
         json_key(w, key);
@@ -31,6 +34,7 @@ static void put_resources(struct json_writer *w, const char *key,
         buf_release(&text);
     }
     json_end_object(w);
+    resources_release(&firm);
     ranges_release(&ports);
 }
 
@@ -335,7 +339,10 @@ static void put_usage(const struct agent_program *p, struct json_writer *w,
                     p->usage(p->usage_context, executor->container_id, &usage);
     json_key(w, "statistics");
     json_begin_object(w);
-    json_put_milli(w, "cpus_soft_limit", cpu_milli);
+    struct resources total;
+    agent_executor_total(executor, &total);
+    json_put_milli(w, "cpus_soft_limit", resources_scalar(&total, "cpus"));
+    resources_release(&total);
     json_put_int(w, "mem_soft_limit_bytes", mem_bytes);
     if (is_known) {
         json_put_milli(w, "cpus_system_time_secs", usage.cpu_system_ms);

@@ -417,6 +417,43 @@ void resources_allocate(struct resources *r, const char *role)
     }
 }
 
+void resources_make_revocable(struct resources *r)
+{
+    struct resource *item = items(r);
+    struct resources result = {0};
+
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct resource_kind like = *item[i].kind;
+        like.revocable = true;
+        const struct resource_kind *old = item[i].kind;
+        item[i].kind = resource_kind_make(&like);
+        resource_kind_unref(old);
+        resources_add_one(&result, &item[i]);
+    }
+    resources_release(r);
+    resources_move(r, &result);
+}
+
+bool resources_any_revocable(const struct resources *r)
+{
+    const struct resource *item = resources_items(r);
+
+    for (uint32_t i = 0; i < r->count; i++)
+        if (item[i].kind->revocable)
+            return true;
+    return false;
+}
+
+void resources_firm(const struct resources *r, struct resources *out)
+{
+    const struct resource *item = resources_items(r);
+
+    *out = (struct resources){0};
+    for (uint32_t i = 0; i < r->count; i++)
+        if (!item[i].kind->revocable)
+            resources_add_one(out, &item[i]);
+}
+
 static void amount_check(const struct resource *one)
 {
     assert(!is_empty(one));

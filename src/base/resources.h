@@ -102,6 +102,12 @@ void resources_ranges(const struct resources *r, const char *name,
 /* The same amounts with every kind's allocation replaced ("" removes it). */
 void resources_allocate(struct resources *r, const char *role);
 
+/* The same amounts, each of a kind that may be taken back. */
+void resources_make_revocable(struct resources *r);
+bool resources_any_revocable(const struct resources *r);
+/* All that may not be taken back, into `out` (unset). */
+void resources_firm(const struct resources *r, struct resources *out);
+
 /* "cpus:4;mem:4096;ports:[31000-32000,5-9];set:{a,b};cpus(web):1": Mesos' text
  * form. Errors: negative, non-zero that rounds to 0.000, one name with two
  * types, begin > end. A zero vanishes. `role` is the default role. */

@@ -102,6 +102,9 @@ static uint32_t flags_decode(const Mesos__V1__FrameworkInfo *info)
         case MESOS__V1__FRAMEWORK_INFO__CAPABILITY__TYPE__GPU_RESOURCES:
             flags |= FRAMEWORK_GPU_RESOURCES;
             break;
+        case MESOS__V1__FRAMEWORK_INFO__CAPABILITY__TYPE__REVOCABLE_RESOURCES:
+            flags |= FRAMEWORK_REVOCABLE_RESOURCES;
+            break;
         default:
             break;
         }

@@ -104,14 +104,37 @@ static void report_tasks(const struct master *m, struct metrics *out)
 static const struct {
     const char *name;
     const char *total, *used, *percent; /* Mesos' */
+    const char *revocable; /* its name, when it may be taken back */
 } SCALAR[] = {
-    {"cpus", "master/cpus_total", "master/cpus_used", "master/cpus_percent"},
-    {"mem", "master/mem_total", "master/mem_used", "master/mem_percent"},
-    {"disk", "master/disk_total", "master/disk_used", "master/disk_percent"},
-    {"gpus", "master/gpus_total", "master/gpus_used", "master/gpus_percent"},
+    {"cpus", "master/cpus_total", "master/cpus_used", "master/cpus_percent",
+     NULL},
+    {"mem", "master/mem_total", "master/mem_used", "master/mem_percent", NULL},
+    {"disk", "master/disk_total", "master/disk_used", "master/disk_percent",
+     NULL},
+    {"gpus", "master/gpus_total", "master/gpus_used", "master/gpus_percent",
+     NULL},
+    {"cpus_revocable", "master/cpus_revocable_total",
+     "master/cpus_revocable_used", "master/cpus_revocable_percent", "cpus"},
+    {"mem_revocable", "master/mem_revocable_total", "master/mem_revocable_used",
+     "master/mem_revocable_percent", "mem"},
 };
 
 enum { SCALARS = sizeof SCALAR / sizeof *SCALAR };
+
+/* What may be taken back is counted apart. */
+static double amount_of(const struct resources *r, int row)
+{
+    const char *revocable = SCALAR[row].revocable;
+    const char *name = revocable ? revocable : SCALAR[row].name;
+    const struct resource *item = resources_items(r);
+    int64_t milli = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        if (item[i].kind->type == RESOURCE_SCALAR &&
+            item[i].kind->revocable == (revocable != NULL) &&
+            strcmp(item[i].kind->name, name) == 0)
+            milli += item[i].milli;
+    return milli_to_double(milli);
+}
 
 static void report_resources(const struct master *m, struct metrics *out)
 {
@@ -122,10 +145,8 @@ static void report_resources(const struct master *m, struct metrics *out)
         struct resources in_use;
         agent_used(a, &in_use);
         for (int i = 0; i < SCALARS; i++) {
-            total[i] +=
-                milli_to_double(resources_scalar(&a->total, SCALAR[i].name));
-            used[i] +=
-                milli_to_double(resources_scalar(&in_use, SCALAR[i].name));
+            total[i] += amount_of(&a->total, i);
+            used[i] += amount_of(&in_use, i);
         }
         resources_release(&in_use);
     }

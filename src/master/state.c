@@ -53,11 +53,14 @@ static void put_ranges(struct json_writer *w, const struct resources *r,
     ranges_release(&ranges);
 }
 
-/* The four usual scalars always, then whatever else there is, by name. */
+/* The four usual scalars always, then whatever else there is, by name. What may
+ * be taken back is left out: readers add these up. */
 static void put_resources(struct json_writer *w, const char *key,
-                          const struct resources *r)
+                          const struct resources *all)
 {
     static const char *const USUAL[] = {"disk", "mem", "gpus", "cpus"};
+    struct resources firm, *r = &firm;
+    resources_firm(all, &firm);
     const struct resource *item = resources_items(r);
     const char *last = "";
     json_key(w, key);
@@ -75,6 +78,7 @@ static void put_resources(struct json_writer *w, const char *key,
             put_ranges(w, r, last);
     }
     json_end_object(w);
+    resources_release(&firm);
 }
 
 static void put_sum(struct json_writer *w, const char *key,

@@ -97,3 +97,40 @@ describe('tiers and preemption', function()
     assert.equal('PENDING', tasks('www-data', 'more')[1].state)
   end)
 end)
+
+describe('the revocable tier', function()
+  local KEY = 'devcluster/www-data/test/spare'
+  local c
+  setup(function()
+    c = Cluster.start { env = { PERIGEE_REVOCABLE_RESOURCES = 'cpus:3;mem:512',
+      PERIGEE_RECEIVE_REVOCABLE_RESOURCES = 'true', PERIGEE_PREEMPTION_DELAY = '600secs' } }
+  end)
+  teardown(function() c:stop() end)
+
+  local function figure(name)
+    return run.get(c.master .. '/metrics/snapshot').json['master/' .. name]
+  end
+
+  it('runs on what may be taken back, and on nothing else', function()
+    assert.equal(3, figure 'cpus_revocable_total')
+    local plain = figure 'cpus_total'
+    local file = c:file('spare.lua', job { role = 'www-data', name = 'spare', instances = 2,
+      cpu = 1, more = 'tier = "revocable"' })
+    local created = c:cli { 'create', KEY, file, '--wait-until', 'RUNNING', '--timeout', 60,
+      timeout = 70 }
+    assert.equal(0, created.status, created.out .. created.err)
+    assert.is_true(figure 'cpus_revocable_used' >= 2)
+    assert.equal(0, figure 'cpus_used')
+    assert.equal(plain, figure 'cpus_total')
+    for _, agent in ipairs(run.get(c.master .. '/state').json.slaves) do
+      assert.equal(plain, agent.resources.cpus) -- readers add these up
+    end
+    -- A third has no room there, whatever else is free.
+    local more = c:cli { 'add', KEY .. '/0', '1', '--no-wait' }
+    assert.equal(0, more.status, more.out .. more.err)
+    run.eventually(20, 'why', function()
+      return c:must({ 'why', KEY }):find('revocable cpu', 1, true)
+    end)
+    assert.equal(0, figure 'cpus_used')
+  end)
+end)

@@ -351,6 +351,38 @@ static void test_gpu_agents_wait_for_who_takes_gpus(void **state)
     expect_receiver(b, 2);
 }
 
+/* Whoever is first: the other gets what is left for him. */
+static void test_only_who_takes_revocable_resources_gets_them(void **state)
+{
+    struct bench *b = *state;
+    const char *role = "*";
+    struct resources total = of("cpus:1;mem:512"), spare = of("cpus:3");
+    resources_make_revocable(&spare);
+    resources_add(&total, &spare);
+    set_framework(b, 1, "*");
+    struct allocator_framework f = {.number = 2,
+                                    .id = "f2",
+                                    .role = (char *const *)&role,
+                                    .role_count = 1,
+                                    .takes_revocable = true};
+    allocator_set_framework(b->a, &f);
+    allocator_set_framework_active(b->a, 2, true);
+    allocator_add_agent(b->a, 1, &total);
+    assert_int_equal(run(b), 2);
+    assert_int_equal(b->made.item[0].framework, 1);
+    assert_false(resources_any_revocable(&b->made.item[0].resources));
+    assert_int_equal(b->made.item[1].framework, 2);
+    assert_true(resources_equal(&b->made.item[1].resources, &spare));
+    /* Alone it gets both in one. */
+    allocator_recover(b->a, 1, 1, "*", &b->made.item[0].resources,
+                      REFUSE_FOR_TIME, 60000, b->now_ms);
+    allocator_recover(b->a, 2, 1, "*", &spare, REFUSE_NOTHING, 0, b->now_ms);
+    expect_receiver(b, 2);
+    assert_true(resources_equal(&b->made.item[0].resources, &total));
+    resources_release(&total);
+    resources_release(&spare);
+}
+
 static void test_use_takes_only_what_is_free(void **state)
 {
     struct bench *b = *state;
@@ -442,6 +474,7 @@ int main(void)
         TEST(test_more_than_was_refused_passes),
         TEST(test_given_back_without_refusal_is_offered_at_once),
         TEST(test_revive_forgives),
+        TEST(test_only_who_takes_revocable_resources_gets_them),
         TEST(test_many_forgiven_refusals_leave_no_trail),
         TEST(test_suppressed_roles_get_nothing_until_revived),
         TEST(test_inactive_agents_and_frameworks_get_nothing),

@@ -521,6 +521,29 @@ static void test_moving_leaves_nothing_behind(void **unused)
     resources_release(&a);
 }
 
+static void test_what_may_be_taken_back_stays_apart(void **state)
+{
+    struct resources all = {0}, spare = {0}, firm;
+    (void)state;
+    assert_int_equal(resources_parse("cpus:1;mem:512", "*", &all, NULL), 0);
+    assert_int_equal(resources_parse("cpus:3;mem:64", "*", &spare, NULL), 0);
+    assert_false(resources_any_revocable(&spare));
+    resources_make_revocable(&spare);
+    resources_check(&spare);
+    assert_true(resources_any_revocable(&spare));
+    resources_add(&all, &spare);
+    assert_int_equal(resources_scalar(&all, "cpus"), 4000);
+    resources_firm(&all, &firm);
+    assert_int_equal(resources_scalar(&firm, "cpus"), 1000);
+    assert_int_equal(resources_scalar(&firm, "mem"), 512000);
+    assert_false(resources_contain(&firm, &spare));
+    resources_subtract(&all, &spare);
+    assert_true(resources_equal(&all, &firm));
+    resources_release(&all);
+    resources_release(&spare);
+    resources_release(&firm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,6 +568,7 @@ int main(void)
         cmocka_unit_test(test_what_is_added_can_be_taken_away),
         cmocka_unit_test(test_printed_text_is_read_back),
         cmocka_unit_test(test_moving_leaves_nothing_behind),
+        cmocka_unit_test(test_what_may_be_taken_back_stays_apart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,7 @@ void allocator_add_agent(struct allocator *a, uint64_t number,
     agent->is_active = true;
     agent->has_gpus = resources_scalar(total, "gpus") > 0;
     agent->has_reservations = any_reservation(total);
+    agent->has_revocable = resources_any_revocable(total);
     index_agent(a, agent);
     change_total(a, total, 1);
     touch(a, agent);
@@ -325,6 +326,7 @@ void allocator_set_framework(struct allocator *a,
 {
     struct framework_entry *f = framework_of(a, wanted);
     f->takes_gpus = wanted->takes_gpus;
+    f->takes_revocable = wanted->takes_revocable;
     for (uint32_t i = 0; i < wanted->role_count; i++)
         (void)client_of(a, f, wanted->role[i]);
     for (struct client *c = f->client; c; c = c->next) {

@@ -72,7 +72,8 @@ struct allocator_framework {
     uint32_t role_count;
     char *const *suppressed_role;
     uint32_t suppressed_count;
-    bool takes_gpus; /* agents with gpus are kept for those that do */
+    bool takes_gpus;      /* agents with gpus are kept for those that do */
+    bool takes_revocable; /* nobody else is offered such resources */
 };
 /* Add, or replace roles and suppression. Starts inactive. */
 void allocator_set_framework(struct allocator *a,

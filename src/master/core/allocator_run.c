@@ -44,10 +44,38 @@ static void free_for_role(const struct agent_entry *agent, const char *role,
             resources_add_one(out, &item[i]);
 }
 
+/* What is free for a role: all of it, and what may not be taken back (only on
+ * an agent that has some that may). */
+struct pool {
+    struct resources all, firm;
+};
+
+static void pool_of(const struct agent_entry *agent, const char *role,
+                    struct pool *out)
+{
+    free_for_role(agent, role, &out->all);
+    out->firm = (struct resources){0};
+    if (agent->has_revocable)
+        resources_firm(&out->all, &out->firm);
+}
+
+/* What this framework may have of it. */
+static struct resources *part_of(struct pool *pool,
+                                 const struct agent_entry *agent,
+                                 const struct framework_entry *framework)
+{
+    return agent->has_revocable && !framework->takes_revocable ? &pool->firm
+                                                               : &pool->all;
+}
+
 static struct client *next_client(struct allocator *a, struct role_entry *role,
                                   const struct agent_entry *agent,
-                                  const struct resources *resources)
+                                  struct pool *pool)
 {
+    if (!is_worth_offering(a, &pool->all))
+        return NULL;
+    bool is_firm_worth =
+        !agent->has_revocable || is_worth_offering(a, &pool->firm);
     drf_sort(&role->clients, &a->total);
     for (uint32_t i = 0; i < role->clients.count; i++) {
         struct client *c = (struct client *)role->clients.item[i];
@@ -55,10 +83,34 @@ static struct client *next_client(struct allocator *a, struct role_entry *role,
             continue;
         if (agent->has_gpus && !c->framework->takes_gpus)
             continue;
-        if (!client_refuses(c, agent->number, resources))
+        if (!c->framework->takes_revocable && !is_firm_worth)
+            continue;
+        if (!client_refuses(c, agent->number,
+                            part_of(pool, agent, c->framework)))
             return c;
     }
     return NULL;
+}
+
+/* The role's next framework gets what it may have; false: there is none. */
+static bool allocate_role(struct allocator *a, struct agent_entry *agent,
+                          struct role_entry *role, struct allocations *out)
+{
+    struct pool pool;
+    pool_of(agent, role->drf.name, &pool);
+    struct client *client = next_client(a, role, agent, &pool);
+    if (client) {
+        struct allocation *made = vec_add(out);
+        *made = (struct allocation){.framework = client->framework->number,
+                                    .agent = agent->number,
+                                    .role = role->drf.name};
+        resources_move(&made->resources,
+                       part_of(&pool, agent, client->framework));
+        take(a, agent, client, &made->resources);
+    }
+    resources_release(&pool.all);
+    resources_release(&pool.firm);
+    return client != NULL;
 }
 
 static void allocate_agent(struct allocator *a, struct agent_entry *agent,
@@ -68,25 +120,12 @@ static void allocate_agent(struct allocator *a, struct agent_entry *agent,
     /* Charging marks the order unsorted but moves nothing before the next
      * agent, so the loop sees every role once. */
     for (uint32_t i = 0; i < a->role_order.count; i++) {
+        struct role_entry *role = (struct role_entry *)a->role_order.item[i];
         if (!is_worth_offering(a, &agent->free))
             return;
-        struct role_entry *role = (struct role_entry *)a->role_order.item[i];
-        struct resources free_now;
-        free_for_role(agent, role->drf.name, &free_now);
-        struct client *client = NULL;
-        if (is_worth_offering(a, &free_now))
-            client = next_client(a, role, agent, &free_now);
-        if (!client) {
-            resources_release(&free_now);
-            continue;
-        }
-        take(a, agent, client, &free_now);
-        *vec_add(out) = (struct allocation){
-            .framework = client->framework->number,
-            .agent = agent->number,
-            .role = role->drf.name,
-            .resources = free_now,
-        };
+        /* One may have left what only another takes. */
+        if (allocate_role(a, agent, role, out) && agent->has_revocable)
+            (void)allocate_role(a, agent, role, out);
     }
 }
 

@@ -26,7 +26,7 @@ struct role_entry {
 struct framework_entry {
     uint64_t number;
     char *id;
-    bool is_active, takes_gpus;
+    bool is_active, takes_gpus, takes_revocable;
     struct client *client; /* list */
     UT_hash_handle hh;     /* by number */
 };
@@ -55,7 +55,7 @@ struct agent_entry {
     uint64_t number;
     struct resources total, free;
     VEC(struct share) shares;
-    bool is_active, is_touched, has_gpus, has_reservations;
+    bool is_active, is_touched, has_gpus, has_reservations, has_revocable;
     UT_hash_handle hh; /* by number */
 };
 

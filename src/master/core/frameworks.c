@@ -53,6 +53,7 @@ static void tell_allocator(struct master *m, const struct framework *f,
         .suppressed_role = suppressed,
         .suppressed_count = suppressed_count,
         .takes_gpus = f->flags & FRAMEWORK_GPU_RESOURCES,
+        .takes_revocable = f->flags & FRAMEWORK_REVOCABLE_RESOURCES,
     };
     allocator_set_framework(m->allocator, &wanted);
 }
