@@ -258,6 +258,40 @@ static void test_waiting_outlives_pruning(void **unused)
 
 #define REMOVE "{\"type\":\"REMOVE_GROUP\",\"groups\":{" KEY_OF("shop") "}}"
 
+/* What an earlier change dropped needed what stayed: it ends first, though the
+ * tree does not know it any more. One whose update is under way has ended when
+ * its last task has. */
+static void test_members_end_in_reverse_amid_a_change(void **unused)
+{
+    struct world *w = world_new();
+    char id[300];
+
+    (void)unused;
+    deploy(w, "db:1:sleep web:1:sleep admin:1:sleep", ORDER, "");
+    rest_of_it(w);
+    deploy(w, "db:1:sleep web:1:newer", "web>db", ",\"prune\":true");
+    expect_status(w, 200);
+    assert_string_equal(members(w),
+                        "db:1/1 web:0/1(WORKING) admin:1/1(WAITING)");
+    snprintf(id, sizeof id, "%s",
+             find_call(w, CALL(KILL), 0)->kill->task_id->value);
+    accept_calls(w);
+    w->calls.count = 0;
+    post(w, REMOVE);
+    assert_string_equal(members(w),
+                        "db:1/1(WAITING) web:0/1(WAITING) admin:0/1(WORKING)");
+    (void)round_of(w);
+    assert_string_equal(members(w), "db:1/1(WAITING) web:0/1(WORKING)");
+    accept_calls(w);
+    update(w, id, "m-S0", STATE(RUNNING), NULL); /* it takes its time */
+    assert_string_equal(members(w), "db:1/1(WAITING) web:0/1(WORKING)");
+    update(w, id, "m-S0", STATE(KILLED), NULL);
+    assert_string_equal(members(w), "db:0/1(WORKING) web:0/0");
+    (void)round_of(w);
+    assert_string_equal(state_of(w), "GONE");
+    world_free(w);
+}
+
 static void test_members_end_in_reverse(void **unused)
 {
     struct world *w = world_new();
@@ -318,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_create_wants_new_ones),
         cmocka_unit_test(test_who_waits_is_not_touched_by_others),
         cmocka_unit_test(test_waiting_outlives_pruning),
+        cmocka_unit_test(test_members_end_in_reverse_amid_a_change),
         cmocka_unit_test(test_members_end_in_reverse),
         cmocka_unit_test(test_what_never_started_goes_at_once),
     };

@@ -447,10 +447,39 @@ static void test_a_task_that_says_nothing_is_lost(void **unused)
     world_free(w);
 }
 
+/* What must not come back out of a backup is killed before a master is there.
+ */
+static void test_114_a_restored_job_is_killed_before_it_comes_back(
+    void **unused)
+{
+    struct world *w = world_new();
+    char id[300];
+
+    (void)unused;
+    post(w, SERVICE("2"));
+    offer(w, "m-S0", 1);
+    snprintf(id, sizeof id, "%s", launched(w, 0)->task_id->value);
+    run_all(w, "m-S0");
+    reborn(w);
+    w->is_mute = true;
+    post(w, ABOUT("KILL_JOB"));
+    expect_status(w, 200);
+    assert_null(find_call(w, CALL(ACCEPT), 0));
+    subscribed(w, "fw-1");
+    accept_calls(w);
+    update(w, id, "m-S0", STATE(UNKNOWN), "the master does not know it");
+    offer(w, "m-S1", 4);
+    assert_null(launched(w, 0));
+    assert_int_equal(get_job(w)->n_jobs, 0);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_job_becomes_tasks_on_an_offer),
+        cmocka_unit_test(
+            test_114_a_restored_job_is_killed_before_it_comes_back),
         cmocka_unit_test(test_an_executor_id_is_never_too_long),
         cmocka_unit_test(test_a_held_offer_is_used_at_once),
         cmocka_unit_test(test_an_unused_offer_goes_back_after_a_while),

@@ -309,6 +309,18 @@ static uint32_t highest_leaving(const struct app_group *group)
     return high;
 }
 
+/* What leaves may need what stays, and no tree says so any more: where all are
+ * removed, it goes first. */
+static void hold_for_leaving(const struct app_group *group, bool *is_clear)
+{
+    bool are_leaving = false;
+
+    for (uint32_t i = group->tree.members; i < group->members.count; i++)
+        are_leaving |= group->members.item[i]->phase != MEMBER_DONE;
+    for (uint32_t i = 0; i < group->tree.members; i++)
+        is_clear[i] &= !are_leaving;
+}
+
 /* Who may begin: with everything ready that it waits for; against the order
  * when all that wait for it are done; those that leave at the end, from the
  * top. */
@@ -327,6 +339,8 @@ static void find_clear(const struct app_group *group, struct pass *pass)
     for (uint32_t i = group->tree.members; i < group->members.count; i++)
         pass->is_clear[i] = (all_done || group->state == APP_GROUP_REMOVING) &&
                             group->members.item[i]->level == high;
+    if (group->state == APP_GROUP_REMOVING)
+        hold_for_leaving(group, pass->is_clear);
 }
 
 /* The newest reason in its history. */
