@@ -10,7 +10,8 @@
  * ISO 8601 repeating intervals, "R5/2026-11-20T22:00:00Z/P1M": runs in all
  * ("R": endless), start (empty: when the job is made; without a zone: in the
  * job's), period. Month steps count from the start's day, clamped to the
- * month's.
+ * month's. Where the start lies within a second, every run is due so many
+ * milliseconds into its own: a run is known by its second.
  *
  * When clocks are changed (the rule of Vixie's cron). Fields whose hour or
  * minute begins with '*' follow elapsed time: they run at every instant at
@@ -39,6 +40,7 @@ struct cron_interval {
     bool has_start;
     bool is_local;      /* start_secs is the job's own wall clock */
     int64_t start_secs; /* since 1970 */
+    int32_t start_ms;   /* into that second: 0 to 999 */
     int32_t months;     /* of the period; years are twelve */
     int64_t seconds;    /* of the period, beside the months */
     bool is_wall;       /* the period has days or more */
@@ -57,6 +59,8 @@ int cron_parse(const char *text, struct cron_schedule *out, struct err *err);
 /* The one spelling of all that mean the same: "1,2-57,58" gives "1-58". */
 char *cron_text(const struct cron_schedule *schedule, char out[CRON_TEXT_MAX]);
 bool cron_equal(const struct cron_schedule *a, const struct cron_schedule *b);
+/* How far into its second each run is due: 0 to 999 ms. */
+int32_t cron_due_ms(const struct cron_schedule *schedule);
 
 /* "2026-11-20T22:00:00Z", as the start of an interval; *is_local: it names no
  * zone, and *secs is a wall clock. */

@@ -60,25 +60,34 @@ static bool take_zone(struct span *s, bool *is_local, int64_t *offset_secs)
     return true;
 }
 
-static bool take_clock(struct span *s, int *seconds)
+/* Digits of a second; what is less than a millisecond is dropped. */
+static bool take_fraction(struct span *s, int *ms)
 {
-    int hours, minutes, secs = 0, unused;
+    int digit;
+    if (s->at == s->end || !isdigit((unsigned char)*s->at))
+        return false;
+    for (int unit = 100; s->at < s->end && take_digits(s, 1, &digit);
+         unit /= 10)
+        *ms += digit * unit;
+    return true;
+}
+
+static bool take_clock(struct span *s, int *seconds, int *ms)
+{
+    int hours, minutes, secs = 0;
     if (!take_digits(s, 2, &hours) || !span_take(s, ':') ||
         !take_digits(s, 2, &minutes))
         return false;
     if (span_take(s, ':') && !take_digits(s, 2, &secs))
         return false;
-    if (span_take(s, '.')) { /* milliseconds are read and dropped */
-        if (!take_digits(s, 1, &unused))
-            return false;
-        while (s->at < s->end && isdigit((unsigned char)*s->at))
-            s->at++;
-    }
+    *ms = 0;
+    if (span_take(s, '.') && !take_fraction(s, ms))
+        return false;
     *seconds = hours * 3600 + minutes * 60 + secs;
     return hours < 24 && minutes < 60 && secs < 60;
 }
 
-static int parse_time(struct span s, const char *part, int64_t *secs,
+static int parse_time(struct span s, const char *part, int64_t *secs, int *ms,
                       bool *is_local, struct err *err)
 {
     struct span whole = s;
@@ -88,7 +97,7 @@ static int parse_time(struct span s, const char *part, int64_t *secs,
         !take_digits(&s, 2, &month) || !span_take(&s, '-') ||
         !take_digits(&s, 2, &day) || year < 1969 || month < 1 || month > 12 ||
         day < 1 || day > calendar_days_in(year, month) || !span_take(&s, 'T') ||
-        !take_clock(&s, &seconds) || !take_zone(&s, is_local, &offset) ||
+        !take_clock(&s, &seconds, ms) || !take_zone(&s, is_local, &offset) ||
         s.at != s.end)
         return refuse_part(part, whole, "a time as in 2026-11-20T22:00:00Z",
                            err);
@@ -101,8 +110,9 @@ static int parse_time(struct span s, const char *part, int64_t *secs,
 int cron_parse_time(const char *text, int64_t *secs, bool *is_local,
                     struct err *err)
 {
+    int ms;
     return parse_time((struct span){text, text + strlen(text)}, "time", secs,
-                      is_local, err);
+                      &ms, is_local, err);
 }
 
 static int parse_start(struct span s, struct cron_interval *out,
@@ -111,7 +121,8 @@ static int parse_start(struct span s, struct cron_interval *out,
     if (s.at == s.end)
         return 0; /* now */
     out->has_start = true;
-    return parse_time(s, "start", &out->start_secs, &out->is_local, err);
+    return parse_time(s, "start", &out->start_secs, &out->start_ms,
+                      &out->is_local, err);
 }
 
 /* Designators of a period in their order; a date's, then a time's. */

@@ -83,11 +83,15 @@ static size_t print_start(const struct cron_interval *interval, char *out,
 {
     struct date date = calendar_date(floor_div(interval->start_secs, DAY_SECS));
     int rest = (int)floor_mod(interval->start_secs, DAY_SECS);
+    char fraction[8] = "";
 
-    return (size_t)snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d%s",
+    if (interval->start_ms > 0)
+        (void)snprintf(fraction, sizeof fraction, ".%03d",
+                       (int)interval->start_ms % 1000);
+    return (size_t)snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d%s%s",
                             date.year, date.month, date.day, rest / HOUR_SECS,
                             rest / MINUTE_SECS % 60, rest % MINUTE_SECS,
-                            interval->is_local ? "" : "Z");
+                            fraction, interval->is_local ? "" : "Z");
 }
 
 /* In hours, minutes and seconds, or numbers would be too large to be read. */
@@ -138,6 +142,11 @@ char *cron_text(const struct cron_schedule *schedule, char out[CRON_TEXT_MAX])
     else
         print_fields(&schedule->fields, out);
     return out;
+}
+
+int32_t cron_due_ms(const struct cron_schedule *schedule)
+{
+    return schedule->kind == CRON_INTERVAL ? schedule->interval.start_ms : 0;
 }
 
 bool cron_equal(const struct cron_schedule *a, const struct cron_schedule *b)

@@ -127,6 +127,8 @@ static void test_intervals_have_one_spelling(void **unused)
     same("R1/2026-11-20T22:00/P1W", "R1/2026-11-20T22:00:00/P7D");
     same("R/2024-02-29T00:00:00.000+02:00/PT1H30M5S",
          "R/2024-02-28T22:00:00Z/PT1H30M5S");
+    same("R/2026-11-20T22:00:00.25Z/PT1S", "R/2026-11-20T22:00:00.250Z/PT1S");
+    same("R/2026-11-20T22:00:07.0019/PT1S", "R/2026-11-20T22:00:07.001/PT1S");
     /* Numbers have six digits at most, so seconds alone would not be read. */
     same("R//PT120260M", "R//PT2004H20M");
     same("R//P0DT1H", "R//P0DT1H"); /* the wall clock, by its date part */
@@ -144,6 +146,7 @@ static void test_an_interval_says_when_it_starts(void **unused)
     assert_int_equal(s.interval.runs, 3);
     assert_true(s.interval.has_start && !s.interval.is_local);
     assert_int_equal(s.interval.start_secs, 1795212000);
+    assert_int_equal(cron_due_ms(&s), 0);
     assert_int_equal(s.interval.months, 1);
     assert_int_equal(s.interval.seconds, 0);
     assert_int_equal(cron_parse("R//PT1S", &s, NULL), 0);
@@ -151,6 +154,9 @@ static void test_an_interval_says_when_it_starts(void **unused)
     assert_false(s.interval.has_start);
     assert_int_equal(cron_parse("R/2026-11-20T22:00:00/PT1S", &s, NULL), 0);
     assert_true(s.interval.is_local);
+    assert_int_equal(cron_parse("R/2026-11-20T22:00:00.999Z/P1D", &s, NULL), 0);
+    assert_int_equal(s.interval.start_secs, 1795212000);
+    assert_int_equal(cron_due_ms(&s), 999);
 }
 
 static void test_wrong_intervals_are_refused(void **unused)

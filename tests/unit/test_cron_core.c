@@ -117,6 +117,29 @@ static void test_a_time_becomes_a_run(void **unused)
     end(&s);
 }
 
+/* The run of a second is due so far into it, as the interval began. */
+static void test_an_interval_may_begin_within_a_second(void **unused)
+{
+    struct scene s;
+    (void)unused;
+    begin(&s);
+    struct job *job = schedule(
+        &s, (struct plan){.name = "a",
+                          .schedule = "R/2023-11-14T22:14:00.250Z/PT1M"});
+    pass(&s, TO_2214 + 249);
+    assert_int_equal(job->cron->firings.count, 0);
+    pass(&s, 1);
+    expect_newest(job, FIRING_ACTIVE, 1);
+    assert_int_equal(newest(job)->at * 1000 + 250, s.now_ms);
+    ends(&s, job, FINISHED);
+    assert_int_equal(job->cron->stats.lateness_max_ms, 0);
+    pass(&s, MINUTE - 1);
+    assert_int_equal(job->cron->firings.count, 1);
+    pass(&s, 1);
+    assert_int_equal(job->cron->firings.count, 2);
+    end(&s);
+}
+
 /* The record of a run and its tasks are saved by the same input; it says all
  * that changed of the job. */
 static void test_a_run_is_saved_with_its_tasks(void **unused)
@@ -425,6 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_time_becomes_a_run),
+        cmocka_unit_test(test_an_interval_may_begin_within_a_second),
         cmocka_unit_test(test_a_run_is_saved_with_its_tasks),
         cmocka_unit_test(test_kill_existing_ends_the_old_run_first),
         cmocka_unit_test(test_cancel_new_leaves_the_old_run),

@@ -100,10 +100,21 @@ char *firing_store_key(const struct firing *firing, char *out, size_t size)
     return out;
 }
 
+int64_t cron_clock_ms(const struct job *job, int64_t now_ms)
+{
+    const struct cron_rule *rule = job->config->cron;
+    return rule ? now_ms - cron_due_ms(&rule->schedule) : now_ms;
+}
+
+int64_t cron_late_ms(const struct firing *f, int64_t now_ms)
+{
+    return cron_clock_ms(f->job, now_ms) - f->at * 1000;
+}
+
 static void count_time(struct cron_stats *stats, const struct firing *f)
 {
     int64_t duration = f->ended_ms - f->started_ms;
-    int64_t lateness = f->started_ms - f->at * 1000;
+    int64_t lateness = cron_late_ms(f, f->started_ms);
 
     if (lateness < 0) /* one that follows others twice within a second */
         lateness = 0;

@@ -92,6 +92,11 @@ void cron_free(struct cron *cron);
 /* "WAITING" and so on. */
 const char *firing_state_name(enum firing_state state);
 bool firing_is_over(const struct firing *firing);
+/* `now_ms` on the clock that shows a second when the run of that second is due
+ * (cron_due_ms): what a job decides by. */
+int64_t cron_clock_ms(const struct job *job, int64_t now_ms);
+/* How long ago it was due. */
+int64_t cron_late_ms(const struct firing *firing, int64_t now_ms);
 /* NULL when there is none. */
 struct firing *cron_firing(const struct cron *cron, int64_t id);
 /* The oldest one that waits, or NULL. */

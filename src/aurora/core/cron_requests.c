@@ -158,7 +158,8 @@ void cron_scheduled(struct aurora *a, struct job *job,
         /* An interval that names no start starts with a run. */
         bool starts_now = job->config->cron->schedule.kind == CRON_INTERVAL &&
                           !job->config->cron->schedule.interval.has_start;
-        int64_t decided = cron->made - starts_now;
+        int64_t decided = starts_now ? cron->made - 1
+                                     : cron_clock_ms(job, now_ms) / 1000;
         /* Also in a second in which a time of the old one was decided upon. */
         bool is_free = starts_now && cron->decided == cron->made &&
                        !cron_firing(cron, cron->made * 2);
@@ -231,8 +232,9 @@ int aurora_cron_pause(struct aurora *a, const struct job_key *key, bool pause,
     cron_settle(a, job, now_ms);
     job->cron->is_paused = pause;
     /* Times that pass while it is paused are nobody's. */
-    if (!pause && job->cron->decided < now_ms / 1000)
-        job->cron->decided = now_ms / 1000;
+    int64_t now = cron_clock_ms(job, now_ms) / 1000;
+    if (!pause && job->cron->decided < now)
+        job->cron->decided = now;
     cron_arm(a, job->cron);
     cron_look_again(a, job->cron);
     records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);

@@ -181,7 +181,10 @@ static void wait_for(struct aurora *a, struct cron *cron, struct cron_run run)
 {
     cron->next = run;
     if (run.at != 0)
-        heap_push(&a->timers, run.at * 1000, TIMER_CRON, cron->number);
+        heap_push(&a->timers,
+                  run.at * 1000 +
+                      cron_due_ms(&cron->job->config->cron->schedule),
+                  TIMER_CRON, cron->number);
 }
 
 void cron_arm(struct aurora *a, struct cron *cron)
@@ -208,12 +211,12 @@ static void note_missed(struct aurora *a, struct cron *cron,
 static void fire(struct aurora *a, struct cron *cron,
                  const struct cron_due *due, int64_t now_ms)
 {
-    cron->decided = now_ms / 1000;
+    cron->decided = cron_clock_ms(cron->job, now_ms) / 1000;
     note_missed(a, cron, due, now_ms);
     for (uint32_t i = 0; i < due->start.count; i++) {
         const struct cron_run *run = &due->start.item[i];
         struct firing *f = add_firing(cron, run->at * 2, run, now_ms);
-        bool is_late = now_ms - run->at * 1000 > CRON_PATIENCE_MS;
+        bool is_late = cron_late_ms(f, now_ms) > CRON_PATIENCE_MS;
         begin(a, f, due->start.count > 1 || is_late, now_ms);
     }
 }
@@ -244,13 +247,14 @@ static void ring(struct aurora *a, struct cron *cron, int64_t now_ms)
 {
     const struct cron_rule *rule = cron->job->config->cron;
     struct cron_run next = time_after(cron, cron->next.at);
+    int64_t clock_ms = cron_clock_ms(cron->job, now_ms);
     struct cron_due due;
 
-    if (next.at != 0 && next.at * 1000 <= now_ms) {
-        cron_due(rule, cron->made, cron->decided, now_ms, &due);
-        next = time_after(cron, now_ms / 1000);
+    if (next.at != 0 && next.at * 1000 <= clock_ms) {
+        cron_due(rule, cron->made, cron->decided, clock_ms, &due);
+        next = time_after(cron, clock_ms / 1000);
     } else {
-        cron_due_one(rule, &cron->next, now_ms, &due);
+        cron_due_one(rule, &cron->next, clock_ms, &due);
     }
     fire(a, cron, &due, now_ms);
     cron_due_release(&due);
@@ -301,7 +305,8 @@ void crons_ring(struct aurora *a, int64_t now_ms)
         fetch_ahead(a, i);
         struct cron *cron = cron_by_number(a, a->ringing_crons.item[i]);
         /* Timers of a schedule that changed since ring for nothing. */
-        if (cron && cron->next.at != 0 && cron->next.at * 1000 <= now_ms)
+        if (cron && cron->next.at != 0 &&
+            cron->next.at * 1000 <= cron_clock_ms(cron->job, now_ms))
             ring(a, cron, now_ms);
     }
     a->ringing_crons.count = 0;

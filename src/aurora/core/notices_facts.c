@@ -137,7 +137,7 @@ static void tell_run(struct aurora *a, const struct firing *firing,
                                  .scheduled = firing->at,
                                  .firing = firing->state,
                                  .tries = firing->tries,
-                                 .late_ms = now_ms - firing->at * 1000};
+                                 .late_ms = cron_late_ms(firing, now_ms)};
 
     if (what == 0 || !wants(config, what))
         return;
@@ -161,7 +161,7 @@ void notices_tell_run(struct aurora *a, const struct firing *firing,
     if (!(is_manual && what == NOTIFY_SLA))
         tell_run(a, firing, what, now_ms);
     if (what == NOTIFY_STARTED && !is_manual &&
-        now_ms - firing->at * 1000 > wait_ms(firing->job->config))
+        cron_late_ms(firing, now_ms) > wait_ms(firing->job->config))
         tell_run(a, firing, NOTIFY_SLA, now_ms);
 }
 
