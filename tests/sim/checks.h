@@ -55,4 +55,6 @@ void cluster_on_run_end(struct cluster *c, struct run *run);
 /* The disk of a machine is gone: what only it knew is not owed any more. */
 void cluster_on_disk_lost(struct cluster *c, const struct machine *m);
 /* The time is over. */
+/* Do large batch tasks still run, or wait for the room of another one? */
+bool checks_take_turns(struct cluster *c);
 void checks_final(struct cluster *c);

@@ -149,6 +149,17 @@ void checks_final_job(struct cluster *c, const struct user_job *job)
     final_version(c, job);
 }
 
+bool checks_take_turns(struct cluster *c)
+{
+    for (uint32_t i = 0; i < USER_JOBS; i++) {
+        const struct user_job *job = user_job(c->user.self, i);
+        for (uint32_t j = 0; job->is_large && j < job->created; j++)
+            if (count_alive(c, job, j) > 0 || !was_told(c, job, j, false))
+                return true;
+    }
+    return false;
+}
+
 static void final_jobs(struct cluster *c)
 {
     for (uint32_t i = 0; i < USER_JOBS; i++) {

@@ -16,7 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECOND = 1000, MINUTE = 60 * SECOND, PLAIN_TASKS = 60 };
+enum {
+    SECOND = 1000,
+    MINUTE = 60 * SECOND,
+    PLAIN_TASKS = 60,
+    MORE_MS = 5 * MINUTE
+};
 
 const char *cluster_master_address(const struct cluster *c)
 {
@@ -436,7 +441,9 @@ void cluster_run(struct world *w)
     build(c);
     faults_begin(c);
     start_all(c);
-    while (world_step(w, WORLD_END_MS))
+    int64_t end_ms = WORLD_END_MS;
+    while (world_step(w, end_ms) ||
+           (checks_take_turns(c) && (end_ms += MORE_MS) <= TURNS_END_MS))
         ;
     checks_final(c);
     w->restarts = c->aurora.life - 1;

@@ -1,6 +1,8 @@
 /* Everybody in the simulated world: one master, some machines, a plain
  * framework, the aurora scheduler and its users. Faults happen to them for
- * FAULTS_END_MS; then it is quiet, and by WORLD_END_MS all must be well. */
+ * FAULTS_END_MS; then it is quiet, and by WORLD_END_MS all must be well. Large
+ * batch tasks, of which a machine has room for one, may take turns until
+ * TURNS_END_MS. */
 #pragma once
 #include "tests/sim/broken.h"
 #include "tests/sim/checks.h"
@@ -17,7 +19,8 @@ enum {
     FAULTS_END_MS = 45 * 60 * 1000,
     /* Updates that ask somebody outside wait for minutes, instance by
      * instance: the quiet time must let two of them end. */
-    WORLD_END_MS = 75 * 60 * 1000
+    WORLD_END_MS = 75 * 60 * 1000,
+    TURNS_END_MS = 180 * 60 * 1000
 };
 
 struct cluster {

@@ -61,6 +61,7 @@ static void choose_tier(struct user_job *job)
     job->priority = (int32_t)(job->number / 2 % 3);
     if (job->is_service || job->number % 3 != 0)
         return;
+    job->is_large = true;
     job->cpu_milli = LARGE_MILLI;
     job->length_ms += 2 * MINUTE;
 }
@@ -95,7 +96,7 @@ static void make_job(struct user_job *job, struct rng *rng,
     job->step[0].argument = 1 + (uint32_t)rng_below(rng, 4);
     job->step[0].at_ms =
         o->first_ms + (int64_t)rng_below(rng, (uint64_t)span_ms);
-    if (job->cpu_milli == LARGE_MILLI) /* they may have to wait long */
+    if (job->is_large) /* they may have to wait long */
         job->step[0].at_ms -= (job->step[0].at_ms - o->first_ms) / 2;
     if (job->is_service)
         make_service_steps(job, rng, o);

@@ -35,11 +35,12 @@ struct user_job {
     bool is_service;
     bool flaps; /* a service that ends by itself now and then */
     int64_t length_ms;
+    bool is_large; /* a machine has room for one of its tasks */
     int status;
     uint32_t cpu_milli, ram_mib, limit; /* limit 0: no constraint */
     bool is_production;
     int32_t priority;
-    uint32_t patience_secs;             /* with an agent that is out of reach */
+    uint32_t patience_secs; /* with an agent that is out of reach */
     bool wants_port;
     bool is_picky; /* an expression keeps it off USER_SHUNNED */
     struct user_step step[USER_STEPS_MAX];
