@@ -292,6 +292,26 @@ static void test_members_end_in_reverse_amid_a_change(void **unused)
     world_free(w);
 }
 
+/* The record of the group says how many members there are. */
+static void test_a_member_that_left_is_forgotten_by_its_group(void **unused)
+{
+    struct world *w = world_new();
+
+    (void)unused;
+    deploy(w, "db:1:sleep web:1:sleep admin:1:sleep", ORDER, "");
+    rest_of_it(w);
+    deploy(w, "db:1:sleep web:1:newer", "web>db", ",\"prune\":true");
+    post(w, REMOVE);
+    (void)round_of(w);
+    assert_string_equal(members(w), "db:1/1(WAITING) web:0/1(WORKING)");
+    reborn(w);
+    subscribed(w, "fw-1");
+    assert_string_equal(state_of(w), "REMOVING");
+    rest_of_it(w);
+    assert_string_equal(state_of(w), "GONE");
+    world_free(w);
+}
+
 static void test_members_end_in_reverse(void **unused)
 {
     struct world *w = world_new();
@@ -353,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_who_waits_is_not_touched_by_others),
         cmocka_unit_test(test_waiting_outlives_pruning),
         cmocka_unit_test(test_members_end_in_reverse_amid_a_change),
+        cmocka_unit_test(test_a_member_that_left_is_forgotten_by_its_group),
         cmocka_unit_test(test_members_end_in_reverse),
         cmocka_unit_test(test_what_never_started_goes_at_once),
     };

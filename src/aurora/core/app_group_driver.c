@@ -407,6 +407,7 @@ void app_member_drop(struct aurora *a, struct app_member *m)
         }
     records_forget_member(a, m);
     app_member_free(m);
+    mark_group(a, group); /* its record says how many they are */
 }
 
 static void drop_left(struct aurora *a, struct app_group *group)
