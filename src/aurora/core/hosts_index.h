@@ -38,11 +38,11 @@ enum {
     INDEX_KINDS_MAX = 64, /* the last one takes what is left over */
     SHARE_ONE = 1024,
     SEARCH_EXACT = 64,
-    SEARCH_SCORED = 12,
+    SEARCH_SCORED = 8,
     SEARCH_LOOKED = 256,
     SEARCH_PER_CELL = 8,
     SEARCH_LOST = 64, /* of a cell, while nothing is found */
-    SEARCH_SLACK = 6  /* in 1/1024: nearer to the best is not looked for */
+    SEARCH_SLACK = 10  /* in 1/1024: nearer to the best is not looked for */
 };
 
 struct host;
