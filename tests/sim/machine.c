@@ -238,6 +238,18 @@ uint32_t machine_alive(const struct machine *m)
     return count;
 }
 
+int64_t machine_free_cpu(const struct machine *m)
+{
+    enum { EXECUTOR = 10 };
+    int64_t cpu = resources_scalar(&m->total, "cpus") - EXECUTOR;
+
+    for (uint32_t i = 0; i < m->runs.count; i++)
+        if (m->runs.item[i]->ended_ms == 0)
+            cpu -= resources_scalar(&m->runs.item[i]->resources, "cpus") +
+                   EXECUTOR;
+    return cpu;
+}
+
 static struct container *pick(struct machine *m)
 {
     uint32_t alive = machine_alive(m);

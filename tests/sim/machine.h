@@ -72,3 +72,5 @@ void machine_crash_executor(struct machine *m);
 void machine_crash_runner(struct machine *m);
 void machine_pause_executor(struct machine *m, int64_t for_ms);
 uint32_t machine_alive(const struct machine *m); /* containers */
+/* For another task with its executor: thousandths. */
+int64_t machine_free_cpu(const struct machine *m);
