@@ -218,8 +218,8 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
       local text = must('root', { 'security', 'status' })
       return text:find('refused since', 1, true) and text
     end)
-    assert.matches("unknown field 'pasword', did you mean 'password'? (users.dave.pasword)", said, 1,
-      true)
+    assert.matches("unknown field 'pasword', did you mean 'password'? (users.dave.pasword)", said,
+      1, true)
     assert.equal(200, status())
     -- At once, when one asks for it.
     write_rules()
@@ -364,8 +364,8 @@ describe('a scheduler whose users have certificates', function()
   end)
 
   it('writes down whom it refused for a certificate, and why', function()
-    sh('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout foreign.key'
-      .. ' -out foreign.pem -subj /CN=stranger -days 2 2>&1')
+    sh('openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
+      .. ' -keyout foreign.key -out foreign.pem -subj /CN=stranger -days 2 2>&1')
     assert.equal('000', ask('foreign').out)
     assert.equal('000', ask('expired').out)
     local said = sh(('curl -s --cacert ca.pem --cert root.pem --key root.key'
