@@ -102,7 +102,7 @@ int quota_check_parts(struct aurora *a, struct quota_asked asked,
 
 /* --- one after the other --- */
 
-/* What is counted for now. */
+/* What the preview has added so far, and takes away again. */
 struct held {
     struct quota_role *role;
     struct quota_use from, to;
