@@ -17,7 +17,7 @@ struct field {
     struct bytes bytes; /* BYTES */
 };
 
-static bool take_varint(struct bytes *from, uint64_t *out)
+static bool take_long_varint(struct bytes *from, uint64_t *out)
 {
     uint64_t value = 0;
 
@@ -33,7 +33,17 @@ static bool take_varint(struct bytes *from, uint64_t *out)
     return false;
 }
 
-static bool take_bytes(struct bytes *from, uint64_t size, struct bytes *out)
+static inline bool take_varint(struct bytes *from, uint64_t *out)
+{
+    if (from->size == 0 || *from->data >= 0x80)
+        return take_long_varint(from, out);
+    *out = *from->data++;
+    from->size--;
+    return true;
+}
+
+static inline bool take_bytes(struct bytes *from, uint64_t size,
+                              struct bytes *out)
 {
     if (size > from->size)
         return false;
@@ -230,69 +240,120 @@ static int read_ports(struct place *place, const struct field *field)
     return 0;
 }
 
+/* Where a host is looked for first. */
+static struct shared_host *home_of(struct stored_tasks *stored,
+                                   struct bytes agent_id)
+{
+    enum { LINE = 64 };
+    static_assert(sizeof(struct shared_host) == LINE, "a line of the cache");
+
+    if (!stored->host) {
+        stored->host_memory = xcalloc(SHARED_HOSTS + 1, LINE);
+        uintptr_t at = ((uintptr_t)stored->host_memory + LINE - 1) / LINE;
+        stored->host = (struct shared_host *)(at * LINE);
+    }
+    return &stored->host[hash64(agent_id, 0) % SHARED_HOSTS];
+}
+
 static bool is_host(const struct shared_host *slot, struct bytes agent_id)
 {
-    const struct blob *id = slot->agent_id;
+    return slot->size == agent_id.size &&
+           memcmp(slot->id, agent_id.data, agent_id.size) == 0;
+}
 
-    return id->size == agent_id.size && id->size > 0 &&
-           memcmp(id->data, agent_id.data, agent_id.size) == 0;
+static void forget_host(struct shared_host *slot)
+{
+    for (; slot->references > 0; slot->references--)
+        blob_unref(slot->agent_id);
+}
+
+static void share_host(struct shared_host *slot, struct host *host)
+{
+    forget_host(slot);
+    slot->host = host;
+    slot->agent_id = host->agent_id;
+    slot->size = (uint16_t)host->agent_id->size;
+    memcpy(slot->id, host->agent_id->data, slot->size);
 }
 
 /* It is in one of a few slots from its home on, or gets the first one that is
- * free; without one, the first. */
-static struct host *host_of_record(struct aurora_program *p,
-                                   struct bytes agent_id)
+ * free; without one, the first. NULL: there is no such host, or its id is too
+ * long. */
+static struct shared_host *host_of_record(struct aurora_program *p,
+                                          struct shared_host *home,
+                                          struct bytes agent_id)
 {
     enum { TRIES = 8 };
-    struct stored_tasks *stored = &p->stored_tasks;
-    uint64_t home = hash64(agent_id, 0);
-    struct shared_host *slot;
+    struct shared_host *end = p->stored_tasks.host + SHARED_HOSTS;
+    struct shared_host *slot = home;
 
-    if (!stored->host)
-        stored->host = xcalloc(SHARED_HOSTS, sizeof *stored->host);
-    for (uint32_t i = 0; i < TRIES; i++) {
-        slot = &stored->host[(home + i) % SHARED_HOSTS];
-        if (!slot->host)
-            break;
+    if (agent_id.size == 0 || agent_id.size > SHARED_ID_MAX)
+        return NULL;
+    for (uint32_t i = 0; i < TRIES && slot->host; i++) {
         if (is_host(slot, agent_id))
-            return slot->host;
+            return slot;
+        slot = slot + 1 == end ? p->stored_tasks.host : slot + 1;
     }
     struct host *host = hosts_find(&p->core.hosts, agent_id);
-    if (host && slot->host)
-        slot = &stored->host[home % SHARED_HOSTS];
-    if (host)
-        *slot = (struct shared_host){host->agent_id, host};
-    return host;
+    if (!host)
+        return NULL;
+    if (slot->host)
+        slot = home;
+    share_host(slot, host);
+    return slot;
 }
 
-static int read_place(struct aurora_program *p, struct bytes from,
-                      struct task *task)
+/* A reference to the agent's id. They are taken many at a time: the id itself
+ * is far away. */
+static struct blob *shared_id(struct shared_host *slot)
 {
-    struct place place = {.port_count = 0};
+    enum { AT_A_TIME = 64 };
+
+    if (slot->references == 0)
+        for (; slot->references < AT_A_TIME; slot->references++)
+            (void)blob_ref(slot->agent_id);
+    slot->references--;
+    return slot->agent_id;
+}
+
+static int read_place(struct bytes from, struct place *place)
+{
     struct field field;
     int rc;
 
+    place->agent_id = place->hostname = place->endpoint = bytes_of("", 0);
+    place->port_count = 0;
     while ((rc = take_field(&from, &field)) > 0) {
         if (field.number == 1)
-            place.agent_id = field.bytes;
+            place->agent_id = field.bytes;
         else if (field.number == 2)
-            place.hostname = field.bytes;
+            place->hostname = field.bytes;
         else if (field.number == 3)
-            place.endpoint = field.bytes;
-        else if (field.number == 4 && read_ports(&place, &field) < 0)
+            place->endpoint = field.bytes;
+        else if (field.number == 4 && read_ports(place, &field) < 0)
             return -1;
     }
-    if (rc < 0)
-        return rc;
-    struct host *host = host_of_record(p, place.agent_id);
-    struct blob *agent_id =
-        host ? blob_ref(host->agent_id) : blob_new(place.agent_id);
-    task->placement = placement_new_take(agent_id, place.hostname,
-                                         place.endpoint, place.port_count);
-    task->host = host;
-    memcpy(task->placement->port, place.port,
-           place.port_count * sizeof place.port[0]);
-    return 0;
+    return rc;
+}
+
+static void put_place(struct aurora_program *p, struct shared_host *home,
+                      const struct place *place, struct task *task)
+{
+    struct shared_host *slot = host_of_record(p, home, place->agent_id);
+    struct blob *agent_id;
+
+    if (slot) {
+        task->host = slot->host;
+        agent_id = shared_id(slot);
+    } else {
+        task->host = hosts_find(&p->core.hosts, place->agent_id);
+        agent_id = task->host ? blob_ref(task->host->agent_id)
+                              : blob_new(place->agent_id);
+    }
+    task->placement = placement_new_take(agent_id, place->hostname,
+                                         place->endpoint, place->port_count);
+    memcpy(task->placement->port, place->port,
+           place->port_count * sizeof place->port[0]);
 }
 
 /* --- whose task it is --- */
@@ -322,44 +383,69 @@ static int read_key(struct aurora_program *p, struct bytes from,
     return key_decode(p, &key, out, NULL);
 }
 
-static struct job *job_of_record(struct aurora_program *p, struct bytes from)
+/* The number of its slot, in which its job is; -1: not a key. */
+static int job_of_record(struct aurora_program *p, struct bytes from)
 {
     uint64_t at = hash64(from, 0) % SHARED_JOBS;
     struct blob **known = &p->stored_tasks.job[at].key;
     struct job_key key;
 
     if (*known && bytes_equal(blob_bytes(*known), from))
-        return p->stored_tasks.job[at].job;
+        return (int)at;
     if (read_key(p, from, &key) < 0)
-        return NULL;
+        return -1;
     blob_unref(*known);
     *known = blob_new(from);
     p->stored_tasks.job[at].job = aurora_job(&p->core, &key);
-    return p->stored_tasks.job[at].job;
+    p->stored_tasks.job[at].config = NULL;
+    return (int)at;
 }
 
-static struct job_config *config_of_record(struct aurora_program *p,
+/* The one that the job's task before had, nearly always. */
+static struct job_config *config_of_record(struct aurora_program *p, int job,
                                            struct bytes id)
 {
+    struct job_config **last = &p->stored_tasks.job[job].config;
     char text[CONFIG_ID_MAX];
 
+    if (*last && bytes_equal_text(id, (*last)->id))
+        return *last;
     if (id.size >= sizeof text)
         return NULL;
     memcpy(text, id.data, id.size);
     text[id.size] = 0;
-    return aurora_config(&p->core, text);
+    *last = aurora_config(&p->core, text);
+    return *last;
 }
 
+static struct task *new_task(struct aurora_program *p, const struct record *r)
+{
+    int at = job_of_record(p, r->key);
+    struct job *job = at < 0 ? NULL : p->stored_tasks.job[at].job;
+    struct job_config *config =
+        job ? config_of_record(p, at, r->config_id) : NULL;
+
+    if (!config || r->instance > INSTANCES_MAX || r->failures > UINT32_MAX)
+        return NULL;
+    return job_task_new(r->task_id, job, config, (uint32_t)r->instance);
+}
+
+/* What is far away is asked for first, and used last. */
 static struct task *make_task(struct aurora_program *p, const struct record *r)
 {
-    struct job *job = job_of_record(p, r->key);
-    struct job_config *config = config_of_record(p, r->config_id);
+    struct stored_tasks *stored = &p->stored_tasks;
+    struct shared_host *home = NULL;
+    struct place place;
 
-    if (!job || !config || r->instance > INSTANCES_MAX ||
-        r->failures > UINT32_MAX)
+    if (r->has_place) {
+        if (read_place(r->place, &place) < 0)
+            return NULL;
+        home = home_of(stored, place.agent_id);
+        __builtin_prefetch(home);
+    }
+    struct task *task = new_task(p, r);
+    if (!task)
         return NULL;
-    struct task *task =
-        job_task_new(r->task_id, job, config, (uint32_t)r->instance);
     task->state =
         r->state < TASK_STATE_COUNT ? (enum task_state)r->state : TASK_DELETED;
     task->failures = (uint32_t)r->failures;
@@ -368,11 +454,13 @@ static struct task *make_task(struct aurora_program *p, const struct record *r)
     task->is_beside = r->is_beside;
     if (r->has_ancestor)
         task->ancestor = blob_new(r->ancestor_id);
-    if (read_events(&p->stored_tasks, r, task) < 0 ||
-        (r->has_place && read_place(p, r->place, task) < 0)) {
+    aurora_restore_made(task);
+    if (read_events(stored, r, task) < 0) {
         job_task_free(task);
         return NULL;
     }
+    if (home)
+        put_place(p, home, &place, task);
     return task;
 }
 
@@ -415,9 +503,11 @@ static bool is_sorted(const struct stored_tasks *stored)
  * for in advance. */
 static void look_ahead(struct aurora_program *p, uint32_t at)
 {
-    enum { AHEAD = 16, SOON = 8 };
+    enum { FAR = 32, AHEAD = 16, SOON = 8 };
     const struct stored_tasks *stored = &p->stored_tasks;
 
+    if (at + FAR < stored->count)
+        aurora_restore_far(stored->item[at + FAR].task);
     if (at + AHEAD < stored->count)
         aurora_restore_ahead(&p->core, stored->item[at + AHEAD].task, AHEAD);
     if (at >= AHEAD && at + SOON < stored->count)
@@ -451,7 +541,9 @@ void stored_tasks_release(struct stored_tasks *stored)
         blob_unref(stored->job[i].key);
     for (uint32_t i = 0; i < SHARED_MESSAGES; i++)
         blob_unref(stored->message[i]);
-    free(stored->host);
+    for (uint32_t i = 0; stored->host && i < SHARED_HOSTS; i++)
+        forget_host(&stored->host[i]);
+    free(stored->host_memory);
     vec_free(stored);
     *stored = (struct stored_tasks){0};
 }

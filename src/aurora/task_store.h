@@ -14,7 +14,22 @@ struct stored_task {
     struct task *task; /* owned until it is the core's */
 };
 
-enum { SHARED_JOBS = 1024, SHARED_MESSAGES = 256, SHARED_HOSTS = 32768 };
+enum {
+    SHARED_JOBS = 1024,
+    SHARED_MESSAGES = 256,
+    SHARED_HOSTS = 32768,
+    SHARED_ID_MAX = 44 /* bytes of an agent's id; longer ones are not shared */
+};
+
+/* A host that was met, in one line of the cache: finding it again must not wait
+ * for memory more than once. */
+struct shared_host {
+    struct host *host; /* borrowed; NULL: free */
+    struct blob *agent_id;
+    uint16_t references; /* to it, owned; taken in advance */
+    uint16_t size;
+    uint8_t id[SHARED_ID_MAX];
+};
 
 struct stored_tasks {
     struct stored_task *item;
@@ -23,14 +38,13 @@ struct stored_tasks {
     struct {
         struct blob *key; /* owned; as it is written */
         struct job *job;
+        struct job_config *config; /* borrowed; the last that a task had */
     } job[SHARED_JOBS];
     struct blob *message[SHARED_MESSAGES]; /* owned references */
-    /* Hosts that were met, all of them at best: an open table. Owned; NULL
-     * before the first task. */
-    struct shared_host {
-        const struct blob *agent_id; /* of the host; near, where it is not */
-        struct host *host;           /* borrowed */
-    } * host;
+    /* Hosts that were met, all of them at best: an open table, in lines of the
+     * cache. NULL before the first task. */
+    struct shared_host *host;
+    void *host_memory; /* owned; where that is */
 };
 
 /* One record; the jobs, configs and hosts are there already. ERR_DAMAGED. */

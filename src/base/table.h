@@ -55,11 +55,14 @@ void *table_find(const void *head, const void *key, size_t size);
 void *table_with(void *head, const void *item);
 #undef HASH_FIND
 #undef HASH_ADD_KEYPTR
+#undef HASH_ADD_KEYPTR_BYHASHVALUE
 #undef HASH_ADD
 #undef HASH_DELETE
 #define HASH_FIND(hh, head, key, size, out) \
     ((out) = table_find(head, key, (size_t)(size)))
 #define HASH_ADD_KEYPTR(hh, head, key, size, item) \
+    ((head) = table_with(head, item))
+#define HASH_ADD_KEYPTR_BYHASHVALUE(hh, head, key, size, hash, item) \
     ((head) = table_with(head, item))
 #define HASH_ADD(hh, head, field, size, item) ((head) = table_with(head, item))
 #define HASH_DELETE(hh, head, item) ((head) = table_with(head, item))

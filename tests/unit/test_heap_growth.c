@@ -37,8 +37,10 @@ static void test_many_things_are_there(void **unused)
     }
     assert_true(growth.begun != 0);
     assert_true(growth.advised >= growth.begun);
+    assert_non_null(growth.clearing);
     heap_growth_end(&growth);
     heap_growth_end(&growth); /* nothing is left to end */
+    assert_null(growth.clearing);
     assert_int_equal(growth.begun, 0);
     for (int i = 0; i < MANY; i++) {
         assert_int_equal(thing[i][0], (char)i);

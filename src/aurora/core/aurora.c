@@ -132,21 +132,28 @@ int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
     return 0;
 }
 
+/* A host that no record tells of is made from what the task knows of it. */
+static struct host *host_of_place(struct aurora *a, const struct task *task)
+{
+    struct bytes agent_id = blob_bytes(task->placement->agent_id);
+    struct host *host = hosts_find(&a->hosts, agent_id);
+    struct attributes none = {0};
+
+    if (host)
+        return host;
+    host = hosts_update(&a->hosts, agent_id, task->placement->hostname,
+                        task->placement->endpoint, &none);
+    host->is_dirty = false;
+    return host;
+}
+
 static void restore_place(struct aurora *a, struct task *task)
 {
     if (!task_machine_is_assigned(task->state) || !task->placement) {
         task->host = NULL;
         return;
     }
-    struct bytes agent_id = blob_bytes(task->placement->agent_id);
-    struct host *host =
-        task->host ? task->host : hosts_find(&a->hosts, agent_id);
-    if (!host) {
-        struct attributes none = {0};
-        host = hosts_update(&a->hosts, agent_id, task->placement->hostname,
-                            task->placement->endpoint, &none);
-        host->is_dirty = false;
-    }
+    struct host *host = task->host ? task->host : host_of_place(a, task);
     task_enter_host(task, host);
     limit_counts_add(&task->job->limits, &a->hosts, host);
     victims_note(a, task);
@@ -171,21 +178,49 @@ void aurora_restore_expect(struct aurora *a, uint32_t tasks)
     table_reserve(a->task_by_number->hh_number.tbl, tasks);
 }
 
+void aurora_restore_made(struct task *task)
+{
+    HASH_VALUE(task->id->data, task->id->size, task->hh_id.hashv);
+}
+
+void aurora_restore_far(const struct task *task)
+{
+    enum { LINE = 64 };
+    const char *at = (const char *)task;
+
+    for (size_t i = 0; i < sizeof *task; i += LINE)
+        __builtin_prefetch(at + i, 1);
+}
+
+/* What task_enter_host and victims_note change, by lines of the cache. */
+static void bring_host(const struct host *host)
+{
+    __builtin_prefetch(&host->tasks, 1);
+    __builtin_prefetch(&host->later, 1);
+    __builtin_prefetch(&host->first_task, 1);
+    __builtin_prefetch(&host->victims.leaving, 1);
+    __builtin_prefetch(&host->victims.entry, 1);
+}
+
 void aurora_restore_ahead(const struct aurora *a, struct task *task,
                           uint32_t ahead)
 {
     uint64_t number = a->next_number + ahead + 1;
+    const struct task *first = task->job->by_instance;
+    unsigned hash;
 
     if (!a->task_by_id)
         return;
-    HASH_VALUE(task->id->data, task->id->size, task->hh_id.hashv);
     HASH_VALUE(&number, sizeof number, task->hh_number.hashv);
     table_bring(a->task_by_id->hh_id.tbl, task->hh_id.hashv);
     table_bring(a->task_by_number->hh_number.tbl, task->hh_number.hashv);
-    if (task->host) {
-        __builtin_prefetch(&task->host->first_task, 1);
-        __builtin_prefetch(&task->host->tasks, 1);
+    __builtin_prefetch(task->id);
+    if (first) {
+        HASH_VALUE(&task->instance, sizeof task->instance, hash);
+        table_bring(first->hh_instance.tbl, hash);
     }
+    if (task->host)
+        bring_host(task->host);
 }
 
 void aurora_restore_soon(const struct aurora *a, const struct task *task)
@@ -210,7 +245,8 @@ int aurora_restore_task(struct aurora *a, struct task *task, struct err *err)
                        "task '%.*s' contradicts other records",
                        (int)task->id->size, (const char *)task->id->data);
     task->number = ++a->next_number;
-    HASH_ADD_KEYPTR(hh_id, a->task_by_id, task->id->data, task->id->size, task);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh_id, a->task_by_id, task->id->data,
+                                task->id->size, task->hh_id.hashv, task);
     HASH_ADD(hh_number, a->task_by_number, number, sizeof task->number, task);
     records_count(a, TASK_NONE, task->state);
     task->config->users++;

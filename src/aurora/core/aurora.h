@@ -236,14 +236,17 @@ void aurora_restore_host(struct aurora *a, struct bytes agent_id,
                          const struct amounts *total, int64_t seen_ms);
 int aurora_restore_job(struct aurora *a, struct job *job, const char *config_id,
                        struct err *err);
-/* Its job is set; its list, timers and counts are set from its state. No other
+/* The task was made from its record just now: what is near is made use of. */
+void aurora_restore_made(struct task *task);
+/* Such a task. Its list, timers and counts are set from its state. No other
  * task has its id. `host` may be set to where it is placed, if that is known.
  */
 int aurora_restore_task(struct aurora *a, struct task *task, struct err *err);
 /* How many there are in all; told after the first of them. */
 void aurora_restore_expect(struct aurora *a, uint32_t tasks);
-/* The task will be restored after `ahead` others, or very soon: what that
- * touches is brought from memory meanwhile. Only ever makes it faster. */
+/* The task will be restored later, after `ahead` others, or very soon: what
+ * that touches is brought from memory meanwhile. Only ever makes it faster. */
+void aurora_restore_far(const struct task *task);
 void aurora_restore_ahead(const struct aurora *a, struct task *task,
                           uint32_t ahead);
 void aurora_restore_soon(const struct aurora *a, const struct task *task);
