@@ -465,7 +465,10 @@ static void serve_call(struct request *r, int64_t now_ms, struct effects *fx)
         if (rc != 0)
             return;
     }
-    r->route->call(r, now_ms, fx);
+    struct aurora_program *p = r->p;
+    security_look_as(p, r);
+    r->route->call(r, now_ms, fx); /* it may be gone then */
+    security_look_as(p, NULL);
 }
 
 void api_perform(struct request *r, Perigee__Aurora__Call__Type type,

@@ -29,13 +29,33 @@ static bool is_result(const char *wanted, const char *has)
     return strcmp(wanted, has) == 0;
 }
 
-/* Those of one role see what was done to its jobs. */
+/* "web,ads": all of them; a text that may have been cut is not one. */
+static bool sees_roles(const struct request *r, const char *roles)
+{
+    char role[JOB_KEY_PART_MAX];
+    bool is_seen = strlen(roles) < AUDIT_TEXT_MAX;
+
+    for (const char *at = roles; is_seen; at++) {
+        size_t size = strcspn(at, ",");
+        is_seen = size > 0 && size < sizeof role;
+        (void)snprintf(role, sizeof role, "%.*s", (int)size, at);
+        is_seen = is_seen && security_may_role(r, ACTION_AUDIT_READ, role);
+        at += size;
+        if (!*at)
+            break;
+    }
+    return is_seen;
+}
+
+/* Those of one role see what was done to its jobs, and to its quota. */
 static bool sees(const struct request *r, const View *view)
 {
     struct job_key key;
 
     if (security_may_cluster(r, ACTION_AUDIT_READ))
         return true;
+    if (view->key && view->call && strcmp(view->call, "SET_QUOTA") == 0)
+        return sees_roles(r, view->key);
     return view->key && job_key_parse(view->key, &key, NULL) == 0 &&
            security_may_job(r, ACTION_AUDIT_READ, &key);
 }

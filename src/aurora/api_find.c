@@ -28,7 +28,10 @@ void api_get_task(struct request *r, int64_t now_ms, struct effects *fx)
     struct task *task = id ? aurora_task(&r->p->core, bytes_of_text(id)) : NULL;
     struct err err = {0};
 
-    if (!task || !security_sees(r, &task->config->key)) {
+    bool is_hidden = task && !security_sees(r, &task->config->key);
+    if (is_hidden)
+        security_note_hidden(r);
+    if (!task || is_hidden) {
         (void)err_set(&err, ERR_NOT_FOUND, "task '%s' does not exist",
                       id ? id : "");
         err_field(&err, "task_id");

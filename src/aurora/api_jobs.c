@@ -504,7 +504,9 @@ void api_evaluated(struct aurora_program *p,
         api_refuse(r, &err, now_ms, fx);
         return;
     }
+    security_look_as(p, r);
     on_verdict(r, fact->result, now_ms, fx);
+    security_look_as(p, NULL);
 }
 
 /* --- ranges of instances --- */

@@ -50,21 +50,28 @@ static void count_pools(const struct aurora *core, const char *cluster,
     }
 }
 
-static void add_children(const struct quotas *quotas,
-                         const struct quota_role *role, QuotaView *view,
-                         struct arena *arena)
+/* Those that who asks may read of; the sums are of all of them. */
+static void add_children(const struct request *r, const struct quota_role *role,
+                         QuotaView *view, struct arena *arena)
 {
+    const struct quota_role *other = r->p->core.quotas.roles;
+
     view->children = arena_alloc(arena, (role->children + 1) * sizeof(char *));
-    for (const struct quota_role *other = quotas->roles;
-         other && view->n_children < role->children; other = other->hh.next)
-        if (other->parent == role)
+    for (uint32_t left = role->children; other && left > 0;
+         other = other->hh.next) {
+        if (other->parent != role)
+            continue;
+        left--;
+        if (security_may_role(r, ACTION_QUOTA_READ, other->quota.role))
             view->children[view->n_children++] = (char *)other->quota.role;
+    }
 }
 
-static QuotaView *view_role(struct aurora_program *p,
-                            const struct quota_role *role, struct arena *arena)
+static QuotaView *view_role(struct request *r, const struct quota_role *role)
 {
     const uint32_t all = QUOTA_ALL_RESOURCES;
+    struct aurora_program *p = r->p;
+    struct arena *arena = &r->arena;
     QuotaView *view = arena_alloc(arena, sizeof *view);
     struct pools pools;
 
@@ -86,7 +93,7 @@ static QuotaView *view_role(struct aurora_program *p,
         quota_view_amounts(&pools.dedicated_other, all, arena);
     view->has_jobs = true;
     view->jobs = role->jobs;
-    add_children(&p->core.quotas, role, view, arena);
+    add_children(r, role, view, arena);
     return view;
 }
 
@@ -118,7 +125,7 @@ static void add_unknown(struct request *r, const Query *query, Answer *answer)
         !security_may_role(r, ACTION_QUOTA_READ, query->role))
         return;
     memcpy(role.quota.role, query->role, strlen(query->role) + 1);
-    answer->quotas[answer->n_quotas++] = view_role(r->p, &role, &r->arena);
+    answer->quotas[answer->n_quotas++] = view_role(r, &role);
 }
 
 void api_list_quotas(struct request *r, int64_t now_ms, struct effects *fx)
@@ -138,8 +145,7 @@ void api_list_quotas(struct request *r, int64_t now_ms, struct effects *fx)
         qsort((void *)list.item, list.count, sizeof(void *), by_name);
     answer->quotas = arena_alloc(&r->arena, (size + 1) * sizeof(void *));
     for (uint32_t i = 0; i < list.count && i < size; i++)
-        answer->quotas[answer->n_quotas++] =
-            view_role(r->p, list.item[i], &r->arena);
+        answer->quotas[answer->n_quotas++] = view_role(r, list.item[i]);
     if (list.count > size)
         answer->cursor = answer->quotas[size - 1]->role;
     add_unknown(r, query, answer);
@@ -149,6 +155,40 @@ void api_list_quotas(struct request *r, int64_t now_ms, struct effects *fx)
 
 /* --- setting --- */
 
+/* What is no name is refused by whoever reads it. */
+static int check_may_set(const struct request *r, const char *role,
+                         struct err *err)
+{
+    struct job_key key = {0};
+
+    if (!role || !job_key_part_ok(role) ||
+        security_may_role(r, ACTION_QUOTA_SET, role))
+        return 0;
+    (void)snprintf(key.cluster, sizeof key.cluster, "%s",
+                   r->p->options.cluster);
+    (void)snprintf(key.role, sizeof key.role, "%s", role);
+    return security_refuse(r, ACTION_QUOTA_SET, &key, err);
+}
+
+/* Whoever leaves a parent is no longer held by its bounds, and who comes to one
+ * takes of what others have: each is the business of who sets that parent's. */
+static int check_parents(const struct request *r, const struct quota *quota,
+                         struct err *err)
+{
+    const struct quota_role *role =
+        quotas_find(&r->p->core.quotas, quota->role);
+    const char *before = role ? role->quota.parent : "";
+    int rc = 0;
+
+    if (strcmp(before, quota->parent) == 0)
+        return 0;
+    if (*before && (rc = check_may_set(r, before, err)) < 0)
+        err_hint(err, "to stay within the quota of '%s' say parent=%s", before,
+                 before);
+    return rc < 0 || !quota->parent[0] ? rc
+                                       : check_may_set(r, quota->parent, err);
+}
+
 static int decode(struct request *r, const Perigee__Aurora__Call__SetQuota *set,
                   struct quota *list, size_t *at, struct err *err)
 {
@@ -156,17 +196,13 @@ static int decode(struct request *r, const Perigee__Aurora__Call__SetQuota *set,
 
     for (*at = 0; *at < set->n_quotas; ++*at) {
         const Perigee__Quota *one = set->quotas[*at];
-        rc = set->add
-                 ? quota_decode_more(&r->p->core.quotas, one, &list[*at], err)
-                 : quota_decode(one, &list[*at], err);
-        if (rc == 0 &&
-            !security_may_role(r, ACTION_QUOTA_SET, list[*at].role)) {
-            struct job_key key = {0};
-            (void)snprintf(key.cluster, sizeof key.cluster, "%s",
-                           r->p->options.cluster);
-            memcpy(key.role, list[*at].role, sizeof key.role);
-            return security_refuse(r, ACTION_QUOTA_SET, &key, err);
-        }
+        rc = check_may_set(r, one->role, err);
+        if (rc == 0 && set->add)
+            rc = quota_decode_more(&r->p->core.quotas, one, &list[*at], err);
+        else if (rc == 0)
+            rc = quota_decode(one, &list[*at], err);
+        if (rc == 0)
+            rc = check_parents(r, &list[*at], err);
         if (rc < 0)
             return rc;
     }
@@ -195,8 +231,7 @@ static void answer_set(struct request *r, const struct quota *list,
         const struct quota_role *role =
             quotas_find(&r->p->core.quotas, list[i].role);
         struct quota_role gone = {.quota = list[i]};
-        answer->quotas[answer->n_quotas++] =
-            view_role(r->p, role ? role : &gone, &r->arena);
+        answer->quotas[answer->n_quotas++] = view_role(r, role ? role : &gone);
     }
     api_answer(r, answer, now_ms, fx);
 }

@@ -340,17 +340,22 @@ void api_put_asset(struct request *r, int64_t now_ms, struct effects *fx)
         api_answer(r, api_answer_new(r), now_ms, fx);
 }
 
-/* Does a job that the user may see come from this bundle? */
+/* A file may make jobs of several roles: it is read by who may see all that is
+ * here of it, and not by who sees one. */
 static bool is_seen(const struct request *r, const char *sha256)
 {
-    if (!r->user)
-        return true;
-    for (struct job_config *c = r->p->core.configs; c; c = c->hh.next) {
+    bool is_any = !r->user;
+
+    for (struct job_config *c = r->p->core.configs; r->user && c;
+         c = c->hh.next) {
         const char *hash = job_of(c)->bundle_hash;
-        if (hash && strcmp(hash, sha256) == 0 && security_sees(r, &c->key))
-            return true;
+        if (!hash || strcmp(hash, sha256) != 0)
+            continue;
+        if (!security_sees(r, &c->key))
+            return false;
+        is_any = true;
     }
-    return false;
+    return is_any;
 }
 
 void api_get_bundle(struct request *r, int64_t now_ms, struct effects *fx)
@@ -360,8 +365,11 @@ void api_get_bundle(struct request *r, int64_t now_ms, struct effects *fx)
     struct bundle *bundle = sha256 ? bundle_find(r->p, sha256) : NULL;
     struct buf canonical = {0};
     struct err err = {0};
+    bool is_hidden = bundle && !is_seen(r, sha256);
 
-    if (!bundle || !is_seen(r, sha256))
+    if (is_hidden)
+        security_note_hidden(r);
+    if (!bundle || is_hidden)
         (void)err_set(&err, ERR_NOT_FOUND, "bundle '%s' is not kept here",
                       sha256 ? sha256 : "");
     else

@@ -11,7 +11,7 @@
 
 typedef Perigee__Aurora__AuditView View;
 
-enum { ALIKE_MS = 60 * 1000, FLUSH_MS = 1000, TEXT_MAX = 300, KEY_MAX = 17 };
+enum { ALIKE_MS = 60 * 1000, FLUSH_MS = 1000, KEY_MAX = 17 };
 
 /* --- the two rings --- */
 
@@ -250,7 +250,7 @@ static void add_texts(const ProtobufCMessage *part, const char *name,
 {
     const ProtobufCFieldDescriptor *field = text_field(part, name);
 
-    if (!field || out->size > TEXT_MAX)
+    if (!field || out->size > AUDIT_TEXT_MAX)
         return;
     if (field->label != PROTOBUF_C_LABEL_REPEATED) {
         const char *text = *(char *const *)at_offset(part, field);
@@ -261,7 +261,7 @@ static void add_texts(const ProtobufCMessage *part, const char *name,
     size_t count =
         *(const size_t *)((const char *)part + field->quantifier_offset);
     char *const *text = *(char **const *)at_offset(part, field);
-    for (size_t i = 0; i < count && out->size <= TEXT_MAX; i++)
+    for (size_t i = 0; i < count && out->size <= AUDIT_TEXT_MAX; i++)
         buf_addf(out, i > 0 ? ",%s" : "%s", text[i]);
 }
 
@@ -273,7 +273,16 @@ static void add_key(const Perigee__Aurora__JobKey *key, struct buf *out)
              key->name ? key->name : "");
 }
 
-/* The job, the role or the machines that it was about. */
+/* Those whose quotas are set. */
+static void add_roles(const Perigee__Aurora__Call__SetQuota *set,
+                      struct buf *out)
+{
+    for (size_t i = 0; i < set->n_quotas && out->size <= AUDIT_TEXT_MAX; i++)
+        buf_addf(out, i > 0 ? ",%s" : "%s",
+                 set->quotas[i]->role ? set->quotas[i]->role : "");
+}
+
+/* The job, the roles or the machines that it was about. */
 static void print_object(const struct request *r, struct buf *out)
 {
     const ProtobufCMessage *part = part_of(r);
@@ -295,6 +304,8 @@ static void print_object(const struct request *r, struct buf *out)
                  job->name ? job->name : "");
     if (out->size > 0)
         return;
+    if (r->call->set_quota)
+        add_roles(r->call->set_quota, out);
     add_texts(part, "role", out);
     if (out->size == 0)
         add_texts(part, "hostnames", out);
@@ -302,6 +313,8 @@ static void print_object(const struct request *r, struct buf *out)
         add_texts(part, "hosts", out);
     if (out->size == 0)
         add_texts(part, "sha256", out);
+    if (out->size == 0)
+        add_texts(part, "task_id", out);
 }
 
 static const char *call_name(const struct request *r)
@@ -315,8 +328,8 @@ static const char *call_name(const struct request *r)
 /* At most so much, of whole characters. */
 static char *cut(const char *text, size_t size, struct arena *arena)
 {
-    if (size > TEXT_MAX)
-        size = text_whole_characters((const uint8_t *)text, TEXT_MAX);
+    if (size > AUDIT_TEXT_MAX)
+        size = text_whole_characters((const uint8_t *)text, AUDIT_TEXT_MAX);
     return arena_strndup(arena, text, size);
 }
 

@@ -14,6 +14,7 @@ enum {
     AUDIT_RECENT_MAX = 64,
     AUDIT_HANDSHAKES_MAX = 10, /* entries at once; then one each... */
     AUDIT_HANDSHAKE_MS = 10000,
+    AUDIT_TEXT_MAX = 300,       /* of a key or a message; the rest is cut */
     AUDIT_LOOKED_AT_MAX = 20000 /* by one LIST_AUDIT; then comes a cursor */
 };
 #define AUDIT_KEPT_MS ((int64_t)90 * 24 * 60 * 60 * 1000)

@@ -2,7 +2,6 @@
 #include "aurora/rest.h"
 #include "aurora/security.h"
 
-
 #include <string.h>
 
 typedef Perigee__Aurora__Call__Tasks Tasks;
@@ -186,7 +185,12 @@ int rest_get_update(struct get *g, struct err *err)
 
     while (u && !bytes_equal_text(blob_bytes(u->id), g->part[0]))
         u = u->hh.next;
-    if (!u || !security_sees(g->r, &u->job->key)) {
+    bool is_hidden = u && !security_sees(g->r, &u->job->key);
+    if (is_hidden) {
+        g->r->route = api_route(TYPE(GET_UPDATE));
+        security_note_hidden(g->r);
+    }
+    if (!u || is_hidden) {
         (void)err_set(err, ERR_NOT_FOUND, "update '%s' does not exist",
                       g->part[0]);
         err_field(err, "update_id");

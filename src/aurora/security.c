@@ -5,14 +5,16 @@
 
 /* --- what a call is about --- */
 
-static struct object object_of_key(const struct job_key *key)
-{
-    return (struct object){key->cluster, key->role, key->env, key->name};
-}
-
 static const char *or_null(const char *text)
 {
     return text && *text ? text : NULL;
+}
+
+/* That of a role has no environment and no name. */
+static struct object object_of_key(const struct job_key *key)
+{
+    return (struct object){or_null(key->cluster), or_null(key->role),
+                           or_null(key->env), or_null(key->name)};
 }
 
 /* As the call says it: a part that is missing is a part that only "*" matches.
@@ -178,6 +180,23 @@ bool security_may_job(const struct request *r, enum action action,
 bool security_sees(const struct request *r, const struct job_key *key)
 {
     return security_may_job(r, ACTION_JOB_READ, key);
+}
+
+static bool sees(const void *who, const struct job_key *key)
+{
+    return security_sees(who, key);
+}
+
+void security_look_as(struct aurora_program *p, const struct request *r)
+{
+    p->core.onlooker =
+        r && r->users ? (struct onlooker){sees, r} : (struct onlooker){0};
+}
+
+void security_note_hidden(struct request *r)
+{
+    r->is_denied = true;
+    r->p->sign_in.denied++;
 }
 
 bool security_may_role(const struct request *r, enum action action,

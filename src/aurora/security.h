@@ -16,6 +16,12 @@ bool security_sees(const struct request *r, const struct job_key *key);
 struct event;
 bool security_sees_event(const struct aurora_program *p,
                          const struct user *user, const struct event *event);
+/* What is refused from here on names no job that the request's user may not
+ * see; NULL: it was served. */
+void security_look_as(struct aurora_program *p, const struct request *r);
+/* Somebody asked, by an id, for what is there and they may not see: let the
+ * refusal that follows stand in the audit log. */
+void security_note_hidden(struct request *r);
 /* May it do that to the cluster as a whole? */
 bool security_may_cluster(const struct request *r, enum action action);
 bool security_may_role(const struct request *r, enum action action,

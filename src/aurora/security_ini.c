@@ -1,53 +1,76 @@
 #include "aurora/security_ini.h"
 
+#include "script/security_file.h"
 #include "sys/file.h"
 #include "sys/secret.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { FILE_BYTES_MAX = 1 << 20, LINES_MAX = 20000, ROLES_MAX = 1000 };
+enum {
+    FILE_BYTES_MAX = 1 << 20,
+    LINES_MAX = 20000,
+    ROLES_MAX = 1000,
+    CHOICES_MAX = 32 /* of one part of a permission */
+};
+
+/* Aurora asks for each method by the name of the one service that declares it:
+ * who may everything of another one may not do it. */
+enum service { MANAGER = 1, ADMIN = 2, READER = 4 };
 
 /* Which actions a method of Aurora's services stands for: patterns, each
  * followed by a space; "" when there is nothing like it here. */
 // clang-format off
 static const struct method {
     const char *name, *actions;
-    bool is_admin;
+    enum service service;
 } METHODS[] = {
-    {"createJob", "job.create group.deploy asset.put ", false},
-    {"scheduleCronJob", "job.create cron.pause cron.resume asset.put ", false},
-    {"replaceCronTemplate", "job.create update.start asset.put ", false},
-    {"descheduleCronJob", "cron.deschedule ", false},
-    {"startCronJob", "cron.start ", false},
-    {"restartShards", "job.restart ", false},
-    {"killTasks", "job.kill group.remove ", false},
-    {"addInstances", "job.scale group.scale ", false},
-    {"startJobUpdate", "update.start asset.put ", false},
-    {"pauseJobUpdate", "update.pause ", false},
-    {"resumeJobUpdate", "update.resume ", false},
-    {"abortJobUpdate", "update.abort ", false},
-    {"rollbackJobUpdate", "update.rollback ", false},
-    {"pulseJobUpdate", "update.pulse ", false},
-    {"setQuota", "quota.set ", true},
-    {"performBackup", "backup.create ", true},
-    {"listBackups", "backup.read ", true},
-    {"startMaintenance", "host.deactivate ", true},
-    {"drainHosts", "host.drain ", true},
-    {"slaDrainHosts", "host.drain ", true},
-    {"maintenanceStatus", "host.read ", true},
-    {"endMaintenance", "host.activate ", true},
-    {"triggerExplicitTaskReconciliation", "cluster.reconcile ", true},
-    {"triggerImplicitTaskReconciliation", "cluster.reconcile ", true},
-    {"forceTaskState", "", true},
-    {"stageRecovery", "", true},
-    {"queryRecovery", "", true},
-    {"deleteRecoveryTasks", "", true},
-    {"commitRecovery", "", true},
-    {"unloadRecovery", "", true},
-    {"snapshot", "", true},
-    {"rewriteConfigs", "", true},
-    {"pruneTasks", "", true},
+    {"createJob", "job.create group.deploy asset.put ", MANAGER},
+    {"scheduleCronJob", "job.create cron.pause cron.resume asset.put ", MANAGER},
+    {"replaceCronTemplate", "job.create update.start asset.put ", MANAGER},
+    {"descheduleCronJob", "cron.deschedule ", MANAGER},
+    {"startCronJob", "cron.start ", MANAGER},
+    {"restartShards", "job.restart ", MANAGER},
+    {"killTasks", "job.kill group.remove ", MANAGER},
+    {"addInstances", "job.scale group.scale ", MANAGER},
+    {"startJobUpdate", "update.start asset.put ", MANAGER},
+    {"pauseJobUpdate", "update.pause ", MANAGER},
+    {"resumeJobUpdate", "update.resume ", MANAGER},
+    {"abortJobUpdate", "update.abort ", MANAGER},
+    {"rollbackJobUpdate", "update.rollback ", MANAGER},
+    {"pulseJobUpdate", "update.pulse ", MANAGER},
+    {"setQuota", "quota.set ", ADMIN},
+    {"performBackup", "backup.create ", ADMIN},
+    {"listBackups", "backup.read ", ADMIN},
+    {"startMaintenance", "host.deactivate ", ADMIN},
+    {"drainHosts", "host.drain ", ADMIN},
+    {"slaDrainHosts", "host.drain ", ADMIN},
+    {"maintenanceStatus", "host.read ", ADMIN},
+    {"endMaintenance", "host.activate ", ADMIN},
+    {"triggerExplicitTaskReconciliation", "cluster.reconcile ", ADMIN},
+    {"triggerImplicitTaskReconciliation", "cluster.reconcile ", ADMIN},
+    {"forceTaskState", "", ADMIN},
+    {"stageRecovery", "", ADMIN},
+    {"queryRecovery", "", ADMIN},
+    {"deleteRecoveryTasks", "", ADMIN},
+    {"commitRecovery", "", ADMIN},
+    {"unloadRecovery", "", ADMIN},
+    {"snapshot", "", ADMIN},
+    {"rewriteConfigs", "", ADMIN},
+    {"pruneTasks", "", ADMIN},
+    {"getRoleSummary", "job.read ", READER},
+    {"getJobSummary", "job.read ", READER},
+    {"getTasksStatus", "job.read ", READER},
+    {"getTasksWithoutConfigs", "job.read ", READER},
+    {"getPendingReason", "job.read ", READER},
+    {"getConfigSummary", "job.read ", READER},
+    {"getJobs", "job.read ", READER},
+    {"getQuota", "quota.read ", READER},
+    {"populateJobConfig", "job.read ", READER},
+    {"getJobUpdateSummaries", "job.read ", READER},
+    {"getJobUpdateDetails", "job.read ", READER},
+    {"getJobUpdateDiff", "job.read ", READER},
+    {"getTierConfigs", "tier.read ", READER},
 };
 // clang-format on
 static const char READS[] =
@@ -131,77 +154,137 @@ static void add_actions(struct action_set *set, const char *patterns)
     }
 }
 
-static int add_method(struct ini *ini, const char *name, bool with_admin,
+static void add_note(struct ini *ini, const char *name, const char *why)
+{
+    buf_addf(ini->note, "line %d: '%s' %s; ", ini->line, name, why);
+}
+
+static int add_method(struct ini *ini, const char *name, unsigned services,
                       struct action_set *set)
 {
     bool is_any = strcmp(name, "*") == 0, is_known = is_any;
 
     for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; i++) {
         const struct method *m = &METHODS[i];
-        if (m->is_admin && !with_admin)
-            continue;
         if (!is_any && strcmp(m->name, name) != 0)
             continue;
         is_known = true;
-        add_actions(set, m->actions);
+        if (m->service & services)
+            add_actions(set, m->actions);
+        else if (!is_any)
+            add_note(ini, name,
+                     "is no method of that service and grants nothing");
         if (!is_any && !*m->actions)
-            buf_addf(ini->note, "line %d: '%s' has no counterpart here; ",
-                     ini->line, name);
+            add_note(ini, name, "has no counterpart here");
     }
     return is_known ? 0 : refuse(ini, "no such method:", name);
 }
 
-static int read_service(struct ini *ini, const char *service, bool *is_admin)
+static int read_service(struct ini *ini, const char *name, unsigned *out)
 {
-    static const char *const known[] = {"*", "thrift.AuroraAdmin", "thrift.*",
-                                        "thrift.AuroraSchedulerManager",
-                                        "thrift.ReadOnlyScheduler"};
+    static const struct {
+        const char *name;
+        unsigned services;
+    } known[] = {{"*", MANAGER | ADMIN | READER},
+                 {"thrift.AuroraAdmin", ADMIN},
+                 {"thrift.AuroraSchedulerManager", MANAGER},
+                 {"thrift.ReadOnlyScheduler", READER}};
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i], service) == 0) {
-            *is_admin = i < 3;
+        if (strcmp(known[i].name, name) == 0) {
+            *out = known[i].services;
             return 0;
         }
-    return refuse(ini, "no such service:", service);
+    return refuse(ini, "no such service:", name);
 }
 
-/* service:method,method:role:environment:job; each may be left out or "*". A
- * part with commas is several permissions of ours; only methods may have them.
- */
-static int read_permission(struct ini *ini, char *text, struct rule *out)
+/* "a,b": any of them. */
+struct choices {
+    struct pattern item[CHOICES_MAX];
+    int count;
+};
+
+static int read_choices(struct ini *ini, char *text, struct choices *out)
 {
-    char *at = text, *part[5] = {0}, *method;
-    bool is_admin = false;
+    char *one;
+
+    out->count = 0;
+    while ((one = next_part(&text, ','))) {
+        if (out->count == CHOICES_MAX)
+            return refuse(ini, "too many in one part, at", one);
+        if (pattern_parse(&out->item[out->count++], one, ini->err) < 0)
+            return err_wrap(ini->err, "line %d", ini->line);
+    }
+    return 0;
+}
+
+/* A rule of ours has one pattern in each part. */
+static int add_rules(struct ini *ini, struct ini_role *role,
+                     const struct rule *rule, const struct choices part[3])
+{
+    int64_t count = (int64_t)part[0].count * part[1].count * part[2].count;
+
+    if (role->rules.count + count > USER_RULES_MAX)
+        return refuse(ini, "too many permissions in role", role->name);
+    for (int r = 0; r < part[0].count; r++)
+        for (int e = 0; e < part[1].count; e++)
+            for (int j = 0; j < part[2].count; j++) {
+                struct rule *one = vec_add(&role->rules);
+                *one = *rule;
+                one->part[1] = part[0].item[r];
+                one->part[2] = part[1].item[e];
+                one->part[3] = part[2].item[j];
+            }
+    return 0;
+}
+
+static int read_methods(struct ini *ini, const char *text, unsigned services,
+                        struct action_set *set)
+{
+    char methods[512], *at = methods, *method;
+
+    if (snprintf(methods, sizeof methods, "%s", text) >= (int)sizeof methods)
+        return refuse(ini, "too long:", text);
+    while ((method = next_part(&at, ',')))
+        if (add_method(ini, method, services, set) < 0)
+            return -ERR_INVALID;
+    return 0;
+}
+
+/* service:method:role:environment:job; each may be left out or "*", and all but
+ * the service may be several with commas between them. */
+static int read_permission(struct ini *ini, char *text, struct ini_role *role)
+{
+    char *at = text, *part[5] = {0}, any[] = "*";
+    struct choices choices[3];
+    struct rule rule = {0};
+    unsigned services = 0;
     int count = 0;
 
-    *out = (struct rule){0};
-    for (char *one; (one = next_part(&at, ':')) && count < 5;)
+    for (char *one; count < 5 && (one = next_part(&at, ':'));)
         part[count++] = one;
     if (at || count == 0 || !*part[0])
         return refuse(ini, "want service:method:role:environment:job, got",
                       text);
-    if (read_service(ini, part[0], &is_admin) < 0)
+    if (read_service(ini, part[0], &services) < 0)
         return -ERR_INVALID;
-    if (count == 1 && strcmp(part[0], "*") == 0)
-        return action_set_parse(&out->actions, "*", ini->err);
-    at = part[1] ? part[1] : "*";
-    char methods[512];
-    if (snprintf(methods, sizeof methods, "%s", at) >= (int)sizeof methods)
-        return refuse(ini, "too long:", at);
-    for (at = methods; (method = next_part(&at, ','));)
-        if (add_method(ini, method, is_admin, &out->actions) < 0)
+    if (count == 1 && strcmp(part[0], "*") == 0) {
+        *vec_add(&role->rules) = rule;
+        return action_set_parse(
+            &role->rules.item[role->rules.count - 1].actions, "*", ini->err);
+    }
+    if (read_methods(ini, part[1] ? part[1] : any, services, &rule.actions) < 0)
+        return -ERR_INVALID;
+    for (int i = 0; i < 3; i++)
+        if (read_choices(ini, part[i + 2] ? part[i + 2] : any, &choices[i]) < 0)
             return -ERR_INVALID;
-    for (int i = 2; i < count; i++)
-        if (pattern_parse(&out->part[i - 1], part[i], ini->err) < 0)
-            return err_wrap(ini->err, "line %d", ini->line);
-    return 0;
+    return add_rules(ini, role, &rule, choices);
 }
 
 /* --- sections --- */
 
 static int read_role(struct ini *ini, const char *name, char *value)
 {
-    struct rule rule;
     char *one;
 
     if (strlen(name) >= USER_NAME_MAX || ini->roles.count >= ROLES_MAX)
@@ -211,9 +294,8 @@ static int read_role(struct ini *ini, const char *name, char *value)
     (void)snprintf(role->name, sizeof role->name, "%s", name);
     while ((one = next_part(&value, ','))) {
         unquote(one);
-        if (read_permission(ini, one, &rule) < 0)
+        if (read_permission(ini, one, role) < 0)
             return -ERR_INVALID;
-        *vec_add(&role->rules) = rule;
     }
     return 0;
 }
@@ -251,7 +333,7 @@ static int read_line(struct ini *ini, char *line, char section[32])
                      ini->line, section);
         return 0;
     }
-    char *value = strchr(line, '=');
+    char *value = strpbrk(line, "=:");
     if (strcmp(section, "users") != 0 && strcmp(section, "roles") != 0)
         return *section ? 0 : refuse(ini, "want a [section] first, got", line);
     if (!value) /* not the line itself: it may be a password */
@@ -262,17 +344,46 @@ static int read_line(struct ini *ini, char *line, char section[32])
                                          : read_role(ini, line, value);
 }
 
+/* Does the line go on behind its end? */
+static bool is_continued(const char *line, const char *end)
+{
+    const char *first = line + strspn(line, " \t");
+    uint32_t slashes = 0;
+
+    if (end > line && end[-1] == '\r')
+        end--;
+    while (end > line && *--end == '\\')
+        slashes++;
+    return slashes % 2 == 1 && *first != '#' && *first != ';';
+}
+
+/* One line, or several that are one; how many of the file. */
+static int take_line(char **text, char **line)
+{
+    char *end = *text;
+    int lines = 1;
+
+    for (*line = *text;; lines++, end++) {
+        end += strcspn(end, "\n");
+        if (!*end || !is_continued(*line, end))
+            break;
+        char *slash = end[-1] == '\r' ? end - 2 : end - 1;
+        memset(slash, ' ', (size_t)(end - slash) + 1);
+    }
+    *text = *end ? end + 1 : NULL;
+    *end = '\0';
+    return lines;
+}
+
 static int read_lines(struct ini *ini, char *text)
 {
     char section[32] = "";
     char *line;
+    int next = 1;
 
-    while (text && ini->line < LINES_MAX) {
-        line = text;
-        text = strchr(text, '\n');
-        if (text)
-            *text++ = '\0';
-        ini->line++;
+    while (text && next <= LINES_MAX) {
+        ini->line = next;
+        next += take_line(&text, &line);
         if (read_line(ini, line, section) < 0)
             return -ERR_INVALID;
     }
@@ -349,8 +460,10 @@ int security_ini_load(const char *path, struct users **out, struct buf *note,
                       struct err *err)
 {
     struct buf text = {0};
-    int rc = file_read(path, FILE_BYTES_MAX, &text, err);
+    int rc = security_file_check_mode(path, err);
 
+    if (rc == 0)
+        rc = file_read(path, FILE_BYTES_MAX, &text, err);
     if (rc == 0) {
         rc = security_ini_read(&text, out, note, err);
         if (rc < 0)

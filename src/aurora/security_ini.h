@@ -7,7 +7,9 @@
  *     eng = thrift.AuroraSchedulerManager:killTasks:www-data:*:*
  *
  * Passwords stand in it as they are, and are hashed when it is read. As there,
- * reading is not protected: every user may look at everything. */
+ * reading is not protected: every user may look at everything; and a service is
+ * the one that declares the method, so that all of AuroraAdmin is not the least
+ * of AuroraSchedulerManager. */
 #pragma once
 #include "base/bytes.h"
 #include "base/permission.h"

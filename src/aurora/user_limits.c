@@ -9,11 +9,17 @@ struct use {
     uint64_t jobs, tasks;
 };
 
+/* Its work is done: nothing starts again by itself. */
+static bool is_over(const struct job *job)
+{
+    return !job->config->is_service && !job->cron && job->active.count == 0;
+}
+
 /* What it has now or is on its way to. */
 static uint32_t wanted_of(const struct aurora *a, const struct job *job)
 {
     const struct app_member *member = aurora_member(a, job);
-    uint32_t wanted = job->instances;
+    uint32_t wanted = is_over(job) ? 0 : job->instances;
 
     if (job->update && job->update->instances > wanted)
         wanted = job->update->instances;

@@ -1,6 +1,7 @@
 /* host deactivate, activate, status, list. */
 #include "cli/host.h"
 
+#include "base/table.h"
 #include "base/text.h"
 #include "base/vec.h"
 #include "cli/cluster.h"
@@ -19,28 +20,46 @@ enum { FILE_BYTES_MAX = 4 << 20 };
 
 /* --- which hosts --- */
 
-static void add_lines(struct cli *cli, char *text, struct host_list *out,
-                      size_t room)
-{
-    char *save = NULL;
+/* Each once: what is done behind a host is done once. */
+struct named {
+    const char *name;
+    UT_hash_handle hh;
+};
 
-    for (char *line = strtok_r(text, "\n", &save); line != NULL;
-         line = strtok_r(NULL, "\n", &save)) {
-        line[strcspn(line, "#")] = '\0';
-        line += strspn(line, " \t\r,");
-        line[strcspn(line, " \t\r,")] = '\0';
-        if (*line && out->count < room)
-            out->item[out->count++] = arena_strdup(&cli->arena, line);
+static void add_name(struct cli *cli, const char *name, struct named **seen,
+                     struct host_list *out)
+{
+    struct named *one;
+
+    HASH_FIND_STR(*seen, name, one);
+    if (one != NULL)
+        return;
+    one = arena_zalloc(&cli->arena, sizeof *one);
+    one->name = name;
+    HASH_ADD_KEYPTR(hh, *seen, name, strlen(name), one);
+    out->item[out->count++] = (char *)name;
+}
+
+/* Names with spaces, commas or lines between them; behind '#' up to the end of
+ * the line stands what is for people. */
+static void add_names(struct cli *cli, const char *text, struct named **seen,
+                      struct host_list *out)
+{
+    static const char between[] = " \t\r\n,";
+
+    while (*(text += strspn(text, between))) {
+        size_t size =
+            *text == '#' ? strcspn(text, "\n") : strcspn(text, " \t\r\n,#");
+        if (*text != '#')
+            add_name(cli, arena_strndup(&cli->arena, text, size), seen, out);
+        text += size;
     }
 }
 
-static size_t count_lines(const char *text)
+/* At most so many stand there. */
+static size_t count_names(const char *text)
 {
-    size_t lines = 1;
-
-    for (; *text; text++)
-        lines += *text == '\n';
-    return lines;
+    return strlen(text) / 2 + 1;
 }
 
 static int read_names(struct cli *cli, struct buf *text)
@@ -63,12 +82,16 @@ int host_names(struct cli *cli, struct host_list *out)
         buf_release(&text);
         return rc;
     }
-    size_t room = (size_t)cli->arg_count + count_lines(buf_text(&text));
+    struct named *seen = NULL;
+    size_t room = count_names(buf_text(&text));
+    for (int i = 0; i < cli->arg_count; i++)
+        room += count_names(cli->arg[i]);
     *out = (struct host_list){
         .item = arena_alloc(&cli->arena, (room + 1) * sizeof(char *))};
     for (int i = 0; i < cli->arg_count; i++)
-        out->item[out->count++] = (char *)cli->arg[i];
-    add_lines(cli, arena_strdup(&cli->arena, buf_text(&text)), out, room);
+        add_names(cli, cli->arg[i], &seen, out);
+    add_names(cli, buf_text(&text), &seen, out);
+    HASH_CLEAR(hh, seen);
     buf_release(&text);
     if (out->count > 0)
         return 0;
@@ -106,6 +129,47 @@ int host_call(struct cli *cli, Perigee__Aurora__Call__Type type,
     call.type = type;
     call.maintenance = (Perigee__Aurora__Call__Maintenance *)about;
     return api_call(cli, cluster, &call, answer);
+}
+
+void host_gather(struct cli *cli, Answer *all, const Answer *answer)
+{
+    size_t views = all->n_maintenance + answer->n_maintenance;
+    size_t unknown = all->n_unknown_hosts + answer->n_unknown_hosts;
+    View **view = arena_alloc(&cli->arena, (views + 1) * sizeof *view);
+    char **name = arena_alloc(&cli->arena, (unknown + 1) * sizeof *name);
+
+    for (size_t i = 0; i < views; i++)
+        view[i] = i < all->n_maintenance
+                      ? all->maintenance[i]
+                      : answer->maintenance[i - all->n_maintenance];
+    for (size_t i = 0; i < unknown; i++)
+        name[i] = i < all->n_unknown_hosts
+                      ? all->unknown_hosts[i]
+                      : answer->unknown_hosts[i - all->n_unknown_hosts];
+    all->maintenance = view;
+    all->n_maintenance = views;
+    all->unknown_hosts = name;
+    all->n_unknown_hosts = unknown;
+    all->has_sequence = answer->has_sequence;
+    all->sequence = answer->sequence;
+}
+
+int host_call_parts(struct cli *cli, Perigee__Aurora__Call__Type type,
+                    Perigee__Aurora__Call__Maintenance *about,
+                    const struct host_list *hosts, size_t size, Answer *all)
+{
+    Answer *answer;
+    int rc = 0;
+
+    perigee__aurora__answer__init(all);
+    for (size_t at = 0; rc == 0 && at < hosts->count; at += size) {
+        about->n_hosts = hosts->count - at < size ? hosts->count - at : size;
+        about->hosts = &hosts->item[at];
+        rc = host_call(cli, type, about, &answer);
+        if (rc == 0)
+            host_gather(cli, all, answer);
+    }
+    return rc;
 }
 
 int host_call_all(struct cli *cli, Answer **out)
@@ -282,18 +346,17 @@ static int change(struct cli *cli, Perigee__Aurora__Call__Type type)
     Perigee__Aurora__Call__Maintenance about =
         PERIGEE__AURORA__CALL__MAINTENANCE__INIT;
     struct host_list hosts;
-    Answer *answer;
+    Answer all;
     int rc = host_names(cli, &hosts);
 
     if (rc != 0)
         return rc;
-    about.n_hosts = hosts.count;
-    about.hosts = hosts.item;
     about.reason = (char *)cli->reason;
-    if ((rc = host_call(cli, type, &about, &answer)) != 0)
+    rc = host_call_parts(cli, type, &about, &hosts, HOSTS_PER_CALL, &all);
+    if (rc != 0)
         return rc;
-    host_print(cli, answer);
-    return host_unknown(cli, answer, EXIT_OK);
+    host_print(cli, &all);
+    return host_unknown(cli, &all, EXIT_OK);
 }
 
 int host_deactivate_run(struct cli *cli)
@@ -311,16 +374,15 @@ int host_status_run(struct cli *cli)
     Perigee__Aurora__Call__Maintenance about =
         PERIGEE__AURORA__CALL__MAINTENANCE__INIT;
     struct host_list hosts = {0};
-    Answer *answer;
+    Answer some, *answer = &some;
     int rc = 0;
 
     if (cli->arg_count > 0 || cli->file != NULL) {
         if ((rc = host_names(cli, &hosts)) != 0)
             return rc;
-        about.n_hosts = hosts.count;
-        about.hosts = hosts.item;
-        rc = host_call(cli, PERIGEE__AURORA__CALL__TYPE__MAINTENANCE_STATUS,
-                       &about, &answer);
+        rc = host_call_parts(cli,
+                             PERIGEE__AURORA__CALL__TYPE__MAINTENANCE_STATUS,
+                             &about, &hosts, HOSTS_PER_LOOK, &some);
     } else {
         rc = host_call_all(cli, &answer);
     }

@@ -19,12 +19,7 @@ typedef Perigee__Aurora__Answer Answer;
 typedef Perigee__Aurora__MaintenanceView View;
 typedef Perigee__Aurora__Call__Maintenance About;
 
-enum {
-    LOOK_MS = 1000,
-    NAMES_PER_LOOK = 200, /* as the scheduler answers them */
-    HOSTS_PER_CALL = 5000,
-    DURATION_DEFAULT_SECS = 30 * 60
-};
+enum { LOOK_MS = 1000, DURATION_DEFAULT_SECS = 30 * 60 };
 
 /* --- what is asked --- */
 
@@ -171,8 +166,8 @@ static int look(struct batch *b)
     Answer *answer;
     int rc = 0;
 
-    for (size_t from = 0; from < b->count && rc == 0; from += NAMES_PER_LOOK) {
-        size_t to = from + NAMES_PER_LOOK;
+    for (size_t from = 0; from < b->count && rc == 0; from += HOSTS_PER_LOOK) {
+        size_t to = from + HOSTS_PER_LOOK;
         if (to > b->count)
             to = b->count;
         about.n_hosts = to - from;
@@ -227,28 +222,6 @@ struct drain {
     Answer last; /* of all batches */
 };
 
-static void gather(struct drain *d, const Answer *answer)
-{
-    struct arena *arena = &d->cli->arena;
-    size_t views = d->last.n_maintenance + answer->n_maintenance;
-    size_t unknown = d->last.n_unknown_hosts + answer->n_unknown_hosts;
-    View **view = arena_alloc(arena, (views + 1) * sizeof *view);
-    char **name = arena_alloc(arena, (unknown + 1) * sizeof *name);
-
-    for (size_t i = 0; i < views; i++)
-        view[i] = i < d->last.n_maintenance
-                      ? d->last.maintenance[i]
-                      : answer->maintenance[i - d->last.n_maintenance];
-    for (size_t i = 0; i < unknown; i++)
-        name[i] = i < d->last.n_unknown_hosts
-                      ? d->last.unknown_hosts[i]
-                      : answer->unknown_hosts[i - d->last.n_unknown_hosts];
-    d->last.maintenance = view;
-    d->last.n_maintenance = views;
-    d->last.unknown_hosts = name;
-    d->last.n_unknown_hosts = unknown;
-}
-
 static int one_batch(struct drain *d, size_t from, size_t count)
 {
     size_t of = (d->hosts.count + d->batch_size - 1) / d->batch_size;
@@ -275,7 +248,7 @@ static int one_batch(struct drain *d, size_t from, size_t count)
     cli_progress_done(d->cli);
     if (rc == 0 && d->waits && b.count > 0) { /* as it is now */
         Answer *now = NULL;
-        d->about.n_hosts = b.count < NAMES_PER_LOOK ? b.count : NAMES_PER_LOOK;
+        d->about.n_hosts = b.count < HOSTS_PER_LOOK ? b.count : HOSTS_PER_LOOK;
         d->about.hosts = b.item;
         rc = host_call(d->cli, PERIGEE__AURORA__CALL__TYPE__MAINTENANCE_STATUS,
                        &d->about, &now);
@@ -286,7 +259,7 @@ static int one_batch(struct drain *d, size_t from, size_t count)
         }
     }
     if (rc == 0)
-        gather(d, answer);
+        host_gather(d->cli, &d->last, answer);
     return rc;
 }
 

@@ -238,8 +238,7 @@ static int read_security(lua_State *L)
 
 /* --- the file --- */
 
-/* Who may write the file may do everything. */
-static int check_mode(const char *path, struct err *err)
+int security_file_check_mode(const char *path, struct err *err)
 {
     struct stat st;
 
@@ -257,7 +256,7 @@ int security_file_look(struct evaluation *e, const char *path,
                        struct users **out, struct err *err)
 {
     struct reading r = {.users = users_new()};
-    int rc = check_mode(path, err);
+    int rc = security_file_check_mode(path, err);
 
     if (rc == 0)
         rc = object_file_read(e, path, "SecurityFile", read_security, &r, err);
@@ -307,7 +306,7 @@ static int read_roles(lua_State *L)
 int roles_file_look(struct evaluation *e, const char *path,
                     struct os_users *out, struct err *err)
 {
-    int rc = check_mode(path, err);
+    int rc = security_file_check_mode(path, err);
 
     *out = (struct os_users){0};
     if (rc == 0)

@@ -25,6 +25,9 @@ struct evaluation;
 int security_file_look(struct evaluation *e, const char *path,
                        struct users **out, struct err *err);
 
+/* Who may write such a file may do everything: ERR_DENIED when others may. */
+int security_file_check_mode(const char *path, struct err *err);
+
 struct os_users {
     VEC(struct os_user {
         char role[64];

@@ -80,6 +80,12 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "pro
     assert.matches('no host is in maintenance', c:must { 'host', 'status' }, 1, true)
   end)
 
+  it('takes names as people write them, each once', function()
+    local file = c:file('two', agents[1] .. ', ' .. agents[2] .. ' # the rack\n')
+    local both = agents[2] .. ',' .. agents[1]
+    assert.equal(2, #c:must({ 'host', 'status', both, '--file', file, '--json' }).maintenance)
+  end)
+
   it('takes deactivated hosts last', function()
     c:must { 'host', 'deactivate', '--file', c:file('hosts', '# both\n' .. agents[2] .. '\n') }
     c:must { 'restart', KEY, '--batch-size', 0, '--watch-secs', 0, '--timeout', 60 }

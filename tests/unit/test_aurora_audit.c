@@ -135,6 +135,45 @@ static void test_users_have_limits_of_their_own(void **unused)
     world_free(w);
 }
 
+/* Everything that was launched runs, and comes to its end. */
+static void finish_all(struct world *w)
+{
+    Mesos__V1__TaskInfo *info;
+
+    accept_calls(w);
+    for (int i = 0; (info = launched(w, i)); i++) {
+        update(w, info->task_id->value, "a-1", STATE(STARTING), NULL);
+        update(w, info->task_id->value, "a-1", STATE(RUNNING), NULL);
+        update(w, info->task_id->value, "a-1", STATE(FINISHED), NULL);
+        accept_calls(w);
+    }
+    w->calls.count = 0;
+}
+
+static void test_what_has_ended_counts_as_no_task(void **unused)
+{
+    struct world *w = secure_world();
+    struct user *alice =
+        (struct user *)(uintptr_t)users_find(w->p->sign_in.users, "alice");
+
+    (void)unused;
+    alice->limits = (struct user_limits){.tasks = 3};
+    as(w, "alice", job("alice", "a")); /* 2 tasks, not a service */
+    expect(200, "");
+    as(w, "alice", job("alice", "b"));
+    expect(413, "2 tasks and 2 of this change are 4");
+    offer(w, "a-1", 8);
+    finish_all(w);
+    get_as(w, "alice", "/api/v1/jobs/alice/devel/a");
+    expect(200, "\"finished\":2");
+    as(w, "alice", job("alice", "b"));
+    expect(200, "");
+    /* To run the first one again is more than there is. */
+    as(w, "alice", job("alice", "a"));
+    expect(413, "2 tasks and 2 of this change are 4");
+    world_free(w);
+}
+
 static void refuse_handshake(struct world *w, const char *peer,
                              const char *subject)
 {
@@ -198,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_changes_are_written_down),
         cmocka_unit_test(test_the_audit_survives),
         cmocka_unit_test(test_users_have_limits_of_their_own),
+        cmocka_unit_test(test_what_has_ended_counts_as_no_task),
         cmocka_unit_test(test_refused_certificates_are_written_down),
         cmocka_unit_test(test_nobody_fills_the_log_with_certificates),
     };

@@ -177,6 +177,9 @@ static void test_a_file_that_others_write_is_refused(void **unused)
     assert_int_equal(chmod(path, 0664), 0);
     assert_int_equal(security_file_load(path, &users, &err), -ERR_DENIED);
     assert_non_null(strstr(err.hint, "chmod go-w"));
+    struct buf note = {0};
+    assert_int_equal(security_ini_load(path, &users, &note, &err), -ERR_DENIED);
+    assert_non_null(strstr(err.hint, "chmod go-w"));
     assert_int_equal(chmod(path, 0644), 0);
     users = load("users = {}");
     users_unref(users);
@@ -251,6 +254,90 @@ static void test_auroras_file_is_read_as_it_is(void **unused)
     buf_release(&note);
 }
 
+/* Aurora asks by the service that declares a method, so all methods of one are
+ * none of another. */
+static void test_auroras_services_stand_apart(void **unused)
+{
+    struct buf note = {0};
+    struct users *users =
+        read_ini("[users]\n"
+                 "reader = a, reads\nadmin = b, admins\nmanager = c, managers\n"
+                 "wrong = d, wrongs\n"
+                 "[roles]\n"
+                 "reads = thrift.ReadOnlyScheduler:*, "
+                 "thrift.ReadOnlyScheduler:getJobs:www\n"
+                 "admins = thrift.AuroraAdmin:*\n"
+                 "managers = thrift.AuroraSchedulerManager\n"
+                 "wrongs = thrift.AuroraAdmin:killTasks\n",
+                 &note);
+
+    (void)unused;
+    for (int i = 1; i < ACTION_COUNT; i++) {
+        const char *name = action_name((enum action)i);
+        if (!strstr(name, ".read"))
+            assert_false(user_may_somewhere(users_find(users, "reader"),
+                                            (enum action)i));
+    }
+    assert_true(may(users, "reader", ACTION_JOB_READ, "www"));
+    assert_true(may(users, "admin", ACTION_QUOTA_SET, NULL));
+    assert_true(may(users, "admin", ACTION_HOST_DRAIN, NULL));
+    assert_false(may(users, "admin", ACTION_JOB_CREATE, "www"));
+    assert_false(may(users, "admin", ACTION_JOB_KILL, "www"));
+    assert_true(may(users, "manager", ACTION_JOB_KILL, "www"));
+    assert_false(may(users, "manager", ACTION_QUOTA_SET, "www"));
+    assert_false(may(users, "wrong", ACTION_JOB_KILL, "www"));
+    assert_non_null(
+        strstr(buf_text(&note), "'killTasks' is no method of that service"));
+    users_unref(users);
+    buf_release(&note);
+}
+
+static void test_parts_may_be_several(void **unused)
+{
+    struct buf note = {0};
+    struct users *users = read_ini(
+        "[users]\nu = a, r\n[roles]\n"
+        "r = \"thrift.AuroraSchedulerManager:killTasks,createJob:www,ads:"
+        "devel,test\"\n",
+        &note);
+    const struct user *u = users_find(users, "u");
+
+    (void)unused;
+    assert_true(user_may(u, ACTION_JOB_KILL,
+                         &(struct object){"c", "www", "test", "x"}));
+    assert_true(user_may(u, ACTION_JOB_CREATE,
+                         &(struct object){"c", "ads", "devel", "x"}));
+    assert_false(user_may(u, ACTION_JOB_CREATE,
+                          &(struct object){"c", "ads", "prod", "x"}));
+    assert_false(user_may(u, ACTION_JOB_CREATE,
+                          &(struct object){"c", "web", "devel", "x"}));
+    users_unref(users);
+    buf_release(&note);
+}
+
+static void test_lines_may_go_on(void **unused)
+{
+    struct buf note = {0};
+    struct users *users =
+        read_ini("[users]\n"
+                 "u : a, \\\n"
+                 "  r\n"
+                 "# no end \\\n"
+                 "v = b\\\\\n"
+                 "[roles]\n"
+                 "r = thrift.AuroraSchedulerManager:killTasks:www, \\\r\n"
+                 "    thrift.AuroraSchedulerManager:createJob:ads\r\n",
+                 &note);
+
+    (void)unused;
+    assert_true(may(users, "u", ACTION_JOB_KILL, "www"));
+    assert_true(may(users, "u", ACTION_JOB_CREATE, "ads"));
+    assert_true(secret_password_is(users_find(users, "v")->secrets.item[0].text,
+                                   "b\\\\"));
+    users_unref(users);
+    buf_release(&note);
+}
+
 static void test_mistakes_of_auroras_file(void **unused)
 {
     static const struct {
@@ -261,8 +348,11 @@ static void test_mistakes_of_auroras_file(void **unused)
         {"[users]\na =\n", "line 2: no password for user 'a'"},
         {"[roles]\nr = x:y\n", "line 2: no such service: 'x'"},
         {"[roles]\nr = thrift.AuroraAdmin:frob\n", "no such method: 'frob'"},
+        {"[roles]\nr = thrift.*:createJob\n", "no such service: 'thrift.*'"},
+        {"[roles]\nr = *:*:a:b:c:d\n", "want service:method:role"},
         {"[users]\na = geheim\na = geheim\n", "user 'a': given twice"},
         {"[users\n", "line 1: want [section]"},
+        {"[users]\na = \\\n b\nc =\n", "line 4: no password for user 'c'"},
     };
 
     (void)unused;
@@ -305,6 +395,9 @@ int main(void)
         cmocka_unit_test(test_a_file_that_others_write_is_refused),
         cmocka_unit_test(test_roles_run_as_somebody_else),
         cmocka_unit_test(test_auroras_file_is_read_as_it_is),
+        cmocka_unit_test(test_auroras_services_stand_apart),
+        cmocka_unit_test(test_parts_may_be_several),
+        cmocka_unit_test(test_lines_may_go_on),
         cmocka_unit_test(test_mistakes_of_auroras_file),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

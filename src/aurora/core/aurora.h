@@ -172,8 +172,15 @@ struct aurora_counters {
     uint64_t updates_ended[UPDATE_STATE_COUNT]; /* by final state */
 };
 
+/* Who reads what a refusal says: it names no job that they may not know of. */
+struct onlooker {
+    bool (*sees)(const void *who, const struct job_key *key); /* NULL: all */
+    const void *who;
+};
+
 struct aurora {
     struct aurora_limits_config limits;
+    struct onlooker onlooker; /* of the request at hand */
     struct rng rng;
     VEC(struct job *) jobs; /* owned, sorted by key */
     struct job_config *configs;

@@ -52,16 +52,20 @@ static struct cron *find_parent(const struct aurora *a, const char *text)
 }
 
 /* "a after b after a" */
-static int refuse_circle(const struct cron_circle *circle,
+static int refuse_circle(const struct aurora *a,
+                         const struct cron_circle *circle,
                          const struct job_key *key, struct err *err)
 {
     char text[JOB_KEY_TEXT_MAX];
     struct buf way = {0};
 
     buf_addf(&way, "%s", job_key_text(key, text));
-    for (uint32_t i = 0; i < circle->count; i++)
+    for (uint32_t i = 0; i < circle->count; i++) {
+        const struct job_key *next = &circle->item[i]->job->key;
         buf_addf(&way, " after %s",
-                 job_key_text(&circle->item[i]->job->key, text));
+                 aurora_shows(a, next) ? job_key_text(next, text)
+                                       : "one that you may not see");
+    }
     (void)err_set(err, ERR_INVALID, "after: a circle: %s", buf_text(&way));
     err_field(err, "cron.after");
     buf_release(&way);
@@ -84,7 +88,7 @@ static int check_parent(const struct aurora *a, const struct cron *cron,
     }
     if (!cron || !cron_closes_circle(cron, parent, &circle))
         return 0;
-    int rc = refuse_circle(&circle, key, err);
+    int rc = refuse_circle(a, &circle, key, err);
     vec_free(&circle);
     return rc;
 }
@@ -158,8 +162,8 @@ void cron_scheduled(struct aurora *a, struct job *job,
         /* An interval that names no start starts with a run. */
         bool starts_now = job->config->cron->schedule.kind == CRON_INTERVAL &&
                           !job->config->cron->schedule.interval.has_start;
-        int64_t decided = starts_now ? cron->made - 1
-                                     : cron_clock_ms(job, now_ms) / 1000;
+        int64_t decided =
+            starts_now ? cron->made - 1 : cron_clock_ms(job, now_ms) / 1000;
         /* Also in a second in which a time of the old one was decided upon. */
         bool is_free = starts_now && cron->decided == cron->made &&
                        !cron_firing(cron, cron->made * 2);
@@ -243,26 +247,42 @@ int aurora_cron_pause(struct aurora *a, const struct job_key *key, bool pause,
     return 0;
 }
 
+/* One that may be named, if there is any. */
+static int refuse_children(const struct aurora *a, const struct cron *cron,
+                           struct err *err)
+{
+    char text[JOB_KEY_TEXT_MAX], child[JOB_KEY_TEXT_MAX];
+    const struct job_key *shown = NULL;
+
+    (void)job_key_text(&cron->job->key, text);
+    for (uint32_t i = 0; i < cron->children.count && !shown; i++) {
+        const struct job_key *key = &cron->children.item[i]->job->key;
+        shown = aurora_shows(a, key) ? key : NULL;
+    }
+    if (!shown) {
+        (void)err_set(err, ERR_CONFLICT,
+                      "cron job '%s': one that you may not see runs after it",
+                      text);
+        err_hint(err, "ask an operator whose it is");
+        return -ERR_CONFLICT;
+    }
+    (void)err_set(err, ERR_CONFLICT, "cron job '%s': '%s' runs after it", text,
+                  job_key_text(shown, child));
+    err_hint(err, "deschedule that one first: clusterctl cron deschedule %s",
+             child);
+    return -ERR_CONFLICT;
+}
+
 int aurora_cron_deschedule(struct aurora *a, const struct job_key *key,
                            int64_t now_ms, uint64_t *sequence, struct err *err)
 {
     struct job *job;
-    char text[JOB_KEY_TEXT_MAX], child[JOB_KEY_TEXT_MAX];
     int rc = find_cron(a, key, &job, err);
 
     if (rc < 0)
         return rc;
-    if (job->cron->children.count > 0) {
-        (void)err_set(
-            err, ERR_CONFLICT, "cron job '%s': '%s' runs after it",
-            job_key_text(key, text),
-            job_key_text(&job->cron->children.item[0]->job->key, child));
-        err_hint(err,
-                 "deschedule that one first: clusterctl cron deschedule "
-                 "%s",
-                 child);
-        return -ERR_CONFLICT;
-    }
+    if (job->cron->children.count > 0)
+        return refuse_children(a, job->cron, err);
     cron_settle(a, job, now_ms);
     job->is_killed = true;
     cron_drop_parents(job->cron);

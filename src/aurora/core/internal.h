@@ -21,6 +21,13 @@ enum timer_kind {
     TIMER_SETTLE    /* who was not heard of; id is the connection's number */
 };
 
+/* May a refusal name that job? */
+static inline bool aurora_shows(const struct aurora *a,
+                                const struct job_key *key)
+{
+    return !a->onlooker.sees || a->onlooker.sees(a->onlooker.who, key);
+}
+
 /* Tasks by number: they may go while a list of them is worked off. */
 struct task_numbers {
     uint64_t *item;

@@ -1,5 +1,6 @@
 /* Why something is more than a quota allows: the sum, line by line. Jobs of the
- * asking role are named; of other roles in the tree only their sum is told. */
+ * asking role are named, if who asks may know of them; of the others, and of
+ * other roles in the tree, only the sum is told. */
 #include "aurora/core/internal.h"
 #include "aurora/core/quota_jobs.h"
 
@@ -62,6 +63,7 @@ static void add_users(const struct aurora *a, const struct quota_shortage *s,
     struct job_key first = *key;
     uint32_t count = 0, jobs = 0;
     int64_t left = s->used.item[resource];
+    bool is_hiding = false;
 
     first.env[0] = first.name[0] = '\0';
     const struct quota_role *role = quotas_find(&a->quotas, key->role);
@@ -73,6 +75,10 @@ static void add_users(const struct aurora *a, const struct quota_shortage *s,
                             job->quota.counted.pool[s->pool].item[resource]};
         if (one.amount == 0)
             continue;
+        if (!aurora_shows(a, &job->key)) {
+            is_hiding = true;
+            continue;
+        }
         jobs++;
         count = put_share(share, count, one);
     }
@@ -82,7 +88,10 @@ static void add_users(const struct aurora *a, const struct quota_shortage *s,
         add_job(out, resource, &share[i]);
         rest -= share[i].amount;
     }
-    if (jobs > count) {
+    if (is_hiding) {
+        add_line(out, " ", resource, rest);
+        buf_addf(out, "other jobs of '%s'\n", key->role);
+    } else if (jobs > count) {
         add_line(out, " ", resource, rest);
         buf_addf(out, "%u other jobs of '%s'\n", jobs - count, key->role);
     }
