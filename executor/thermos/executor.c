@@ -399,7 +399,10 @@ static int read_environment(struct executor *x, struct err *err)
     o->agent_socket = getenv("MESOS_DOMAIN_SOCKET");
     if (o->agent_socket != NULL && *o->agent_socket == '\0')
         o->agent_socket = NULL;
+    /* For us alone: what we start gets the rest of our environment. The text
+     * stays where the kernel has put it. */
     o->token = getenv("MESOS_EXECUTOR_AUTHENTICATION_TOKEN");
+    (void)unsetenv("MESOS_EXECUTOR_AUTHENTICATION_TOKEN");
     if (getrandom(&o->seed, sizeof o->seed, GRND_NONBLOCK) !=
         (ssize_t)sizeof o->seed)
         o->seed = (uint64_t)clock_monotonic_ns() ^ (uint64_t)getpid() << 32;

@@ -35,6 +35,7 @@ enum agent_fact {
     AGENT_FACT_LIMITED, /* struct agent_limited; a DESTROY answers it */
     AGENT_FACT_EXITED,  /* struct agent_exited */
     AGENT_FACT_LEAVE,   /* no data: leave the cluster for good */
+    AGENT_FACT_USERS,   /* struct gate_fact: other users from now on */
 };
 
 struct agent_uri {

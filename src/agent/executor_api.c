@@ -274,6 +274,21 @@ static struct agent_executor *caller(struct agent_program *p,
     return executor;
 }
 
+static void refuse_token(struct agent_program *p, exchange_id exchange,
+                         const struct http_request *request, struct effects *fx)
+{
+    const struct http_header challenge = {
+        "WWW-Authenticate", "Bearer realm=\"mesos-agent-executor\""};
+    p->count.denied++;
+    effect_log(fx, 1, "executor_refused peer=%s token=%s", request->peer,
+               http_header(request, "Authorization") ? "wrong" : "none");
+    effect_reply_full(
+        fx, exchange,
+        &(struct http_response){401, MEDIA_TEXT, &challenge, 1,
+                                bytes_of_text("want the token of an executor "
+                                              "of this agent")});
+}
+
 void agent_executor_api(struct agent_program *p, exchange_id exchange,
                         const struct http_request *request, int64_t now_ms,
                         struct effects *fx)
@@ -285,6 +300,11 @@ void agent_executor_api(struct agent_program *p, exchange_id exchange,
     const char *problem = call_problem(call, &p->arena);
     if (problem != NULL) {
         effect_reply_text(fx, exchange, 400, INVALID "%s", problem);
+        return;
+    }
+    if (!agent_executor_proves(p, request, call->framework_id->value,
+                               call->executor_id->value)) {
+        refuse_token(p, exchange, request, fx);
         return;
     }
     enum media_type media = media_type_accepted(http_header(request, "Accept"));

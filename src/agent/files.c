@@ -87,6 +87,30 @@ static int open_sandbox(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
+/* A part of a path between slashes, as text. */
+static char *part_of(const char *path, int number, struct arena *arena)
+{
+    for (; number > 0; number--)
+        path += strcspn(path, "/") + 1;
+    return arena_strndup(arena, path, strcspn(path, "/"));
+}
+
+/* May who asks read what lies there, if it does? */
+static bool may_read(const struct files *files, const char *principal,
+                     const char *path, struct arena *arena)
+{
+    const char *agent_id = agent_program_id(files->program);
+    char buffer[PATH_LEN];
+    const char *below = below_slaves(files->work_dir, agent_id, path, buffer);
+    if (below == NULL || sandbox_size(below) == 0)
+        return true; /* there is no such sandbox */
+    bool is_ours = strcmp(part_of(below, 0, arena), agent_id) == 0;
+    /* Who we were before is forgotten: whose that is, too. */
+    return agent_program_may_read(files->program, principal,
+                                  is_ours ? part_of(below, 2, arena) : "",
+                                  part_of(below, 4, arena));
+}
+
 int files_resolve(const char *work_dir, const char *agent_id, const char *path)
 {
     char buffer[PATH_LEN], sandbox[2 * PATH_LEN];
@@ -303,8 +327,10 @@ static void serve(struct files *files, exchange_id exchange,
         reply_text(files, exchange, 400, "Expecting 'path=value' in query.\n");
         return;
     }
-    int fd =
-        files_resolve(files->work_dir, agent_program_id(files->program), path);
+    int fd = may_read(files, request->principal, path, arena)
+                 ? files_resolve(files->work_dir,
+                                 agent_program_id(files->program), path)
+                 : -ENOENT;
     if (fd == -ENOENT) {
         reply_text(files, exchange, 404,
                    operation == DOWNLOAD ? "404 Not Found." : "");

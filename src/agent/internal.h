@@ -1,7 +1,8 @@
 /* What the files of the agent's program share. The program is the core plus its
  * codecs: link.c (the master), executor_api.c, operator_api.c, state.c (plain
- * endpoints), deliver.c (effects of the core), store.c (records), launch.c
- * (how to start an executor), values.c (wire structs and back). */
+ * endpoints), permit.c (who may do what), deliver.c (effects of the core),
+ * store.c (records), launch.c (how to start an executor), values.c (wire
+ * structs and back). */
 #pragma once
 #include "agent/acts.h"
 #include "agent/core/core.h"
@@ -9,6 +10,7 @@
 #include "mesos/v1/executor.pb-c.h"
 #include "mesos/v1/mesos.pb-c.h"
 #include "perigee/agent.pb-c.h"
+#include "sys/secret.h"
 #include "wire/codec.h"
 #include "wire/json.h"
 #include "wire/values.h"
@@ -50,6 +52,8 @@ struct agent_program {
 
     char *master, *ip, *hostname, *work_dir, *executor, *boot_id;
     char *executor_socket, *tls_ca; /* NULL: none */
+    char *authorization, *executor_key;
+    struct access access; /* with a reference to its users */
     int port;
     bool switch_user;
     struct resources resources;
@@ -63,6 +67,7 @@ struct agent_program {
 
     struct { /* for metrics */
         uint64_t launches, failures, updates, resent, refused_calls;
+        uint64_t denied;          /* requests that their user may not make */
         uint64_t tasks_ended[16]; /* by final state */
     } count;
 };
@@ -153,6 +158,25 @@ void agent_store_save_agent(struct agent_program *p, struct effects *fx);
 void agent_store_forget_agent(struct effects *fx);
 void agent_store_effect(struct agent_program *p,
                         const struct agent_effect *effect, struct effects *fx);
+
+/* --- permit.c --- */
+
+/* "/slave(1)/state" is "/state". */
+const char *agent_plain_path(const char *path);
+/* A path may go on behind its name. */
+bool agent_is_path(const char *path, const char *name);
+/* May who asks do that to the cluster? False: answered 403, and logged. */
+bool agent_permit(struct agent_program *p, exchange_id exchange,
+                  const struct http_request *request, enum realm realm,
+                  enum action action, struct effects *fx);
+/* What this run of the executor proves itself with. */
+void agent_executor_token(const struct agent_program *p,
+                          const struct agent_executor *executor,
+                          struct arena *arena, char out[SECRET_HASH_MAX]);
+/* Does it come with the token of that executor, where one is wanted? */
+bool agent_executor_proves(struct agent_program *p,
+                           const struct http_request *request,
+                           const char *framework_id, const char *executor_id);
 
 /* --- the routes --- */
 

@@ -264,6 +264,11 @@ static const char *const *environment(const struct agent_program *p,
     environment_set(&env, "MESOS_SLAVE_ID", p->agent_id);
     environment_set(&env, "MESOS_SLAVE_PID",
                     arena_printf(arena, "slave(1)@%s", endpoint));
+    if (p->executor_key != NULL) {
+        char token[SECRET_HASH_MAX];
+        agent_executor_token(p, executor, arena, token);
+        environment_set(&env, "MESOS_EXECUTOR_AUTHENTICATION_TOKEN", token);
+    }
     set_role(executor, info, &env);
     set_times(p, executor, &env);
     *vec_add(&env.entry) = NULL;

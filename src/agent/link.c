@@ -15,9 +15,21 @@ enum {
     CALLS_WAITING_MAX = 20000 /* beyond: start over with a SUBSCRIBE */
 };
 
-static const struct http_header HEADERS[] = {
-    {"Content-Type", "application/x-protobuf"},
-    {"Accept", "application/x-protobuf"}};
+struct headers {
+    struct http_header item[3];
+    uint32_t count;
+};
+
+static struct headers headers(const struct agent_program *p)
+{
+    struct headers out = {{{"Content-Type", "application/x-protobuf"},
+                           {"Accept", "application/x-protobuf"}},
+                          2};
+    if (p->authorization != NULL)
+        out.item[out.count++] =
+            (struct http_header){"Authorization", p->authorization};
+    return out;
+}
 
 static const char *url(struct agent_program *p)
 {
@@ -122,7 +134,8 @@ static void subscribe(struct agent_program *p, int64_t now_ms,
     p->link.state = LINK_WAITING;
     p->link.stream = ++p->next_exchange;
     p->link.deadline_ms = now_ms + ANSWER_MS;
-    effect_follow(fx, p->link.stream, url(p), HEADERS, 2,
+    struct headers head = headers(p);
+    effect_follow(fx, p->link.stream, url(p), head.item, head.count,
                   agent_pack(arena, &call));
 }
 
@@ -140,7 +153,8 @@ static void make_call(struct agent_program *p, struct bytes body,
 {
     exchange_id exchange = ++p->next_exchange;
     *vec_add(&p->link.made) = exchange;
-    effect_call(fx, exchange, url(p), HEADERS, 2, body, ANSWER_MS);
+    struct headers head = headers(p);
+    effect_call(fx, exchange, url(p), head.item, head.count, body, ANSWER_MS);
 }
 
 void agent_link_call(struct agent_program *p, Perigee__Agent__Call *call,

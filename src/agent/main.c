@@ -3,6 +3,7 @@
 #include "agent/containers.h"
 #include "agent/detect.h"
 #include "agent/files.h"
+#include "agent/guard.h"
 #include "agent/program.h"
 #include "agent/sandbox.h"
 #include "base/alloc.h"
@@ -25,7 +26,7 @@
 enum {
     EXIT_BAD_CONFIG = 3,
     STREAM_BOUND = 16 << 20,
-    FLAGS_MAX = 32,
+    FLAGS_MAX = 48,
     AGENT_SOCKET_MAX = 4096 + 16
 };
 
@@ -42,6 +43,9 @@ struct agent_config {
     char *announcer_access;
     char *tls_cert, *tls_key, *tls_ca;
     bool tls_require_client;
+    char *security, *http_credentials, *credential;
+    bool authenticate_http_readonly, authenticate_http_readwrite;
+    bool authenticate_http_executors;
 };
 
 #define OPTION(field) offsetof(struct agent_config, field)
@@ -174,6 +178,35 @@ static const struct config_option OPTIONS[] = {
      .offset = OPTION(tls_require_client),
      .initial = "false",
      .help = "refuse clients without such a certificate"},
+    {.name = "security",
+     .type = CONFIG_STRING,
+     .offset = OPTION(security),
+     .help = "security.lua: who may do what at this port, and read which "
+             "sandboxes"},
+    {.name = "http_credentials",
+     .type = CONFIG_STRING,
+     .offset = OPTION(http_credentials),
+     .help = "file of principals and secrets, as Mesos has it, for the realms "
+             "below"},
+    {.name = "authenticate_http_readonly",
+     .type = CONFIG_BOOL,
+     .offset = OPTION(authenticate_http_readonly),
+     .initial = "false",
+     .help = "ask who looks at /state, /files..."},
+    {.name = "authenticate_http_readwrite",
+     .type = CONFIG_BOOL,
+     .offset = OPTION(authenticate_http_readwrite),
+     .initial = "false",
+     .help = "ask who calls /api/v1"},
+    {.name = "authenticate_http_executors",
+     .type = CONFIG_BOOL,
+     .offset = OPTION(authenticate_http_executors),
+     .initial = "false",
+     .help = "want the token that each executor was given"},
+    {.name = "credential",
+     .type = CONFIG_STRING,
+     .offset = OPTION(credential),
+     .help = "file with the principal and secret that we show the master"},
     {.name = "log_level",
      .type = CONFIG_STRING,
      .offset = OPTION(log_level),
@@ -355,7 +388,27 @@ static void executor_socket(const struct agent_config *config,
     (void)snprintf(out, AGENT_SOCKET_MAX, "%s/agent.sock", config->work_dir);
 }
 
+static int open_guard(const struct agent_config *config,
+                      struct agent_guard *guard, struct err *err)
+{
+    const struct agent_guard_config guarding = {
+        .work_dir = config->work_dir,
+        .credential = config->credential,
+        .port = {.security = config->security,
+                 .credentials = config->http_credentials,
+                 .credentials_flag = "http_credentials",
+                 .flag = {{"authenticate_http_readonly", REALM_READONLY,
+                           config->authenticate_http_readonly},
+                          {"authenticate_http_readwrite", REALM_READWRITE,
+                           config->authenticate_http_readwrite},
+                          {"authenticate_http_executors", REALM_EXECUTOR,
+                           config->authenticate_http_executors}},
+                 .flag_count = 3}};
+    return agent_guard_open(guard, &guarding, err);
+}
+
 static int make_program(const struct agent_config *config,
+                        const struct agent_guard *guard,
                         struct agent_program **out, struct err *err)
 {
     struct resources resources = {0};
@@ -392,6 +445,8 @@ static int make_program(const struct agent_config *config,
         .executor = config->executor,
         .executor_socket = serves_tls(config) ? socket : NULL,
         .tls_ca = config->tls_ca,
+        .authorization = guard->credential.authorization,
+        .executor_key = guard->executor_key,
         .boot_id = boot_id,
         .switch_user = geteuid() == 0,
         .resources = &resources,
@@ -407,13 +462,16 @@ static int make_program(const struct agent_config *config,
         .flag = flag,
         .flag_count = flags_of(config, flag, text)};
     *out = agent_program_new(&options);
+    struct access access = gate_access(guard->gate);
+    agent_program_set_access(*out, &access);
     resources_release(&resources);
     attributes_release(&attributes);
     return 0;
 }
 
 static int run(const struct agent_config *config, const struct cgroups *cgroups,
-               struct agent_program *program, struct err *err)
+               struct agent_guard *guard, struct agent_program *program,
+               struct err *err)
 {
     char store[4096 + 8], socket[AGENT_SOCKET_MAX];
     struct daemon *daemon = NULL;
@@ -445,6 +503,8 @@ static int run(const struct agent_config *config, const struct cgroups *cgroups,
             *config->announcer_access ? config->announcer_access : NULL};
     int rc = daemon_open(&daemon, &listening, &AGENT_PROGRAM, program, err);
     if (rc == 0)
+        rc = gate_attach(guard->gate, daemon, err);
+    if (rc == 0)
         rc = containers_open(&containers, daemon, &settings, err);
     if (rc == 0) {
         files = files_open(daemon, program, config->work_dir);
@@ -457,6 +517,7 @@ static int run(const struct agent_config *config, const struct cgroups *cgroups,
         rc = daemon_run(daemon, err);
     }
     containers_close(containers);
+    agent_guard_close(guard);
     daemon_close(daemon);
     files_close(files);
     free(self);
@@ -468,6 +529,7 @@ int main(int argc, char **argv)
     struct agent_config config = {0};
     struct agent_program *program = NULL;
     struct cgroups cgroups = {0};
+    struct agent_guard guard = {0};
     struct err err = {0};
     if (argc > 1 && strcmp(argv[1], "sweep") == 0)
         return sweep(argc, argv);
@@ -480,12 +542,15 @@ int main(int argc, char **argv)
         rc = settle(&config, &err);
     int isolation = rc == 0 ? settle_isolation(&config, &cgroups, &err) : rc;
     if (isolation >= 0)
-        rc = make_program(&config, &program, &err);
+        rc = open_guard(&config, &guard, &err);
+    if (isolation >= 0 && rc == 0)
+        rc = make_program(&config, &guard, &program, &err);
     if (isolation < 0 || rc < 0) {
+        agent_guard_close(&guard);
         config_release(&SCHEMA, &config);
         return complain(&err, EXIT_BAD_CONFIG);
     }
-    rc = run(&config, isolation > 0 ? &cgroups : NULL, program, &err);
+    rc = run(&config, isolation > 0 ? &cgroups : NULL, &guard, program, &err);
     agent_program_free(program);
     config_release(&SCHEMA, &config);
     return err.code != ERR_NONE ? complain(&err, EXIT_FAILURE) : rc;

@@ -255,6 +255,11 @@ void agent_operator_api(struct agent_program *p, exchange_id exchange,
                           "to be present");
         return;
     }
+    bool is_open = call->type == MESOS__V1__AGENT__CALL__TYPE__GET_HEALTH ||
+                   call->type == MESOS__V1__AGENT__CALL__TYPE__GET_VERSION;
+    if (!agent_permit(p, exchange, request, REALM_READWRITE,
+                      is_open ? ACTION_NONE : ACTION_CLUSTER_READ, fx))
+        return;
     enum media_type media = media_type_accepted(http_header(request, "Accept"));
     if (media == MEDIA_OTHER) {
         effect_reply_text(fx, exchange, 406,

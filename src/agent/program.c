@@ -1,6 +1,7 @@
 #include "agent/internal.h"
 #include "base/alloc.h"
 #include "base/version.h"
+#include "sys/gate.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,10 @@ static void copy_options(struct agent_program *p,
     p->executor_socket =
         options->executor_socket ? xstrdup(options->executor_socket) : NULL;
     p->tls_ca = options->tls_ca ? xstrdup(options->tls_ca) : NULL;
+    p->authorization =
+        options->authorization ? xstrdup(options->authorization) : NULL;
+    p->executor_key =
+        options->executor_key ? xstrdup(options->executor_key) : NULL;
     p->boot_id = xstrdup(options->boot_id);
     p->port = options->port;
     p->switch_user = options->switch_user;
@@ -72,6 +77,9 @@ void agent_program_free(struct agent_program *p)
     free(p->boot_id);
     free(p->executor_socket);
     free(p->tls_ca);
+    free(p->authorization);
+    free(p->executor_key);
+    users_unref(p->access.users);
     free(p);
 }
 
@@ -114,23 +122,6 @@ static void on_start(void *self, int64_t now_ms, struct effects *fx)
     agent_deliver(p, now_ms, fx);
 }
 
-static bool has_prefix(const char **path, const char *prefix)
-{
-    size_t size = strlen(prefix);
-    if (strncmp(*path, prefix, size) != 0)
-        return false;
-    *path += size;
-    return true;
-}
-
-/* "/slave(1)/state" is "/state"; a path may go on behind its name. */
-static bool is_path(const char *path, const char *name)
-{
-    size_t size = strlen(name);
-    return strncmp(path, name, size) == 0 &&
-           (path[size] == '\0' || path[size] == '/');
-}
-
 static void reply_json(struct agent_program *p, exchange_id exchange,
                        struct buf *body, struct effects *fx)
 {
@@ -154,17 +145,17 @@ static void plain_get(struct agent_program *p, exchange_id exchange,
                       const char *path, int64_t now_ms, struct effects *fx)
 {
     struct buf body = {0};
-    if (is_path(path, "/health")) {
+    if (agent_is_path(path, "/health")) {
         effect_reply(fx, exchange, 200, MEDIA_NONE, (struct bytes){NULL, 0});
         return;
     }
-    if (is_path(path, "/version"))
+    if (agent_is_path(path, "/version"))
         print_version(p, &body);
-    else if (is_path(path, "/state"))
+    else if (agent_is_path(path, "/state"))
         agent_state_print(p, &body);
-    else if (is_path(path, "/containers"))
+    else if (agent_is_path(path, "/containers"))
         agent_containers_print(p, now_ms, true, &body);
-    else if (is_path(path, "/monitor/statistics"))
+    else if (agent_is_path(path, "/monitor/statistics"))
         agent_containers_print(p, now_ms, false, &body);
     else {
         effect_reply_text(fx, exchange, 404, "404 Not Found.");
@@ -173,20 +164,31 @@ static void plain_get(struct agent_program *p, exchange_id exchange,
     reply_json(p, exchange, &body, fx);
 }
 
+/* Its path is the whole one, as the daemon knows it. */
+static bool is_metrics(const struct http_request *request)
+{
+    return request->method == HTTP_GET &&
+           (strcmp(request->path, "/metrics") == 0 ||
+            strcmp(request->path, "/metrics/snapshot") == 0);
+}
+
 static void on_request(void *self, exchange_id exchange,
                        const struct http_request *request, int64_t now_ms,
                        struct effects *fx)
 {
     struct agent_program *p = self;
-    const char *path = request->path;
+    const char *path = agent_plain_path(request->path);
+    enum realm realm = agent_realm_of(request);
     arena_clear(&p->arena);
-    while (path[0] == '/' && path[1] == '/')
-        path++;
-    (void)(has_prefix(&path, "/slave(1)") || has_prefix(&path, "/agent"));
-    if (is_path(path, "/api/v1/executor"))
+    if (agent_is_path(path, "/api/v1/executor"))
         agent_executor_api(p, exchange, request, now_ms, fx);
-    else if (is_path(path, "/api/v1"))
+    else if (realm == REALM_READWRITE)
         agent_operator_api(p, exchange, request, now_ms, fx);
+    else if (!agent_permit(p, exchange, request, realm, ACTION_CLUSTER_READ,
+                           fx))
+        return;
+    else if (is_metrics(request))
+        effect_metrics(fx, exchange, request->path);
     else
         plain_get(p, exchange, path, now_ms, fx);
 }
@@ -263,6 +265,9 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
         break;
     case AGENT_FACT_LEAVE:
         agent_link_leave(p, now_ms, fx);
+        break;
+    case AGENT_FACT_USERS:
+        access_take(&p->access, ((const struct gate_fact *)data)->users);
         break;
     }
     agent_deliver(p, now_ms, fx);
@@ -353,6 +358,9 @@ static void metrics(const void *self, struct metrics *out)
     metrics_add(out, METRIC_COUNTER, "agent_calls_refused_total", NULL,
                 "Calls the master refused.", NULL,
                 (double)p->count.refused_calls);
+    metrics_add(out, METRIC_COUNTER, "agent_denied_total", NULL,
+                "Requests that their user may not make.", NULL,
+                (double)p->count.denied);
 }
 
 const struct program AGENT_PROGRAM = {.name = "agent",
@@ -367,4 +375,5 @@ const struct program AGENT_PROGRAM = {.name = "agent",
                                       .next_ms = next_ms,
                                       .on_time = on_time,
                                       .metrics = metrics,
-                                      .check = check};
+                                      .check = check,
+                                      .guards_metrics = true};

@@ -2,6 +2,7 @@
  * sockets, disk or processes. main.c runs it on src/sys/daemon, tests/sim in
  * virtual time. acts.h lists what its shell must do. */
 #pragma once
+#include "base/access.h"
 #include "base/attributes.h"
 #include "base/resources.h"
 #include "wire/program.h"
@@ -20,6 +21,9 @@ struct agent_options {  /* everything is copied */
     const char *executor_socket; /* where executors reach us; NULL: at our
                                     address, as everybody does */
     const char *tls_ca;          /* told to executors; NULL: none */
+    const char *authorization;   /* of our calls to the master; NULL: none */
+    const char *executor_key;    /* what executors' tokens are made with; it
+                                    outlives us; NULL: they get none */
     const char *boot_id; /* of the machine; another one: nothing survived */
     bool switch_user;    /* root: executors run as their user */
     const struct resources *resources;
@@ -40,6 +44,18 @@ void agent_program_free(struct agent_program *program); /* accepts NULL */
 /* The port is known only after binding when it was given as 0; before
  * on_start. */
 void agent_program_set_port(struct agent_program *program, int port);
+/* Whom to ask what; without it everybody may do everything. Takes the reference
+ * to its users. */
+void agent_program_set_access(struct agent_program *program,
+                              const struct access *access);
+/* The realm of a request, for a gate. */
+enum realm agent_realm_of(const struct http_request *request);
+/* May the user read the sandboxes of that executor? As the logs of the job in
+ * it (job.read), of a task without a job as those of its framework's role; when
+ * that is not known any more, as those of the cluster. */
+bool agent_program_may_read(const struct agent_program *program,
+                            const char *principal, const char *framework_id,
+                            const char *executor_id);
 /* "" until the master gave one. */
 const char *agent_program_id(const struct agent_program *program);
 

@@ -484,13 +484,15 @@ static void send_one(struct aurora_program *p, struct master_call *call,
         {"Content-Type", "application/x-protobuf"},
         {"Accept", "application/x-protobuf"},
         {"Mesos-Stream-Id", p->link.stream_id},
+        {"Authorization", p->options.authorization},
     };
 
     call->exchange = ++p->next_exchange;
     effect_call(fx, call->exchange,
                 arena_printf(&fx->arena, "%s%s/api/v1/scheduler",
                              address_scheme(p->link.address), p->link.address),
-                header, 3, buf_bytes(&call->body), CALL_TIMEOUT_MS);
+                header, p->options.authorization ? 4 : 3,
+                buf_bytes(&call->body), CALL_TIMEOUT_MS);
     buf_release(&call->body);
     call->body = (struct buf){0};
 }
@@ -538,7 +540,7 @@ static bool stream_is_stale(int status, struct bytes text)
     static const char framework[] = "Framework cannot be found";
     static const char stream[] = "stream ID";
 
-    if (status == 403)
+    if (status == 401 || status == 403)
         return true;
     return status == 400 && text.size > 0 &&
            (memmem(text.data, text.size, framework, sizeof framework - 1) ||

@@ -115,6 +115,9 @@ static const struct config_option OPTIONS[] = {
      "security.lua, or Aurora's security.ini: who may do what; without it "
      "everybody may do everything",
      0, 0, false},
+    {"framework_authentication_file", CONFIG_STRING,
+     OPTION(framework_authentication_file), NULL,
+     "file with the principal and secret that we show the master", 0, 0, false},
     {"roles", CONFIG_STRING, OPTION(roles), NULL,
      "roles.lua: which user of the operating system the tasks of a role run "
      "as; default: that of the role's name",

@@ -17,7 +17,7 @@ struct aurora_config {
     int64_t executor_ram, hold_ms, jitter_ms, failover_ms, heartbeat_ms;
     char *tls_cert, *tls_key, *tls_ca;
     bool tls_require_client;
-    char *security, *roles;
+    char *security, *roles, *framework_authentication_file;
     char *zookeeper, *announce_root, *cron_timezone, *backup_dir;
     int64_t backup_interval_ms, backups_max, backup_rate;
     bool allow_announce_path;

@@ -16,11 +16,6 @@
 typedef Mesos__V1__Scheduler__Event Event;
 typedef Mesos__V1__Scheduler__Call Call;
 
-static const struct http_header HEADERS[] = {
-    {"Content-Type", "application/x-protobuf"},
-    {"Accept", "application/x-protobuf"},
-};
-
 void link_init(struct aurora_program *p)
 {
     p->link = (struct master_link){.state = LINK_DOWN,
@@ -67,6 +62,7 @@ static void pack_subscribe(struct aurora_program *p, struct buf *out)
     aware.has_type = true;
     aware.type = MESOS__V1__FRAMEWORK_INFO__CAPABILITY__TYPE__PARTITION_AWARE;
     info.user = (char *)p->options.user;
+    info.principal = (char *)(uintptr_t)p->options.principal;
     info.name = "perigee-aurora";
     info.hostname = (char *)p->options.hostname;
     info.has_checkpoint = info.checkpoint = true;
@@ -93,6 +89,11 @@ static void subscribe(struct aurora_program *p, int64_t now_ms,
 {
     struct buf body = {0};
     struct master_link *link = &p->link;
+    const struct http_header header[] = {
+        {"Content-Type", "application/x-protobuf"},
+        {"Accept", "application/x-protobuf"},
+        {"Authorization", p->options.authorization},
+    };
 
     link->state = LINK_SUBSCRIBING;
     link->stream = ++p->next_exchange;
@@ -103,7 +104,7 @@ static void subscribe(struct aurora_program *p, int64_t now_ms,
     effect_follow(fx, link->stream,
                   arena_printf(&fx->arena, "%s%s/api/v1/scheduler",
                                address_scheme(link->address), link->address),
-                  HEADERS, 2, buf_bytes(&body));
+                  header, p->options.authorization ? 3 : 2, buf_bytes(&body));
     buf_release(&body);
 }
 

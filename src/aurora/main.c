@@ -14,6 +14,7 @@
 #include "script/worker.h"
 #include "sys/address.h"
 #include "sys/beside.h"
+#include "sys/credentials_file.h"
 #include "sys/daemon.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -44,6 +45,7 @@ struct shell {
     struct backup_shell backups;
     struct beside *beside;
     struct security_shell security;
+    struct credential credential; /* to the master; empty: nobody */
     struct post_shell posts;
 };
 
@@ -240,6 +242,8 @@ static struct aurora_options options_of(struct shell *shell)
 
     options.cluster = c->cluster_name;
     options.master = c->master;
+    options.principal = shell->credential.principal;
+    options.authorization = shell->credential.authorization;
     options.hostname = c->hostname ? c->hostname : c->ip;
     options.user = c->user;
     options.thermos_path = c->thermos_path ? c->thermos_path : shell->thermos;
@@ -367,6 +371,7 @@ static void close_all(struct shell *shell)
     if (shell->daemon)
         daemon_close(shell->daemon);
     aurora_program_free(shell->program);
+    credential_release(&shell->credential);
     buf_release(&shell->release);
     config_release(&AURORA_CONFIG, &shell->config);
 }
@@ -385,11 +390,13 @@ static int report(const struct err *err, int status)
 }
 
 /* Before anything of a client's comes in. */
-static bool guard(const struct shell *shell)
+static int guard(struct shell *shell, struct err *err)
 {
-    if (shell->config.security)
+    const char *file = shell->config.framework_authentication_file;
+
+    if (shell->config.security || file)
         secret_guard_process();
-    return true;
+    return file ? credential_file_load(file, &shell->credential, err) : 0;
 }
 
 int main(int argc, char **argv)
@@ -406,7 +413,7 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     if (rc < 0 || check_config(&shell, &err) < 0) {
         rc = report(&err, EXIT_BAD_CONFIG);
-    } else if (guard(&shell) && open_daemon(&shell, &err) < 0) {
+    } else if (guard(&shell, &err) < 0 || open_daemon(&shell, &err) < 0) {
         rc = report(&err, EXIT_FAILED);
     } else {
         process_wake_promptly();

@@ -12,8 +12,11 @@
 #include <stdint.h>
 
 struct aurora_options {
-    const char *cluster;      /* "devcluster"; jobs of others are refused */
-    const char *master;       /* "host:port" */
+    const char *cluster; /* "devcluster"; jobs of others are refused */
+    const char *master;  /* "host:port" */
+    /* Who we are to the master, and what proves it; NULL: nobody. Both are
+     * borrowed for as long as the program lives. */
+    const char *principal, *authorization;
     const char *hostname;     /* ours, as FrameworkInfo says it */
     const char *endpoint;     /* our "ip:port", for assets; NULL: set later */
     const char *user;         /* FrameworkInfo.user */

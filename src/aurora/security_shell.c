@@ -10,14 +10,10 @@
 #include "sys/log.h"
 #include "sys/secret.h"
 
-#include <event2/event.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-enum { LOOK_SECONDS = 2 };
 
 /* --- reading, on any thread --- */
 
@@ -54,23 +50,6 @@ static int read_rules(struct rules *r, struct err *err)
     return rc;
 }
 
-static void mark_file(const char *path, struct file_mark *out)
-{
-    struct stat st;
-
-    *out = (struct file_mark){0};
-    if (path && stat(path, &st) == 0)
-        *out = (struct file_mark){st.st_mtim, (uint64_t)st.st_ino,
-                                  (uint64_t)st.st_size};
-}
-
-static bool mark_differs(const struct file_mark *a, const struct file_mark *b)
-{
-    return a->changed.tv_sec != b->changed.tv_sec ||
-           a->changed.tv_nsec != b->changed.tv_nsec || a->inode != b->inode ||
-           a->size != b->size;
-}
-
 static void warn(const struct rules *r)
 {
     struct stat st;
@@ -92,13 +71,15 @@ static void warn(const struct rules *r)
 
 /* --- at the start --- */
 
+static void begin_reading(void *context);
+
 int security_shell_load(struct security_shell *shell,
                         struct aurora_program *program, struct err *err)
 {
     struct rules rules = {.security = shell->security, .roles = shell->roles};
+    const char *const file[REREAD_FILES_MAX] = {shell->security, shell->roles};
 
-    mark_file(shell->security, &shell->security_mark);
-    mark_file(shell->roles, &shell->roles_mark);
+    reread_init(&shell->reread, file, begin_reading, shell);
     if (!shell->security)
         log_line(
             LOG_LEVEL_WARN,
@@ -116,8 +97,6 @@ int security_shell_load(struct security_shell *shell,
 }
 
 /* --- again --- */
-
-static void begin_reading(struct security_shell *shell);
 
 static void on_work(void *context)
 {
@@ -140,45 +119,18 @@ static void on_done(void *context)
     daemon_fact(shell->daemon, AURORA_FACT_SECURITY, &fact, sizeof fact);
     buf_release(&r->note);
     free(r);
-    shell->is_reading = false;
-    if (shell->is_wanted)
-        begin_reading(shell);
+    reread_done(&shell->reread);
 }
 
-static void begin_reading(struct security_shell *shell)
+static void begin_reading(void *context)
 {
-    shell->is_wanted = shell->is_reading;
-    if (shell->is_reading)
-        return;
+    struct security_shell *shell = context;
     struct rules *r = xcalloc(1, sizeof *r);
+
     r->shell = shell;
     r->security = shell->security;
     r->roles = shell->roles;
-    shell->is_reading = true;
-    mark_file(shell->security, &shell->security_mark);
-    mark_file(shell->roles, &shell->roles_mark);
     beside_add(shell->beside, on_work, on_done, r);
-}
-
-static void on_hangup(evutil_socket_t signo, short what, void *arg)
-{
-    (void)signo;
-    (void)what;
-    begin_reading(arg);
-}
-
-static void on_look(evutil_socket_t fd, short what, void *arg)
-{
-    struct security_shell *shell = arg;
-    struct file_mark security, roles;
-
-    (void)fd;
-    (void)what;
-    mark_file(shell->security, &security);
-    mark_file(shell->roles, &roles);
-    if (mark_differs(&security, &shell->security_mark) ||
-        mark_differs(&roles, &shell->roles_mark))
-        begin_reading(shell);
 }
 
 /* A client's certificate was refused: the audit log hears of it. */
@@ -197,22 +149,12 @@ static void on_refused(void *context, const struct tls_refusal *refusal)
 int security_shell_attach(struct security_shell *shell, struct daemon *daemon,
                           struct event_base *base, struct err *err)
 {
-    const struct timeval look = {.tv_sec = LOOK_SECONDS};
-
     shell->daemon = daemon;
     daemon_on_refused(daemon, on_refused, shell);
     if (!shell->security && !shell->roles)
         return 0;
     int rc = beside_open(&shell->beside, base, err);
-    if (rc < 0)
-        return rc;
-    shell->on_hangup = evsignal_new(base, SIGHUP, on_hangup, shell);
-    shell->on_look = event_new(base, -1, EV_PERSIST, on_look, shell);
-    if (!shell->on_hangup || !shell->on_look ||
-        event_add(shell->on_hangup, NULL) < 0 ||
-        event_add(shell->on_look, &look) < 0)
-        return err_set(err, ERR_INTERNAL, "security: no event to be had");
-    return 0;
+    return rc < 0 ? rc : reread_watch(&shell->reread, base, err);
 }
 
 /* --- passwords --- */
@@ -250,9 +192,6 @@ bool security_shell_act(struct security_shell *shell, uint32_t kind,
 
 void security_shell_close(struct security_shell *shell)
 {
-    if (shell->on_hangup)
-        event_free(shell->on_hangup);
-    if (shell->on_look)
-        event_free(shell->on_look);
+    reread_close(&shell->reread);
     beside_close(shell->beside);
 }

@@ -3,29 +3,20 @@
  * passwords. */
 #pragma once
 #include "base/err.h"
+#include "sys/reread.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 struct aurora_program;
 struct beside;
 struct daemon;
-struct event;
 struct event_base;
 
-/* What is seen of a file that may have changed. */
-struct file_mark {
-    struct timespec changed;
-    uint64_t inode, size;
-};
-
 struct security_shell {
-    const char *security, *roles;      /* files; borrowed; NULL: none */
-    struct daemon *daemon;             /* borrowed */
-    struct beside *beside;             /* owned */
-    struct event *on_hangup, *on_look; /* owned */
-    struct file_mark security_mark, roles_mark;
-    bool is_reading, is_wanted;
+    const char *security, *roles; /* files; borrowed; NULL: none */
+    struct daemon *daemon;        /* borrowed */
+    struct beside *beside;        /* owned */
+    struct reread reread;
 };
 
 /* Read them for the first time: what is wrong ends the scheduler's start. */

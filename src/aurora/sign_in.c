@@ -8,27 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* A request whose password is being checked. The thread has `hash`, `password`
- * and `is_right`; all else is the loop's. */
-struct waiting {
-    exchange_id exchange;
-    uint64_t ticket;
-    struct arena arena; /* owns the copy of the request */
-    struct http_request http;
-    char user[USER_NAME_MAX]; /* as it was given, cut */
-    char *hash;               /* owned; NULL: there is no such user */
-    char *password;           /* owned, wiped */
-    bool is_right, is_gone;
-};
-
-static void waiting_free(struct waiting *w)
-{
-    secret_text_free(w->password);
-    free(w->hash);
-    arena_release(&w->arena);
-    free(w);
-}
-
 /* --- serving, refusing --- */
 
 static void serve(struct aurora_program *p, exchange_id exchange,
@@ -46,25 +25,13 @@ static void serve(struct aurora_program *p, exchange_id exchange,
     p->sign_in.caller = (struct caller){0};
 }
 
-static const char *what_of(const struct http_request *http, struct arena *arena)
-{
-    char *text =
-        arena_printf(arena, "%s %.200s", http->method_name, http->path);
-
-    /* The path may hold any byte. */
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || (unsigned char)*c > 126)
-            *c = '?';
-    return text;
-}
-
 /* Whatever was wrong: who does not exist and a wrong secret look alike. */
 static void refuse(struct aurora_program *p, exchange_id exchange,
                    const struct http_request *http, bool had_secret,
                    const char *name, int64_t now_ms, struct effects *fx)
 {
     struct err err = {0};
-    bool is_known = name && users_find(p->sign_in.users, name);
+    bool is_known = name && *name && users_find(p->sign_in.users, name);
 
     p->sign_in.wrong++;
     (void)err_set(&err, ERR_DENIED,
@@ -77,7 +44,7 @@ static void refuse(struct aurora_program *p, exchange_id exchange,
                is_known ? name : "-", had_secret ? "wrong" : "none");
     p->sign_in.caller = (struct caller){NULL, NULL, http->peer};
     audit_refused(
-        p, what_of(http, &fx->arena), "UNAUTHENTICATED",
+        p, identity_request_text(http, &fx->arena), "UNAUTHENTICATED",
         is_known ? arena_printf(&fx->arena, "wrong secret for user %s", name)
         : had_secret ? "unknown user or secret"
                      : "no secret",
@@ -86,220 +53,63 @@ static void refuse(struct aurora_program *p, exchange_id exchange,
     p->sign_in.caller = (struct caller){0};
 }
 
-/* --- passwords --- */
-
-static const char *password_hash(const struct user *user)
-{
-    for (uint32_t i = 0; user && i < user->secrets.count; i++)
-        if (user->secrets.item[i].kind == SECRET_PASSWORD)
-            return user->secrets.item[i].text;
-    return NULL;
-}
-
-static const struct secret *find_secret(const struct user *user,
-                                        enum secret_kind kind, const char *text)
-{
-    for (uint32_t i = 0; user && i < user->secrets.count; i++)
-        if (user->secrets.item[i].kind == kind &&
-            (!text || strcmp(user->secrets.item[i].text, text) == 0))
-            return &user->secrets.item[i];
-    return NULL;
-}
-
-static size_t address_size(const char *peer)
-{
-    const char *end = strrchr(peer, ':');
-
-    return end ? (size_t)(end - peer) : strlen(peer);
-}
-
-/* One address shall not keep all others from signing in. */
-static int check_room(const struct aurora_program *p,
-                      const struct http_request *http, struct err *err)
-{
-    size_t bytes = http->body.size, size = address_size(http->peer);
-    uint32_t same = 0;
-
-    for (uint32_t i = 0; i < p->sign_in.waiting.count; i++) {
-        const struct waiting *w = p->sign_in.waiting.item[i];
-        bytes += w->http.body.size;
-        same += address_size(w->http.peer) == size &&
-                memcmp(w->http.peer, http->peer, size) == 0;
-    }
-    if (p->sign_in.waiting.count < WAITING_MAX && same < WAITING_OF_PEER_MAX &&
-        bytes <= WAITING_BYTES_MAX)
-        return 0;
-    (void)err_set(err, ERR_BUSY, "%u passwords are being checked",
-                  p->sign_in.waiting.count);
-    err_hint(err, "ask again in a second");
-    return -ERR_BUSY;
-}
-
-/* Everything but the secret. */
-static void copy_request(struct waiting *w, const struct http_request *http)
-{
-    struct arena *a = &w->arena;
-    struct http_header *header =
-        arena_alloc(a, (http->header_count + 1) * sizeof *header);
-
-    w->http = *http;
-    w->http.path = arena_strdup(a, http->path);
-    w->http.query = arena_strdup(a, http->query);
-    w->http.method_name = arena_strdup(a, http->method_name);
-    w->http.peer = arena_strdup(a, http->peer);
-    w->http.certificate = NULL;
-    w->http.header = header;
-    w->http.header_count = 0;
-    for (uint32_t i = 0; i < http->header_count; i++)
-        if (strcasecmp(http->header[i].name, "Authorization") != 0)
-            header[w->http.header_count++] =
-                (struct http_header){arena_strdup(a, http->header[i].name),
-                                     arena_strdup(a, http->header[i].value)};
-    w->http.body = bytes_of(arena_memdup(a, http->body.data, http->body.size),
-                            http->body.size);
-}
+/* --- who it is --- */
 
 void aurora_verify_run(void *work)
 {
-    struct waiting *w = work;
-
-    w->is_right = secret_password_is(w->hash, w->password);
-}
-
-static void wait_for(struct aurora_program *p, exchange_id exchange,
-                     const struct http_request *http, const char *name,
-                     const char *password, const struct user *user,
-                     int64_t now_ms, struct effects *fx)
-{
-    struct err err = {0};
-
-    if (check_room(p, http, &err) < 0) {
-        p->sign_in.caller = (struct caller){NULL, NULL, http->peer};
-        api_refuse_early(p, exchange, 429, &err, now_ms, fx);
-        return;
-    }
-    struct waiting *w = xcalloc(1, sizeof *w);
-    const char *hash = password_hash(user);
-    arena_init(&w->arena);
-    w->exchange = exchange;
-    w->ticket = ++p->next_ticket;
-    copy_request(w, http);
-    (void)snprintf(w->user, sizeof w->user, "%.*s", USER_NAME_MAX - 1, name);
-    w->hash = hash ? xstrdup(hash) : NULL;
-    w->password = secret_text_new(password, strlen(password));
-    *vec_add(&p->sign_in.waiting) = w;
-    struct aurora_verify act = {.ticket = w->ticket, .work = w};
-    effect_act(fx, AURORA_ACT_VERIFY, &act, sizeof act);
+    identity_check_run(work);
 }
 
 void sign_in_verified(struct aurora_program *p,
                       const struct aurora_verified *fact, int64_t now_ms,
                       struct effects *fx)
 {
-    struct waiting *w = NULL;
+    struct identity who;
+    struct identity_check *w = identities_end(
+        &p->sign_in.identities, p->sign_in.users, fact->ticket, &who);
 
-    for (uint32_t i = 0; i < p->sign_in.waiting.count && !w; i++) {
-        if (p->sign_in.waiting.item[i]->ticket != fact->ticket)
-            continue;
-        w = p->sign_in.waiting.item[i];
-        vec_remove(&p->sign_in.waiting, i);
-    }
     if (!w)
         return;
-    /* The rules may have changed meanwhile. */
-    const struct user *user =
-        w->is_right ? users_find(p->sign_in.users, w->user) : NULL;
-    const struct secret *secret =
-        find_secret(user, SECRET_PASSWORD, w->hash ? w->hash : "");
-    if (secret)
-        secret_cache_add(p->sign_in.known, w->hash, w->password);
-    if (!w->is_gone && secret)
-        serve(p, w->exchange, &w->http, user, secret, now_ms, fx);
+    if (!w->is_gone && who.user)
+        serve(p, w->exchange, &w->http, who.user, who.secret, now_ms, fx);
     else if (!w->is_gone)
-        refuse(p, w->exchange, &w->http, true, w->user, now_ms, fx);
-    waiting_free(w);
-}
-
-/* --- what comes with a request --- */
-
-/* "Basic dXNlcjpwYXNz" */
-static void basic(struct aurora_program *p, exchange_id exchange,
-                  const struct http_request *http, const char *text,
-                  int64_t now_ms, struct effects *fx)
-{
-    char pair[SECRET_MAX];
-    size_t size = 0;
-
-    if (secret_decode_pair(text, pair, &size) < 0) {
-        refuse(p, exchange, http, true, NULL, now_ms, fx);
-        return;
-    }
-    char *password = strchr(pair, ':');
-    *password++ = '\0';
-    const struct user *user = users_find(p->sign_in.users, pair);
-    const struct secret *secret = find_secret(user, SECRET_PASSWORD, NULL);
-    if (secret && secret_cache_has(p->sign_in.known, secret->text, password))
-        serve(p, exchange, http, user, secret, now_ms, fx);
-    else
-        wait_for(p, exchange, http, pair, password, user, now_ms, fx);
-    secret_wipe(pair, sizeof pair);
-}
-
-static void bearer(struct aurora_program *p, exchange_id exchange,
-                   const struct http_request *http, const char *token,
-                   int64_t now_ms, struct effects *fx)
-{
-    char hash[SECRET_HASH_MAX];
-
-    secret_token_hash(token, hash);
-    const struct user *user =
-        users_by_secret(p->sign_in.users, SECRET_TOKEN, hash);
-    if (user)
-        serve(p, exchange, http, user, find_secret(user, SECRET_TOKEN, hash),
-              now_ms, fx);
-    else
-        refuse(p, exchange, http, true, NULL, now_ms, fx);
-}
-
-static void certificate(struct aurora_program *p, exchange_id exchange,
-                        const struct http_request *http, int64_t now_ms,
-                        struct effects *fx)
-{
-    const struct user *user = users_by_secret(
-        p->sign_in.users, SECRET_CERTIFICATE, http->certificate);
-
-    if (user)
-        serve(p, exchange, http, user,
-              find_secret(user, SECRET_CERTIFICATE, http->certificate), now_ms,
-              fx);
-    else
-        refuse(p, exchange, http, true, NULL, now_ms, fx);
+        refuse(p, w->exchange, &w->http, true, who.name, now_ms, fx);
+    identity_check_free(w);
 }
 
 void sign_in_request(struct aurora_program *p, exchange_id exchange,
                      const struct http_request *http, int64_t now_ms,
                      struct effects *fx)
 {
-    const char *text = http_header(http, "Authorization");
+    struct err err = {0};
+    struct identity who;
 
-    if (text && strncasecmp(text, "Basic ", 6) == 0)
-        basic(p, exchange, http, text + 6 + strspn(text + 6, " "), now_ms, fx);
-    else if (text && strncasecmp(text, "Bearer ", 7) == 0)
-        bearer(p, exchange, http, text + 7 + strspn(text + 7, " "), now_ms, fx);
-    else if (!text && http->certificate)
-        certificate(p, exchange, http, now_ms, fx);
-    else
-        refuse(p, exchange, http, text != NULL, NULL, now_ms, fx);
+    switch (identities_ask(&p->sign_in.identities, p->sign_in.users, exchange,
+                           http, &who, &err)) {
+    case IDENTITY_KNOWN:
+        serve(p, exchange, http, who.user, who.secret, now_ms, fx);
+        break;
+    case IDENTITY_WAITS:
+        effect_act(fx, AURORA_ACT_VERIFY,
+                   &(struct aurora_verify){who.check->ticket, who.check},
+                   sizeof(struct aurora_verify));
+        break;
+    case IDENTITY_BUSY:
+        p->sign_in.caller = (struct caller){NULL, NULL, http->peer};
+        api_refuse_early(p, exchange, 429, &err, now_ms, fx);
+        break;
+    case IDENTITY_WRONG:
+        refuse(p, exchange, http, true, who.name, now_ms, fx);
+        break;
+    case IDENTITY_NOBODY:
+        refuse(p, exchange, http, false, NULL, now_ms, fx);
+        break;
+    }
 }
 
 bool sign_in_gone(struct aurora_program *p, exchange_id exchange)
 {
-    for (uint32_t i = 0; i < p->sign_in.waiting.count; i++)
-        if (p->sign_in.waiting.item[i]->exchange == exchange) {
-            p->sign_in.waiting.item[i]->is_gone = true;
-            return true;
-        }
-    return false;
+    return identities_gone(&p->sign_in.identities, exchange);
 }
 
 /* --- the rules --- */
@@ -315,7 +125,7 @@ static void judge_streams(struct aurora_program *p, struct users *old,
             s->user ? users_find(p->sign_in.users, s->user->name) : NULL;
         const struct secret *secret =
             user && s->secret
-                ? find_secret(user, s->secret->kind, s->secret->text)
+                ? identity_secret(user, s->secret->kind, s->secret->text)
                 : NULL;
         if (!secret) {
             stream_end_denied(p, i, fx);
@@ -349,7 +159,7 @@ void aurora_program_set_security(struct aurora_program *p, struct users *users,
     if (!users)
         return;
     p->sign_in.file = xstrdup(file);
-    p->sign_in.known = secret_cache_new();
+    identities_init(&p->sign_in.identities);
 }
 
 void sign_in_reloaded(struct aurora_program *p,
@@ -377,7 +187,7 @@ void sign_in_reloaded(struct aurora_program *p,
                os_users.by_role.count);
     if (!old)
         return;
-    secret_cache_clear(p->sign_in.known);
+    identities_forget(&p->sign_in.identities);
     judge_streams(p, old, fx);
 }
 
@@ -385,10 +195,7 @@ void sign_in_release(struct aurora_program *p)
 {
     struct sign_in *s = &p->sign_in;
 
-    for (uint32_t i = 0; i < s->waiting.count; i++)
-        waiting_free(s->waiting.item[i]);
-    vec_free(&s->waiting);
-    secret_cache_free(s->known);
+    identities_release(&s->identities);
     users_unref(s->users);
     vec_free(&s->os_users.by_role);
     free(s->file);

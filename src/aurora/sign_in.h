@@ -1,21 +1,15 @@
-/* Who asks: the secrets that come with a request, and the users they belong to.
- * A password that was not seen before is checked beside the loop while its
- * request waits. */
+/* Who asks (sys/identity.h), and what becomes of his request. A password that
+ * was not seen before is checked beside the loop while its request waits. */
 #pragma once
 #include "base/permission.h"
 #include "script/security_file.h"
+#include "sys/identity.h"
 #include "wire/program.h"
 
 struct aurora_program;
 struct aurora_security_fact;
 struct aurora_verified;
 struct metrics;
-
-enum {
-    WAITING_MAX = 64,
-    WAITING_OF_PEER_MAX = 16,
-    WAITING_BYTES_MAX = 64 << 20 /* of bodies */
-};
 
 /* Who makes the request that is being served. */
 struct caller {
@@ -25,10 +19,9 @@ struct caller {
 };
 
 struct sign_in {
-    struct users *users;        /* shared; NULL: nobody is asked who they are */
-    struct os_users os_users;   /* owned */
-    struct secret_cache *known; /* owned; NULL without users */
-    VEC(struct waiting *) waiting; /* owned */
+    struct users *users;      /* shared; NULL: nobody is asked who they are */
+    struct os_users os_users; /* owned */
+    struct identities identities; /* unused without users */
     struct caller caller;
     char *file;        /* owned; NULL without users */
     int64_t loaded_ms; /* when the rules in force were read */

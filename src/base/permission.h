@@ -18,42 +18,44 @@
 
 /* What can be done. Actions that end in ".read" only look: what may not be read
  * looks as if it did not exist. */
-#define ACTION_LIST(X)                        \
-    X(JOB_READ, "job.read")                   \
-    X(JOB_CREATE, "job.create")               \
-    X(JOB_KILL, "job.kill")                   \
-    X(JOB_RESTART, "job.restart")             \
-    X(JOB_SCALE, "job.scale")                 \
-    X(UPDATE_START, "update.start")           \
-    X(UPDATE_PAUSE, "update.pause")           \
-    X(UPDATE_RESUME, "update.resume")         \
-    X(UPDATE_ABORT, "update.abort")           \
-    X(UPDATE_ROLLBACK, "update.rollback")     \
-    X(UPDATE_PULSE, "update.pulse")           \
-    X(CRON_START, "cron.start")               \
-    X(CRON_PAUSE, "cron.pause")               \
-    X(CRON_RESUME, "cron.resume")             \
-    X(CRON_DESCHEDULE, "cron.deschedule")     \
-    X(GROUP_DEPLOY, "group.deploy")           \
-    X(GROUP_SCALE, "group.scale")             \
-    X(GROUP_REMOVE, "group.remove")           \
-    X(ASSET_PUT, "asset.put")                 \
-    X(QUOTA_READ, "quota.read")               \
-    X(QUOTA_SET, "quota.set")                 \
-    X(TIER_READ, "tier.read")                 \
-    X(TIER_SET, "tier.set")                   \
-    X(SLA_READ, "sla.read")                   \
-    X(HOST_READ, "host.read")                 \
-    X(HOST_DRAIN, "host.drain")               \
-    X(HOST_DEACTIVATE, "host.deactivate")     \
-    X(HOST_ACTIVATE, "host.activate")         \
-    X(NOTIFY_READ, "notify.read")             \
-    X(NOTIFY_TEST, "notify.test")             \
-    X(CLUSTER_READ, "cluster.read")           \
-    X(CLUSTER_RECONCILE, "cluster.reconcile") \
-    X(BACKUP_READ, "backup.read")             \
-    X(BACKUP_CREATE, "backup.create")         \
-    X(AUDIT_READ, "audit.read")               \
+#define ACTION_LIST(X)                          \
+    X(JOB_READ, "job.read")                     \
+    X(JOB_CREATE, "job.create")                 \
+    X(JOB_KILL, "job.kill")                     \
+    X(JOB_RESTART, "job.restart")               \
+    X(JOB_SCALE, "job.scale")                   \
+    X(UPDATE_START, "update.start")             \
+    X(UPDATE_PAUSE, "update.pause")             \
+    X(UPDATE_RESUME, "update.resume")           \
+    X(UPDATE_ABORT, "update.abort")             \
+    X(UPDATE_ROLLBACK, "update.rollback")       \
+    X(UPDATE_PULSE, "update.pulse")             \
+    X(CRON_START, "cron.start")                 \
+    X(CRON_PAUSE, "cron.pause")                 \
+    X(CRON_RESUME, "cron.resume")               \
+    X(CRON_DESCHEDULE, "cron.deschedule")       \
+    X(GROUP_DEPLOY, "group.deploy")             \
+    X(GROUP_SCALE, "group.scale")               \
+    X(GROUP_REMOVE, "group.remove")             \
+    X(ASSET_PUT, "asset.put")                   \
+    X(QUOTA_READ, "quota.read")                 \
+    X(QUOTA_SET, "quota.set")                   \
+    X(TIER_READ, "tier.read")                   \
+    X(TIER_SET, "tier.set")                     \
+    X(SLA_READ, "sla.read")                     \
+    X(HOST_READ, "host.read")                   \
+    X(HOST_DRAIN, "host.drain")                 \
+    X(HOST_DEACTIVATE, "host.deactivate")       \
+    X(HOST_ACTIVATE, "host.activate")           \
+    X(NOTIFY_READ, "notify.read")               \
+    X(NOTIFY_TEST, "notify.test")               \
+    X(CLUSTER_READ, "cluster.read")             \
+    X(CLUSTER_RECONCILE, "cluster.reconcile")   \
+    X(FRAMEWORK_REGISTER, "framework.register") \
+    X(AGENT_REGISTER, "agent.register")         \
+    X(BACKUP_READ, "backup.read")               \
+    X(BACKUP_CREATE, "backup.create")           \
+    X(AUDIT_READ, "audit.read")                 \
     X(SECURITY_READ, "security.read")
 
 enum action {

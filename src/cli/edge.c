@@ -14,8 +14,12 @@ struct edge {
     const char *cluster;       /* whose it is */
     const char *authorization; /* NULL: nobody in particular */
     struct tls *tls;           /* owned; NULL: in plain */
+    Perigee__Credentials who;  /* in the run's arena */
     bool has_tls_agents;
+    bool agents_ask; /* one did */
 };
+
+enum { AGENT_TIMEOUT_MS = 10000 };
 
 /* A command does one thing and may wait for the resolver. */
 static int resolve(const char *host, int port, struct sockaddr_storage *out,
@@ -56,12 +60,49 @@ const char *edge_url(struct cli *cli, const Perigee__Cluster *cluster,
     return arena_printf(&cli->arena, "%s%s%s", scheme, address, path);
 }
 
-const char *edge_agent_url(struct cli *cli, const char *agent, const char *path)
+/* With our secret, or without. */
+static int ask_agent(struct cli *cli, const char *url, bool says_who,
+                     const struct http_header *header,
+                     struct http_response *out, struct err *err)
 {
-    bool is_tls = cli->edge != NULL && cli->edge->has_tls_agents;
+    struct http_header all[2];
+    const char *authorization = NULL;
+    uint32_t count = 0;
+    struct url parsed;
+    int rc = 0;
 
-    return arena_printf(&cli->arena, "http%s://%s%s", is_tls ? "s" : "", agent,
-                        path);
+    if (says_who) {
+        rc = url_parse(url, &parsed, err);
+        if (rc == 0)
+            rc = credentials_header(cli, &cli->edge->who, &parsed,
+                                    &authorization, err);
+    }
+    if (rc < 0)
+        return rc;
+    if (header != NULL)
+        all[count++] = *header;
+    if (authorization != NULL)
+        all[count++] = (struct http_header){"Authorization", authorization};
+    return client_call(edge_client(cli), HTTP_GET, url, all, count,
+                       (struct bytes){0}, AGENT_TIMEOUT_MS, &cli->arena, out,
+                       err);
+}
+
+int edge_agent_get(struct cli *cli, const char *agent, const char *path,
+                   const struct http_header *header, struct http_response *out,
+                   struct err *err)
+{
+    struct edge *edge = cli->edge;
+    bool is_tls = edge != NULL && edge->has_tls_agents;
+    const char *url = arena_printf(&cli->arena, "http%s://%s%s",
+                                   is_tls ? "s" : "", agent, path);
+    int rc =
+        ask_agent(cli, url, edge != NULL && edge->agents_ask, header, out, err);
+
+    if (rc < 0 || out->status != 401 || edge == NULL || edge->agents_ask)
+        return rc;
+    edge->agents_ask = true;
+    return ask_agent(cli, url, true, header, out, err);
 }
 
 /* Its agents may speak TLS where the scheduler does not, and the other way. */
@@ -87,6 +128,7 @@ int edge_open(struct cli *cli, const Perigee__Cluster *cluster, struct err *err)
     cli->edge = edge = xcalloc(1, sizeof *edge);
     edge->cluster = arena_strdup(&cli->arena, cluster->name);
     edge->has_tls_agents = cluster->has_tls && cluster->tls;
+    edge->who = who;
     rc = credentials_header(cli, &who, &url, &edge->authorization, err);
     if (rc == 0 && needs_tls(cluster, &url)) {
         struct tls_files files = {who.cert, who.key, cluster->ca};

@@ -18,9 +18,12 @@ struct client *edge_client(struct cli *cli);
 /* "https://10.0.0.1:8081/api/v1", of an address as the list has it. */
 const char *edge_url(struct cli *cli, const Perigee__Cluster *cluster,
                      const char *address, const char *path);
-/* The same of an agent of the cluster that was opened. */
-const char *edge_agent_url(struct cli *cli, const char *agent,
-                           const char *path);
+/* GET a path of an agent of the cluster that was opened. An agent that asks who
+ * we are is told so (credentials_header) when it has asked, and those that are
+ * asked after it at once. */
+int edge_agent_get(struct cli *cli, const char *agent, const char *path,
+                   const struct http_header *header, struct http_response *out,
+                   struct err *err);
 /* Put the Authorization line of the open edge behind `count` others; returns
  * how many there are then. For the scheduler alone. */
 uint32_t edge_authorize(const struct cli *cli, struct http_header *header,

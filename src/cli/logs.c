@@ -6,7 +6,6 @@
 #include "cli/edge.h"
 
 #include "base/text.h"
-#include "sys/client.h"
 #include "wire/json.h"
 
 #include <poll.h>
@@ -15,8 +14,7 @@
 #include <unistd.h>
 
 enum {
-    PIECE_MAX = 1 << 20, /* bytes asked for at a time */
-    CALL_TIMEOUT_MS = 10000,
+    PIECE_MAX = 1 << 20,   /* bytes asked for at a time */
     FOLLOW_PAUSE_MS = 200, /* between looks when nothing new came */
 };
 
@@ -26,16 +24,20 @@ struct source {
 };
 
 static int get(struct cli *cli, const char *agent, const char *path,
-               struct http_response *out)
+               const struct http_header *header, struct http_response *out)
 {
     struct err err = {0};
-    const char *url = edge_agent_url(cli, agent, path);
 
-    if (client_call(edge_client(cli), HTTP_GET, url, NULL, 0, (struct bytes){0},
-                    CALL_TIMEOUT_MS, &cli->arena, out, &err) == 0)
-        return 0;
-    (void)err_wrap(&err, "agent %s", agent);
-    return cli_fail(cli, cli_exit_code(&err), &err);
+    if (edge_agent_get(cli, agent, path, header, out, &err) < 0) {
+        (void)err_wrap(&err, "agent %s", agent);
+        return cli_fail(cli, cli_exit_code(&err), &err);
+    }
+    if (out->status == 401 || out->status == 403)
+        return cli_refuse(cli, EXIT_DENIED,
+                          "its --security says who may read there; `clusterctl "
+                          "login` says who you are",
+                          "agent %s does not let you in", agent);
+    return 0;
 }
 
 static const char *escaped(struct cli *cli, const char *text)
@@ -65,7 +67,7 @@ static int browse(struct cli *cli, const struct source *source,
             arena_printf(&cli->arena, "/files/browse?path=%s",
                          escaped(cli, arena_printf(&cli->arena, "%s/%s",
                                                    source->sandbox, folder))),
-            &response);
+            NULL, &response);
 
     if (rc != 0)
         return rc;
@@ -181,15 +183,10 @@ static int print_more(struct cli *cli, const struct source *source,
         "Range",
         arena_printf(&cli->arena, "bytes=%lld-%lld", (long long)*offset,
                      (long long)*offset + PIECE_MAX - 1)};
-    struct err err = {0};
+    int rc = get(cli, source->agent, url, &range, &response);
 
-    if (client_call(edge_client(cli), HTTP_GET,
-                    edge_agent_url(cli, source->agent, url), &range, 1,
-                    (struct bytes){0}, CALL_TIMEOUT_MS, &cli->arena, &response,
-                    &err) < 0) {
-        (void)err_wrap(&err, "agent %s", source->agent);
-        return cli_fail(cli, cli_exit_code(&err), &err);
-    }
+    if (rc != 0)
+        return rc;
     *got = false;
     if (response.status == 416 || response.status == 404)
         return 0;

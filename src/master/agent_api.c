@@ -233,6 +233,7 @@ static void subscribe(struct request *r, const Call *call)
     }
     if (!request_check_accept(r))
         return;
+    request_note(r, "SUBSCRIBE_agent");
     if (report_decode(r, call->subscribe, &report, &err) < 0)
         request_refuse(r, 400, "Failed to validate agent::Call: %s", err.text);
     else if (master_is_down(r->p->core, report.hostname, report.ip))

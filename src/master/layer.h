@@ -21,6 +21,8 @@ struct master_program {
     char *ip, *hostname, *cluster;
     int port;
     VEC(struct master_flag) flags; /* owned texts */
+    struct access access;          /* with a reference to its users */
+    uint64_t denied;               /* requests that their user may not make */
     uint64_t calls[32];            /* scheduler calls by type */
     int64_t started_ms;
 };
@@ -32,6 +34,7 @@ struct request {
     exchange_id exchange;
     int64_t now_ms;
     struct effects *fx;
+    enum realm realm;
     enum media_type content; /* of the body */
     enum media_type accept;  /* of the answer */
 };
@@ -50,6 +53,18 @@ void request_done(struct request *r);     /* 200, empty */
 /* 405. `allowed`: "GET, POST". */
 void request_refuse_method(struct request *r, const char *allowed);
 
+/* --- permit.c: who may do what */
+/* May who asks do that to the role (NULL, "*": to the cluster as a whole)? */
+bool request_may(const struct request *r, enum action action, const char *role);
+/* The same of the cluster; false: answered 403, and logged. */
+bool request_permit(struct request *r, enum action action);
+/* A line of the log: who did what. Nothing where nobody is asked. */
+void request_note(struct request *r, const char *what);
+/* "GET_/state" */
+const char *request_shown(struct request *r);
+void master_take_users(struct master_program *p, struct users *users,
+                       int64_t now_ms, struct effects *fx);
+
 /* --- the APIs */
 void scheduler_api(struct request *r);
 void agent_api(struct request *r);
@@ -59,6 +74,8 @@ void version_get(struct request *r);
 void redirect_get(struct request *r);
 void flags_get(struct request *r);
 void health_get(struct request *r);
+void metrics_get(struct request *r);
+void metrics_snapshot_get(struct request *r);
 void schedule_endpoint(struct request *r); /* /maintenance/schedule */
 void maintenance_get(struct request *r);   /* /maintenance/status */
 void machine_down_post(struct request *r);

@@ -3,6 +3,7 @@
 #include "base/version.h"
 #include "master/program.h"
 #include "script/config.h"
+#include "script/port_security.h"
 #include "sys/daemon.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -17,6 +18,9 @@ struct config {
     char *min_allocatable_resources;
     char *tls_cert, *tls_key, *tls_ca;
     bool tls_require_client;
+    char *security, *credentials;
+    bool authenticate_http_readonly, authenticate_http_readwrite;
+    bool authenticate_http_frameworks, authenticate_agents;
     int64_t port;
     int64_t heartbeat_interval, agent_ping_timeout, max_agent_ping_timeouts;
     int64_t agent_reregister_timeout, allocation_interval, offer_timeout;
@@ -71,6 +75,20 @@ static const struct config_option OPTION[] = {
      .help = "CAs whose certificates clients may show, PEM"},
     {FIELD(tls_require_client), .type = CONFIG_BOOL, .initial = "false",
      .help = "refuse clients without such a certificate"},
+    {FIELD(security), .type = CONFIG_STRING,
+     .help = "security.lua: who may do what at this port, frameworks and "
+             "agents included"},
+    {FIELD(credentials), .type = CONFIG_STRING,
+     .help = "file of principals and secrets, as Mesos has it, for the realms "
+             "below"},
+    {FIELD(authenticate_http_readonly), .type = CONFIG_BOOL, .initial = "false",
+     .help = "ask who looks at /state, /metrics..."},
+    {FIELD(authenticate_http_readwrite), .type = CONFIG_BOOL,
+     .initial = "false", .help = "ask who calls /api/v1, /machine/down..."},
+    {FIELD(authenticate_http_frameworks), .type = CONFIG_BOOL,
+     .initial = "false", .help = "ask frameworks who they are"},
+    {FIELD(authenticate_agents), .type = CONFIG_BOOL, .initial = "false",
+     .help = "ask agents who they are"},
     {FIELD(log_level), .type = CONFIG_STRING, .initial = "info",
      .help = "error, warn, info or debug"},
 };
@@ -188,10 +206,44 @@ static struct master_program *make_program(const struct config *config,
     return program;
 }
 
+/* Before anything of a client's comes in. */
+static int open_gate(const struct config *config,
+                     struct master_program *program, struct gate **out,
+                     struct err *err)
+{
+    const struct port_security port = {
+        .security = config->security,
+        .credentials = config->credentials,
+        .credentials_flag = "credentials",
+        .flag = {{"authenticate_http_readonly", REALM_READONLY,
+                  config->authenticate_http_readonly},
+                 {"authenticate_http_readwrite", REALM_READWRITE,
+                  config->authenticate_http_readwrite},
+                 {"authenticate_http_frameworks", REALM_SCHEDULER,
+                  config->authenticate_http_frameworks},
+                 {"authenticate_agents", REALM_AGENT,
+                  config->authenticate_agents}},
+        .flag_count = 4,
+    };
+    struct gate_config gate = {.name = "mesos-master",
+                               .realm_of = master_realm_of,
+                               .fact = MASTER_FACT_USERS};
+    int rc = port_security_settle(&port, &gate, err);
+    if (rc == 0)
+        rc = gate_open(out, &gate, err);
+    if (rc < 0)
+        return rc;
+    port_security_log(&gate);
+    struct access access = gate_access(*out);
+    master_program_set_access(program, &access);
+    return 0;
+}
+
 static int serve(const struct config *config, struct master_program *program,
                  struct err *err)
 {
     struct daemon *daemon = NULL;
+    struct gate *gate = NULL;
     struct daemon_config daemon_config = {
         .ip = config->ip,
         .port = (int)config->port,
@@ -201,14 +253,19 @@ static int serve(const struct config *config, struct master_program *program,
                 .wants_client = config->tls_require_client},
         .ready_text = "master_ready",
     };
-    int rc = dir_make(config->work_dir, 0700, err);
+    int rc = open_gate(config, program, &gate, err);
+    if (rc == 0)
+        rc = dir_make(config->work_dir, 0700, err);
     if (rc == 0)
         rc =
             daemon_open(&daemon, &daemon_config, &MASTER_PROGRAM, program, err);
-    if (rc < 0)
-        return rc;
-    master_program_set_port(program, daemon_port(daemon));
-    rc = daemon_run(daemon, err);
+    if (rc == 0)
+        rc = gate_attach(gate, daemon, err);
+    if (rc == 0) {
+        master_program_set_port(program, daemon_port(daemon));
+        rc = daemon_run(daemon, err);
+    }
+    gate_close(gate);
     daemon_close(daemon);
     return rc;
 }

@@ -377,6 +377,34 @@ static const struct question *find_question(const Call *call)
     return NULL;
 }
 
+static bool changes(Mesos__V1__Master__Call__Type type)
+{
+    return type == MESOS__V1__MASTER__CALL__TYPE__UPDATE_MAINTENANCE_SCHEDULE ||
+           type == MESOS__V1__MASTER__CALL__TYPE__START_MAINTENANCE ||
+           type == MESOS__V1__MASTER__CALL__TYPE__STOP_MAINTENANCE;
+}
+
+/* What a call wants to be allowed. */
+static enum action action_of(Mesos__V1__Master__Call__Type type)
+{
+    switch ((int)type) {
+    case MESOS__V1__MASTER__CALL__TYPE__GET_HEALTH:
+    case MESOS__V1__MASTER__CALL__TYPE__GET_VERSION:
+        return ACTION_NONE;
+    case MESOS__V1__MASTER__CALL__TYPE__GET_MAINTENANCE_STATUS:
+    case MESOS__V1__MASTER__CALL__TYPE__GET_MAINTENANCE_SCHEDULE:
+        return ACTION_HOST_READ;
+    case MESOS__V1__MASTER__CALL__TYPE__UPDATE_MAINTENANCE_SCHEDULE:
+        return ACTION_HOST_DRAIN;
+    case MESOS__V1__MASTER__CALL__TYPE__START_MAINTENANCE:
+        return ACTION_HOST_DEACTIVATE;
+    case MESOS__V1__MASTER__CALL__TYPE__STOP_MAINTENANCE:
+        return ACTION_HOST_ACTIVATE;
+    default: /* the rest looks, or is refused by name */
+        return ACTION_CLUSTER_READ;
+    }
+}
+
 void operator_api(struct request *r)
 {
     if (!request_check_head(r))
@@ -396,6 +424,10 @@ void operator_api(struct request *r)
                        "'type' to be present");
         return;
     }
+    if (!request_permit(r, action_of(call->type)))
+        return;
+    if (changes(call->type))
+        request_note(r, type->name);
     if (maintenance_call(r, call) || !request_check_accept(r))
         return;
     const struct question *q = find_question(call);

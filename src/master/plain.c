@@ -12,6 +12,24 @@ void health_get(struct request *r)
     effect_reply(r->fx, r->exchange, 200, MEDIA_NONE, bytes_of(NULL, 0));
 }
 
+static void metrics_at(struct request *r, const char *path)
+{
+    if (r->http->method == HTTP_GET)
+        effect_metrics(r->fx, r->exchange, path);
+    else
+        request_refuse_method(r, "GET");
+}
+
+void metrics_get(struct request *r)
+{
+    metrics_at(r, "/metrics");
+}
+
+void metrics_snapshot_get(struct request *r)
+{
+    metrics_at(r, "/metrics/snapshot");
+}
+
 void version_get(struct request *r)
 {
     struct json_writer w;

@@ -1,4 +1,5 @@
 #include "master/layer.h"
+#include "sys/gate.h"
 #include <assert.h>
 
 enum { BUF_KEPT_MAX = 1 << 20 };
@@ -91,6 +92,7 @@ void master_program_free(struct master_program *p)
         free((char *)p->flags.item[i].value);
     }
     vec_free(&p->flags);
+    users_unref(p->access.users);
     free(p->ip);
     free(p->hostname);
     free(p->cluster);
@@ -109,22 +111,36 @@ const struct master *master_program_core(const struct master_program *p)
 
 /* --- routing --- */
 
-static const struct {
+static const struct route {
     const char *path;
     void (*handle)(struct request *r);
+    enum realm realm;
+    enum action reading, changing; /* what GET and the rest want to be allowed;
+                                      what an API wants, its calls say */
 } ROUTE[] = {
-    {"/api/v1/scheduler", scheduler_api},
-    {"/api/v1/agent", agent_api},
-    {"/api/v1", operator_api},
-    {"/health", health_get},
-    {"/version", version_get},
-    {"/redirect", redirect_get},
-    {"/flags", flags_get},
-    {"/state", state_get},
-    {"/maintenance/schedule", schedule_endpoint},
-    {"/maintenance/status", maintenance_get},
-    {"/machine/down", machine_down_post},
-    {"/machine/up", machine_up_post},
+    {"/api/v1/scheduler", scheduler_api, REALM_SCHEDULER, 0, 0},
+    {"/api/v1/agent", agent_api, REALM_AGENT, ACTION_AGENT_REGISTER,
+     ACTION_AGENT_REGISTER},
+    {"/api/v1", operator_api, REALM_READWRITE, 0, 0},
+    {"/health", health_get, REALM_OPEN, 0, 0},
+    {"/version", version_get, REALM_OPEN, 0, 0},
+    {"/redirect", redirect_get, REALM_OPEN, 0, 0},
+    {"/flags", flags_get, REALM_READONLY, ACTION_CLUSTER_READ,
+     ACTION_CLUSTER_READ},
+    {"/state", state_get, REALM_READONLY, ACTION_CLUSTER_READ,
+     ACTION_CLUSTER_READ},
+    {"/metrics", metrics_get, REALM_READONLY, ACTION_CLUSTER_READ,
+     ACTION_CLUSTER_READ},
+    {"/metrics/snapshot", metrics_snapshot_get, REALM_READONLY,
+     ACTION_CLUSTER_READ, ACTION_CLUSTER_READ},
+    {"/maintenance/schedule", schedule_endpoint, REALM_READWRITE,
+     ACTION_HOST_READ, ACTION_HOST_DRAIN},
+    {"/maintenance/status", maintenance_get, REALM_READONLY, ACTION_HOST_READ,
+     ACTION_HOST_READ},
+    {"/machine/down", machine_down_post, REALM_READWRITE,
+     ACTION_HOST_DEACTIVATE, ACTION_HOST_DEACTIVATE},
+    {"/machine/up", machine_up_post, REALM_READWRITE, ACTION_HOST_ACTIVATE,
+     ACTION_HOST_ACTIVATE},
 };
 
 /* "//master/health/" is "/health": no empty parts, no name of the process. */
@@ -150,18 +166,57 @@ static char *normal_path(const char *path, struct arena *arena)
 }
 
 /* The longest path that is a route, whole parts at a time. */
-static bool route(struct request *r, char *path)
+static const struct route *find_route(char *path)
 {
     while (*path) {
-        for (size_t i = 0; i < sizeof ROUTE / sizeof *ROUTE; i++) {
-            if (strcmp(ROUTE[i].path, path) == 0) {
-                ROUTE[i].handle(r);
-                return true;
-            }
-        }
+        for (size_t i = 0; i < sizeof ROUTE / sizeof *ROUTE; i++)
+            if (strcmp(ROUTE[i].path, path) == 0)
+                return &ROUTE[i];
         *strrchr(path, '/') = '\0';
     }
-    return false;
+    return NULL;
+}
+
+/* Where there is nothing, only somebody hears so. */
+static enum realm realm_of(const struct route *route)
+{
+    return route ? route->realm : REALM_READONLY;
+}
+
+enum realm master_realm_of(const struct http_request *request)
+{
+    struct arena arena;
+
+    arena_init(&arena);
+    enum realm realm = realm_of(find_route(normal_path(request->path, &arena)));
+    arena_release(&arena);
+    return realm;
+}
+
+static bool is_reading(const struct http_request *http)
+{
+    return http->method == HTTP_GET || http->method == HTTP_HEAD;
+}
+
+static void serve(struct request *r)
+{
+    const struct route *route =
+        find_route(normal_path(r->http->path, &r->p->arena));
+    enum action action = ACTION_NONE;
+
+    r->realm = realm_of(route);
+    if (route)
+        action = is_reading(r->http) ? route->reading : route->changing;
+    if (!request_permit(r, action))
+        return;
+    if (!route) {
+        request_refuse(r, 404, "404 Not Found.");
+        return;
+    }
+    if (!is_reading(r->http) && r->realm == REALM_READWRITE &&
+        action != ACTION_NONE)
+        request_note(r, request_shown(r));
+    route->handle(r);
 }
 
 static void on_request(void *self, exchange_id exchange,
@@ -171,8 +226,7 @@ static void on_request(void *self, exchange_id exchange,
     struct master_program *p = self;
     struct request r = {
         .p = p, .http = http, .exchange = exchange, .now_ms = now_ms, .fx = fx};
-    if (!route(&r, normal_path(http->path, &p->arena)))
-        request_refuse(&r, 404, "404 Not Found.");
+    serve(&r);
     send_outputs(p, now_ms, fx);
     arena_clear(&p->arena);
     if (p->buf.capacity > BUF_KEPT_MAX) /* a large answer came and went */
@@ -207,6 +261,18 @@ static void on_gone(void *self, exchange_id exchange, int64_t now_ms,
     arena_clear(&p->arena);
 }
 
+static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
+                    struct effects *fx)
+{
+    struct master_program *p = self;
+    const struct gate_fact *fact = data;
+    assert(kind == MASTER_FACT_USERS);
+    (void)kind;
+    master_take_users(p, fact->users, now_ms, fx);
+    send_outputs(p, now_ms, fx);
+    arena_clear(&p->arena);
+}
+
 static int64_t next_ms(const void *self)
 {
     const struct master_program *p = self;
@@ -233,8 +299,10 @@ const struct program MASTER_PROGRAM = {
     .on_start = on_start,
     .on_request = on_request,
     .on_gone = on_gone,
+    .on_fact = on_fact,
     .next_ms = next_ms,
     .on_time = on_time,
     .metrics = master_metrics,
     .check = check,
+    .guards_metrics = true,
 };

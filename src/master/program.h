@@ -1,6 +1,7 @@
 /* The master as a program (wire/program.h): decodes requests, feeds the core,
  * encodes what it wants. Driven by src/sys/daemon or by the simulator. */
 #pragma once
+#include "base/access.h"
 #include "base/err.h"
 #include "master/core/master.h"
 #include "wire/program.h"
@@ -30,6 +31,13 @@ struct master_program *master_program_new(const struct master_options *options);
 void master_program_free(struct master_program *p);
 /* The port that was really bound, when the option was 0. Before on_start. */
 void master_program_set_port(struct master_program *p, int port);
+/* Whom to ask what; without it everybody may do everything. Takes the reference
+ * to its users. */
+void master_program_set_access(struct master_program *p,
+                               const struct access *access);
+/* The realm of a request. */
+enum realm master_realm_of(const struct http_request *request);
+enum master_fact { MASTER_FACT_USERS = 1 /* struct gate_fact */ };
 /* For tests and the simulator: the core's state, read only. */
 const struct master *master_program_core(const struct master_program *p);
 

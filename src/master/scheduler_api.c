@@ -49,7 +49,24 @@ static const char *missing_body(const Call *call)
     }
 }
 
-static const char *call_problem(const Call *call, struct arena *arena)
+/* A framework that does not name its principal is given the one that it proved
+ * to be. */
+static const char *principal_problem(const char *principal,
+                                     Mesos__V1__FrameworkInfo *info,
+                                     struct arena *arena)
+{
+    if (principal && info->principal && strcmp(principal, info->principal) != 0)
+        return arena_printf(arena,
+                            "Authenticated principal '%s' does not match "
+                            "principal '%.64s' set in `FrameworkInfo`",
+                            principal, info->principal);
+    if (principal)
+        info->principal = arena_strdup(arena, principal);
+    return NULL;
+}
+
+static const char *call_problem(const Call *call, const char *principal,
+                                struct arena *arena)
 {
     if (!call->has_type)
         return "Expecting 'type' to be present";
@@ -60,7 +77,8 @@ static const char *call_problem(const Call *call, struct arena *arena)
                    text_of(call->subscribe->framework_info->id)) != 0)
             return "'framework_id' differs from "
                    "'subscribe.framework_info.id'";
-        return NULL;
+        return principal_problem(principal, call->subscribe->framework_info,
+                                 arena);
     }
     if (!call->framework_id)
         return "Expecting 'framework_id' to be present";
@@ -126,6 +144,28 @@ static const char *constraints_problem(
     return "Offer constraints are not supported by this master";
 }
 
+/* Roles that who asks may register no framework for. */
+static const char *roles_denied(struct request *r,
+                                const struct framework_head *head)
+{
+    struct buf denied = {0};
+    const char *problem = NULL;
+    for (uint32_t i = 0; i < head->role_count; i++)
+        if (!request_may(r, ACTION_FRAMEWORK_REGISTER, head->role[i]))
+            buf_addf(&denied, "%s%s", denied.size ? ", " : "", head->role[i]);
+    if (denied.size) {
+        problem = arena_printf(&r->p->arena, "Not authorized to use roles '%s'",
+                               buf_text(&denied));
+        r->p->denied++;
+        effect_log(r->fx, 1, "denied principal=%s action=%s peer=%s roles=%s",
+                   r->http->principal ? r->http->principal : "-",
+                   action_name(ACTION_FRAMEWORK_REGISTER), r->http->peer,
+                   buf_text(&denied));
+    }
+    buf_release(&denied);
+    return problem;
+}
+
 /* What makes the answer a stream of one ERROR. */
 static const char *subscribe_problem(
     struct request *r, const Mesos__V1__Scheduler__Call__Subscribe *subscribe,
@@ -144,7 +184,9 @@ static const char *subscribe_problem(
         return arena_strdup(arena, id_err.text);
     if (rc < 0)
         return arena_strdup(arena, err.text);
-    const char *problem = suppression_problem(subscribe, head, arena);
+    const char *problem = roles_denied(r, head);
+    if (!problem)
+        problem = suppression_problem(subscribe, head, arena);
     if (!problem)
         problem = constraints_problem(subscribe, head, arena);
     return problem ? problem : master_subscribe_problem(r->p->core, head);
@@ -187,6 +229,8 @@ static void subscribe(struct request *r, Call *call)
     keep_immutable(r, info);
     (void)framework_head_decode(info, &r->p->arena, &head, NULL);
     head.info = pack(info, &r->p->arena);
+    request_note(r,
+                 arena_printf(&r->p->arena, "SUBSCRIBE framework=%s", head.id));
     (void)master_subscribe(core, &head, call->subscribe->suppressed_roles,
                            (uint32_t)call->subscribe->n_suppressed_roles,
                            r->exchange, (int)r->accept, r->now_ms,
@@ -299,12 +343,23 @@ static void reconcile(struct request *r, struct framework *f,
 
 /* --- dispatch --- */
 
+/* Is it the caller's own? Another's looks as if it did not exist. */
+static bool is_own(const struct request *r, const struct framework *f)
+{
+    const char *principal = r->http->principal;
+    if (!r->p->access.asks[REALM_SCHEDULER])
+        return true;
+    return principal && f->principal && strcmp(principal, f->principal) == 0 &&
+           access_may_somewhere(&r->p->access, REALM_SCHEDULER, principal,
+                                ACTION_FRAMEWORK_REGISTER);
+}
+
 /* The framework of any call but SUBSCRIBE; NULL: answered. */
 static struct framework *find_caller(struct request *r, const Call *call)
 {
     struct framework *f =
         master_framework(r->p->core, call->framework_id->value);
-    if (!f) {
+    if (!f || !is_own(r, f)) {
         request_refuse(r, 400, "Framework cannot be found");
         return NULL;
     }
@@ -337,6 +392,8 @@ static bool perform(struct request *r, struct framework *f, const Call *call)
     struct outputs *out = &r->p->outputs;
     switch ((int)call->type) {
     case MESOS__V1__SCHEDULER__CALL__TYPE__TEARDOWN:
+        request_note(
+            r, arena_printf(&r->p->arena, "TEARDOWN framework=%s", f->id));
         master_remove_framework(core, f, r->now_ms, out);
         return true;
     case MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT:
@@ -403,7 +460,7 @@ void scheduler_api(struct request *r)
         request_decode(r, &mesos__v1__scheduler__call__descriptor, "Call");
     if (!call)
         return;
-    const char *problem = call_problem(call, &r->p->arena);
+    const char *problem = call_problem(call, r->http->principal, &r->p->arena);
     if (problem) {
         request_refuse(r, 400, "Failed to validate scheduler::Call: %s",
                        problem);

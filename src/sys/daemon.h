@@ -71,6 +71,18 @@ void daemon_on_refused(struct daemon *d, tls_refused *refused, void *context);
 void daemon_add_route(struct daemon *d, const char *path_prefix,
                       daemon_route *route, void *context);
 
+/* Every request that comes to the listener (not to the local one) is shown to
+ * `ask` before anybody else sees it: it answers, or admits it, now or later. An
+ * exchange whose other side left before that is told to `gone`, which returns
+ * whether it was one of its own. Before daemon_run. */
+typedef void daemon_ask(void *context, exchange_id exchange,
+                        const struct http_request *request);
+typedef bool daemon_gone(void *context, exchange_id exchange);
+void daemon_on_ask(struct daemon *d, daemon_ask *ask, daemon_gone *gone,
+                   void *context);
+void daemon_admit(struct daemon *d, exchange_id exchange,
+                  const struct http_request *request);
+
 /* Calls on_start, then turns until STOP, SIGTERM or SIGINT (both finish the
  * commits first). Returns the exit status; a failed store fills err. */
 int daemon_run(struct daemon *d, struct err *err);

@@ -12,15 +12,37 @@
 /* Exchanges of the second listener are numbered from here. */
 static const exchange_id LOCAL_IDS_FROM = UINT64_C(1) << 62;
 
+void daemon_on_ask(struct daemon *d, daemon_ask *ask, daemon_gone *gone,
+                   void *context)
+{
+    d->ask = ask;
+    d->gone = gone;
+    d->ask_context = context;
+}
+
+void daemon_admit(struct daemon *d, exchange_id exchange,
+                  const struct http_request *request)
+{
+    inbox_request(&d->inbox, exchange, request);
+}
+
 static void on_request(void *context, exchange_id exchange,
                        const struct http_request *request)
 {
-    inbox_request(&((struct daemon *)context)->inbox, exchange, request);
+    struct daemon *d = context;
+
+    if (d->ask != NULL)
+        d->ask(d->ask_context, exchange, request);
+    else
+        daemon_admit(d, exchange, request);
 }
 
 static void on_gone(void *context, exchange_id exchange)
 {
-    inbox_gone(&((struct daemon *)context)->inbox, exchange);
+    struct daemon *d = context;
+
+    if (d->ask == NULL || !d->gone(d->ask_context, exchange))
+        inbox_gone(&d->inbox, exchange);
 }
 
 static void on_answer(void *context, exchange_id exchange,
@@ -46,7 +68,7 @@ static void on_local_request(void *context, exchange_id exchange,
     struct daemon *d = context;
 
     if (strcmp(request->path, d->config.local.path) == 0) {
-        on_request(context, exchange, request);
+        daemon_admit(d, exchange, request);
         return;
     }
     http_server_reply(

@@ -41,6 +41,9 @@ struct daemon {
     void *backup_context;
     struct route route[DAEMON_ROUTES_MAX];
     uint32_t route_count;
+    daemon_ask *ask;   /* NULL: everybody is admitted */
+    daemon_gone *gone; /* with it */
+    void *ask_context;
     struct daemon_figures figures;
     int64_t now_ms;
     bool is_checked; /* verify the program after every step */

@@ -104,6 +104,8 @@ void inbox_request(struct inbox *inbox, exchange_id exchange,
     input->request.peer = arena_strdup(arena, request->peer);
     if (request->certificate != NULL)
         input->request.certificate = arena_strdup(arena, request->certificate);
+    if (request->principal != NULL)
+        input->request.principal = arena_strdup(arena, request->principal);
 }
 
 void inbox_gone(struct inbox *inbox, exchange_id exchange)

@@ -309,12 +309,17 @@ static void *wiping_realloc(void *old, size_t size)
     return out;
 }
 
+void secret_guard_parent(void)
+{
+    start();
+    event_set_mem_functions(malloc, wiping_realloc, wiping_free);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
 void secret_guard_process(void)
 {
     const struct rlimit none = {0, 0};
 
-    start();
-    event_set_mem_functions(malloc, wiping_realloc, wiping_free);
+    secret_guard_parent();
     (void)setrlimit(RLIMIT_CORE, &none);
-    (void)prctl(PR_SET_DUMPABLE, 0);
 }

@@ -64,3 +64,5 @@ void secret_cache_clear(struct secret_cache *cache);
  * user cannot look into it, and the buffers of its connections are wiped before
  * they are freed. Before the first use of libevent. */
 void secret_guard_process(void);
+/* The same of one whose children may leave core dumps: only itself does not. */
+void secret_guard_parent(void);

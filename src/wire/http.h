@@ -52,6 +52,9 @@ struct http_request {
      * the listener's CA; NULL when it showed none, and on a plain connection.
      * Never empty. */
     const char *certificate;
+    /* The name of the user who makes it, where a gate has found that out
+     * (sys/gate.h); NULL: nobody, or nobody was asked. */
+    const char *principal;
 };
 
 struct http_response {

@@ -5,7 +5,8 @@ local cluster = require 'support.cluster'
 local mime = require 'mime'
 local run = require 'support.run'
 
-local SECRETS = { alice = 'Alice-s3cret-7f3a', bob = 'Bob-s3cret-91bc' }
+local SECRETS = { alice = 'Alice-s3cret-7f3a', bob = 'Bob-s3cret-91bc',
+  daemons = 'Daemons-s3cret-20de' }
 local WRONG = 'Wr0ng-s3cret-55aa'
 local KEY = 'devcluster/alice/test/web'
 
@@ -30,9 +31,10 @@ users = {
   bob = { password = "%s", roles = "bob" },
   root = { token = "%s", roles = "admin" },
   slow = { token = "%s", roles = "bob", limits = { requests_per_second = 1 } },
+  daemons = { password = "%s", permissions = { actions = { "agent.register", "framework.register" } } },
   %s
 }
-]]):format(rules.alice, rules.bob, rules.root, rules.slow, more or '')
+]]):format(rules.alice, rules.bob, rules.root, rules.slow, rules.daemons, more or '')
     -- As editors do: the file is whole at every moment.
     os.rename(run.write(dir .. '/new.lua', text), dir .. '/security.lua')
     os.execute('chmod 600 ' .. dir .. '/security.lua')
@@ -88,15 +90,19 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
     os.execute('chmod 755 ' .. dir)
     is_root = run.run({ 'id', '-u' }).out:match('%d+') == '0'
     token = {}
-    rules = { alice = hash(SECRETS.alice), bob = hash(SECRETS.bob) }
+    rules = { alice = hash(SECRETS.alice), bob = hash(SECRETS.bob),
+      daemons = hash(SECRETS.daemons) }
     token.root, rules.root = make_token()
     token.slow, rules.slow = make_token()
     write_rules()
     run.write(dir .. '/roles.lua', 'roles = { bob = { user = "nobody" }, alice = { user = "'
       .. (is_root and 'daemon' or run.run({ 'id', '-un' }).out:match('%S+')) .. '" } }\n')
     os.execute('chmod 600 ' .. dir .. '/roles.lua')
+    run.write(dir .. '/daemons', 'daemons ' .. SECRETS.daemons .. '\n')
+    os.execute('chmod 600 ' .. dir .. '/daemons')
     c = cluster.start { env = { PERIGEE_SECURITY = dir .. '/security.lua',
-      PERIGEE_ROLES = dir .. '/roles.lua' } }
+      PERIGEE_ROLES = dir .. '/roles.lua', PERIGEE_CREDENTIAL = dir .. '/daemons',
+      PERIGEE_FRAMEWORK_AUTHENTICATION_FILE = dir .. '/daemons' } }
     settle('alice', ('return { user = "alice", password = "%s" }'):format(SECRETS.alice))
     settle('bob', ('return { user = "bob", password = "%s" }'):format(SECRETS.bob))
     settle('root', ('return { token = "%s" }'):format(token.root))
@@ -191,7 +197,7 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
 
   it('says who one is', function()
     assert.matches('you are bob', must('bob', { 'security', 'status' }), 1, true)
-    assert.matches('rules of .*: 4 users', must('root', { 'security', 'status' }))
+    assert.matches('rules of .*: 5 users', must('root', { 'security', 'status' }))
   end)
 
   it('keeps users to their rate', function()
@@ -241,8 +247,9 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
   end)
 
   it('shows no secret anywhere', function()
-    local secrets = { SECRETS.alice, SECRETS.bob, WRONG, token.root,
-      mime.b64('alice:' .. SECRETS.alice), mime.b64('bob:' .. SECRETS.bob) }
+    local secrets = { SECRETS.alice, SECRETS.bob, SECRETS.daemons, WRONG, token.root,
+      mime.b64('alice:' .. SECRETS.alice), mime.b64('bob:' .. SECRETS.bob),
+      mime.b64('daemons:' .. SECRETS.daemons) }
     local function clean(where, text)
       for i, secret in ipairs(secrets) do
         assert(not (text or ''):find(secret, 1, true), where .. ' holds secret ' .. i)
@@ -258,6 +265,9 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
     for _, path in ipairs { '/metrics', '/metrics/snapshot', '/state', '/api/v1/state',
       '/api/v1/security', '/api/v1/audit', '/api/v1/jobs', '/api/v1/schema' } do
       clean(path, run.http('GET', c.aurora .. path, nil, bearer(token.root)).body)
+    end
+    for _, path in ipairs { '/metrics', '/state', '/flags' } do
+      clean('master ' .. path, run.http('GET', c.master .. path, nil, bearer(token.root)).body)
     end
     for _, pid in ipairs(c:pids('.')) do
       clean('cmdline of ' .. pid, run.read('/proc/' .. pid .. '/cmdline'))

@@ -7,6 +7,7 @@ local run = require 'support.run'
 
 describe('two users', function()
   local c, dir
+  local bearer = {} -- headers of each user
 
   local function clusterctl(user, words)
     local all = { run.bin .. '/clusterctl' }
@@ -62,6 +63,11 @@ return { Service { cluster = "devcluster", role = "%s", environment = "test", na
     end
     local tokens, hashes = {}, {}
     for _, user in ipairs { 'alice', 'bob', 'root' } do tokens[user], hashes[user] = token() end
+    for user, value in pairs(tokens) do bearer[user] = { authorization = 'Bearer ' .. value } end
+    local secret = token()
+    local hash = run.run({ run.bin .. '/clusterctl', 'user', 'hash' }, { stdin = secret .. '\n' })
+    run.write(dir .. '/daemons', 'daemons ' .. secret .. '\n')
+    os.execute('chmod 600 ' .. dir .. '/daemons')
     run.write(dir .. '/security.lua', ([[
 local own = { "job.*", "update.*", "cron.*", "group.*", "asset.put", "quota.read", "audit.read" }
 roles = {
@@ -73,8 +79,9 @@ users = {
   alice = { token = "%s", roles = "alice" },
   bob = { token = "%s", roles = "bob" },
   root = { token = "%s", roles = "admin" },
+  daemons = { password = "%s", permissions = { actions = { "agent.register", "framework.register" } } },
 }
-]]):format(hashes.alice, hashes.bob, hashes.root))
+]]):format(hashes.alice, hashes.bob, hashes.root, (hash.out:gsub('%s', ''))))
     os.execute('chmod 600 ' .. dir .. '/security.lua')
     -- Tasks run as a user that there is, whoever runs this.
     local me = run.run({ 'id', '-un' }).out:match('%S+')
@@ -83,7 +90,8 @@ users = {
         me == 'root' and 'daemon' or me, me == 'root' and 'nobody' or me))
     os.execute('chmod 600 ' .. dir .. '/roles.lua')
     c = cluster.start { env = { PERIGEE_SECURITY = dir .. '/security.lua',
-      PERIGEE_ROLES = dir .. '/roles.lua', PERIGEE_PREEMPTION_DELAY = '1secs',
+      PERIGEE_ROLES = dir .. '/roles.lua', PERIGEE_CREDENTIAL = dir .. '/daemons',
+      PERIGEE_FRAMEWORK_AUTHENTICATION_FILE = dir .. '/daemons', PERIGEE_PREEMPTION_DELAY = '1secs',
       PERIGEE_PREEMPTION_SLOT_SEARCH_INTERVAL = '1secs',
       PERIGEE_PREEMPTION_SLOT_SEARCH_INITIAL_DELAY = '1secs' } }
     for user, value in pairs(tokens) do
@@ -173,6 +181,52 @@ return { Group { name = "pair", jobs = { service "one", service "two" } } }
     assert.matches('RUNNING', must('alice', { 'status', key('alice', 'db') }), 1, true)
     -- She sees who tried.
     assert.matches('bob', must('alice', { 'audit', '--result', 'DENIED' }), 1, true)
+  end)
+
+  it('keeps her sandbox from him at the agent\'s own port', function()
+    local task = must('alice', { 'status', key('alice', 'db'), '--json' }).tasks[1]
+    local agent = 'http://' .. task.agent_endpoint
+    local function get(path, headers)
+      local answer = run.http('GET', agent .. path, nil, headers)
+      return answer.status, answer.body
+    end
+    local inside = '/files/%s?path=' .. task.sandbox:gsub('%%', '%%%%')
+    local nothing = inside:gsub('/executors/.*', '/executors/none/runs/latest')
+    for _, operation in ipairs { 'browse', 'read', 'download' } do
+      local file = operation == 'browse' and '' or '/stderr'
+      local there, none = inside:format(operation) .. file, nothing:format(operation) .. file
+      assert.equal(200, get(there, bearer.alice), there)
+      assert.equal(200, get(there, bearer.root), there)
+      assert.same({ get(none, bearer.bob) }, { get(there, bearer.bob) })
+      assert.equal(404, get(there, bearer.bob))
+      assert.equal(401, get(there))
+      assert.equal(401, get(there, { authorization = 'Bearer wrong' }))
+    end
+    assert.equal(403, get('/state', bearer.bob))
+    assert.equal(403, get('/containers', bearer.alice))
+    -- Her own way to it, with her own secret.
+    must('alice', { 'logs', key('alice', 'db') .. '/0', 'p' })
+  end)
+
+  it('keeps him from the master, and from what runs there', function()
+    local refused = run.http('GET', c.master .. '/state', nil, bearer.bob)
+    assert.equal(403, refused.status)
+    assert.is_nil(refused.body:find('alice', 1, true))
+    assert.equal(401, run.get(c.master .. '/state').status)
+    local state = run.http('GET', c.master .. '/state', nil, bearer.root).json
+    local id = state.frameworks[1].id
+    local teardown = { type = 'TEARDOWN', framework_id = { value = id } }
+    local url = c.master .. '/api/v1/scheduler'
+    assert.equal(401, run.post(url, teardown).status)
+    for _, user in ipairs { 'bob', 'root' } do
+      local answer = run.post(url, teardown, bearer[user])
+      assert.equal(400, answer.status)
+      assert.equal('Framework cannot be found', answer.body)
+    end
+    local subscribe = { type = 'SUBSCRIBE', subscribe = { framework_info = {
+      user = 'nobody', name = 'thief' } } }
+    assert.matches('Not authorized to use roles', run.post(url, subscribe, bearer.bob).body, 1, true)
+    assert.matches('RUNNING', must('alice', { 'status', key('alice', 'db') }), 1, true)
   end)
 
   it('pushes batch aside for production', function()

@@ -12,16 +12,19 @@ M.terminal = {
   TASK_ERROR = true, TASK_DROPPED = true, TASK_GONE = true,
 }
 
---- Subscribe at the master on a port; `info` overrides FrameworkInfo.
-function M.open(port, info)
+--- Subscribe at the master on a port; `info` overrides FrameworkInfo. `authorization` is
+--- what each request shows.
+function M.open(port, info, authorization)
   local all = { user = 'nobody', name = 'test', checkpoint = true, failover_timeout = 60 }
   for name, value in pairs(info or {}) do all[name] = value end
   local body = cjson.encode { type = 'SUBSCRIBE', framework_id = all.id,
     subscribe = { framework_info = all } }
   local s = assert(socket.connect('127.0.0.1', port))
   s:send(('POST /api/v1/scheduler HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n' ..
-    'Content-Length: %d\r\n\r\n%s'):format(#body, body))
-  local self = setmetatable({ socket = s, port = port, statuses = {}, offers = {} }, M)
+    '%sContent-Length: %d\r\n\r\n%s'):format(
+    authorization and 'Authorization: ' .. authorization .. '\r\n' or '', #body, body))
+  local self = setmetatable({ socket = s, port = port, statuses = {}, offers = {},
+    authorization = authorization }, M)
   local head = s:receive('*l')
   assert(head:find(' 200 ', 1, true), head)
   for line in function() return s:receive('*l') end do
@@ -65,7 +68,7 @@ function M:call(kind, fields)
   local body = { type = kind, framework_id = self.id }
   for name, value in pairs(fields or {}) do body[name] = value end
   local answer = run.post('http://127.0.0.1:' .. self.port .. '/api/v1/scheduler', body,
-    { ['mesos-stream-id'] = self.stream })
+    { ['mesos-stream-id'] = self.stream, authorization = self.authorization })
   assert(answer.status == 202, kind .. ': ' .. tostring(answer.status) .. ' ' .. answer.body)
 end
 

@@ -26,6 +26,8 @@ struct fixture {
     struct attributes attributes;
     exchange_id next; /* of requests to the agent */
     uint64_t epoch;
+    const char *principal;     /* who asks; NULL: nobody */
+    const char *authorization; /* what an executor sends; NULL: nothing */
     /* What a store would hold. */
     struct {
         char table[16], key[400];
@@ -47,6 +49,9 @@ static inline struct agent_program *new_program(struct fixture *f)
                                     .resources = &f->resources,
                                     .attributes = &f->attributes,
                                     .seed = 7,
+                                    .authorization = "Basic YTpi",
+                                    .executor_key = "a key of 32 characters or "
+                                                    "more",
                                     .executor_registration_timeout_ms = 60000,
                                     .executor_reregistration_timeout_ms = 2000,
                                     .executor_shutdown_grace_ms = 5000,
@@ -261,8 +266,11 @@ static inline exchange_id request(struct fixture *f, enum http_method method,
                                   const char *path, const char *type,
                                   const char *accept, const char *body)
 {
-    struct http_header header[2];
+    struct http_header header[3];
     uint32_t count = 0;
+    if (f->authorization != NULL)
+        header[count++] =
+            (struct http_header){"Authorization", f->authorization};
     if (type != NULL)
         header[count++] = (struct http_header){"Content-Type", type};
     if (accept != NULL)
@@ -274,7 +282,8 @@ static inline exchange_id request(struct fixture *f, enum http_method method,
                                    .header = header,
                                    .header_count = count,
                                    .body = bytes_of_text(body),
-                                   .peer = "127.0.0.1:1"};
+                                   .peer = "127.0.0.1:1",
+                                   .principal = f->principal};
     AGENT_PROGRAM.on_request(f->program, ++f->next, &request, NOW, &f->fx);
     return f->next;
 }

@@ -85,7 +85,8 @@ static inline void on_fact(void *self, uint32_t kind, const void *data,
         stage->exited = *(const struct agent_exited *)data;
         effect_stop(fx, 0);
         break;
-    case AGENT_FACT_LEAVE: /* nothing here gets that signal */
+    case AGENT_FACT_LEAVE:
+    case AGENT_FACT_USERS: /* nothing here gets that signal */
         break;
     case AGENT_FACT_FAILED:
         stage->failed_count++;

@@ -36,6 +36,7 @@ struct kit {
     VEC(exchange_id) closed;
     VEC(struct kit_agent) agents;  /* that answer pings */
     bool is_deaf;                  /* they do not */
+    const char *principal;         /* who asks; NULL: nobody */
     uint32_t heard;                /* records looked at for pings */
     int status;                    /* of the last reply or stream head */
     char *body;                    /* of the last reply */
@@ -250,7 +251,8 @@ static inline exchange_id kit_request(struct kit *k, const char *method,
                                    .query = "",
                                    .header = headers,
                                    .body = bytes_of_text(body),
-                                   .peer = "127.0.0.1:1"};
+                                   .peer = "127.0.0.1:1",
+                                   .principal = k->principal};
     for (int i = 0; i < 6; i++)
         if (strcmp(NAME[i], method) == 0)
             request.method = (enum http_method)i;

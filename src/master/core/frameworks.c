@@ -113,8 +113,9 @@ const char *master_subscribe_problem(const struct master *m,
     const struct framework *f = master_framework(m, head->id);
     if (!f && HASH_COUNT(m->frameworks) >= MASTER_FRAMEWORKS_MAX)
         return "Too many frameworks are subscribed";
-    if (f && ((f->principal == NULL) != (head->principal == NULL) ||
-              (f->principal && strcmp(f->principal, head->principal) != 0)))
+    /* One that has none yet, from before its master asked, may be given it. */
+    if (f && f->principal &&
+        (!head->principal || strcmp(f->principal, head->principal) != 0))
         return "Changing framework's principal is not allowed.";
     return NULL;
 }
