@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum {
+    BACKUP_PATH_MAX = LOG_PATH_MAX + 16,
     PUMP_BYTES = 64 * 1024,
     PEEK_BYTES = 16 * 1024,
     PUMP_ROUNDS = 4,        /* pieces in one go */
@@ -23,28 +24,50 @@ enum {
     NOTHING = -1,           /* empty, but somebody may write */
 };
 
+/* Number 0 is the file itself. */
+static const char *name_backup(const struct task_log *log, uint32_t number,
+                               char room[BACKUP_PATH_MAX])
+{
+    if (number == 0)
+        return log->path;
+    (void)snprintf(room, BACKUP_PATH_MAX, "%s.%u", log->path, number);
+    return room;
+}
+
 /* stdout -> stdout.1 -> stdout.2 ...; the oldest goes. A gap in the row is what
- * an interrupted rotation left: it is filled, and nothing goes. */
+ * an interrupted rotation left: it is filled, and nothing goes. True: the file
+ * has become stdout.1. */
+static bool move_backups(const struct task_log *log)
+{
+    char from[BACKUP_PATH_MAX], to[BACKUP_PATH_MAX];
+    uint32_t last = 1;
+    bool is_moved = false;
+
+    for (; last < log->rule.backups; last++)
+        if (access(name_backup(log, last, to), F_OK) != 0)
+            break;
+    for (uint32_t i = last; i > 0 && log->rule.backups > 0; i--)
+        is_moved =
+            rename(name_backup(log, i - 1, from), name_backup(log, i, to)) == 0;
+    return is_moved;
+}
+
+/* A file that cannot be moved is emptied: a full log must not grow for ever.
+ * One that cannot be followed by another is written on, under its own name,
+ * until it can: it still is ours. */
 static void rotate(struct task_log *log)
 {
-    char from[LOG_PATH_MAX + 16], to[LOG_PATH_MAX + 16];
-    uint32_t last = 1;
+    char moved[BACKUP_PATH_MAX];
+    int old = log->file;
+    bool is_moved = move_backups(log);
 
-    for (; last < log->rule.backups; last++) {
-        (void)snprintf(to, sizeof to, "%s.%u", log->path, last);
-        if (access(to, F_OK) != 0)
-            break;
+    if (task_log_open_file(log, O_TRUNC, NULL) == 0) {
+        (void)close(old);
+        return;
     }
-    (void)close(log->file);
-    for (uint32_t i = last; i > 0 && log->rule.backups > 0; i--) {
-        (void)snprintf(to, sizeof to, "%s.%u", log->path, i);
-        if (i > 1)
-            (void)snprintf(from, sizeof from, "%s.%u", log->path, i - 1);
-        else
-            (void)snprintf(from, sizeof from, "%s", log->path);
-        (void)rename(from, to); /* else the file is emptied: no worse */
-    }
-    (void)task_log_open_file(log, O_TRUNC, NULL);
+    log->file = old;
+    if (is_moved)
+        (void)rename(name_backup(log, 1, moved), log->path);
 }
 
 static bool ends_a_line(const struct task_log *log, uint64_t size)
@@ -96,9 +119,9 @@ static void write_all(int fd, const char *data, size_t size)
     }
 }
 
-/* What cannot be spliced: there is no file, the disk is full, or the file
- * system knows no splicing. A full disk loses output; it must not stop the
- * task. */
+/* What cannot be spliced: the disk is full, or the file system knows no
+ * splicing; and what no file is for is thrown away. A full disk loses output;
+ * it must not stop the task. */
 static ssize_t copy(struct task_log *log, size_t size)
 {
     char data[PEEK_BYTES];
@@ -151,7 +174,7 @@ static ssize_t move_seen(struct task_log *log)
     if (log->console >= 0)
         write_all(log->console, data, (size_t)n);
     if (log->reader.read != NULL)
-        log->reader.read(log->reader.context, log->process, log->stream,
+        log->reader.read(log->reader.context, log->id.process, log->id.stream,
                          bytes_of(data, (size_t)n));
     for (size_t at = 0; at < (size_t)n;) {
         size_t part =
@@ -176,7 +199,8 @@ static ssize_t pump_piece(struct task_log *log)
 
 bool task_log_pump(struct task_log *log)
 {
-    task_log_make_file(log);
+    if (task_log_make_file(log, NULL) != 0)
+        return false; /* it waits */
     for (int round = 0; round < PUMP_ROUNDS && log->pipe >= 0; round++) {
         ssize_t n = pump_piece(log);
         if (n < 0)

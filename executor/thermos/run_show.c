@@ -103,13 +103,17 @@ static void show_end(const struct run_show *show, const struct runner_event *e)
 {
     const char *code = e->outcome == RUN_SUCCESS ? "\033[32m" : "\033[31m";
     if (e->outcome == RUN_LOST)
-        line(show, code, "%s: lost (run %u); it runs again", e->process,
-             e->run + 1);
+        line(show, code, "%s: lost (run %u); it runs again%s%s", e->process,
+             e->run + 1, e->text != NULL ? ": " : "",
+             e->text != NULL ? e->text : "");
     else if (e->outcome == RUN_SUCCESS)
         line(show, code, "%s: succeeded", e->process);
     else if (e->wait_status < 0)
         line(show, code, "%s: could not be started (run %u): %s", e->process,
              e->run + 1, e->text);
+    else if (e->text != NULL)
+        line(show, code, "%s: ended (run %u): %s", e->process, e->run + 1,
+             e->text);
     else if (WIFEXITED(e->wait_status))
         line(show, code, "%s: exited with status %d (run %u)", e->process,
              WEXITSTATUS(e->wait_status), e->run + 1);
@@ -140,7 +144,8 @@ void run_show_event(void *context, const struct runner_event *event)
     case RUNNER_ENDED:
         show->state = event->state;
         if (event->state == THERMOS_FINISHED)
-            line(show, "\033[32;1m", "task succeeded");
+            line(show, "\033[32;1m", "task succeeded%s%s",
+                 *event->text ? ", but " : "", event->text);
         else
             line(show, "\033[31;1m", "task %s%s%s",
                  event->state == THERMOS_KILLED ? "killed" : "failed",

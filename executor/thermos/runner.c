@@ -312,13 +312,15 @@ static void wait_and_see(struct runner *r, int64_t until_ms)
     *vec_add(&r->polled) = (struct pollfd){.fd = -1};
     uint32_t signals = add_poll(r, r->signals);
     uint32_t control = add_poll(r, r->control);
+    int64_t files_ms = runner_make_log_files(r);
     for (uint32_t i = 0; i < r->logs.count; i++) {
-        task_log_make_file(&r->logs.item[i].log);
-        r->logs.item[i].slot = add_poll(r, r->logs.item[i].log.pipe);
+        struct runner_log *log = &r->logs.item[i];
+        log->slot = add_poll(r, log->missing_ms == 0 ? log->log.pipe : -1);
     }
     for (uint32_t i = 0; i < r->config.count; i++)
         r->process[i].slot = add_poll(r, r->process[i].pidfd);
-    if (poll(r->polled.item, r->polled.count, poll_ms(until_ms)) > 0) {
+    if (poll(r->polled.item, r->polled.count,
+             poll_ms(files_ms < until_ms ? files_ms : until_ms)) > 0) {
         on_logs(r);
         on_pidfds(r);
         if (is_due(r, signals))

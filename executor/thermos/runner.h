@@ -38,7 +38,7 @@ struct runner_event {
     enum task_run_state task_state;
     enum thermos_state state;
     const char *text; /* ENDED; PROCESS_ENDED: why it never began, and
-                         wait_status is -1 */
+                         wait_status is -1, or why we ended it */
 };
 typedef void runner_listener(void *context, const struct runner_event *event);
 

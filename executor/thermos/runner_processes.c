@@ -1,5 +1,5 @@
 /* The processes of a task and what they leave behind: starting them with their
- * logs, recording their ends, finding orphans. */
+ * logs (runner_logs.c), recording their ends, finding orphans. */
 #include "executor/thermos/runner_state.h"
 
 #include "base/alloc.h"
@@ -11,65 +11,31 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { EXIT_UNRUNNABLE = 127 };
 
 /* --- processes --- */
 
-/* Names the pipes of one run to the executor; runner_replay.c reads it. */
-static int64_t log_key(uint32_t process, uint32_t run)
+static void forget_reason(struct runner_process *process)
 {
-    return (int64_t)process << 32 | run;
+    free(process->unrunnable);
+    process->unrunnable = NULL;
+    process->is_unlogged = false;
 }
 
-static bool has_log(const struct runner *r, uint32_t process, uint32_t run)
+/* An end of its own, while it was about to be ended for the want of a log, is
+ * its end. */
+static enum run_outcome outcome_of(const struct runner *r,
+                                   struct runner_process *process,
+                                   int wait_status, bool is_lost)
 {
-    for (uint32_t i = 0; i < r->logs.count; i++)
-        if (r->logs.item[i].process == process && r->logs.item[i].run == run)
-            return true;
-    return false;
-}
-
-void runner_log_ended(struct runner *r, uint32_t at)
-{
-    struct runner_log log = r->logs.item[at];
-    task_log_close(&log.log);
-    vec_remove(&r->logs, at);
-    if (r->control >= 0 && !has_log(r, log.process, log.run))
-        (void)control_send(
-            r->control,
-            &(struct control_message){.kind = CONTROL_RELEASE,
-                                      .number = log_key(log.process, log.run)});
-}
-
-/* Should this runner die, the executor still has what the process wrote. */
-static void hold_logs(const struct runner *r, uint32_t process, uint32_t run)
-{
-    int fds[CONTROL_FDS_MAX];
-    size_t count = 0;
-    for (uint32_t i = 0; i < r->logs.count && count < CONTROL_FDS_MAX; i++)
-        if (r->logs.item[i].process == process && r->logs.item[i].run == run)
-            fds[count++] = r->logs.item[i].log.pipe;
-    if (r->control >= 0 && count > 0)
-        (void)control_send_fds(
-            r->control,
-            &(struct control_message){.kind = CONTROL_HOLD,
-                                      .number = log_key(process, run)},
-            fds, count);
-}
-
-static void drop_logs(struct runner *r, uint32_t process, uint32_t run)
-{
-    for (uint32_t i = r->logs.count; i-- > 0;) {
-        struct runner_log *log = &r->logs.item[i];
-        if (log->process != process || log->run != run)
-            continue;
-        task_log_drain(&log->log);
-        if (log->log.pipe < 0)
-            runner_log_ended(r, i);
-        /* else a child of it still writes */
-    }
+    if (process->is_unlogged && (is_lost || WIFSIGNALED(wait_status)))
+        return process->may_pass ? RUN_LOST : RUN_FAILED;
+    if (process->is_unlogged)
+        forget_reason(process);
+    return is_lost ? RUN_LOST : runner_outcome(r, wait_status);
 }
 
 void runner_process_ended(struct runner *r, uint32_t at, int wait_status,
@@ -81,12 +47,13 @@ void runner_process_ended(struct runner *r, uint32_t at, int wait_status,
         [RUN_KILLED] = PERIGEE__THERMOS__PROCESS__STATE__KILLED,
         [RUN_LOST] = PERIGEE__THERMOS__PROCESS__STATE__LOST};
     struct runner_process *process = &r->process[at];
-    enum run_outcome outcome =
-        is_lost ? RUN_LOST : runner_outcome(r, wait_status);
+    enum run_outcome outcome = outcome_of(r, process, wait_status, is_lost);
     uint32_t run = r->run.process[at].run;
 
     /* Logs first: once the end is recorded nobody looks for them. */
-    drop_logs(r, at, run);
+    runner_drop_logs(r, at, run);
+    if (process->is_unlogged)
+        runner_forget_logs(r, at, run);
     runner_record_process(r, at, states[outcome], is_lost ? -1 : wait_status,
                           now_ms);
     if (process->pidfd >= 0)
@@ -94,54 +61,17 @@ void runner_process_ended(struct runner *r, uint32_t at, int wait_status,
     *process =
         (struct runner_process){.pidfd = -1,
                                 .wait_status = is_lost ? -1 : wait_status,
-                                .unrunnable = process->unrunnable};
+                                .unrunnable = process->unrunnable,
+                                .is_unlogged = process->is_unlogged};
     task_run_ended(&r->run, at, outcome, now_ms);
     runner_tell(r, (struct runner_event){.kind = RUNNER_PROCESS_ENDED,
                                          .process = r->config.process[at].name,
                                          .run = run,
                                          .outcome = outcome,
-                                         .wait_status = process->wait_status});
-}
-
-/* Pipes of a run that an earlier runner prepared and nobody began. */
-static void forget_logs(struct runner *r, uint32_t process, uint32_t run)
-{
-    for (uint32_t i = r->logs.count; i-- > 0;)
-        if (r->logs.item[i].process == process && r->logs.item[i].run == run)
-            runner_log_ended(r, i);
-}
-
-void runner_add_log(struct runner *r, const struct task_log *log,
-                    uint32_t process, uint32_t run, int stream)
-{
-    if (log->pipe < 0)
-        return;
-    struct runner_log *added = vec_add(&r->logs);
-    *added = (struct runner_log){.log = *log, .process = process, .run = run};
-    added->log.reader = r->options->reader;
-    added->log.process = r->config.process[process].name;
-    added->log.stream = stream;
-}
-
-static int open_logs(struct runner *r, uint32_t at, int writer[3],
-                     struct err *err)
-{
-    const struct process_config *config = &r->config.process[at];
-    uint32_t run = r->run.process[at].run;
-    int rc = 0;
-
-    writer[1] = writer[2] = LOG_WRITER_NULL;
-    forget_logs(r, at, run);
-    for (int stream = 1; stream <= 2 && rc == 0; stream++) {
-        struct task_log log;
-        struct task_log_id id = {config->name, run, stream};
-        rc = task_log_open(&log, &config->log, id, !r->has_executor,
-                           &writer[stream], err);
-        if (rc == 0)
-            runner_add_log(r, &log, at, run, stream);
-    }
-    hold_logs(r, at, run);
-    return rc;
+                                         .wait_status = process->wait_status,
+                                         .text = process->is_unlogged
+                                                     ? process->unrunnable
+                                                     : NULL});
 }
 
 /* What a child does before it begins (child.h). */
@@ -230,7 +160,7 @@ static void tell_unrunnable(const struct process_config *config, int cause,
 static int launch(struct runner *r, uint32_t at, struct err *err)
 {
     struct child child = {0};
-    int writer[3], rc = open_logs(r, at, writer, err);
+    int writer[3], rc = runner_open_logs(r, at, writer, err);
 
     if (rc == 0)
         rc = begin(r, at, writer, &child, err);
@@ -246,9 +176,9 @@ static int launch(struct runner *r, uint32_t at, struct err *err)
 static void note_unrunnable(struct runner *r, uint32_t at,
                             const struct err *err)
 {
-    free(r->process[at].unrunnable);
-    r->process[at].unrunnable =
-        err->code != ERR_NONE ? xstrdup(err->text) : NULL;
+    forget_reason(&r->process[at]);
+    if (err->code != ERR_NONE)
+        r->process[at].unrunnable = xstrdup(err->text);
 }
 
 static void not_started(struct runner *r, uint32_t at, bool is_lost,
@@ -258,7 +188,7 @@ static void not_started(struct runner *r, uint32_t at, bool is_lost,
     log_line(LOG_LEVEL_WARN, "process_not_started process=%s reason=%s%s",
              log_value(r->config.process[at].name),
              log_value(r->process[at].unrunnable), is_lost ? " retrying" : "");
-    drop_logs(r, at, run);
+    runner_drop_logs(r, at, run);
     if (!is_lost)
         runner_record_unrunnable(r, at, now_ms);
     task_run_ended(&r->run, at, is_lost ? RUN_LOST : RUN_FAILED, now_ms);

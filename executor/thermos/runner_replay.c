@@ -322,6 +322,8 @@ static int replay_process(struct runner *r, const process_t *record,
         /* 0: of another boot, so it lives no more, whoever has its pid. */
         process->start_ticks = r->is_this_boot ? record->start_ticks : 0;
         process->is_adopted = true;
+        free(process->unrunnable); /* of a run before it */
+        process->unrunnable = NULL;
         task_run_replay_started(&r->run, at, record->run);
         return 0;
     }
@@ -394,7 +396,7 @@ static void reopen_log(struct runner *r, uint32_t process, uint32_t run,
     struct task_log_id id = {config->name, run, stream};
     struct task_log log;
     task_log_reopen(&log, &config->log, id, pipe);
-    runner_add_log(r, &log, process, run, stream);
+    runner_add_log(r, &log, process);
 }
 
 /* A FIFO of an earlier runner: "<process>.<run>.stdout". The process may be

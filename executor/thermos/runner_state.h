@@ -1,6 +1,6 @@
 /* The insides of a runner, shared by its files: runner.c (the loop),
- * runner_processes.c (starting, ends, orphans), runner_replay.c (checkpoint and
- * adoption), runner_text.c (what is told).
+ * runner_processes.c (starting, ends, orphans), runner_logs.c (their output),
+ * runner_replay.c (checkpoint and adoption), runner_text.c (what is told).
  *
  * Every time in here, deadlines too, is on the clock that counts since the boot
  * (sys/clock.h): nobody sets it, and the next runner reads the same. */
@@ -25,12 +25,15 @@ struct runner_process {
     int64_t suspect_ms; /* gone without a word: LOST then; 0: no */
     int wait_status;    /* of the newest run that ended; -1: unknown */
     char *unrunnable;   /* why the newest run could not begin; owned, NULL */
+    bool is_unlogged;   /* no: why it was ended, it had no place for output */
+    bool may_pass;      /* that is no reason to give up (fault.h) */
 };
 
 struct runner_log {
     struct task_log log;
     uint32_t process, run;
-    uint32_t slot; /* of log.pipe, in polled */
+    uint32_t slot;      /* of log.pipe, in polled */
+    int64_t missing_ms; /* since when its file cannot be made; 0: it can */
 };
 
 struct runner_orphan {
@@ -48,10 +51,10 @@ struct runner {
     VEC(struct runner_orphan) orphans;
     VEC(struct pollfd) polled; /* slot 0 stands for "not polled" */
     const char *shell;
-    int control;           /* -1: the executor is gone, or never was */
-    int64_t orphaned_ms;   /* how long to go on without the executor; 0: end */
-    bool has_executor;     /* there was one from the start */
-    int signals;           /* signalfd */
+    int control;         /* -1: the executor is gone, or never was */
+    int64_t orphaned_ms; /* how long to go on without the executor; 0: end */
+    bool has_executor;   /* there was one from the start */
+    int signals;         /* signalfd */
     struct child_files files;
     int fetch_text;        /* what the fetching child says; -1 */
     pid_t fetch_pid;       /* 0: none */
@@ -74,16 +77,30 @@ void runner_tell_running(struct runner *r); /* once */
 /* What could not be started, or not be recorded, did not run: LOST, or FAILED
  * where another try cannot help (fault.h). */
 void runner_start(struct runner *r, uint32_t process, int64_t now_ms);
-/* Keep an open log of a run, if there is anything to read. */
-void runner_add_log(struct runner *r, const struct task_log *log,
-                    uint32_t process, uint32_t run, int stream);
-/* A log whose pipe is at its end: close and forget it. */
-void runner_log_ended(struct runner *r, uint32_t at);
 /* Whoever lost his parent is a child of ours, or of the executor when an
  * earlier runner died: signal them and tell the core how many there are. */
 void runner_sweep(struct runner *r, int signal);
 void runner_process_ended(struct runner *r, uint32_t process, int wait_status,
                           bool is_lost, int64_t now_ms);
+
+/* runner_logs.c */
+/* For a new run of a process. writer[1], writer[2] as task_log_open's. */
+int runner_open_logs(struct runner *r, uint32_t process, int writer[3],
+                     struct err *err);
+/* Keep an open log of a run, if there is anything to read. */
+void runner_add_log(struct runner *r, const struct task_log *log,
+                    uint32_t process);
+/* A log whose pipe is at its end: close and forget it. */
+void runner_log_ended(struct runner *r, uint32_t at);
+/* A run has ended: read what it wrote. */
+void runner_drop_logs(struct runner *r, uint32_t process, uint32_t run);
+/* Nobody writes them any more, or may: close them as they are. */
+void runner_forget_logs(struct runner *r, uint32_t process, uint32_t run);
+/* Files that are not there yet. Who has none for long is ended. When to call
+ * again; INT64_MAX: all are there. */
+int64_t runner_make_log_files(struct runner *r);
+/* The task is over: add to r->text whose output could not be kept, and why. */
+void runner_write_lost_output(struct runner *r);
 
 /* runner_replay.c */
 int runner_open_stream(struct runner *r, struct err *err);

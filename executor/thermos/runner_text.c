@@ -52,15 +52,23 @@ static void status_text(int wait_status, char *out, size_t size)
                        WCOREDUMP(wait_status) ? " (core dumped)" : "");
 }
 
+/* What became of a process that has a reason. */
+static const char *not_run(const struct runner_process *process)
+{
+    return process->is_unlogged ? "was ended, its output had no place"
+                                : "could not be started";
+}
+
 static void write_command(struct runner *r)
 {
     char how[128];
     if (r->run.regular.history[0].runs == 0)
         return; /* it never ran */
-    if (r->process[0].unrunnable != NULL && r->process[0].wait_status < 0) {
-        (void)snprintf(r->text, sizeof r->text,
-                       "Command could not be started: %s",
-                       r->process[0].unrunnable);
+    const struct runner_process *process = &r->process[0];
+    if (process->is_unlogged ||
+        (process->unrunnable != NULL && process->wait_status < 0)) {
+        (void)snprintf(r->text, sizeof r->text, "Command %s: %s",
+                       not_run(process), process->unrunnable);
         return;
     }
     status_text(r->process[0].wait_status, how, sizeof how);
@@ -101,10 +109,10 @@ static void write_failed(struct runner *r)
     uint32_t runs = r->run.regular.history[at].runs;
     const char *unrunnable = r->process[at].unrunnable;
     status_text(r->process[at].wait_status, how, sizeof how);
-    (void)snprintf(r->text, sizeof r->text, "process '%s' failed: it %s%s",
+    (void)snprintf(r->text, sizeof r->text, "process '%s' failed: it %s%s%s",
                    r->config.process[at].name,
-                   unrunnable ? "could not be started: " : how,
-                   unrunnable ? unrunnable : "");
+                   unrunnable ? not_run(&r->process[at]) : how,
+                   unrunnable ? ": " : "", unrunnable ? unrunnable : "");
     size_t used = strlen(r->text);
     if (runs > 1)
         (void)snprintf(r->text + used, sizeof r->text - used,
@@ -121,4 +129,5 @@ void runner_write_text(struct runner *r)
         write_command(r);
     else if (r->run.state == TASK_RUN_FAILED)
         write_failed(r);
+    runner_write_lost_output(r);
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,16 +43,16 @@ int task_log_open_file(struct task_log *log, int flags, struct err *err)
     return log->file < 0 ? fail(err, log->path) : 0;
 }
 
-static void set_path(struct task_log *log, struct task_log_id id)
+static void set_path(struct task_log *log)
 {
-    (void)snprintf(log->path, sizeof log->path, ".logs/%s/%u/%s", id.process,
-                   id.run, stream_name(id.stream));
+    (void)snprintf(log->path, sizeof log->path, ".logs/%s/%u/%s",
+                   log->id.process, log->id.run, stream_name(log->id.stream));
 }
 
-static void set_fifo_path(struct task_log *log, struct task_log_id id)
+static void set_fifo_path(struct task_log *log)
 {
     (void)snprintf(log->fifo_path, sizeof log->fifo_path, ".thermos/%s.%u.%s",
-                   id.process, id.run, stream_name(id.stream));
+                   log->id.process, log->id.run, stream_name(log->id.stream));
 }
 
 static int make_process_directory(const char *process, struct err *err)
@@ -64,30 +65,39 @@ static int make_process_directory(const char *process, struct err *err)
     return rc == 0 ? make_directory(path, err) : rc;
 }
 
-static int make_directories(const char *process, uint32_t run, struct err *err)
+static int make_directories(const struct task_log *log, struct err *err)
 {
+    const struct task_log_id *id = &log->id;
     char path[LOG_PATH_MAX];
-    (void)snprintf(path, sizeof path, ".logs/%s/%u", process, run);
-    if (run > 0 && (mkdir(path, 0755) == 0 || errno == EEXIST))
+    (void)snprintf(path, sizeof path, ".logs/%s/%u", id->process, id->run);
+    if (id->run > 0 && (mkdir(path, 0755) == 0 || errno == EEXIST))
         return 0; /* unless somebody removed those above it */
-    int rc = make_process_directory(process, err);
+    int rc = make_process_directory(id->process, err);
     return rc == 0 ? make_directory(path, err) : rc;
 }
 
-/* Mostly the directory is there: stdout's turn comes before stderr's. */
-static int make_file(struct task_log *log, struct task_log_id id,
-                     struct err *err)
+/* The first log of a run finds no directory, the others do. */
+static int make_file(struct task_log *log, bool is_first, struct err *err)
 {
-    if (id.stream == 2 && task_log_open_file(log, 0, NULL) == 0)
+    if (!is_first && task_log_open_file(log, 0, NULL) == 0)
         return 0;
-    int rc = make_directories(id.process, id.run, err);
+    int rc = make_directories(log, err);
     return rc == 0 ? task_log_open_file(log, 0, err) : rc;
 }
 
-void task_log_make_file(struct task_log *log)
+int task_log_make_file(struct task_log *log, struct err *err)
 {
-    if (log->file < 0 && log->path[0] != '\0')
-        (void)task_log_open_file(log, 0, NULL);
+    if (log->file >= 0 || log->path[0] == '\0')
+        return 0;
+    return make_file(log, false, err);
+}
+
+size_t task_log_waiting(const struct task_log *log)
+{
+    int size = 0;
+    if (log->pipe < 0 || ioctl(log->pipe, FIONREAD, &size) != 0 || size < 0)
+        return 0;
+    return (size_t)size;
 }
 
 static int open_fifo(struct task_log *log, int *writer, struct err *err)
@@ -120,17 +130,18 @@ static int open_pipe(struct task_log *log, int *writer, struct err *err)
     return 0;
 }
 
-static void set_empty(struct task_log *log, const struct log_rule *rule)
+static void set_empty(struct task_log *log, const struct log_rule *rule,
+                      struct task_log_id id)
 {
-    *log =
-        (struct task_log){.rule = *rule, .pipe = -1, .file = -1, .console = -1};
+    *log = (struct task_log){
+        .rule = *rule, .id = id, .pipe = -1, .file = -1, .console = -1};
 }
 
 int task_log_open(struct task_log *out, const struct log_rule *rule,
                   struct task_log_id id, bool is_named, int *writer,
                   struct err *err)
 {
-    set_empty(out, rule);
+    set_empty(out, rule, id);
     *writer = LOG_WRITER_NULL;
     if (rule->destination == LOG_CONSOLE)
         *writer = LOG_WRITER_OURS;
@@ -139,17 +150,17 @@ int task_log_open(struct task_log *out, const struct log_rule *rule,
         return open_pipe(out, writer, err);
     if (rule->destination == LOG_CONSOLE || rule->destination == LOG_NONE)
         return 0;
-    set_path(out, id);
+    set_path(out);
     if (rule->destination == LOG_BOTH)
         out->console = id.stream;
     int rc = 0;
     if (!task_log_is_pumped(rule))
-        rc = make_file(out, id, err);
+        rc = make_file(out, id.stream == 1, err);
     else if (id.stream == 1) /* the other one's are the same */
-        rc = make_directories(id.process, id.run, err);
+        rc = make_directories(out, err);
     if (rc == 0 && task_log_is_pumped(rule)) {
         if (is_named)
-            set_fifo_path(out, id);
+            set_fifo_path(out);
         rc = is_named ? open_fifo(out, writer, err)
                       : open_pipe(out, writer, err);
     } else if (rc == 0) {
@@ -164,21 +175,20 @@ int task_log_open(struct task_log *out, const struct log_rule *rule,
 void task_log_reopen(struct task_log *out, const struct log_rule *rule,
                      struct task_log_id id, int pipe)
 {
-    set_empty(out, rule);
+    set_empty(out, rule, id);
     if (rule->destination == LOG_CONSOLE || rule->destination == LOG_NONE)
         return;
-    set_path(out, id);
+    set_path(out);
     if (rule->destination == LOG_BOTH)
         out->console = id.stream;
     if (!task_log_is_pumped(rule))
         return;
-    /* What cannot be opened is not pumped; the process goes on all the same. */
-    out->pipe = pipe;
+    out->pipe = pipe; /* one that is not there is not pumped */
     if (pipe < 0) {
-        set_fifo_path(out, id);
+        set_fifo_path(out);
         out->pipe = open(out->fifo_path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     }
-    (void)task_log_open_file(out, 0, NULL);
+    (void)task_log_open_file(out, 0, NULL); /* else tried again by pumping */
     task_log_rotate_full(out); /* its writer died before it could */
 }
 

@@ -6,6 +6,10 @@
  * removed for every process take a fifth of the time of a short task.) Without
  * rotation the process writes the file itself.
  *
+ * While the file cannot be made, nothing is read: what is written waits in the
+ * pipe, and when that is full, so does the writer (runner_logs.c says for how
+ * long). A rotation that can make no new file goes on with the old one.
+ *
  * Paths are relative to the sandbox, the runner's working directory:
  *   .logs/<process>/<run>/stdout      .thermos/<process>.<run>.stdout (FIFO) */
 #pragma once
@@ -24,11 +28,17 @@ struct task_log_reader {
     void *context;
 };
 
+/* Which one it is. */
+struct task_log_id {
+    const char *process; /* borrowed */
+    uint32_t run;
+    int stream; /* 1: stdout, 2: stderr */
+};
+
 struct task_log {
     struct log_rule rule;
+    struct task_log_id id;
     struct task_log_reader reader; /* read NULL: nobody */
-    const char *process;           /* for the reader; borrowed */
-    int stream;
     int pipe;    /* we read here; -1: not pumped, or at its end */
     int file;    /* -1: none */
     int console; /* our own stdout or stderr, for LOG_BOTH; -1: none */
@@ -36,16 +46,9 @@ struct task_log {
     char fifo_path[LOG_PATH_MAX]; /* "" when the pipe has no name */
 };
 
-/* Which one it is. */
-struct task_log_id {
-    const char *process;
-    uint32_t run;
-    int stream; /* 1: stdout, 2: stderr */
-};
-
-/* Make directories and pipe, `is_named`: one with a name; or the file, where the
- * process writes that itself. *writer is the descriptor for the child, to be
- * closed by the caller; -1 is /dev/null, -2 means "ours". */
+/* Make directories and pipe, `is_named`: one with a name; or the file, where
+ * the process writes that itself. *writer is the descriptor for the child, to
+ * be closed by the caller; -1 is /dev/null, -2 means "ours". */
 enum { LOG_WRITER_NULL = -1, LOG_WRITER_OURS = -2 };
 int task_log_open(struct task_log *out, const struct log_rule *rule,
                   struct task_log_id id, bool is_named, int *writer,
@@ -54,9 +57,11 @@ int task_log_open(struct task_log *out, const struct log_rule *rule,
  * there, or it has none. */
 void task_log_reopen(struct task_log *out, const struct log_rule *rule,
                      struct task_log_id id, int pipe);
-/* The file of a pumped log, unless it is there: there is time for it when the
- * process runs. While it cannot be made, output is lost. */
-void task_log_make_file(struct task_log *log);
+/* The file of a pumped log, unless it is there, and its directories should they
+ * be gone: there is time for it when the process runs. Codes of fault.h. */
+int task_log_make_file(struct task_log *log, struct err *err);
+/* Bytes that wait in the pipe. */
+size_t task_log_waiting(const struct task_log *log);
 /* Move what is there, at most a bounded amount. True: call again. */
 bool task_log_pump(struct task_log *log);
 /* Move all that is there, but no more than a pipe can hold, and forget the pipe

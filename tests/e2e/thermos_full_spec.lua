@@ -65,4 +65,19 @@ describe('thermos on a full disk', function()
     assert.same({ '0SUCCESS', '1SUCCESS', '2SUCCESS' }, ends)
     assert.matches('again\n$', result.out)
   end)
+
+  test('loses no line of a log that can be followed by no other file', function()
+    local result = thermos(([[Task { %s, processes = {
+      Process { name = "talk", min_duration = 0, logger = Logger { rotate = Rotate {
+          log_size = 16*KB, backups = 2 } }, cmdline =
+        "touch talks; until test -e %s/full; do sleep 0.02; done; seq 1 8000" },
+      Process { name = "fill", min_duration = 0, cmdline =
+        "until test -e talks -a -e .logs/talk/0/stdout; do sleep 0.02; done; " ..
+        "while { : >file$((n += 1)); } 2>/dev/null; do :; done; touch %s/full" } } }]])
+      :format(SMALL, dir, dir),
+      'cat .logs/talk/0/stdout.2 .logs/talk/0/stdout.1 .logs/talk/0/stdout 2>/dev/null >' ..
+        dir .. '/lines; seq 1 8000 | cmp - ' .. dir .. '/lines && echo every line')
+    assert.equal(0, result.status, result.out .. result.err)
+    assert.matches('every line\n$', result.out)
+  end)
 end)
