@@ -6,6 +6,7 @@
 
 #include "mesos/v1/scheduler.pb-c.h"
 #include "wire/codec.h"
+#include "wire/recordio.h"
 #include "wire/values.h"
 
 #include <stdio.h>
@@ -283,6 +284,16 @@ void link_broken(struct aurora_program *p, exchange_id exchange,
 
 /* --- events --- */
 
+static int64_t heartbeat_of(const Mesos__V1__Scheduler__Event__Subscribed *s)
+{
+    double seconds = s->heartbeat_interval_seconds;
+
+    if (!s->has_heartbeat_interval_seconds || !(seconds >= 0.001))
+        return HEARTBEAT_DEFAULT_MS;
+    return seconds * 1000 < HEARTBEAT_MAX_MS ? (int64_t)(seconds * 1000)
+                                             : HEARTBEAT_MAX_MS;
+}
+
 static void on_subscribed(struct aurora_program *p, const Event *event,
                           int64_t now_ms, struct effects *fx)
 {
@@ -296,8 +307,7 @@ static void on_subscribed(struct aurora_program *p, const Event *event,
         set_text(&link->framework_id, s->framework_id->value);
         store_save_scheduler(p, fx);
     }
-    if (s->has_heartbeat_interval_seconds && s->heartbeat_interval_seconds > 0)
-        link->heartbeat_ms = (int64_t)(s->heartbeat_interval_seconds * 1000);
+    link->heartbeat_ms = heartbeat_of(s);
     link->state = LINK_UP;
     link->failures = 0;
     link->subscriptions++;

@@ -41,8 +41,8 @@ enum program_times {
     ASSET_KEPT_MS = 60 * 60 * 1000,      /* without a job that names it */
     RECONNECT_FIRST_MS = 100,
     RECONNECT_MAX_MS = 15000,
-    HEARTBEATS_MISSED_MAX = 5,
     HEARTBEAT_DEFAULT_MS = 15000,
+    HEARTBEAT_MAX_MS = 60 * 60 * 1000, /* whatever a master says */
     RECONCILE_RETRY_MS = 2000
 };
 

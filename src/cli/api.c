@@ -8,6 +8,7 @@
 #include "sys/client.h"
 #include "sys/clock.h"
 #include "wire/codec.h"
+#include "wire/recordio.h"
 
 #include <assert.h>
 #include <poll.h>
@@ -330,6 +331,9 @@ static bool on_record(void *context, struct bytes record)
     if (codec_decode(&perigee__aurora__event__descriptor, "Event",
                      MEDIA_PROTOBUF, record, &arena, &message, &err) == 0) {
         const Perigee__Aurora__Event *event = (void *)message;
+        if (event->type == PERIGEE__AURORA__EVENT__TYPE__SUBSCRIBED)
+            client_expect(edge_client(f->cli),
+                          HEARTBEATS_MISSED_MAX * (int64_t)event->heartbeat_ms);
         if (event->has_sequence && event->sequence >= f->next)
             f->next = event->sequence + 1;
         if (event->type == PERIGEE__AURORA__EVENT__TYPE__ERROR)

@@ -18,7 +18,9 @@ struct client {
     /* The exchange under way. */
     bool is_over;
     bool is_stream;
-    struct arena *arena; /* of the caller, for the response */
+    struct event *silence; /* at its end the stream has been silent too long */
+    int64_t silence_ms;    /* 0: it may be silent for ever */
+    struct arena *arena;   /* of the caller, for the response */
     struct http_response *out;
     client_record *record;
     void *context;
@@ -56,6 +58,14 @@ static void on_answer(void *context, exchange_id exchange,
     client->is_over = !client->is_stream || response->status != 200;
 }
 
+static void arm(struct event *timer, int64_t ms)
+{
+    struct timeval most = {ms / 1000, ms % 1000 * 1000};
+
+    if (ms > 0)
+        evtimer_add(timer, &most);
+}
+
 static void on_record(void *context, exchange_id exchange, struct bytes record)
 {
     struct client *client = context;
@@ -63,6 +73,12 @@ static void on_record(void *context, exchange_id exchange, struct bytes record)
     (void)exchange;
     if (!client->is_over && !client->record(client->context, record))
         client->is_over = true;
+    arm(client->silence, client->silence_ms);
+}
+
+void client_expect(struct client *client, int64_t silence_ms)
+{
+    client->silence_ms = silence_ms;
 }
 
 static void on_broken(void *context, exchange_id exchange, const char *why)
@@ -83,6 +99,15 @@ static void on_broken(void *context, exchange_id exchange, const char *why)
     snprintf(client->why, sizeof client->why, "%s", why);
 }
 
+static void on_silence(evutil_socket_t fd, short what, void *arg)
+{
+    struct client *client = arg;
+
+    (void)fd;
+    (void)what;
+    on_broken(client, client->last_id, "no heartbeat: timed out");
+}
+
 struct client *client_open(void)
 {
     struct client *client = xcalloc(1, sizeof *client);
@@ -95,6 +120,7 @@ struct client *client_open(void)
     signal(SIGPIPE, SIG_IGN);
     client->base = event_base_new();
     assert(client->base != NULL);
+    client->silence = evtimer_new(client->base, on_silence, client);
     client->http = http_client_open(client->base, &config);
     return client;
 }
@@ -114,6 +140,7 @@ void client_close(struct client *client)
     if (client == NULL)
         return;
     http_client_close(client->http);
+    event_free(client->silence);
     event_base_free(client->base);
     free(client);
 }
@@ -134,7 +161,6 @@ static int run(struct client *client, struct http_call *call,
 {
     struct http_response response = {0};
     struct event *timer = evtimer_new(client->base, on_deadline, client);
-    struct timeval most = {deadline_ms / 1000, deadline_ms % 1000 * 1000};
 
     client->is_over = false;
     client->is_stream = call->is_stream;
@@ -142,13 +168,14 @@ static int run(struct client *client, struct http_call *call,
     client->arena = arena;
     client->out = &response;
     call->exchange = ++client->last_id;
-    if (deadline_ms > 0)
-        evtimer_add(timer, &most);
+    client->silence_ms = 0;
+    arm(timer, deadline_ms);
     http_client_begin(client->http, call);
     while (!client->is_over)
         event_base_loop(client->base, EVLOOP_ONCE);
     http_client_hangup(client->http, call->exchange);
     event_free(timer);
+    evtimer_del(client->silence);
     if (client->broken != ERR_NONE)
         return err_set(err, client->broken, "%s: %s", call->url, client->why);
     *out = response;

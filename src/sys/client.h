@@ -30,6 +30,9 @@ int client_call(struct client *client, enum http_method method, const char *url,
 
 /* Called for each record; return false to stop following. */
 typedef bool client_record(void *context, struct bytes record);
+/* For such a callback: from now on this stream ends with ERR_TIMEOUT when it
+ * brings nothing for so long. */
+void client_expect(struct client *client, int64_t silence_ms);
 /* POST, then follow RecordIO until the callback stops, the stream ends, or
  * timeout_ms passes (0: never). An answer other than 200 comes back in *out. */
 int client_follow(struct client *client, const char *url,

@@ -4,6 +4,7 @@
 #include "sys/http_call.h"
 #include "sys/http_reader.h"
 #include "sys/id_map.h"
+#include "sys/tcp.h"
 #include "sys/tls.h"
 #include "wire/recordio.h"
 #include <assert.h>
@@ -12,7 +13,6 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -353,7 +353,6 @@ static struct link *link_open(struct call *call)
     struct link *link = xcalloc(1, sizeof *link);
     int fd = socket(call->address.ss_family,
                     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int one = 1;
 
     link->client = call->client;
     link->host = call->host;
@@ -361,7 +360,7 @@ static struct link *link_open(struct call *call)
         link->tls_host = xstrdup(call->tls_host);
     http_reader_init(&link->reader);
     if (fd >= 0 && call->address.ss_family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        tcp_prepare(fd);
     link->bev = make_bufferevent(call, fd);
     assert(link->bev != NULL);
     bufferevent_setcb(link->bev, on_read, NULL, on_event, link);

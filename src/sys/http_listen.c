@@ -1,9 +1,9 @@
 #include "sys/http_listen.h"
 #include "sys/address.h"
+#include "sys/tcp.h"
 #include <errno.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,7 +36,7 @@ int http_listen(struct event_base *base,
     struct sockaddr_storage address = {0};
     socklen_t size = 0;
     struct stat st;
-    int one = 1, status;
+    int status;
 
     if (config->socket != NULL) {
         status = address_of_socket(config->socket, &address, &size, err);
@@ -67,9 +67,7 @@ int http_listen(struct event_base *base,
         *out = listener;
         return 0;
     }
-    evutil_socket_t fd = evconnlistener_get_fd(listener);
-    /* Accepted sockets inherit it. */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    tcp_prepare(evconnlistener_get_fd(listener));
     *out = listener;
     return 0;
 }

@@ -4,6 +4,11 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
+/* A stream of events has heartbeats, and says how often. Who follows it gives
+ * it up when so many in a row are missing, and begins anew: 75 s with Mesos'
+ * interval of 15 s. */
+enum { HEARTBEATS_MISSED_MAX = 5 };
+
 void recordio_frame(struct bytes record, struct buf *out);
 
 struct recordio { /* zero-initialised is a fresh reader */

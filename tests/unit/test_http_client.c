@@ -380,6 +380,37 @@ static void test_a_silent_stream_can_be_bounded(void **state)
     end(&server);
 }
 
+static bool expect_more(void *context, struct bytes record)
+{
+    assert_int_equal(record.size, 5);
+    client_expect(context, 50);
+    return true;
+}
+
+/* Its head and one record came; then nothing, not even an end. */
+static void test_a_stream_that_falls_silent_ends(void **state)
+{
+    static const char *const script[] = {
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "7\r\n5\nhello\r\n",
+        "silence", NULL};
+    struct server server = begin(script);
+    struct client *client = client_open();
+    struct http_response r;
+    struct arena arena;
+    struct err err = {0};
+
+    (void)state;
+    arena_init(&arena);
+    assert_int_equal(client_follow(client, server.url, NULL, 0, bytes_of("", 0),
+                                   0, expect_more, client, &arena, &r, &err),
+                     -ERR_TIMEOUT);
+    assert_non_null(strstr(err.text, "no heartbeat"));
+    client_close(client);
+    arena_release(&arena);
+    end(&server);
+}
+
 /* --- many at once --- */
 
 struct tally {
@@ -506,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_records_may_be_cut_anywhere),
         cmocka_unit_test(test_a_refused_stream_gives_its_answer),
         cmocka_unit_test(test_a_silent_stream_can_be_bounded),
+        cmocka_unit_test(test_a_stream_that_falls_silent_ends),
         cmocka_unit_test(test_calls_keep_their_order_and_can_be_dropped),
         cmocka_unit_test(test_nobody_there_breaks_every_call),
         cmocka_unit_test(test_an_answer_over_the_bound_breaks),
