@@ -1,9 +1,7 @@
 -- The behaviour cases of Aurora's executor, by their numbers
 -- (docs/thermos-cases.md), with a real agent and a real executor.
-local cjson = require 'cjson'
 local Pair = require 'support.pair'
 local framework = require 'support.framework'
-local mime = require 'mime'
 local run = require 'support.run'
 local socket = require 'socket'
 
@@ -18,19 +16,8 @@ describe('thermos executor', function()
 
   local function signal(pid) os.execute('kill -KILL ' .. pid) end
 
-  local thermos = { shell = false, value = run.bin .. '/thermos',
-    arguments = { 'thermos', 'executor' } }
-
-  -- A task of processes: { name =, cmdline = }... `more` goes into its TaskConfig.
   local function launch(id, processes, more, payload)
-    for _, process in ipairs(processes) do process.min_duration = process.min_duration or 0 end
-    local config = { name = id, processes = processes }
-    for name, value in pairs(more or {}) do config[name] = value end
-    local assigned = cjson.encode { task_id = id, instance = 0, job = {
-      cluster = 'devcluster', role = 'www-data', environment = 'test', name = id, task = config } }
-    local task = framework.task(id, nil, { data = (mime.b64(payload or assigned)) })
-    task.executor = { type = 'CUSTOM', executor_id = { value = id }, command = thermos,
-      resources = framework.task('x').resources }
+    local task = framework.graph(id, processes, more, payload)
     task.resources[2].scalar.value = #processes > 100 and 1024 or 32
     f:launch { task }
   end
@@ -55,17 +42,6 @@ describe('thermos executor', function()
     end
   end
 
-  local function runner_of(id)
-    for pid in p:processes():gmatch('%d+') do
-      local environ = run.read('/proc/' .. pid .. '/environ') or ''
-      local title = run.read('/proc/' .. pid .. '/cmdline') or ''
-      if title:find('^thermos%zrunner') and
-        environ:find('MESOS_EXECUTOR_ID=' .. id .. '\0', 1, true) then
-        return tonumber(pid)
-      end
-    end
-  end
-
   local function in_sandbox(id, file)
     local path = '%s/agent/slaves/*/frameworks/*/executors/%s/runs/latest/%s'
     return (Pair.sh('ls ' .. path:format(p.dir, id, file) .. ' 2>/dev/null'):match('%S+'))
@@ -86,10 +62,10 @@ describe('thermos executor', function()
     launch('case-37', { { name = 'p',
       cmdline = 'echo $$ >pid; while ! test -e go; do sleep 0.02; done; echo $$ >>pid' } })
     local file = await_file('case-37', 'pid')
-    local runner = runner_of('case-37')
+    local runner = p:runner('case-37')
     signal(runner)
     run.eventually(10, 'another runner', function()
-      local other = runner_of('case-37')
+      local other = p:runner('case-37')
       return other and other ~= runner
     end)
     run.write(file:gsub('pid$', 'go'), '')
@@ -105,7 +81,7 @@ describe('thermos executor', function()
     f:reach('case-37b', 'TASK_RUNNING')
     local status
     run.eventually(30, 'the end', function()
-      local runner = runner_of('case-37b')
+      local runner = p:runner('case-37b')
       if runner then signal(runner) end
       local said = f:next(0)
       if said and said.type == 'UPDATE' then status = said.update.status end
@@ -136,10 +112,10 @@ describe('thermos executor', function()
       run.eventually(60, 'all have begun', function()
         return select(2, run.read(begun):gsub('\n', '')) == 400
       end)
-      local first = runner_of(id)
+      local first = p:runner(id)
       signal(first)
       local second = run.eventually(20, 'another runner', function()
-        local other = runner_of(id)
+        local other = p:runner(id)
         return other ~= first and other
       end)
       os.execute('kill -STOP ' .. second)

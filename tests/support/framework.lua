@@ -1,6 +1,7 @@
 --- A framework for tests: the Mesos v1 scheduler API on a socket of its own.
 
 local cjson = require 'cjson'
+local mime = require 'mime'
 local run = require 'support.run'
 local socket = require 'socket'
 
@@ -70,6 +71,21 @@ function M:call(kind, fields)
   local answer = run.post('http://127.0.0.1:' .. self.port .. '/api/v1/scheduler', body,
     { ['mesos-stream-id'] = self.stream, authorization = self.authorization })
   assert(answer.status == 202, kind .. ': ' .. tostring(answer.status) .. ' ' .. answer.body)
+end
+
+--- A TaskInfo that thermos runs: processes { name =, cmdline = }..., each without a
+--- min_duration of its own; `more` goes into its TaskConfig. `payload`: instead of all that.
+function M.graph(id, processes, more, payload)
+  for _, process in ipairs(processes) do process.min_duration = process.min_duration or 0 end
+  local config = { name = id, processes = processes }
+  for name, value in pairs(more or {}) do config[name] = value end
+  local assigned = cjson.encode { task_id = id, instance = 0, job = {
+    cluster = 'devcluster', role = 'www-data', environment = 'test', name = id, task = config } }
+  local task = M.task(id, nil, { data = (mime.b64(payload or assigned)) })
+  task.executor = { type = 'CUSTOM', executor_id = { value = id },
+    command = { shell = false, value = run.bin .. '/thermos',
+      arguments = { 'thermos', 'executor' } }, resources = M.task('x').resources }
+  return task
 end
 
 --- A TaskInfo of 0.1 cpus and 32 MB; `more` goes over it.

@@ -108,6 +108,18 @@ function Pair:processes()
     'cut -d/ -f3')
 end
 
+--- The process that runs a task of thermos; nil when there is none.
+function Pair:runner(id)
+  for pid in self:processes():gmatch '%d+' do
+    local environ = run.read('/proc/' .. pid .. '/environ') or ''
+    local title = run.read('/proc/' .. pid .. '/cmdline') or ''
+    if title:find '^thermos%zrunner' and
+      environ:find('MESOS_EXECUTOR_ID=' .. id .. '\0', 1, true) then
+      return tonumber(pid)
+    end
+  end
+end
+
 function Pair:stop()
   os.execute('kill -CONT ' .. self.agent_pid .. ' 2>/dev/null')
   if self.fw then self.fw:close() end
