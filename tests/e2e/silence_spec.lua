@@ -16,7 +16,8 @@ describe('a silent stream', function()
     p.aurora_port = Pair.free_port()
     p.aurora = 'http://127.0.0.1:' .. p.aurora_port
     p.aurora_pid = p:spawn('perigee-aurora', ('--master=127.0.0.1:%d --port=%d ' ..
-      '--work_dir=%s/aurora --heartbeat_interval=200ms'):format(p.master_port, p.aurora_port, p.dir))
+      '--work_dir=%s/aurora --heartbeat_interval=200ms'):format(p.master_port, p.aurora_port,
+      p.dir))
     p:await_health('aurora', p.aurora)
     await_link 'UP'
   end)

@@ -1,4 +1,5 @@
 --- Plant one bug: lua5.4 plant.lua MUTANT ROOT
+--- Or only see whether each could be planted: lua5.4 plant.lua --check ROOT MUTANT...
 --
 -- A mutant file says what it breaks and replaces one piece of one source:
 --
@@ -49,19 +50,48 @@ local function count(text, piece)
   end
 end
 
-local mutant = parse(arg[1])
-local path = arg[2] .. '/' .. mutant.file
-local text = read(path)
-local old = table.concat(mutant.old, '\n') .. '\n'
-local new = #mutant.new > 0 and table.concat(mutant.new, '\n') .. '\n' or ''
-local found = count(text, old)
-if found ~= 1 then
-  io.stderr:write(('%s: its old text is %d times in %s, want once\n'):format(arg[1], found,
-    mutant.file))
-  os.exit(1)
+--- The source's text, and where the old lines stand in it; or nil and what is wrong.
+local function find(mutant, root)
+  local text = read(root .. '/' .. mutant.file)
+  local old = table.concat(mutant.old, '\n') .. '\n'
+  local found = count(text, old)
+  if found ~= 1 then
+    return nil, ('its old text is %d times in %s, want once'):format(found, mutant.file)
+  end
+  return text, text:find(old, 1, true)
 end
-local at = text:find(old, 1, true)
-local file = assert(io.open(path, 'wb'))
-file:write(text:sub(1, at - 1), new, text:sub(at + #old))
-file:close()
-print(mutant.file)
+
+local function check(root, paths)
+  local wrong = 0
+  for _, path in ipairs(paths) do
+    local text, why = find(parse(path), root)
+    if not text then
+      io.stderr:write(path, ': ', why, '\n')
+      wrong = wrong + 1
+    end
+  end
+  return wrong == 0
+end
+
+local function plant(path, root)
+  local mutant = parse(path)
+  local text, from, to = find(mutant, root)
+  if not text then
+    io.stderr:write(path, ': ', from, '\n')
+    return false
+  end
+  local new = #mutant.new > 0 and table.concat(mutant.new, '\n') .. '\n' or ''
+  local file = assert(io.open(root .. '/' .. mutant.file, 'wb'))
+  file:write(text:sub(1, from - 1), new, text:sub(to + 1))
+  file:close()
+  print(mutant.file)
+  return true
+end
+
+local fine
+if arg[1] == '--check' then
+  fine = check(arg[2], table.move(arg, 3, #arg, 1, {}))
+else
+  fine = plant(arg[1], arg[2])
+end
+os.exit(fine)
