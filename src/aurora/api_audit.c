@@ -29,6 +29,38 @@ static bool is_result(const char *wanted, const char *has)
     return strcmp(wanted, has) == 0;
 }
 
+static const char *const RESULTS[] = {"OK", "REFUSED", "UNAUTHENTICATED",
+                                      "GONE"};
+
+static bool is_known(const char *result)
+{
+    for (size_t i = 0; i < sizeof RESULTS / sizeof *RESULTS; i++)
+        if (strcmp(RESULTS[i], result) == 0)
+            return true;
+    for (int code = 1; code < ERR_CODE_COUNT; code++)
+        if (strcmp(err_code_name((enum err_code)code), result) == 0)
+            return true;
+    return false;
+}
+
+/* One that is misspelt would look as if there were nothing. */
+static int check_result(const char *result, struct err *err)
+{
+    struct buf names = {0};
+
+    if (!result || !*result || is_known(result))
+        return 0;
+    for (size_t i = 0; i < sizeof RESULTS / sizeof *RESULTS; i++)
+        buf_addf(&names, i > 0 ? ", %s" : "%s", RESULTS[i]);
+    for (int code = 1; code < ERR_CODE_COUNT; code++)
+        buf_addf(&names, ", %s", err_code_name((enum err_code)code));
+    (void)err_set(err, ERR_INVALID, "result '%.60s': want one of %s", result,
+                  buf_text(&names));
+    err_field(err, "audit.result");
+    buf_release(&names);
+    return -ERR_INVALID;
+}
+
 /* "web,ads": all of them; a text that may have been cut is not one. */
 static bool sees_roles(const struct request *r, const char *roles)
 {
@@ -145,7 +177,8 @@ void api_audit(struct request *r, int64_t now_ms, struct effects *fx)
     struct err err = {0};
     uint64_t before;
 
-    if (read_cursor(q, &before, &err) < 0) {
+    if (check_result(q->result, &err) < 0 ||
+        read_cursor(q, &before, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

@@ -346,6 +346,8 @@ void audit_request(struct request *r, const char *result, const char *why,
     print_object(r, &key);
     if (part_of(r))
         add_texts(part_of(r), "message", &message);
+    if (part_of(r) && message.size == 0)
+        add_texts(part_of(r), "reason", &message);
     view.user = r->user ? r->user->name : NULL;
     view.peer = (char *)(uintptr_t)r->peer;
     view.action = (char *)(uintptr_t)action_name(r->route->action);
@@ -374,7 +376,8 @@ void audit_refused(struct aurora_program *p, const char *what,
     view.call = cut(what, strlen(what), &fx->arena);
     view.result = (char *)(uintptr_t)result;
     view.message = cut(why, strlen(why), &fx->arena);
-    note(p, &view, likeness(&view), fx);
+    /* Nobody hides a wrong secret behind a request that had none. */
+    note(p, &view, mix(likeness(&view), why), fx);
 }
 
 /* May one more that is like no other be written? */

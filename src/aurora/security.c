@@ -162,7 +162,9 @@ int security_permit(struct request *r, struct err *err)
         return 0;
     r->is_denied = true;
     r->p->sign_in.denied++;
-    if (route->object == ON_JOB && !changes)
+    /* Who sees the job is told what else is wanted. */
+    if (route->object == ON_JOB && !changes &&
+        !user_may(r->user, ACTION_JOB_READ, &object))
         return refuse_sight(&object, err);
     return refuse(r, route->action, &object, err);
 }

@@ -46,6 +46,27 @@ static void test_changes_are_written_down(void **unused)
     world_free(w);
 }
 
+/* Who knocks without a secret first hides nothing behind that. */
+static void test_wrong_secrets_stand_apart(void **unused)
+{
+    struct world *w = secure_world();
+
+    (void)unused;
+    for (int i = 0; i < 3; i++)
+        send(w, HTTP_POST, "/api/v1", NULL, NULL, "{}");
+    for (int i = 0; i < 3; i++)
+        send(w, HTTP_POST, "/api/v1", "Bearer wrong", NULL, "{}");
+    pass(w, 2000);
+    assert_int_equal(audited(w, ",\"result\":\"UNAUTHENTICATED\""), 2);
+    expect(200, "\"no secret\"");
+    expect(200, "\"unknown user or secret\"");
+    /* What is misspelt is no empty log. */
+    as(w, "root",
+       "{\"type\":\"LIST_AUDIT\",\"audit\":{\"result\":\"denied\"}}");
+    expect(400, "result 'denied': want one of OK, REFUSED");
+    world_free(w);
+}
+
 static void test_the_audit_survives(void **unused)
 {
     struct world *w = secure_world();
@@ -235,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes_are_written_down),
+        cmocka_unit_test(test_wrong_secrets_stand_apart),
         cmocka_unit_test(test_the_audit_survives),
         cmocka_unit_test(test_users_have_limits_of_their_own),
         cmocka_unit_test(test_what_has_ended_counts_as_no_task),

@@ -34,6 +34,7 @@ static struct world *world_of_roles(void)
     grant(fact.users, "lead", "quota.*", "web", "*");
     grant(fact.users, "boss", "quota.read", "shop", "*");
     grant(fact.users, "clerk", "audit.read", "web", "*");
+    grant(fact.users, "reader", "job.read", "alice", "*");
     assert_int_equal(users_seal(fact.users, NULL), 0);
     AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_SECURITY, &fact, w->now_ms,
                            &w->fx);
@@ -248,6 +249,23 @@ static void test_a_guess_is_written_down(void **unused)
     world_free(w);
 }
 
+/* Who sees a job is told what else is wanted of them. */
+static void test_what_is_seen_is_refused_by_name(void **unused)
+{
+    static const char sla[] =
+        "{\"type\":\"GET_SLA\",\"sla\":{\"key\":{\"cluster\":\"devcluster\","
+        "\"role\":\"alice\",\"environment\":\"devel\",\"name\":\"hello\"}}}";
+    struct world *w = world_of_roles();
+
+    (void)unused;
+    as(w, "alice", job("alice", "hello"));
+    as(w, "reader", sla);
+    expect(403, "'reader' may not sla.read on devcluster/alice/devel/hello");
+    as(w, "bob", sla);
+    expect(404, "does not exist");
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_who_set_which_quota_is_written_down),
         cmocka_unit_test(test_who_runs_after_is_not_told),
         cmocka_unit_test(test_a_guess_is_written_down),
+        cmocka_unit_test(test_what_is_seen_is_refused_by_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
