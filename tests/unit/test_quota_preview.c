@@ -83,6 +83,12 @@ static void test_a_preview_that_is_wrong(void **unused)
     preview(w, "", "");
     expect_status(w, 200);
     assert_int_equal(w->answer->n_quota_refusals, 0);
+    preview(w,
+            arena_printf(&w->arena, "%s,%s", job(w, "a", 1, 4001, OTHER),
+                         job(w, "b", 1, 4000, OTHER)),
+            "");
+    assert_int_equal(w->answer->n_quota_refusals, 1);
+    expect_refusal(w, 0, 0, 1, "instances 4001: want 1 to 4000");
     /* A role without a quota, and nobody's yet. */
     preview(w, job(w, "a", 1, 1, PROD), "");
     assert_int_equal(w->answer->n_quota_refusals, 1);

@@ -157,6 +157,18 @@ static uint32_t together(const struct quota_wish *wish, uint32_t left)
     return count;
 }
 
+/* More than a job may have is no question for quotas, and would take long to
+ * add up. */
+static int check_counts(const struct aurora *a, const struct quota_wish *wish,
+                        uint32_t count, struct err *err)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < count && rc == 0; i++)
+        rc = request_check_count(a, wish[i].instances, err);
+    return rc;
+}
+
 void aurora_quota_preview(struct aurora *a, const struct quota_wish *wish,
                           uint32_t count, quota_refused *refused, void *context)
 {
@@ -171,6 +183,11 @@ void aurora_quota_preview(struct aurora *a, const struct quota_wish *wish,
          i += n) {
         struct err err = {0};
         n = together(&wish[i], count - i);
+        if (check_counts(a, &wish[i], n, &err) < 0) {
+            refused(context, i, n, &err);
+            told++;
+            continue;
+        }
         for (uint32_t k = 0; k < n; k++)
             part[k] = part_of(a, &wish[i + k]);
         struct quota_asked asked = {
