@@ -76,6 +76,28 @@ static void test_a_refusal_names_no_job_unseen(void **unused)
     world_free(w);
 }
 
+/* The sum of somebody else's refusal stands behind no other one. */
+static void test_a_sum_is_told_once(void **unused)
+{
+    struct world *w = world_of_roles();
+
+    (void)unused;
+    set_quota(w, "root",
+              "{\"role\":\"alice\",\"all\":{\"tasks\":3}},"
+              "{\"role\":\"web\",\"all\":{\"tasks\":5}}",
+              "");
+    as(w, "root", job("web", "mine"));
+    expect(200, "");
+    as(w, "alice", job("alice", "secret"));
+    as(w, "alice", job("alice", "more"));
+    expect(409, "alice/devel/secret");
+    set_quota(w, "lead", "{\"role\":\"web\",\"all\":{\"tasks\":1}}", "");
+    expect(409, "tasks of all work: 2 is in use, more than 1");
+    assert_null(strstr(got.text, "secret"));
+    assert_null(strstr(got.text, "alice"));
+    world_free(w);
+}
+
 static void test_leaving_a_parent_is_the_parents_affair(void **unused)
 {
     static const char web[] =
@@ -270,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_refusal_names_no_job_unseen),
+        cmocka_unit_test(test_a_sum_is_told_once),
         cmocka_unit_test(test_leaving_a_parent_is_the_parents_affair),
         cmocka_unit_test(test_quotas_of_others_are_not_told),
         cmocka_unit_test(test_who_set_which_quota_is_written_down),

@@ -347,8 +347,8 @@ static int refuse_below(const struct quota_role *role, enum quota_pool pool,
                   buf_text(&used), buf_text(&bound));
     err_field(err, "%s.%s", quota_pool_name(pool),
               quota_resource_name((enum quota_resource)resource));
-    err_hint(err, "scale jobs down first, or set it all the same with --force: "
-                  "nothing is killed for it");
+    err_hint(err, "scale jobs down first; clusterctl quota set --force sets it "
+                  "all the same: nothing is killed for it");
     buf_release(&used);
     buf_release(&bound);
     return -ERR_QUOTA;

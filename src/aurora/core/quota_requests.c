@@ -19,6 +19,7 @@ int aurora_quota_set(struct aurora *a, const struct quota *list, uint32_t count,
                      uint64_t *sequence, struct err *err)
 {
     quota_settle(a);
+    buf_clear(&a->quota_lines); /* another one's: this refusal has no sum */
     int rc = quotas_set(&a->quotas, list, count, is_forced, index, err);
 
     if (rc < 0)
