@@ -106,9 +106,11 @@ static bool may_read(const struct files *files, const char *principal,
         return true; /* there is no such sandbox */
     bool is_ours = strcmp(part_of(below, 0, arena), agent_id) == 0;
     /* Who we were before is forgotten: whose that is, too. */
-    return agent_program_may_read(files->program, principal,
-                                  is_ours ? part_of(below, 2, arena) : "",
-                                  part_of(below, 4, arena));
+    const struct agent_run_name run = {
+        .framework = is_ours ? part_of(below, 2, arena) : "",
+        .executor = part_of(below, 4, arena),
+        .container = part_of(below, 6, arena)};
+    return agent_program_may_read(files->program, principal, &run);
 }
 
 int files_resolve(const char *work_dir, const char *agent_id, const char *path)

@@ -56,9 +56,11 @@ int agent_guard_open(struct agent_guard *guard,
         rc = settle_key(config->work_dir, guard->executor_key, err);
     if (rc == 0)
         rc = gate_open(&guard->gate, &gate, err);
-    if (rc == 0)
-        port_security_log(&gate);
-    return rc;
+    if (rc < 0)
+        return rc;
+    port_security_log(&gate);
+    credential_warn(&guard->credential, config->master);
+    return 0;
 }
 
 void agent_guard_close(struct agent_guard *guard)

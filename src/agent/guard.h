@@ -13,6 +13,7 @@ struct agent_guard {
 
 struct agent_guard_config {
     const char *work_dir;   /* exists */
+    const char *master;     /* that the credential is shown */
     const char *credential; /* file; NULL, "": none */
     struct port_security port;
 };

@@ -393,6 +393,7 @@ static int open_guard(const struct agent_config *config,
 {
     const struct agent_guard_config guarding = {
         .work_dir = config->work_dir,
+        .master = config->master,
         .credential = config->credential,
         .port = {.security = config->security,
                  .credentials = config->http_credentials,

@@ -114,14 +114,14 @@ static bool may_framework(struct reader *reader,
         agent_unpack(&reader->arena, &mesos__v1__framework_info__descriptor,
                      blob_bytes(framework->info));
     for (size_t i = 0; i < info->n_roles; i++) {
-        object.role = strcmp(info->roles[i], "*") ? info->roles[i] : NULL;
+        object.role = strcmp(info->roles[i], "*") != 0 ? info->roles[i] : NULL;
         is_allowed &= may(reader, &object);
         has_roles = true;
     }
     if (has_roles)
         return is_allowed;
     object.role =
-        info->role != NULL && strcmp(info->role, "*") ? info->role : NULL;
+        info->role != NULL && strcmp(info->role, "*") != 0 ? info->role : NULL;
     return may(reader, &object);
 }
 
@@ -148,28 +148,22 @@ static bool may_executor(struct reader *reader,
     return true;
 }
 
-/* Its runs under this name; false when there was none, or one may not be. */
-static bool may_runs(struct reader *reader,
-                     const struct agent_framework *framework, const char *id)
+/* Of the executors of this name those that ran in this container, or all of
+ * them when it is the latest; false when none is known, or one may not be. */
+static bool may_runs(struct reader *reader, struct agent_executor *const *item,
+                     uint32_t count, const struct agent_run_name *run,
+                     bool *is_found)
 {
-    bool is_found = false;
-    for (uint32_t i = 0; i < framework->executors.count; i++) {
-        const struct agent_executor *one = framework->executors.item[i];
-        if (strcmp(one->id, id) != 0)
+    bool is_latest = strcmp(run->container, "latest") == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(item[i]->id, run->executor) != 0 ||
+            (!is_latest && strcmp(item[i]->container_id, run->container) != 0))
             continue;
-        if (!may_executor(reader, one))
+        if (!may_executor(reader, item[i]))
             return false;
-        is_found = true;
+        *is_found = true;
     }
-    for (uint32_t i = 0; i < framework->completed.count; i++) {
-        const struct agent_executor *one = framework->completed.item[i];
-        if (strcmp(one->id, id) != 0)
-            continue;
-        if (!may_executor(reader, one))
-            return false;
-        is_found = true;
-    }
-    return is_found;
+    return true;
 }
 
 static const struct agent_framework *find_framework(
@@ -183,22 +177,26 @@ static const struct agent_framework *find_framework(
 }
 
 bool agent_program_may_read(const struct agent_program *p,
-                            const char *principal, const char *framework_id,
-                            const char *executor_id)
+                            const char *principal,
+                            const struct agent_run_name *run)
 {
     static const struct object cluster;
     struct reader reader = {.p = p, .principal = principal};
+    bool is_found = false;
     /* Whose it is may not be known any more. */
     if (may(&reader, &cluster))
         return true;
     const struct agent_framework *framework =
-        find_framework(p->core, framework_id);
+        find_framework(p->core, run->framework);
     if (framework == NULL)
         return false;
     arena_init(&reader.arena);
-    bool is_allowed = may_runs(&reader, framework, executor_id);
+    bool is_allowed = may_runs(&reader, framework->executors.item,
+                               framework->executors.count, run, &is_found) &&
+                      may_runs(&reader, framework->completed.item,
+                               framework->completed.count, run, &is_found);
     arena_release(&reader.arena);
-    return is_allowed;
+    return is_allowed && is_found;
 }
 
 /* --- executors --- */

@@ -50,12 +50,17 @@ void agent_program_set_access(struct agent_program *program,
                               const struct access *access);
 /* The realm of a request, for a gate. */
 enum realm agent_realm_of(const struct http_request *request);
-/* May the user read the sandboxes of that executor? As the logs of the job in
- * it (job.read), of a task without a job as those of its framework's role; when
- * that is not known any more, as those of the cluster. */
+/* A run of an executor, as paths of sandboxes name it. */
+struct agent_run_name {
+    const char *framework, *executor;
+    const char *container; /* or "latest" */
+};
+/* May the user read its sandbox? As the logs of the job in it (job.read), of a
+ * task without a job as those of its framework's role; when that is not known
+ * any more, as those of the cluster. */
 bool agent_program_may_read(const struct agent_program *program,
-                            const char *principal, const char *framework_id,
-                            const char *executor_id);
+                            const char *principal,
+                            const struct agent_run_name *run);
 /* "" until the master gave one. */
 const char *agent_program_id(const struct agent_program *program);
 

@@ -396,7 +396,9 @@ static int guard(struct shell *shell, struct err *err)
 
     if (shell->config.security || file)
         secret_guard_process();
-    return file ? credential_file_load(file, &shell->credential, err) : 0;
+    int rc = file ? credential_file_load(file, &shell->credential, err) : 0;
+    credential_warn(&shell->credential, shell->config.master);
+    return rc;
 }
 
 int main(int argc, char **argv)

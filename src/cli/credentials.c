@@ -180,13 +180,6 @@ int credentials_find(struct cli *cli, const Perigee__Cluster *cluster,
                   : from_netrc(cli, url->host, out, err);
 }
 
-static bool is_loopback(const char *host)
-{
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           (strncmp(host, "127.", 4) == 0 &&
-            host[strspn(host, "0123456789.")] == '\0');
-}
-
 int credentials_header(struct cli *cli, const Perigee__Credentials *who,
                        const struct url *url, const char **out, struct err *err)
 {
@@ -195,7 +188,7 @@ int credentials_header(struct cli *cli, const Perigee__Credentials *who,
     *out = NULL;
     if (!is_given(who->password) && !is_given(who->token))
         return 0;
-    if (!url->is_tls && !is_loopback(url->host) && !cli->insecure) {
+    if (!url->is_tls && !address_is_loopback(url->host) && !cli->insecure) {
         (void)err_set(err, ERR_DENIED,
                       "%s: your %s would travel in plain for everybody to read",
                       url->host, is_given(who->token) ? "token" : "password");

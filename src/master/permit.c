@@ -16,7 +16,8 @@ bool request_may(const struct request *r, enum action action, const char *role)
 {
     /* "*" is no role: it stands for all that is nobody's in particular. */
     struct object object = {.cluster = r->p->cluster,
-                            .role = role && strcmp(role, "*") ? role : NULL};
+                            .role =
+                                role && strcmp(role, "*") != 0 ? role : NULL};
 
     return access_may(&r->p->access, r->realm, r->http->principal, action,
                       &object);

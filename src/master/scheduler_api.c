@@ -144,15 +144,27 @@ static const char *constraints_problem(
     return "Offer constraints are not supported by this master";
 }
 
+static void add_denied(const struct request *r, const char *const *role,
+                       uint32_t count, struct buf *denied)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!request_may(r, ACTION_FRAMEWORK_REGISTER, role[i]))
+            buf_addf(denied, "%s%s", denied->size ? ", " : "", role[i]);
+}
+
 /* Roles that who asks may register no framework for. */
 static const char *roles_denied(struct request *r,
                                 const struct framework_head *head)
 {
     struct buf denied = {0};
     const char *problem = NULL;
-    for (uint32_t i = 0; i < head->role_count; i++)
-        if (!request_may(r, ACTION_FRAMEWORK_REGISTER, head->role[i]))
-            buf_addf(&denied, "%s%s", denied.size ? ", " : "", head->role[i]);
+    add_denied(r, head->role, head->role_count, &denied);
+    /* One without a principal becomes that of who comes back for it: whose
+     * roles it has already, he must be allowed, too. */
+    const struct framework *f = master_framework(r->p->core, head->id);
+    if (f && !f->principal)
+        add_denied(r, (const char *const *)f->roles.item, f->roles.count,
+                   &denied);
     if (denied.size) {
         problem = arena_printf(&r->p->arena, "Not authorized to use roles '%s'",
                                buf_text(&denied));

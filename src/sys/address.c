@@ -49,6 +49,13 @@ static int parse_port(const char *text, size_t size)
     return port <= 65535 ? port : -1;
 }
 
+bool address_is_loopback(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           (strncmp(host, "127.", 4) == 0 &&
+            host[strspn(host, "0123456789.")] == '\0');
+}
+
 int address_of_socket(const char *path, struct sockaddr_storage *out,
                       socklen_t *out_size, struct err *err)
 {

@@ -33,6 +33,9 @@ struct url {
 };
 int url_parse(const char *url, struct url *out, struct err *err);
 
+/* Does what is sent to the host, as a url has it, stay on this machine? */
+bool address_is_loopback(const char *host);
+
 /* The socket at `path`; ERR_LIMIT when it does not fit (107 bytes). */
 int address_of_socket(const char *path, struct sockaddr_storage *out,
                       socklen_t *out_size, struct err *err);

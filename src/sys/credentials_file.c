@@ -3,12 +3,15 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "mesos/v1/mesos.pb-c.h"
+#include "sys/address.h"
 #include "sys/file.h"
+#include "sys/log.h"
 #include "sys/secret.h"
 #include "wire/base64.h"
 #include "wire/codec.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -229,6 +232,22 @@ int credential_file_load(const char *path, struct credential *out,
     else
         *out = read;
     return rc;
+}
+
+void credential_warn(const struct credential *credential, const char *address)
+{
+    char text[ADDRESS_NAME_MAX + 32];
+    struct url url;
+
+    if (!credential->authorization)
+        return;
+    (void)snprintf(text, sizeof text, "%s%s", address_scheme(address), address);
+    if (url_parse(text, &url, NULL) == 0 && !url.is_tls &&
+        !address_is_loopback(url.host))
+        log_line(LOG_LEVEL_WARN,
+                 "secret_in_plain to=%s advice=\"let it speak TLS, and name it "
+                 "https://\"",
+                 log_value(address));
 }
 
 void credential_release(struct credential *credential)

@@ -27,4 +27,7 @@ struct credential {
 };
 int credential_file_load(const char *path, struct credential *out,
                          struct err *err);
+/* Say so in the log when it would travel to that daemon ("host:port",
+ * "https://host:port") for everybody to read. */
+void credential_warn(const struct credential *credential, const char *address);
 void credential_release(struct credential *credential);

@@ -97,7 +97,7 @@ describe('ports that ask who one is', function()
   it('runs the task of a framework and an agent that prove who they are', function()
     local fw = framework.open(p.master_port, {}, basic('fw', RIGHT))
     p.fw = fw
-    fw:launch { framework.task('t1', 'env; exec sleep 1000') }
+    fw:launch { framework.task('t1', 'env; echo WHOLE; exec sleep 1000') }
     fw:reach('t1', 'TASK_RUNNING')
     local state = run.http('GET', p.master .. '/state', nil, as('ops', RIGHT)).json
     assert.equal('fw', state.frameworks[1].principal)
@@ -114,10 +114,13 @@ describe('ports that ask who one is', function()
       assert.equal('Bearer realm="mesos-agent-executor"', answer.headers['www-authenticate'])
     end
     local path = ('/frameworks/%s/executors/t1/runs/latest/stdout'):format(fw.id.value)
-    local out = run.http('GET', p.agent .. '/files/download?path=' .. path, nil, as('ops', RIGHT))
-    assert.equal(200, out.status)
-    assert.matches('MESOS_SANDBOX', out.body, 1, true)
-    assert.is_nil(out.body:find('AUTHENTICATION_TOKEN', 1, true))
+    local out = run.eventually(10, 'what it says', function()
+      local got = run.http('GET', p.agent .. '/files/download?path=' .. path, nil,
+        as('ops', RIGHT))
+      return got.status == 200 and got.body:find('MESOS_SANDBOX', 1, true) and
+        got.body:find('WHOLE', 1, true) and got.body
+    end)
+    assert.is_nil(out:find('AUTHENTICATION_TOKEN', 1, true))
   end)
 
   it('keeps executors through a restart of the agent', function()

@@ -31,7 +31,8 @@ users = {
   bob = { password = "%s", roles = "bob" },
   root = { token = "%s", roles = "admin" },
   slow = { token = "%s", roles = "bob", limits = { requests_per_second = 1 } },
-  daemons = { password = "%s", permissions = { actions = { "agent.register", "framework.register" } } },
+  daemons = { password = "%s",
+    permissions = { actions = { "agent.register", "framework.register" } } },
   %s
 }
 ]]):format(rules.alice, rules.bob, rules.root, rules.slow, rules.daemons, more or '')

@@ -79,7 +79,8 @@ users = {
   alice = { token = "%s", roles = "alice" },
   bob = { token = "%s", roles = "bob" },
   root = { token = "%s", roles = "admin" },
-  daemons = { password = "%s", permissions = { actions = { "agent.register", "framework.register" } } },
+  daemons = { password = "%s",
+    permissions = { actions = { "agent.register", "framework.register" } } },
 }
 ]]):format(hashes.alice, hashes.bob, hashes.root, (hash.out:gsub('%s', ''))))
     os.execute('chmod 600 ' .. dir .. '/security.lua')
@@ -225,7 +226,8 @@ return { Group { name = "pair", jobs = { service "one", service "two" } } }
     end
     local subscribe = { type = 'SUBSCRIBE', subscribe = { framework_info = {
       user = 'nobody', name = 'thief' } } }
-    assert.matches('Not authorized to use roles', run.post(url, subscribe, bearer.bob).body, 1, true)
+    assert.matches('Not authorized to use roles', run.post(url, subscribe, bearer.bob).body, 1,
+      true)
     assert.matches('RUNNING', must('alice', { 'status', key('alice', 'db') }), 1, true)
   end)
 

@@ -94,7 +94,8 @@ static void test_it_says_who_it_is(void **state)
 static bool reads(const struct fixture *f, const char *who,
                   const char *framework, const char *executor)
 {
-    return agent_program_may_read(f->program, who, framework, executor);
+    const struct agent_run_name run = {framework, executor, "latest"};
+    return agent_program_may_read(f->program, who, &run);
 }
 
 /* A task of thermos, of a framework of everybody's; its job is al/test/web. */
@@ -120,6 +121,8 @@ static const char *thermos_task(struct fixture *f)
     return out;
 }
 
+static char container[64]; /* of the last one */
+
 static void run_thermos(struct fixture *f, exchange_id stream)
 {
     order(f, stream,
@@ -129,7 +132,9 @@ static void run_thermos(struct fixture *f, exchange_id stream)
                        "\"command\":{\"shell\":false,\"value\":\"/t\"}},"
                        "\"tasks\":[%s]}}",
                        thermos_task(f)));
-    assert_non_null(act(f, AGENT_ACT_LAUNCH));
+    const struct agent_launch *launch = act(f, AGENT_ACT_LAUNCH);
+    assert_non_null(launch);
+    snprintf(container, sizeof container, "%s", launch->container_id);
     next_turn(f);
 }
 
@@ -137,6 +142,12 @@ static void test_a_sandbox_is_its_jobs(void **state)
 {
     struct fixture *f = *state;
     run_thermos(f, link_up(f));
+    struct agent_run_name run = {"F", "e", container};
+    assert_true(agent_program_may_read(f->program, "alice", &run));
+    assert_false(agent_program_may_read(f->program, "bob", &run));
+    run.container = "another";
+    assert_false(agent_program_may_read(f->program, "alice", &run));
+    assert_true(agent_program_may_read(f->program, "root", &run));
     assert_true(reads(f, "alice", "F", "e"));
     assert_true(reads(f, "root", "F", "e"));
     assert_false(reads(f, "bob", "F", "e"));
@@ -216,7 +227,6 @@ static void test_executors_show_their_token(void **state)
 {
     struct fixture *f = *state;
     exchange_id stream = link_up(f);
-    char container[64];
     run_command(f, stream);
     const struct agent_launch *launch = act(f, AGENT_ACT_LAUNCH);
     const char *token = token_of(launch);

@@ -207,9 +207,12 @@ static void test_a_framework_is_given_its_principal(void **state)
     master_program_set_access(k->p, &none);
     struct kit_framework f = kit_subscribe(k, ",\"failover_timeout\":60", "");
     master_program_set_access(k->p, &all);
-    k->principal = "aurora";
+    k->principal = "team";
     struct kit_framework again =
-        kit_resubscribe(k, &f, ",\"failover_timeout\":60");
+        kit_resubscribe(k, &f, ",\"role\":\"team\",\"failover_timeout\":60");
+    kit_next(k, again.stream, "Not authorized to use roles '*'");
+    k->principal = "aurora";
+    again = kit_resubscribe(k, &f, ",\"failover_timeout\":60");
     kit_next(k, again.stream, "SUBSCRIBED");
     k->principal = "root";
     again = kit_resubscribe(k, &f, ",\"failover_timeout\":60");
