@@ -2,6 +2,7 @@
  * waits, save, tell, call. */
 #include "aurora/program.h"
 #include "aurora/api.h"
+#include "aurora/event_line.h"
 #include "sys/address.h"
 
 #include <assert.h>
@@ -175,144 +176,6 @@ void aurora_program_set_endpoint(struct aurora_program *p, const char *endpoint)
 
 /* --- the end of every input --- */
 
-/* A task's message on one line, within quotes. */
-static char *one_line(struct blob *message, struct arena *arena)
-{
-    enum { SHOWN_MAX = 200 };
-    struct bytes bytes = blob_bytes(message);
-    size_t size = bytes.size < SHOWN_MAX ? bytes.size : SHOWN_MAX;
-    char *text = arena_strndup(arena, (const char *)bytes.data, size);
-
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 127 || *c == '"')
-            *c = *c == '"' ? '\'' : ' ';
-    return text;
-}
-
-static void log_host(const struct event *event, struct effects *fx)
-{
-    static const char *const change[] = {[HOST_SEEN] = "SEEN",
-                                         [HOST_CHANGED] = "CHANGED",
-                                         [HOST_LOST] = "LOST",
-                                         [HOST_IN_TROUBLE] = "IN_TROUBLE",
-                                         [HOST_RECOVERED] = "RECOVERED",
-                                         [HOST_FORGOTTEN] = "FORGOTTEN",
-                                         [HOST_MAINTENANCE] = "MAINTENANCE"};
-
-    effect_log(fx, 2, "host_changed agent=%.*s host=%.*s change=%s",
-               (int)event->agent_id->size, (const char *)event->agent_id->data,
-               (int)event->hostname->size, (const char *)event->hostname->data,
-               change[event->host_change]);
-}
-
-static void log_rolling(const struct event *event, struct effects *fx)
-{
-    static const char *const state[ROLLING_STATE_COUNT] = {
-        [ROLLING_UNDER_WAY] = "UNDER_WAY",
-        [ROLLING_DONE] = "DONE",
-        [ROLLING_FAILED] = "FAILED",
-        [ROLLING_CANCELLED] = "CANCELLED",
-    };
-    struct bytes key = blob_bytes(event->key_text);
-
-    if (event->part_phase != 0)
-        return;
-    effect_log(fx, 2, "%s_changed job=%.*s state=%s message=\"%s\"",
-               event->rolling_kind == ROLLING_KILL ? "kill" : "restart",
-               (int)key.size, (const char *)key.data,
-               state[event->rolling_state],
-               event->message ? one_line(event->message, &fx->arena) : "");
-}
-
-/* Jobs that come and go, tasks and runs that end other than they should; every
- * change of a task and a run with log_level debug. */
-static int level_of(const struct event *event)
-{
-    switch (event->kind) {
-    case EVENT_TASK_CHANGED:
-        return event->state == TASK_FAILED || event->state == TASK_LOST ? 2 : 3;
-    case EVENT_FIRING_CHANGED:
-        return event->firing->state <= FIRING_SUCCEEDED ? 3 : 2;
-    case EVENT_NOTICE_GIVEN_UP:
-        return 1;
-    default:
-        return 2;
-    }
-}
-
-static void log_event(const struct event *event, struct effects *fx)
-{
-    static const char *const what[] = {
-        [EVENT_JOB_CREATED] = "job_created",
-        [EVENT_JOB_CHANGED] = "job_changed",
-        [EVENT_JOB_REMOVED] = "job_removed",
-        [EVENT_UPDATE_CHANGED] = "update_changed",
-    };
-    struct bytes key = blob_bytes(event->key_text);
-
-    if (event->kind == EVENT_HOST_CHANGED) {
-        log_host(event, fx);
-        return;
-    }
-    if (event->kind == EVENT_QUOTA_CHANGED) {
-        effect_log(fx, 2, "quota_changed role=%s removed=%d",
-                   event->quota->role, quota_is_empty(event->quota));
-        return;
-    }
-    if (event->kind == EVENT_ROLLING_CHANGED) {
-        log_rolling(event, fx);
-        return;
-    }
-    if (event->kind == EVENT_UPDATE_CHANGED) {
-        if (event->slot_event == 0)
-            effect_log(fx, 2,
-                       "update_changed job=%.*s update=%.*s state=%s "
-                       "message=\"%s\"",
-                       (int)key.size, (const char *)key.data,
-                       (int)event->update_id->size,
-                       (const char *)event->update_id->data,
-                       update_state_name(event->update_state),
-                       event->message ? one_line(event->message, &fx->arena)
-                                      : "");
-        return;
-    }
-    if (event->kind == EVENT_FIRING_CHANGED) {
-        effect_log(fx, level_of(event),
-                   "firing_changed job=%.*s scheduled=%lld state=%s",
-                   (int)key.size, (const char *)key.data,
-                   (long long)event->firing->at,
-                   firing_state_name(event->firing->state));
-        return;
-    }
-    if (event->kind == EVENT_NOTICE_GIVEN_UP) {
-        effect_log(fx, level_of(event),
-                   "notification_given_up job=%.*s what=%s tries=%u why=\"%s\"",
-                   (int)key.size, (const char *)key.data,
-                   notify_what_name(event->what), event->failures,
-                   event->message ? one_line(event->message, &fx->arena) : "");
-        return;
-    }
-    if (event->kind == EVENT_GROUP_CHANGED) {
-        if (!event->member)
-            effect_log(
-                fx, 2, "group_changed group=%.*s state=%s message=\"%s\"",
-                (int)key.size, (const char *)key.data,
-                app_group_state_name(event->group_state),
-                event->message ? one_line(event->message, &fx->arena) : "");
-        return;
-    }
-    if (event->kind != EVENT_TASK_CHANGED) {
-        effect_log(fx, 2, "%s job=%.*s instances=%u", what[event->kind],
-                   (int)key.size, (const char *)key.data, event->instances);
-        return;
-    }
-    effect_log(fx, level_of(event),
-               "task_changed task=%.*s state=%s message=\"%s\"",
-               (int)event->task_id->size, (const char *)event->task_id->data,
-               task_machine_name(event->state),
-               event->message ? one_line(event->message, &fx->arena) : "");
-}
-
 /* Nobody asked for it, and somebody lost by it: who, and for whom. */
 static void audit_event(struct aurora_program *p, const struct event *event,
                         struct effects *fx)
@@ -335,8 +198,7 @@ static void log_events(struct aurora_program *p, struct effects *fx)
         at = event_log_first(log);
     for (; at < log->next; at++) {
         const struct event *event = event_log_get(log, at);
-        if (level_of(event) <= p->options.log_level)
-            log_event(event, fx);
+        event_line(event, p->options.log_level, fx);
         audit_event(p, event, fx);
     }
     p->logged = log->next - 1;
