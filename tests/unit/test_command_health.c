@@ -1,14 +1,6 @@
 /* The health of plain commands: Mesos' counting as a table, and what an
  * executor tells of it. */
-#include "executor/thermos/core/thermos.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "executor_scene.h"
 
 /* --- the counting --- */
 
@@ -86,60 +78,15 @@ static void test_times(void **unused)
 
 /* --- the executor --- */
 
-struct rig {
-    struct thermos t;
-    struct thermos_effects fx;
-    int64_t now_ms;
-};
-
-static void put(struct rig *r, struct thermos_input input)
-{
-    r->fx.list.count = 0;
-    thermos_step(&r->t, &input, r->now_ms, &r->fx);
-    thermos_check(&r->t);
-}
-
-static const struct thermos_effect *find(const struct rig *r,
-                                         enum thermos_act act)
-{
-    for (uint32_t i = 0; i < r->fx.list.count; i++)
-        if (r->fx.list.item[i].act == act)
-            return &r->fx.list.item[i];
-    return NULL;
-}
-
 static void begin(struct rig *r, uint32_t failures_max)
 {
-    static const struct thermos_options options = {.framework_id = "f",
-                                                   .executor_id = "e",
-                                                   .recovery_timeout_ms = 60000,
-                                                   .backoff_max_ms = 2000,
-                                                   .shutdown_grace_ms = 4000,
-                                                   .seed = 1};
-    struct thermos_care care = {
+    const struct thermos_care care = {
         .has_command_health = true,
         .command_health = {
             .delay_ms = 0, .interval_ms = 1000, .failures_max = failures_max}};
-    struct blob *task = blob_new(bytes_of("T", 1));
-    *r = (struct rig){.now_ms = 1000};
-    thermos_init(&r->t, &options);
-    thermos_begin(&r->t, r->now_ms, &r->fx);
-    put(r, (struct thermos_input){.kind = THERMOS_IN_SUBSCRIBED,
-                                  .has_killing_state = true});
-    put(r, (struct thermos_input){.kind = THERMOS_IN_LAUNCH,
-                                  .task_id = "t",
-                                  .task = task,
-                                  .grace_ms = 3000,
-                                  .care = &care});
-    blob_unref(task);
+    rig_launch(r, &care, 3000);
     put(r, (struct thermos_input){.kind = THERMOS_IN_TASK_RUNNING,
                                   .grace_ms = 3000});
-}
-
-static void release(struct rig *r)
-{
-    thermos_release(&r->t);
-    vec_free(&r->fx.list);
 }
 
 /* The next check, and what comes of it. */
@@ -154,11 +101,6 @@ static void checked(struct rig *r, bool ok)
                                   .number = r->t.command_health.attempts + 1,
                                   .ok = ok,
                                   .text = ok ? "" : "no"});
-}
-
-static const struct thermos_update *newest(const struct rig *r)
-{
-    return &r->t.updates.item[r->t.updates.count - 1];
 }
 
 static void acknowledge(struct rig *r)
@@ -200,7 +142,7 @@ static void test_unhealthy_is_killed(void **unused)
                                    .text = "Command exited with status 0"});
     expect(&r, THERMOS_KILLED, 0, false);
     assert_string_equal(newest(&r)->message, "Command exited with status 0");
-    release(&r);
+    rig_release(&r);
 }
 
 /* Who is killed otherwise was not unhealthy, and is not checked any more. */
@@ -218,7 +160,7 @@ static void test_a_kill_stops_checks(void **unused)
     put(&r, (struct thermos_input){.kind = THERMOS_IN_TASK_ENDED,
                                    .state = THERMOS_KILLED});
     expect(&r, THERMOS_KILLED, -1, false);
-    release(&r);
+    rig_release(&r);
 }
 
 /* The end is told however often the health changed before. */
@@ -234,7 +176,7 @@ static void test_flapping_while_the_agent_is_away(void **unused)
     put(&r, (struct thermos_input){.kind = THERMOS_IN_TASK_ENDED,
                                    .state = THERMOS_FAILED});
     expect(&r, THERMOS_FAILED, -1, false);
-    release(&r);
+    rig_release(&r);
 }
 
 int main(void)

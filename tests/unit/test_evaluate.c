@@ -1,18 +1,11 @@
 /* Evaluating in a child: jobs, problems, and children that die. */
-#include "script/evaluate.h"
+#include "script_kit.h"
+
 #include "script/job_check.h"
 #include "script/worker_process.h"
-#include "sys/file.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static char folder[] = "/tmp/perigee-evaluate-XXXXXX";
 
@@ -247,11 +240,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_bare_job_is_completed),
         cmocka_unit_test(test_a_wrong_job_is_refused_with_its_field),
     };
-    int status = script_worker_main(argc, argv);
-    if (status >= 0)
-        return status;
-    assert_non_null(mkdtemp(folder));
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    (void)dir_remove(folder, NULL);
-    return failed;
+    return SCRIPT_TESTS(folder, tests, argc, argv);
 }

@@ -1,20 +1,13 @@
 /* Health functions: a child calls one, the parent judges its answer. */
+#include "script_kit.h"
+
 #include "script/health_call.h"
-#include "script/evaluate.h"
-#include "sys/file.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 static char folder[] = "/tmp/perigee-health-XXXXXX";
 
@@ -290,11 +283,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_a_child_that_died_is_explained),
     };
-    int status = script_worker_main(argc, argv);
-    if (status >= 0)
-        return status;
-    assert_non_null(mkdtemp(folder));
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    (void)dir_remove(folder, NULL);
-    return failed;
+    return SCRIPT_TESTS(folder, tests, argc, argv);
 }

@@ -1,46 +1,17 @@
 /* What is asked of the cluster and cannot be done is told by name; what says
  * nothing but defaults asks for nothing. */
+#include "script_kit.h"
+
 #include "base/arena.h"
-#include "script/evaluate.h"
 #include "script/honour.h"
-#include "script/worker.h"
-#include "sys/file.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void add_field(void *context, const char *field, const char *reason)
 {
     struct buf *told = context;
     assert_true(strlen(reason) > 10);
     buf_addf(told, "%s%s", told->size > 0 ? " " : "", field);
-}
-
-static Perigee__Evaluation *evaluate(const char *text)
-{
-    char path[] = "/tmp/test_honour_XXXXXX";
-    struct err err = {0};
-    struct buf problems = {0};
-    Perigee__Evaluation *out = NULL;
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    close(fd);
-    assert_int_equal(file_write(path, bytes_of_text(text), 0600, false, &err),
-                     0);
-    if (script_evaluate_file(path, NULL, NULL, 0, NULL, &out, &err) < 0)
-        fail_msg("%s", err.text);
-    unlink(path);
-    script_print_problems(out, false, &problems);
-    if (out->n_problems > 0)
-        fail_msg("%s", buf_text(&problems));
-    buf_release(&problems);
-    return out;
 }
 
 /* The fields refused for a job with these fields of its own. */
@@ -53,7 +24,7 @@ static void refuses(const char *fields, const char *want)
              "name = 'j', instances = 3, task = SimpleTask('t', "
              "'x {{thermos.ports[health]}}') } { %s } }",
              fields);
-    Perigee__Evaluation *evaluation = evaluate(text);
+    Perigee__Evaluation *evaluation = script_evaluated(text);
     assert_int_equal(evaluation->n_jobs, 1);
     size_t count = honour_check(evaluation->jobs[0], add_field, &told);
     assert_string_equal(buf_text(&told), want);
@@ -98,7 +69,7 @@ static void test_what_a_file_gives_besides_jobs_is_told(void **unused)
 {
     (void)unused;
     struct buf told = {0};
-    Perigee__Evaluation *evaluation = evaluate(
+    Perigee__Evaluation *evaluation = script_evaluated(
         "local function job(name) return Job { cluster = 'c', role = 'r', "
         "environment = 'test', name = name, task = SimpleTask('t', 'x') } end\n"
         "local a, b = job 'a', job 'b'\n"
@@ -121,7 +92,7 @@ static void groups(const char *list, size_t count)
              "SimpleTask('t', 'x') } end\nlocal a, b = job 'a', job('b', 'q')\n"
              "return { a, %s }",
              list);
-    Perigee__Evaluation *evaluation = evaluate(buf_text(&text));
+    Perigee__Evaluation *evaluation = script_evaluated(buf_text(&text));
     assert_int_equal(honour_check_file(evaluation, add_field, &told), count);
     buf_release(&told);
     buf_release(&text);
@@ -143,14 +114,11 @@ static void test_groups_that_no_scheduler_takes_are_told(void **unused)
 
 int main(int argc, char **argv)
 {
-    int status = script_worker_main(argc, argv);
-    if (status >= 0)
-        return status;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_ask_for_nothing),
         cmocka_unit_test(test_what_nobody_does_is_told_by_name),
         cmocka_unit_test(test_what_a_file_gives_besides_jobs_is_told),
         cmocka_unit_test(test_groups_that_no_scheduler_takes_are_told),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return SCRIPT_TESTS(NULL, tests, argc, argv);
 }

@@ -1,22 +1,14 @@
 /* Jobs as JSON: what the language makes is complete, whatever is in it; what
  * somebody else wrote is refused by field. */
+#include "script_kit.h"
+
 #include "script/job_check.h"
 #include "base/arena.h"
 #include "perigee/job.pb-c.h"
-#include "script/evaluate.h"
-#include "script/worker.h"
-#include "sys/file.h"
 #include "wire/codec.h"
 #include "wire/http.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* %s: further fields of the job. */
 #define HEAD                                                           \
@@ -71,24 +63,9 @@ static const char *const FIELDS[] = {
 
 static Perigee__Evaluation *evaluate(const char *fields)
 {
-    char path[] = "/tmp/test_job_check_XXXXXX", text[2048];
-    struct err err = {0};
-    struct buf problems = {0};
-    Perigee__Evaluation *out = NULL;
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    close(fd);
+    char text[2048];
     snprintf(text, sizeof text, HEAD, fields);
-    assert_int_equal(file_write(path, bytes_of_text(text), 0600, false, &err),
-                     0);
-    if (script_evaluate_file(path, NULL, NULL, 0, NULL, &out, &err) < 0)
-        fail_msg("%s", err.text);
-    unlink(path);
-    script_print_problems(out, false, &problems);
-    if (out->n_problems > 0)
-        fail_msg("%s", buf_text(&problems));
-    buf_release(&problems);
-    return out;
+    return script_evaluated(text);
 }
 
 static void pack(const Perigee__Job *job, struct buf *out)
@@ -237,12 +214,9 @@ static void test_what_others_write_is_refused_by_field(void **unused)
 
 int main(int argc, char **argv)
 {
-    int status = script_worker_main(argc, argv);
-    if (status >= 0)
-        return status;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_the_language_makes_survives_json),
         cmocka_unit_test(test_what_others_write_is_refused_by_field),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return SCRIPT_TESTS(NULL, tests, argc, argv);
 }

@@ -1,15 +1,9 @@
 /* Functions over hosts, asked through the pool as the scheduler does. */
+#include "script_kit.h"
+
 #include "script/judge.h"
-#include "script/worker.h"
-#include "sys/file.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <event2/event.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static char folder[] = "/tmp/perigee-judge-XXXXXX";
@@ -589,11 +583,5 @@ int main(int argc, char **argv)
         TEST(test_nonsense_is_a_failure),
         TEST(test_questions_leave_a_worker_to_evaluations),
     };
-    int status = script_worker_main(argc, argv);
-    if (status >= 0)
-        return status;
-    assert_non_null(mkdtemp(folder));
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    (void)dir_remove(folder, NULL);
-    return failed;
+    return SCRIPT_TESTS(folder, tests, argc, argv);
 }

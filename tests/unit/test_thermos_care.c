@@ -1,22 +1,6 @@
 /* What an executor decides about a task's health, teardown, disk and
  * announcement, with an agent and a runner played by the test. */
-#include "executor/thermos/core/thermos.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-struct rig {
-    struct thermos t;
-    struct thermos_effects fx;
-    int64_t now_ms;
-    struct blob *task;
-};
+#include "executor_scene.h"
 
 static const struct thermos_care full = {.has_health = true,
                                          .health = {.initial_ms = 0,
@@ -31,53 +15,10 @@ static const struct thermos_care full = {.has_health = true,
                                          .disk_bytes = 10 << 20,
                                          .disk_interval_ms = 60000};
 
-static void put(struct rig *r, struct thermos_input input)
-{
-    r->fx.list.count = 0;
-    thermos_step(&r->t, &input, r->now_ms, &r->fx);
-    thermos_check(&r->t);
-}
-
-static const struct thermos_effect *find(const struct rig *r,
-                                         enum thermos_act act)
-{
-    for (uint32_t i = 0; i < r->fx.list.count; i++)
-        if (r->fx.list.item[i].act == act)
-            return &r->fx.list.item[i];
-    return NULL;
-}
-
 static void at(struct rig *r, int64_t ms)
 {
     r->now_ms = ms;
     put(r, (struct thermos_input){.kind = THERMOS_IN_TIME});
-}
-
-static void init(struct rig *r, const struct thermos_care *care)
-{
-    static const struct thermos_options options = {.framework_id = "f",
-                                                   .executor_id = "e",
-                                                   .recovery_timeout_ms = 60000,
-                                                   .backoff_max_ms = 2000,
-                                                   .shutdown_grace_ms = 4000,
-                                                   .seed = 1};
-    *r = (struct rig){.now_ms = 1000, .task = blob_new(bytes_of("T", 1))};
-    thermos_init(&r->t, &options);
-    thermos_begin(&r->t, r->now_ms, &r->fx);
-    put(r, (struct thermos_input){.kind = THERMOS_IN_SUBSCRIBED,
-                                  .has_killing_state = true});
-    put(r, (struct thermos_input){.kind = THERMOS_IN_LAUNCH,
-                                  .task_id = "t",
-                                  .task = r->task,
-                                  .grace_ms = -1,
-                                  .care = care});
-}
-
-static void release(struct rig *r)
-{
-    thermos_release(&r->t);
-    vec_free(&r->fx.list);
-    blob_unref(r->task);
 }
 
 static void running(struct rig *r)
@@ -121,15 +62,10 @@ static void expect_states(const struct rig *r, const char *want)
     assert_string_equal(got, want);
 }
 
-static const struct thermos_update *newest(const struct rig *r)
-{
-    return &r->t.updates.item[r->t.updates.count - 1];
-}
-
 /* Up to RUNNING, announced, at 1000 ms. */
 static void run_healthy(struct rig *r)
 {
-    init(r, &full);
+    rig_launch(r, &full, -1);
     running(r);
     checked(r, 1, true, "");
     put(r, (struct thermos_input){.kind = THERMOS_IN_ANNOUNCED});
@@ -139,7 +75,7 @@ static void test_41_running_only_when_healthy(void **unused)
 {
     (void)unused;
     struct rig r;
-    init(&r, &full);
+    rig_launch(&r, &full, -1);
     assert_null(find(&r, THERMOS_CHECK));
     running(&r);
     assert_int_equal(find(&r, THERMOS_CHECK)->number, 1);
@@ -150,14 +86,14 @@ static void test_41_running_only_when_healthy(void **unused)
     assert_non_null(find(&r, THERMOS_ANNOUNCE));
     ended(&r, THERMOS_FINISHED);
     expect_states(&r, "SRF");
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_41_never_running_when_never_healthy(void **unused)
 {
     (void)unused;
     struct rig r;
-    init(&r, &full);
+    rig_launch(&r, &full, -1);
     running(&r);
     checked(&r, 1, false, "connection refused");
     assert_null(find(&r, THERMOS_CHECK));
@@ -173,14 +109,14 @@ static void test_41_never_running_when_never_healthy(void **unused)
     expect_states(&r, "SX");
     assert_string_equal(newest(&r)->message, "Failed health check! not ok");
     assert_int_equal(newest(&r)->healthy, 0);
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_a_task_without_a_check_is_running_at_once(void **unused)
 {
     (void)unused;
     struct rig r;
-    init(&r, NULL);
+    rig_launch(&r, NULL, -1);
     running(&r);
     expect_states(&r, "SR");
     assert_int_equal(newest(&r)->healthy, -1);
@@ -189,7 +125,7 @@ static void test_a_task_without_a_check_is_running_at_once(void **unused)
     r.t.updates.item[0].resend_ms = r.t.updates.item[1].resend_ms = INT64_MAX;
     r.t.in_flight = 0;
     assert_int_equal(thermos_next_ms(&r.t), INT64_MAX); /* no wake-ups */
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_43_checks_stop_before_the_runner(void **unused)
@@ -207,7 +143,7 @@ static void test_43_checks_stop_before_the_runner(void **unused)
     assert_int_equal(find(&r, THERMOS_KILL_TASK)->grace_ms, 2000);
     ended(&r, THERMOS_KILLED);
     assert_int_equal(r.t.state, THERMOS_KILLED);
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_52_quit_then_abort_each_with_its_wait(void **unused)
@@ -235,7 +171,7 @@ static void test_52_quit_then_abort_each_with_its_wait(void **unused)
     assert_null(find(&r, THERMOS_KILL_TASK));
     at(&r, 10000);
     assert_int_equal(find(&r, THERMOS_KILL_TASK)->grace_ms, 30000);
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_52_without_a_port_nobody_is_asked(void **unused)
@@ -244,13 +180,13 @@ static void test_52_without_a_port_nobody_is_asked(void **unused)
     struct rig r;
     struct thermos_care care = full;
     care.teardown = (struct teardown_rule){0};
-    init(&r, &care);
+    rig_launch(&r, &care, -1);
     running(&r);
     checked(&r, 1, true, "");
     kill_it(&r, 7000);
     assert_null(find(&r, THERMOS_TEAR));
     assert_int_equal(find(&r, THERMOS_KILL_TASK)->grace_ms, 7000);
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_an_unanswered_step_costs_a_second(void **unused)
@@ -266,7 +202,7 @@ static void test_an_unanswered_step_costs_a_second(void **unused)
     torn(&r, TEARDOWN_QUITTING, true); /* too late */
     at(&r, 3000 + TEARDOWN_POST_MS);
     assert_non_null(find(&r, THERMOS_KILL_TASK));
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_38_two_kills_give_one_end(void **unused)
@@ -288,14 +224,14 @@ static void test_38_two_kills_give_one_end(void **unused)
     ended(&r, THERMOS_KILLED);
     kill_it(&r, 0);
     expect_states(&r, "SRkK");
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_39_a_kill_before_anything_runs_asks_nobody(void **unused)
 {
     (void)unused;
     struct rig r;
-    init(&r, &full);
+    rig_launch(&r, &full, -1);
     kill_it(&r, -1);
     assert_null(find(&r, THERMOS_TEAR));
     assert_non_null(find(&r, THERMOS_KILL_TASK));
@@ -303,7 +239,7 @@ static void test_39_a_kill_before_anything_runs_asks_nobody(void **unused)
     assert_null(find(&r, THERMOS_CHECK));
     ended(&r, THERMOS_KILLED);
     assert_int_equal(r.t.state, THERMOS_KILLED);
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_the_first_cause_is_told(void **unused)
@@ -319,7 +255,7 @@ static void test_the_first_cause_is_told(void **unused)
     ended(&r, THERMOS_KILLED);
     expect_states(&r, "SRX");
     assert_string_equal(newest(&r)->message, "Failed health check! worse");
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_an_end_during_the_teardown_is_the_end(void **unused)
@@ -335,7 +271,7 @@ static void test_an_end_during_the_teardown_is_the_end(void **unused)
     at(&r, 60000);
     assert_null(find(&r, THERMOS_TEAR));
     assert_null(find(&r, THERMOS_KILL_TASK));
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_a_task_that_ends_takes_its_announcement_back(void **unused)
@@ -346,14 +282,14 @@ static void test_a_task_that_ends_takes_its_announcement_back(void **unused)
     ended(&r, THERMOS_FINISHED);
     assert_int_equal(find(&r, THERMOS_TEAR)->step, TEARDOWN_LEAVING);
     assert_int_equal(r.t.state, THERMOS_FINISHED);
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_who_cannot_be_announced_fails(void **unused)
 {
     (void)unused;
     struct rig r;
-    init(&r, &full);
+    rig_launch(&r, &full, -1);
     running(&r);
     checked(&r, 1, true, "");
     at(&r, 15999);
@@ -364,7 +300,7 @@ static void test_who_cannot_be_announced_fails(void **unused)
     assert_string_equal(r.t.cause_text,
                         "the task could not be announced within 15 s: "
                         "ZooKeeper did not answer");
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_a_full_disk_ends_it_with_both_sizes(void **unused)
@@ -373,7 +309,7 @@ static void test_a_full_disk_ends_it_with_both_sizes(void **unused)
     struct rig r;
     struct thermos_care care = {.disk_bytes = 10 << 20,
                                 .disk_interval_ms = 60000};
-    init(&r, &care);
+    rig_launch(&r, &care, -1);
     running(&r);
     expect_states(&r, "SR");
     at(&r, 60999);
@@ -395,7 +331,7 @@ static void test_a_full_disk_ends_it_with_both_sizes(void **unused)
                         "disk limit exceeded: the sandbox holds 12.5 MB, "
                         "10.0 MB are allowed");
     assert_int_equal(newest(&r)->reason, 20);
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_checks_go_on_while_a_runner_is_replaced(void **unused)
@@ -411,7 +347,7 @@ static void test_checks_go_on_while_a_runner_is_replaced(void **unused)
     at(&r, 11000);
     assert_int_equal(find(&r, THERMOS_CHECK)->number, 2);
     expect_states(&r, "SR");
-    release(&r);
+    rig_release(&r);
 }
 
 static void test_a_runner_that_dies_in_the_teardown_hears_of_the_kill(
@@ -429,7 +365,7 @@ static void test_a_runner_that_dies_in_the_teardown_hears_of_the_kill(
     torn(&r, TEARDOWN_QUITTING, false);
     torn(&r, TEARDOWN_ABORTING, false);
     assert_int_equal(find(&r, THERMOS_KILL_TASK)->grace_ms, 2000);
-    release(&r);
+    rig_release(&r);
 }
 
 int main(void)

@@ -1,17 +1,10 @@
 /* A daemon's script workers: results by callback, a bounded queue, a cache. */
-#include "script/worker.h"
-#include "sys/file.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "script_kit.h"
+
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static char folder[] = "/tmp/perigee-worker-XXXXXX";
 
@@ -259,11 +252,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_work_survives_its_nursery),
         cmocka_unit_test(test_closing_ends_what_runs),
     };
-    int status = script_worker_main(argc, argv);
-    if (status >= 0)
-        return status;
-    assert_non_null(mkdtemp(folder));
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    (void)dir_remove(folder, NULL);
-    return failed;
+    return SCRIPT_TESTS(folder, tests, argc, argv);
 }
