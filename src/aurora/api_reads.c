@@ -379,6 +379,17 @@ void api_fill_why(struct request *r, const struct job *job,
     buf_release(&text);
 }
 
+/* Who waits longest for a host, or NULL. While an update is under way it wants
+ * something else than its job does. */
+static const struct task *waits_longest(const struct job *job)
+{
+    const struct task *task = job->active.first;
+
+    while (task && task->state != TASK_PENDING)
+        task = task->next;
+    return task;
+}
+
 void api_why(struct request *r, int64_t now_ms, struct effects *fx)
 {
     Answer *answer = api_answer_new(r);
@@ -394,6 +405,7 @@ void api_why(struct request *r, int64_t now_ms, struct effects *fx)
     perigee__aurora__answer__why__init(out);
     out->has_pending = true;
     const struct app_member *member = aurora_member(&r->p->core, job);
+    const struct task *longest = waits_longest(job);
     uint32_t throttled = 0;
     for (const struct task *t = job->active.first; t; t = t->next) {
         out->pending += t->state == TASK_PENDING || t->state == TASK_THROTTLED;
@@ -404,14 +416,14 @@ void api_why(struct request *r, int64_t now_ms, struct effects *fx)
         out->advice = arena_printf(
             &r->arena, "%s: it begins with its group '%s'",
             view_waits(member, &r->arena), member->group->key.name);
-    } else if (throttled > 0 && throttled == out->pending) {
+    } else if (longest) {
+        api_fill_why(r, job, longest->config, out);
+    } else if (throttled > 0) {
         out->advice =
             arena_printf(&r->arena,
                          "%u wait because they ended too soon again and again: "
                          "look at their logs",
                          throttled);
-    } else if (out->pending > 0) {
-        api_fill_why(r, job, job->config, out);
     }
     answer->why = out;
     api_answer(r, answer, now_ms, fx);

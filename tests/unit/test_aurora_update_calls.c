@@ -242,6 +242,59 @@ static void test_events_tell_of_it(void **unused)
     world_free(w);
 }
 
+#define SCALE_TO(n) \
+    "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":" n "}}"
+
+/* A service that was scaled to 0 is not gone because an update of it failed, or
+ * was aborted. */
+static void test_a_suspended_job_outlives_an_update(void **unused)
+{
+    struct world *w = with("2", "old");
+
+    (void)unused;
+    post(w, SCALE_TO("0"));
+    settle(w);
+    for (int life = 0; life < 2; life++) {
+        post(w, START("bad", "2", "\"watch_secs\":0"));
+        expect_status(w, 200);
+        if (life == 1)
+            post(w, ACT("ROLLBACK_UPDATE"));
+        settle(w);
+        expect_state(w, UPDATE_STATE(ROLLED_BACK));
+        assert_int_equal(get_job(w)->jobs[0]->job->instances, 0);
+        assert_string_equal(runs(w), "");
+        reborn(w);
+        subscribed(w, "fw-1");
+    }
+    post(w, SCALE_TO("1"));
+    expect_status(w, 200);
+    settle(w);
+    assert_string_equal(runs(w), "0:old");
+    world_free(w);
+}
+
+/* What an update brings, and not what the job says, is what waits. */
+static void test_why_is_about_what_waits(void **unused)
+{
+    struct world *w = with("1", "old");
+    static const char body[] = START("new", "1", "\"watch_secs\":0");
+    const char *cpu = strstr(body, "500,");
+
+    (void)unused;
+    post(w, arena_printf(&w->arena, "%.*s900%s", (int)(cpu - body), body, cpu));
+    expect_status(w, 200);
+    settle(w);
+    post(w, "{\"type\":\"WHY\",\"why\":{" KEY "}}");
+    expect_status(w, 200);
+    const Perigee__Aurora__Answer__Why *why = w->answer->why;
+    assert_int_equal(why->pending, 1);
+    assert_int_equal(why->fits, 0);
+    assert_int_equal(why->n_reasons, 1);
+    assert_string_equal(why->reasons[0]->veto, "not enough cpu");
+    assert_non_null(strstr(why->advice, "ask for less"));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +308,8 @@ int main(void)
         cmocka_unit_test(test_pause_and_rollback_by_hand),
         cmocka_unit_test(test_lists_and_history),
         cmocka_unit_test(test_events_tell_of_it),
+        cmocka_unit_test(test_a_suspended_job_outlives_an_update),
+        cmocka_unit_test(test_why_is_about_what_waits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -372,6 +372,51 @@ static void test_some_failures_are_borne(void **unused)
     world_free(w);
 }
 
+/* The body with so many millis of a CPU instead of 500. */
+static const char *with_cpu(struct world *w, const char *body, int milli)
+{
+    const char *cpu = strstr(body, "500,");
+
+    return arena_printf(&w->arena, "%.*s%d%s", (int)(cpu - body), body, milli,
+                        cpu + 3);
+}
+
+#define TOGETHER(n) \
+    n ",\"constraints\":[{\"attribute\":\"rack\",\"kind\":\"CLUSTER\"}]"
+
+/* All on one rack: that of the old ones while one of them is there. When the
+ * last of them has gone, the new ones, which want more, go to a machine that
+ * was there all the time. */
+static void test_limits_count_for_what_an_update_brings(void **unused)
+{
+    struct world *w = world_new();
+    char id[2][300];
+
+    (void)unused;
+    offer(w, "m-S0", 2);
+    post(w, START("old", TOGETHER("2"), "\"watch_secs\":0,\"batch_size\":2"));
+    expect_status(w, 200);
+    for (int i = 0; i < 2; i++)
+        snprintf(id[i], sizeof id[i], "%s", launched(w, i)->task_id->value);
+    run_all(w, "m-S0");
+    expect_state(w, UPDATE_STATE(ROLLED_FORWARD));
+    offer(w, "m-S1", 16);
+    post(w, with_cpu(w,
+                     START("new", TOGETHER("2"),
+                           "\"watch_secs\":0,\"batch_size\":2"),
+                     3000));
+    expect_status(w, 200);
+    for (int i = 0; i < 2; i++) {
+        assert_null(launched(w, 0));
+        update(w, id[i], "m-S0", STATE(KILLED), NULL);
+        accept_calls(w);
+    }
+    assert_non_null(launched(w, 0));
+    assert_non_null(launched(w, 1));
+    assert_string_equal(launched(w, 0)->agent_id->value, "m-S1");
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_106_the_old_task_dies_meanwhile),
         cmocka_unit_test(test_what_waits_keeps_its_version),
         cmocka_unit_test(test_some_failures_are_borne),
+        cmocka_unit_test(test_limits_count_for_what_an_update_brings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,10 +86,10 @@ void group_rotate(struct aurora *a, struct job_config *config)
     list_insert(a, config);
 }
 
-void group_retry(struct aurora *a, const struct job *job)
+void group_retry(struct aurora *a, struct job *job)
 {
-    if (!job->config->is_limited || job->config->waiting_count == 0)
-        return;
-    job->config->tried = 0;
-    a->place_wanted = true;
+    if (job->limits.count == 0)
+        return; /* nobody counts its tasks */
+    job->departures++;
+    a->place_wanted |= a->waiting_count > 0;
 }

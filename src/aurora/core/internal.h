@@ -124,8 +124,9 @@ void group_add(struct aurora *a, struct task *task);
 void group_remove(struct aurora *a, struct task *task);
 /* Let the other groups of its priority go first. */
 void group_rotate(struct aurora *a, struct job_config *config);
-/* Hosts that did not fit the job's groups may fit now. */
-void group_retry(struct aurora *a, const struct job *job);
+/* A task of the job left its host: where others were one too many, they may not
+ * be so any more, whichever of the job's configurations they wait with. */
+void group_retry(struct aurora *a, struct job *job);
 
 /* requests.c, scale_requests.c and update_requests.c share these. */
 int request_check_count(const struct aurora *a, uint32_t wanted,

@@ -72,12 +72,12 @@ struct job_config {
     struct blob *bytes; /* owned; the packed job */
 
     int32_t priority;
-    int32_t failures_max; /* -1: no limit */
-    int64_t partition_ms; /* out of reach this long is LOST; -1: never */
-    struct amounts task;  /* what the task itself asks for */
-    struct amounts need;  /* with the executor's share; without what may be */
+    int32_t failures_max;   /* -1: no limit */
+    int64_t partition_ms;   /* out of reach this long is LOST; -1: never */
+    struct amounts task;    /* what the task itself asks for */
+    struct amounts need;    /* with the executor's share; without what may be */
     struct revocable spare; /* taken back, of which it uses this much */
-    char **port_name;     /* owned, in the order of the job */
+    char **port_name;       /* owned, in the order of the job */
     struct constraint *constraint; /* owned */
     uint32_t port_count, constraint_count;
     struct question *place, *rank; /* owned; NULL without */
@@ -93,7 +93,8 @@ struct job_config {
 
     /* The group of tasks that wait, oldest first. */
     struct task *waiting_first, *waiting_last; /* borrowed */
-    uint64_t tried; /* hosts not changed since then do not fit */
+    uint64_t tried;      /* hosts not changed since then do not fit */
+    uint64_t departures; /* of its job, when they were tried */
     struct class_verdicts *classes; /* owned; NULL until placing wants it */
     struct job_config *group_prev, *group_next; /* aurora's list of groups */
     uint32_t waiting_count, kept_count; /* of them, for one host (keeps.h) */
@@ -104,7 +105,8 @@ struct job_config {
     char stands_id[CONFIG_ID_MAX]; /* the same without the constraints: equal
                                       ones need none where the host suits */
     bool is_service;
-    bool is_production; /* of a tier that is neither preemptible nor revocable */
+    bool
+        is_production; /* of a tier that is neither preemptible nor revocable */
     bool is_preemptible; /* its tier (tier.h) */
     bool is_revocable;
     bool is_host_bound; /* hosts of one class are not alike to it: some value
@@ -145,4 +147,5 @@ void job_config_set_rank_take(struct job_config *config, struct question *rank);
 void job_config_add_notify(struct job_config *config,
                            const struct notify_rule *rule);
 /* When it runs; takes the rule. */
-void job_config_set_cron_take(struct job_config *config, struct cron_rule *rule);
+void job_config_set_cron_take(struct job_config *config,
+                              struct cron_rule *rule);

@@ -89,6 +89,9 @@ static uint32_t place_group(struct aurora *a, struct job_config *config,
     struct job *job = config->waiting_first->job;
 
     judging_ask(a, config, now_ms);
+    if (config->is_limited && config->departures != job->departures)
+        config->tried = 0;
+    config->departures = job->departures;
     if (config->tried == a->hosts.generation)
         return 0;
     if (count > config->waiting_count - config->kept_count)

@@ -112,6 +112,7 @@ struct job {
     uint32_t unheard;             /* of the active ones (settle.h) */
     struct task_list ended;       /* in the order of their end */
     struct limit_counts limits;   /* where the active ones are */
+    uint64_t departures;          /* of these: limits may allow more then */
     struct job_failing failing;
     struct job_quota quota; /* what it counts as */
     bool is_dirty;

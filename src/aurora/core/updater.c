@@ -234,8 +234,8 @@ void updating_finish(struct aurora *a, struct update *u, enum update_state to,
     quota_recount(a, job);
     if (living > 0)
         job->instances = living;
-    else
-        job->is_killed = true;
+    else if (job->instances > 0)
+        job->is_killed = true; /* else it was suspended, and is so again */
     records_tell_job(a, EVENT_JOB_CHANGED, job, now_ms);
     job_settle(a, job, now_ms);
 }
