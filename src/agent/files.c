@@ -259,23 +259,59 @@ static void read_part(struct files *files, exchange_id exchange,
 
 /* --- download --- */
 
-static void download(struct files *files, exchange_id exchange,
-                     const char *path, int fd, const struct stat *st,
-                     struct arena *arena)
+/* The name that a browser stores it under. */
+static char *safe_name(const char *path, struct arena *arena)
 {
     const char *name = strrchr(path, '/');
     char *safe = arena_strdup(arena, name ? name + 1 : path);
+
     for (char *c = safe; *c != '\0'; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f || *c == '"')
             *c = '_';
+    return safe;
+}
+
+/* Who follows a log asks for what he has not seen yet. */
+static void refuse_range(struct files *files, exchange_id exchange,
+                         int64_t whole, struct arena *arena)
+{
     struct http_header header = {
-        "Content-Disposition",
-        arena_printf(arena, "attachment; filename=%s", safe)};
-    struct http_response head = {.status = 200,
+        "Content-Range", arena_printf(arena, "bytes */%lld", (long long)whole)};
+    struct http_response response = {.status = 416,
+                                     .type = MEDIA_TEXT,
+                                     .header = &header,
+                                     .header_count = 1,
+                                     .body = bytes_of_text("")};
+
+    daemon_reply(files->daemon, exchange, &response);
+}
+
+static void download(struct files *files, exchange_id exchange,
+                     const struct http_request *request, const char *path,
+                     int fd, const struct stat *st, struct arena *arena)
+{
+    int64_t first = 0, last = st->st_size - 1;
+    int range =
+        http_range(http_header(request, "Range"), st->st_size, &first, &last);
+
+    if (range < 0) {
+        refuse_range(files, exchange, st->st_size, arena);
+        close(fd);
+        return;
+    }
+    struct http_header header[] = {
+        {"Accept-Ranges", "bytes"},
+        {"Content-Disposition", arena_printf(arena, "attachment; filename=%s",
+                                             safe_name(path, arena))},
+        {"Content-Range",
+         arena_printf(arena, "bytes %lld-%lld/%lld", (long long)first,
+                      (long long)last, (long long)st->st_size)}};
+    struct http_response head = {.status = range == 1 ? 206 : 200,
                                  .type = MEDIA_BYTES,
-                                 .header = &header,
-                                 .header_count = 1};
-    daemon_reply_file(files->daemon, exchange, fd, 0, st->st_size, &head);
+                                 .header = header,
+                                 .header_count = range == 1 ? 3 : 2};
+    daemon_reply_file(files->daemon, exchange, fd, first, last - first + 1,
+                      &head);
 }
 
 /* --- the route --- */
@@ -349,7 +385,7 @@ static void serve(struct files *files, exchange_id exchange,
         return; /* it closed the descriptor */
     }
     if (may && operation == DOWNLOAD) {
-        download(files, exchange, path, fd, &st, arena);
+        download(files, exchange, request, path, fd, &st, arena);
         return; /* the daemon closes it */
     }
     if (may)

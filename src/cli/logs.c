@@ -6,21 +6,33 @@
 #include "cli/edge.h"
 
 #include "base/text.h"
+#include "sys/clock.h"
 #include "wire/json.h"
 
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum {
     PIECE_MAX = 1 << 20,   /* bytes asked for at a time */
     FOLLOW_PAUSE_MS = 200, /* between looks when nothing new came */
+    TASK_PAUSE_MS = 2000,  /* between questions whether the task has ended */
+    TASK_TIMEOUT_MS = 5000
 };
 
 struct source {
-    const char *agent, *sandbox;
+    const char *cluster, *task_id, *agent, *sandbox;
     bool is_over; /* the task has ended: nothing more will come */
+};
+
+/* What is read of it. */
+struct reading {
+    const char *agent, *path, *url; /* url: behind the agent */
+    int64_t offset;                 /* of the next byte */
+    struct buf text;                /* with --json */
+    bool got;                       /* the last look brought something */
 };
 
 static int get(struct cli *cli, const char *agent, const char *path,
@@ -117,9 +129,32 @@ static int find_task(struct cli *cli, const struct job_key *key,
         return cli_refuse(cli, EXIT_FAILED,
                           "`clusterctl status` shows the instances",
                           "instance %u has not been on a host yet", instance);
-    *out = (struct source){best->agent_endpoint, best->sandbox,
-                           api_state_is_terminal(best->state)};
+    *out = (struct source){key->cluster, best->task_id, best->agent_endpoint,
+                           best->sandbox, api_state_is_terminal(best->state)};
     return 0;
+}
+
+/* Has it ended? While the scheduler does not say, it has not. */
+static void look_at_task(struct cli *cli, struct source *source)
+{
+    Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
+    Perigee__Aurora__Call__GetTask task = PERIGEE__AURORA__CALL__GET_TASK__INIT;
+    Perigee__Aurora__Answer *answer = NULL;
+    struct arena kept = cli->arena;
+
+    call.has_type = true;
+    call.type = PERIGEE__AURORA__CALL__TYPE__GET_TASK;
+    call.get_task = &task;
+    task.task_id = (char *)source->task_id;
+    arena_init(&cli->arena);
+    int rc = api_try(cli, source->cluster, &call, TASK_TIMEOUT_MS, &answer);
+    if (rc == 0 && answer->n_tasks == 1)
+        source->is_over = api_state_is_terminal(answer->tasks[0]->state);
+    else if (answer != NULL && answer->error != NULL &&
+             answer->error->code != NULL)
+        source->is_over = strcmp(answer->error->code, "NOT_FOUND") == 0;
+    arena_release(&cli->arena);
+    cli->arena = kept;
 }
 
 /* The path of the log, from what the sandbox holds. */
@@ -170,41 +205,93 @@ static int find_log(struct cli *cli, const struct source *source,
     return 0;
 }
 
-/* Print from *offset to the present end of the file; with --json keep it in
- * `text`. */
-static int print_more(struct cli *cli, const struct source *source,
-                      const char *path, int64_t *offset, struct buf *text,
-                      bool *got)
-{
-    struct http_response response;
-    const char *url = arena_printf(&cli->arena, "/files/download?path=%s",
-                                   escaped(cli, path));
-    struct http_header range = {
-        "Range",
-        arena_printf(&cli->arena, "bytes=%lld-%lld", (long long)*offset,
-                     (long long)*offset + PIECE_MAX - 1)};
-    int rc = get(cli, source->agent, url, &range, &response);
+/* --- reading --- */
 
-    if (rc != 0)
-        return rc;
-    *got = false;
-    if (response.status == 416 || response.status == 404)
+/* Content-Range ends with "/10": how large the file is; -1 when nobody says. */
+static int64_t whole_size(const struct http_response *response)
+{
+    int64_t size;
+
+    for (uint32_t i = 0; i < response->header_count; i++) {
+        const char *slash = strrchr(response->header[i].value, '/');
+        if (strcasecmp(response->header[i].name, "Content-Range") == 0 &&
+            slash != NULL &&
+            text_int(slash + 1, 0, INT64_MAX, &size, NULL) == 0)
+            return size;
+    }
+    return -1;
+}
+
+/* What came of the bytes from r->offset on. */
+static int take(struct cli *cli, struct reading *r,
+                const struct http_response *response)
+{
+    bool is_all = response->status == 200; /* it knows no ranges */
+
+    r->got = false;
+    if (response->status == 404 ||
+        (is_all && (uint64_t)r->offset > response->body.size))
         return 0;
-    if (response.status != 200 && response.status != 206)
+    if (response->status == 416) {
+        /* Smaller than it was: another one has begun, and is read from its
+         * first byte on. */
+        int64_t size = whole_size(response);
+        r->got = size > 0 && size < r->offset;
+        r->offset = r->got ? 0 : r->offset;
+        return 0;
+    }
+    if (!is_all && response->status != 206)
         return cli_refuse(cli, EXIT_API, NULL, "agent %s answered %d for %s",
-                          source->agent, response.status, path);
-    if (response.status == 200 && (uint64_t)*offset > response.body.size)
-        return 0;
-    size_t skip = response.status == 200 ? (size_t)*offset : 0;
-    size_t size = response.body.size - skip;
+                          r->agent, response->status, r->path);
+    size_t skip = is_all ? (size_t)r->offset : 0;
+    size_t size = response->body.size - skip;
     if (cli->json)
-        buf_add(text, response.body.data + skip, size);
-    else if (fwrite(response.body.data + skip, 1, size, stdout) != size)
+        buf_add(&r->text, response->body.data + skip, size);
+    else if (fwrite(response->body.data + skip, 1, size, stdout) != size)
         return EXIT_FAILED;
     (void)fflush(stdout);
-    *offset += (int64_t)size;
-    *got = size > 0;
+    r->offset += (int64_t)size;
+    r->got = size > 0;
     return 0;
+}
+
+/* Print the next piece of the file, if there is one. Its memory is given back:
+ * a log is read for days. */
+static int read_more(struct cli *cli, struct reading *r)
+{
+    struct http_response response;
+    struct arena kept = cli->arena;
+
+    arena_init(&cli->arena);
+    struct http_header range = {
+        "Range",
+        arena_printf(&cli->arena, "bytes=%lld-%lld", (long long)r->offset,
+                     (long long)r->offset + PIECE_MAX - 1)};
+    int rc = get(cli, r->agent, r->url, &range, &response);
+    if (rc == 0)
+        rc = take(cli, r, &response);
+    arena_release(&cli->arena);
+    cli->arena = kept;
+    return rc;
+}
+
+/* To the end of the file; followed, to the end of its task. */
+static int read_all(struct cli *cli, struct source *source, struct reading *r)
+{
+    int64_t looked_ms = clock_monotonic_ms();
+    int rc;
+
+    while ((rc = read_more(cli, r)) == 0 &&
+           (r->got || (cli->follow && !source->is_over))) {
+        if (r->got)
+            continue;
+        (void)poll(NULL, 0, FOLLOW_PAUSE_MS);
+        if (clock_monotonic_ms() - looked_ms < TASK_PAUSE_MS)
+            continue;
+        look_at_task(cli, source);
+        looked_ms = clock_monotonic_ms();
+    }
+    return rc;
 }
 
 static void print_json(struct cli *cli, const char *path,
@@ -221,16 +308,12 @@ static void print_json(struct cli *cli, const char *path,
     buf_add_char(&cli->out, '\n');
 }
 
-int logs_run(struct cli *cli)
+/* One instance; the first when none is named. */
+static int read_instance(struct cli *cli, struct job_key *key,
+                         uint32_t *instance)
 {
-    struct job_key key;
     struct instance_set set = {0};
-    struct source source = {"", "", true};
-    const char *path = "";
-    int64_t offset = 0;
-    bool got = true;
-    struct buf text = {0};
-    int rc = cli_key(cli, 0, &key, &set);
+    int rc = cli_key(cli, 0, key, &set);
 
     if (rc == 0 && cli->json && cli->follow)
         rc = cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
@@ -239,19 +322,28 @@ int logs_run(struct cli *cli)
                                       set.range[0].first != set.range[0].last)))
         rc = cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
                         "logs of one instance at a time, such as KEY/0");
-    uint32_t instance = set.count ? set.range[0].first : 0;
+    *instance = set.count ? set.range[0].first : 0;
+    return rc;
+}
+
+int logs_run(struct cli *cli)
+{
+    struct job_key key;
+    struct source source = {0};
+    struct reading r = {0};
+    uint32_t instance;
+    int rc = read_instance(cli, &key, &instance);
+
     if (rc != 0 || (rc = find_task(cli, &key, instance, &source)) != 0 ||
         (rc = find_log(cli, &source, cli->arg_count > 1 ? cli->arg[1] : NULL,
-                       &path)) != 0)
+                       &r.path)) != 0)
         return rc;
-    while ((rc = print_more(cli, &source, path, &offset, &text, &got)) == 0 &&
-           (got || (cli->follow && !source.is_over)))
-        if (!got) {
-            (void)poll(NULL, 0, FOLLOW_PAUSE_MS);
-            (void)find_task(cli, &key, instance, &source);
-        }
+    r.agent = source.agent;
+    r.url = arena_printf(&cli->arena, "/files/download?path=%s",
+                         escaped(cli, r.path));
+    rc = read_all(cli, &source, &r);
     if (rc == 0 && cli->json)
-        print_json(cli, path, &text);
-    buf_release(&text);
+        print_json(cli, r.path, &r.text);
+    buf_release(&r.text);
     return rc;
 }

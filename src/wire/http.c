@@ -112,6 +112,42 @@ const char *http_query(const struct http_request *request, const char *name,
     return NULL;
 }
 
+/* Digits, as many as there are; what is too much is INT64_MAX. Behind them, or
+ * NULL when there are none. */
+static const char *read_offset(const char *text, int64_t *out)
+{
+    size_t count = strspn(text, "0123456789");
+
+    *out = 0;
+    for (size_t i = 0; i < count; i++)
+        *out = *out < (INT64_MAX - 9) / 10 ? *out * 10 + (text[i] - '0')
+                                           : INT64_MAX;
+    return count > 0 ? text + count : NULL;
+}
+
+int http_range(const char *text, int64_t size, int64_t *first, int64_t *last)
+{
+    int64_t from, to = INT64_MAX;
+
+    if (!text || strncmp(text, "bytes=", 6) != 0)
+        return 0;
+    text += 6;
+    bool is_tail = *text == '-'; /* so many from the end */
+    const char *end = read_offset(text + is_tail, &from);
+    if (!end || (is_tail ? *end != '\0' : *end++ != '-'))
+        return 0;
+    if (!is_tail && *end != '\0' &&
+        (!(end = read_offset(end, &to)) || *end != '\0' || to < from))
+        return 0;
+    if (is_tail)
+        from = from == 0 ? size : from < size ? size - from : 0;
+    if (from >= size)
+        return -1;
+    *first = from;
+    *last = to < size ? to : size - 1;
+    return 1;
+}
+
 static const struct {
     const char *match, *print;
 } MEDIA[] = {

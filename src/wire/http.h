@@ -70,6 +70,10 @@ const char *http_header(const struct http_request *request, const char *name);
 /* Value of ?name=, percent-decoded into the arena; NULL when absent. */
 const char *http_query(const struct http_request *request, const char *name,
                        struct arena *arena);
+/* What a Range header wants of `size` bytes, "bytes=a-b", "bytes=a-" or
+ * "bytes=-n" (RFC 9110, 14.1.2): 1 with its first and last byte; 0: send all
+ * (none, several, or not understood); -1: it lies outside (416). */
+int http_range(const char *text, int64_t size, int64_t *first, int64_t *last);
 /* The type named by a Content-Type value; NULL gives MEDIA_NONE. */
 enum media_type media_type_parse(const char *value);
 /* The same as Mesos' v1 APIs read it: with a parameter it is another type. */

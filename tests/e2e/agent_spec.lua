@@ -69,6 +69,14 @@ describe('perigee-agent', function()
     assert.equal('attachment; filename=stdout', file.headers['content-disposition'])
     assert.equal('application/octet-stream', file.headers['content-type'])
     assert.equal('x\n', get('download', '?path=' .. box .. '/a%20b').body)
+    local function piece(range)
+      local answer = run.http('GET', p.agent .. '/files/download?path=' .. box .. '/stdout', nil,
+        { Range = 'bytes=' .. range })
+      return { answer.status, answer.body, answer.headers['content-range'] }
+    end
+    assert.same({ 206, 'ut\n', 'bytes 1-3/4' }, piece '1-100')
+    assert.same({ 206, 'o', 'bytes 0-0/4' }, piece '0-0')
+    assert.same({ 416, '', 'bytes */4' }, piece '4-')
     for query, wanted in pairs {
       ['browse'] = { 400, "Expecting 'path=value' in query.\n" },
       ['browse?path=/nope'] = { 404, '' },

@@ -128,6 +128,42 @@ static void test_accept(void **state)
                      media_type_accepted(row[i].accept));
 }
 
+static void test_ranges(void **state)
+{
+    static const struct {
+        const char *text;
+        int rc;
+        int64_t first, last;
+    } row[] = {
+        {NULL, 0, 7, 7},
+        {"bytes=0-3", 1, 0, 3},
+        {"bytes=4-", 1, 4, 9},
+        {"bytes=9-9", 1, 9, 9},
+        {"bytes=2-99999999999999999999", 1, 2, 9},
+        {"bytes=-3", 1, 7, 9},
+        {"bytes=-30", 1, 0, 9},
+        {"bytes=10-", -1, 7, 7},
+        {"bytes=99999999999999999999-", -1, 7, 7},
+        {"bytes=-0", -1, 7, 7},
+        {"bytes=3-2", 0, 7, 7},
+        {"bytes=0-1,3-4", 0, 7, 7},
+        {"bytes=-", 0, 7, 7},
+        {"bytes=", 0, 7, 7},
+        {"bytes= 1-2", 0, 7, 7},
+        {"bytes=1--2", 0, 7, 7},
+        {"lines=1-2", 0, 7, 7},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        int64_t first = 7, last = 7;
+        int rc = http_range(row[i].text, 10, &first, &last);
+        if (rc != row[i].rc || first != row[i].first || last != row[i].last)
+            fail_msg("'%s' is %d: %d to %d", row[i].text ? row[i].text : "", rc,
+                     (int)first, (int)last);
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -146,6 +182,7 @@ int main(void)
         cmocka_unit_test(test_media_types),
         cmocka_unit_test(test_exact_media_types),
         cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -284,39 +284,6 @@ void pages_browse(struct page *p)
 
 /* --- download --- */
 
-/* "bytes=a-b", "bytes=a-", "bytes=-n" (RFC 9110, 14.1.2): 1 a range, 0 send
- * all (none, several, or not understood), -1 it lies outside. */
-static int read_range(const char *text, int64_t size, int64_t *first,
-                      int64_t *last)
-{
-    int64_t from, to = INT64_MAX;
-    char *end;
-
-    if (text == NULL || strncmp(text, "bytes=", 6) != 0)
-        return 0;
-    text += 6;
-    from = strtoll(text, &end, 10);
-    if (end == text)
-        return 0;
-    if (from < 0 || *text == '-') { /* so many from the end */
-        if (*end != '\0')
-            return 0;
-        from = from > -size ? size + from : 0;
-    } else if (*end++ != '-') {
-        return 0;
-    } else if (*end != '\0') {
-        text = end;
-        to = strtoll(text, &end, 10);
-        if (*end != '\0' || *text == '-' || to < from)
-            return 0;
-    }
-    if (from >= size)
-        return -1;
-    *first = from;
-    *last = to < size ? to : size - 1;
-    return 1;
-}
-
 void pages_download(struct page *p)
 {
     struct stat st;
@@ -328,7 +295,7 @@ void pages_download(struct page *p)
         return;
     last = st.st_size - 1;
     int range =
-        read_range(http_header(p->request, "Range"), st.st_size, &first, &last);
+        http_range(http_header(p->request, "Range"), st.st_size, &first, &last);
     if (range < 0) {
         (void)close(fd);
         page_refuse_range(p, st.st_size);
