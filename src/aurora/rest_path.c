@@ -55,8 +55,8 @@ static bool is_known(const char *known, const char *name, size_t size)
 /* Of two values of one parameter, which is meant? */
 static bool came_before(const char *query, const char *at, size_t size)
 {
-    for (const char *one = query; one < at; one += strcspn(one, "&") + 1)
-        if (strcspn(one, "=&") == size && strncmp(one, at, size) == 0)
+    for (const char *one = query; one < at; one += strcspn(one, "&;") + 1)
+        if (strcspn(one, "=&;") == size && strncmp(one, at, size) == 0)
             return true;
     return false;
 }
@@ -65,7 +65,7 @@ int rest_check_query(const char *query, const char *known, struct arena *arena,
                      struct err *err)
 {
     for (const char *at = query; *at;) {
-        size_t size = strcspn(at, "&"), name = strcspn(at, "=&");
+        size_t size = strcspn(at, "&;"), name = strcspn(at, "=&;");
         if (name > 0 && !is_known(known, at, name)) {
             char *text = arena_strndup(arena, at, name);
             const char *near = nearest_parameter(known, text, arena);
@@ -81,7 +81,7 @@ int rest_check_query(const char *query, const char *known, struct arena *arena,
             err_field(err, "%.60s", text);
             return -ERR_INVALID;
         }
-        at += size + (at[size] == '&');
+        at += size + (at[size] != '\0');
     }
     return 0;
 }

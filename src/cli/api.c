@@ -3,6 +3,7 @@
 
 #include "base/id.h"
 #include "base/rng.h"
+#include "base/vec.h"
 #include "cli/cluster.h"
 #include "cli/edge.h"
 #include "sys/client.h"
@@ -197,6 +198,73 @@ int api_call(struct cli *cli, const char *cluster,
     int rc = send_call(cli, cluster, call, &response);
 
     return rc != 0 ? rc : decode_answer(cli, &response, out);
+}
+
+/* --- lists --- */
+
+struct pages {
+    Perigee__Aurora__Answer **item;
+    uint32_t count, capacity;
+};
+
+static size_t *count_in(Perigee__Aurora__Answer *answer,
+                        const ProtobufCFieldDescriptor *field)
+{
+    return (size_t *)(void *)((char *)answer + field->quantifier_offset);
+}
+
+static void ***items_in(Perigee__Aurora__Answer *answer,
+                        const ProtobufCFieldDescriptor *field)
+{
+    return (void ***)(void *)((char *)answer + field->offset);
+}
+
+/* What stands in this field of all pages, in the first one. */
+static void join(struct cli *cli, const struct pages *pages,
+                 const ProtobufCFieldDescriptor *field)
+{
+    size_t total = 0, at = 0;
+
+    for (uint32_t i = 0; i < pages->count; i++)
+        total += *count_in(pages->item[i], field);
+    void **all = arena_alloc(&cli->arena, (total + 1) * sizeof(void *));
+    for (uint32_t i = 0; i < pages->count; i++) {
+        size_t count = *count_in(pages->item[i], field);
+        if (count > 0)
+            memcpy((void *)(all + at), (void *)*items_in(pages->item[i], field),
+                   count * sizeof(void *));
+        at += count;
+    }
+    *items_in(pages->item[0], field) = all;
+    *count_in(pages->item[0], field) = total;
+}
+
+int api_list(struct cli *cli, const char *cluster,
+             const Perigee__Aurora__Call *call, char **cursor,
+             Perigee__Aurora__Answer **out)
+{
+    const ProtobufCMessageDescriptor *type =
+        &perigee__aurora__answer__descriptor;
+    struct pages pages = {0};
+    int rc;
+
+    do {
+        rc = api_call(cli, cluster, call, out);
+        if (rc != 0)
+            break;
+        *vec_add(&pages) = *out;
+        *cursor = (*out)->cursor;
+    } while (*cursor != NULL && **cursor != '\0');
+    if (rc == 0) {
+        *out = pages.item[0];
+        for (unsigned i = 0; i < type->n_fields; i++)
+            if (type->fields[i].label == PROTOBUF_C_LABEL_REPEATED &&
+                type->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
+                join(cli, &pages, &type->fields[i]);
+        (*out)->cursor = NULL;
+    }
+    vec_free(&pages);
+    return rc;
 }
 
 int api_try(struct cli *cli, const char *cluster_name,

@@ -9,6 +9,13 @@
 int api_call(struct cli *cli, const char *cluster,
              const Perigee__Aurora__Call *call, Perigee__Aurora__Answer **out);
 
+/* The same for a list: all its pages as one answer, which has no cursor, and
+ * the sequence of the first page. `cursor` is the field of `call` by which the
+ * next page is asked for. */
+int api_list(struct cli *cli, const char *cluster,
+             const Perigee__Aurora__Call *call, char **cursor,
+             Perigee__Aurora__Answer **out);
+
 /* One try within `timeout_ms`, without a word: 0, or negative (-ERR_TIMEOUT,
  * -ERR_NETWORK, -ERR_NOT_FOUND, ...). What was refused (-ERR_CONFLICT) has its
  * reason in *out, or NULL. */

@@ -169,7 +169,13 @@ char *cluster_names(struct cli *cli)
 int cluster_default(struct cli *cli, const Perigee__Cluster **out,
                     struct err *err)
 {
-    return cluster_find(cli, "devcluster", out, err);
+    const char *names = cluster_names(cli);
+    size_t size = strcspn(names, "\n");
+    bool is_alone = size > 0 && names[size + (names[size] == '\n')] == '\0';
+
+    return cluster_find(
+        cli, is_alone ? arena_strndup(&cli->arena, names, size) : "devcluster",
+        out, err);
 }
 
 int cluster_dev_file(struct cli *cli, const char **out, struct err *err)

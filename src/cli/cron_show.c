@@ -1,7 +1,7 @@
 /* cron show, cron history: cron jobs and their runs as tables. */
-#include "base/vec.h"
 #include "cli/command.h"
 #include "cli/cron.h"
+#include "cli/scope.h"
 #include "sys/clock.h"
 
 #include <stdio.h>
@@ -44,45 +44,28 @@ enum cli_colour cron_state_colour(const FiringView *firing)
 
 /* --- the list --- */
 
-/* "CLUSTER[/ROLE[/ENV]]" */
-static void split_scope(struct cli *cli, const char **cluster,
-                        Perigee__Aurora__Call__Cron *query)
-{
-    *cluster = "devcluster";
-    if (cli->arg_count == 0)
-        return;
-    char *role = arena_strdup(&cli->arena, cli->arg[0]);
-    *cluster = strsep(&role, "/");
-    query->role = strsep(&role, "/");
-    query->environment = strsep(&role, "/");
-}
-
 int cron_list(struct cli *cli, struct cron_list *out)
 {
     Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
     Perigee__Aurora__Call__Cron query = PERIGEE__AURORA__CALL__CRON__INIT;
-    VEC(CronView *) all = {0};
-    const char *cluster;
+    struct scope scope;
     Answer *answer;
-    int rc;
+    int rc = scope_read(cli, 3, &scope);
 
-    split_scope(cli, &cluster, &query);
+    *out = (struct cron_list){0};
+    if (rc != 0)
+        return rc;
     call.has_type = true;
     call.type = PERIGEE__AURORA__CALL__TYPE__LIST_CRON;
     call.cron = &query;
-    do {
-        if ((rc = api_call(cli, cluster, &call, &answer)) != 0)
-            break;
-        for (size_t i = 0; i < answer->n_crons; i++)
-            *vec_add(&all) = answer->crons[i];
-        query.cursor = answer->cursor;
-    } while (answer->cursor != NULL && answer->cursor[0] != '\0');
-    out->count = all.count;
-    out->item = arena_alloc(&cli->arena, (all.count + 1) * sizeof(void *));
-    if (all.count > 0)
-        memcpy(out->item, all.item, all.count * sizeof(void *));
-    vec_free(&all);
-    return rc;
+    query.role = (char *)scope.role;
+    query.environment = (char *)scope.env;
+    rc = api_list(cli, scope.cluster, &call, &query.cursor, &answer);
+    if (rc != 0)
+        return rc;
+    out->item = answer->crons;
+    out->count = (uint32_t)answer->n_crons;
+    return 0;
 }
 
 static const char *utc(struct cli *cli, int64_t secs)

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/scope.h"
 #include "cli/watch.h"
 #include "sys/clock.h"
 
@@ -297,9 +298,8 @@ static void print_list(struct cli *cli, const Answer *answer)
 {
     char text[JOB_KEY_TEXT_MAX], left[24];
 
-    if (cli->out.size == 0)
-        buf_addf(&cli->out, "%-48s %-10s %8s  %s\n", "group", "state", "done",
-                 "message");
+    buf_addf(&cli->out, "%-48s %-10s %8s  %s\n", "group", "state", "done",
+             "message");
     for (size_t i = 0; i < answer->n_groups; i++) {
         const View *view = answer->groups[i];
         (void)snprintf(text, sizeof text, "%s/%s/%s/%s", view->key->cluster,
@@ -316,33 +316,25 @@ static void print_list(struct cli *cli, const Answer *answer)
 
 int group_list_run(struct cli *cli)
 {
-    enum { PARTS = 3 };
     Call call = PERIGEE__AURORA__CALL__INIT;
     Perigee__Aurora__Call__Groups query = PERIGEE__AURORA__CALL__GROUPS__INIT;
-    const char *part[PARTS] = {"devcluster", NULL, NULL};
-    char *save = NULL;
+    struct scope scope;
     Answer *answer;
-    int rc, count = 0;
+    int rc = scope_read(cli, 3, &scope);
 
-    char *copy =
-        arena_strdup(&cli->arena, cli->arg_count > 0 ? cli->arg[0] : "");
-    for (char *p = strtok_r(copy, "/", &save); p != NULL && count < PARTS;
-         p = strtok_r(NULL, "/", &save))
-        part[count++] = p;
+    if (rc != 0)
+        return rc;
     call.has_type = true;
     call.type = PERIGEE__AURORA__CALL__TYPE__LIST_GROUPS;
     call.groups = &query;
-    query.role = (char *)part[1];
-    query.environment = (char *)part[2];
-    do {
-        if ((rc = api_call(cli, part[0], &call, &answer)) != 0)
-            return rc;
-        if (cli->json) {
-            api_print_json(cli, &answer->base);
-            return EXIT_OK;
-        }
+    query.role = (char *)scope.role;
+    query.environment = (char *)scope.env;
+    rc = api_list(cli, scope.cluster, &call, &query.cursor, &answer);
+    if (rc != 0)
+        return rc;
+    if (cli->json)
+        api_print_json(cli, &answer->base);
+    else
         print_list(cli, answer);
-        query.cursor = answer->cursor;
-    } while (answer->cursor != NULL && answer->cursor[0] != '\0');
     return EXIT_OK;
 }

@@ -414,30 +414,24 @@ int host_list_run(struct cli *cli)
 {
     Call call = PERIGEE__AURORA__CALL__INIT;
     Perigee__Aurora__Call__Hosts query = PERIGEE__AURORA__CALL__HOSTS__INIT;
-    Answer all = PERIGEE__AURORA__ANSWER__INIT, *answer;
-    VEC(Perigee__Aurora__HostView *) hosts = {0};
+    Answer *answer;
     const char *cluster;
     int rc = host_cluster(cli, &cluster);
 
     call.has_type = true;
     call.type = PERIGEE__AURORA__CALL__TYPE__LIST_HOSTS;
     call.hosts = &query;
-    while (rc == 0 && (rc = api_call(cli, cluster, &call, &answer)) == 0) {
-        for (size_t i = 0; i < answer->n_hosts; i++)
-            *vec_add(&hosts) = answer->hosts[i];
-        query.cursor = answer->cursor;
-        if (query.cursor == NULL || *query.cursor == '\0')
-            break;
+    if (rc == 0)
+        rc = api_list(cli, cluster, &call, &query.cursor, &answer);
+    if (rc != 0)
+        return rc;
+    if (cli->json) {
+        api_print_json(cli, &answer->base);
+        return EXIT_OK;
     }
-    all.hosts = hosts.item;
-    all.n_hosts = hosts.count;
-    if (rc == 0 && cli->json)
-        api_print_json(cli, &all.base);
-    else if (rc == 0)
-        buf_addf(&cli->out, "%-24s %-42s %-9s %5s %14s %6s\n", "HOST", "AGENT",
-                 "MODE", "TASKS", "CPU", "SEEN");
-    for (uint32_t i = 0; rc == 0 && !cli->json && i < hosts.count; i++)
-        print_host(cli, hosts.item[i]);
-    vec_free(&hosts);
-    return rc;
+    buf_addf(&cli->out, "%-24s %-42s %-9s %5s %14s %6s\n", "HOST", "AGENT",
+             "MODE", "TASKS", "CPU", "SEEN");
+    for (size_t i = 0; i < answer->n_hosts; i++)
+        print_host(cli, answer->hosts[i]);
+    return EXIT_OK;
 }

@@ -3,6 +3,7 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/edge.h"
+#include "cli/watch.h"
 #include "sys/client.h"
 
 #include <signal.h>
@@ -48,7 +49,8 @@ static int run(struct cli *cli, int argc, char **argv)
         return rc < 0 ? EXIT_OK : rc;
     cli->colour = cli->colour && !cli->json;
     cli->talks = cli->talks && !cli->json;
-    return command->run(cli);
+    rc = watch_check(cli);
+    return rc != 0 ? rc : command->run(cli);
 }
 
 int main(int argc, char **argv)

@@ -2,6 +2,7 @@
 #include "cli/api.h"
 #include "cli/command.h"
 #include "cli/rolling.h"
+#include "cli/scope.h"
 #include "cli/update.h"
 
 #include "base/text.h"
@@ -157,45 +158,31 @@ int status_run(struct cli *cli)
     return EXIT_OK;
 }
 
-/* "CLUSTER[/ROLE]" into its parts. */
-static void split(struct cli *cli, const char *text, const char **cluster,
-                  const char **role)
-{
-    const char *slash = strchr(text, '/');
-
-    *cluster =
-        slash ? arena_strndup(&cli->arena, text, (size_t)(slash - text)) : text;
-    *role = slash ? slash + 1 : "";
-}
-
 int list_run(struct cli *cli)
 {
     Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
     Perigee__Aurora__Call__List list = PERIGEE__AURORA__CALL__LIST__INIT;
     Perigee__Aurora__Answer *answer;
-    const char *cluster = "devcluster", *role = "";
-    int rc;
+    struct scope scope;
+    int rc = scope_read(cli, 3, &scope);
 
-    if (cli->arg_count > 0)
-        split(cli, cli->arg[0], &cluster, &role);
+    if (rc != 0)
+        return rc;
     call.has_type = true;
     call.type = PERIGEE__AURORA__CALL__TYPE__LIST_JOBS;
     call.list = &list;
-    list.cluster = (char *)cluster;
-    list.role = (char *)role;
-    do {
-        if ((rc = api_call(cli, cluster, &call, &answer)) != 0)
-            return rc;
-        if (cli->json) {
-            api_print_json(cli, &answer->base);
-            return EXIT_OK;
-        }
-        if (cli->out.size == 0)
-            buf_addf(&cli->out, "%-48s %-8s %4s %7s %6s %8s %6s\n", "job",
-                     "kind", "inst", "pending", "active", "finished", "failed");
-        for (size_t i = 0; i < answer->n_jobs; i++)
-            print_job_line(cli, answer->jobs[i]);
-        list.cursor = answer->cursor;
-    } while (answer->cursor != NULL && answer->cursor[0] != '\0');
+    list.role = (char *)scope.role;
+    list.environment = (char *)scope.env;
+    rc = api_list(cli, scope.cluster, &call, &list.cursor, &answer);
+    if (rc != 0)
+        return rc;
+    if (cli->json) {
+        api_print_json(cli, &answer->base);
+        return EXIT_OK;
+    }
+    buf_addf(&cli->out, "%-48s %-8s %4s %7s %6s %8s %6s\n", "job", "kind",
+             "inst", "pending", "active", "finished", "failed");
+    for (size_t i = 0; i < answer->n_jobs; i++)
+        print_job_line(cli, answer->jobs[i]);
     return EXIT_OK;
 }

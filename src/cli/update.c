@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/jobfile.h"
+#include "cli/scope.h"
 #include "cli/watch.h"
 #include "sys/clock.h"
 
@@ -307,25 +308,6 @@ int update_info_run(struct cli *cli)
 
 /* --- list --- */
 
-enum { SCOPE_PARTS = 4 };
-
-/* "CLUSTER[/ROLE[/ENV[/NAME]]]" */
-static int split(struct cli *cli, const char *part[SCOPE_PARTS])
-{
-    char *save = NULL, *copy = arena_strdup(&cli->arena, cli->arg[0]);
-    int count = 0;
-
-    for (char *p = strtok_r(copy, "/", &save); p != NULL;
-         p = strtok_r(NULL, "/", &save)) {
-        if (count == SCOPE_PARTS)
-            return cli_refuse(cli, EXIT_BAD_PARAMETER, NULL,
-                              "'%s': want CLUSTER[/ROLE[/ENV[/NAME]]]",
-                              cli->arg[0]);
-        part[count++] = p;
-    }
-    return 0;
-}
-
 static void print_list(struct cli *cli, const Answer *answer)
 {
     for (size_t i = 0; i < answer->n_updates; i++) {
@@ -344,31 +326,28 @@ int update_list_run(struct cli *cli)
     Call call = PERIGEE__AURORA__CALL__INIT;
     Perigee__Aurora__Call__Update query = PERIGEE__AURORA__CALL__UPDATE__INIT;
     Perigee__Aurora__JobKey key = PERIGEE__AURORA__JOB_KEY__INIT;
-    const char *part[SCOPE_PARTS] = {"devcluster", NULL, NULL, NULL};
+    struct scope scope;
     Answer *answer;
-    int rc = cli->arg_count > 0 ? split(cli, part) : 0;
+    int rc = scope_read(cli, 4, &scope);
 
     if (rc != 0)
         return rc;
     call.has_type = true;
     call.type = PERIGEE__AURORA__CALL__TYPE__LIST_UPDATES;
     call.update = &query;
-    key.cluster = (char *)part[0];
-    query.role = key.role = (char *)part[1];
-    query.environment = key.environment = (char *)part[2];
-    key.name = (char *)part[3];
-    query.key = part[3] != NULL ? &key : NULL;
+    key.cluster = (char *)scope.cluster;
+    query.role = key.role = (char *)scope.role;
+    query.environment = key.environment = (char *)scope.env;
+    key.name = (char *)scope.name;
+    query.key = scope.name != NULL ? &key : NULL;
     query.has_active_only = true;
     query.active_only = cli->active;
-    do {
-        if ((rc = api_call(cli, part[0], &call, &answer)) != 0)
-            return rc;
-        if (cli->json) {
-            api_print_json(cli, &answer->base);
-            return EXIT_OK;
-        }
+    rc = api_list(cli, scope.cluster, &call, &query.cursor, &answer);
+    if (rc != 0)
+        return rc;
+    if (cli->json)
+        api_print_json(cli, &answer->base);
+    else
         print_list(cli, answer);
-        query.cursor = answer->cursor;
-    } while (answer->cursor != NULL && answer->cursor[0] != '\0');
     return EXIT_OK;
 }

@@ -52,8 +52,9 @@ static void print_why(struct cli *cli, const char *key,
              cli_colour(cli, CLI_YELLOW), key, why->pending,
              why->pending == 1 ? "" : "s", why->pending == 1 ? "s" : "",
              cli_colour(cli, CLI_PLAIN));
-    buf_addf(&cli->out, "  %u host%s looked at\n", why->hosts,
-             why->hosts == 1 ? "" : "s");
+    if (why->has_hosts)
+        buf_addf(&cli->out, "  %u host%s looked at\n", why->hosts,
+                 why->hosts == 1 ? "" : "s");
     for (size_t i = 0; i < why->n_reasons; i++)
         buf_addf(&cli->out, "  %4u excluded by %s\n", why->reasons[i]->hosts,
                  why->reasons[i]->veto);

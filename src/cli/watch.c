@@ -71,6 +71,20 @@ int watch_timeout(struct cli *cli, int64_t *out)
                       "timeout '%s': want seconds, such as 30", cli->timeout);
 }
 
+int watch_check(struct cli *cli)
+{
+    enum watch_goal goal;
+    int64_t timeout_ms;
+    int rc = watch_timeout(cli, &timeout_ms);
+
+    if (rc == 0 && cli->wait_for != NULL)
+        rc = watch_goal_parse(cli, cli->wait_for, &goal);
+    if (rc == 0 && cli->wait_until != NULL &&
+        strcmp(cli->wait_until, "PENDING") != 0)
+        rc = watch_goal_parse(cli, cli->wait_until, &goal);
+    return rc;
+}
+
 /* Of a service that was scaled or killed in part: any so many instances. */
 static uint32_t missing_of_any(const struct watch *w)
 {

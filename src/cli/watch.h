@@ -14,6 +14,9 @@ enum watch_goal {
 /* Parse "RUNNING", "FINISHED", "GONE"; reports and returns an exit code when it
  * is none of them. */
 int watch_goal_parse(struct cli *cli, const char *text, enum watch_goal *out);
+/* Refuse a --timeout, --for or --wait-until that means nothing, of any command:
+ * before anything is changed. 0, or the exit code. */
+int watch_check(struct cli *cli);
 /* --timeout in milliseconds, 0 when not given; the same convention. */
 int watch_timeout(struct cli *cli, int64_t *out);
 

@@ -33,6 +33,56 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
     assert.equal('hello 0\n', c:must { 'logs', key .. '/0' })
   end)
 
+  it('follows a log by its new bytes, over a file that begins anew, to the end of its task',
+    function()
+      local key = 'devcluster/www-data/test/talker'
+      local file = c:file('talker.lua', [[
+return { Job { cluster = "devcluster", role = "www-data", environment = "test", name = "talker",
+  task = SimpleTask { name = "say", cmdline = "seq 40000; until [ -e ]] .. c.dir ..
+        [[/shrink ]; do sleep 0.1; done; exec > .logs/say/0/stdout; echo anew; until [ -e ]] ..
+        c.dir .. [[/end ]; do sleep 0.1; done; echo last" } } }]])
+      c:must { 'create', key, file, '--wait-until', 'RUNNING', '--timeout', 20 }
+      local out = c.dir .. '/followed'
+      os.execute(('(HOME=%s XDG_CONFIG_HOME=%s/config timeout 60 %s/clusterctl logs %s/0 ' ..
+        '--follow >%s 2>&1; echo $? >%s.status) &'):format(c.dir, c.dir, run.bin, key, out, out))
+      local function has(text)
+        run.eventually(30, text, function() return (run.read(out) or ''):find(text, 1, true) end)
+      end
+      has '\n40000\n'
+      run.write(c.dir .. '/shrink', '')
+      has '\n40000\nanew\n'
+      run.write(c.dir .. '/end', '')
+      run.eventually(30, 'its end', function() return run.read(out .. '.status') == '0\n' end)
+      local text = run.read(out)
+      assert.equal('anew\nlast\n', text:sub(-10))
+      local _, count = text:gsub('\n', '')
+      assert.equal(40002, count)
+    end)
+
+  it('refuses words of waiting before anything is done', function()
+    local key = 'devcluster/www-data/test/never'
+    local file = c:file('never.lua', cluster.sleeper('never', 1))
+    for _, option in ipairs { { '--wait-until', 'UP' }, { '--timeout', 'soon' } } do
+      assert.equal(6, c:cli({ 'create', key, file, table.unpack(option) }).status)
+      assert.equal(4, c:cli({ 'status', key }).status)
+    end
+  end)
+
+  it('lists one role and environment, and refuses more parts', function()
+    local key = 'devcluster/www-data/devel/listed'
+    local text = cluster.sleeper('listed', 1):gsub('"test"', '"devel"')
+    c:must { 'create', key, c:file('listed.lua', text) }
+    assert.matches(key, c:must { 'list', 'devcluster/www-data/devel' }, 1, true)
+    assert.is_nil(c:must({ 'list', 'devcluster/www-data/test' }):find(key, 1, true))
+    for _, noun in ipairs { {}, { 'group' }, { 'cron' } } do
+      local words = { table.unpack(noun) }
+      words[#words + 1] = noun[1] == 'cron' and 'show' or 'list'
+      words[#words + 1] = 'devcluster/www-data/devel//'
+      assert.equal(6, c:cli(words).status)
+    end
+    c:must { 'killall', key }
+  end)
+
   it('says why a task waits', function()
     local key = 'devcluster/www-data/test/huge'
     c:must { 'create', key, c:file('huge.lua', cluster.sleeper('huge', 1, '64')) }
