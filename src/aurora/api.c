@@ -453,7 +453,8 @@ static void serve_call(struct request *r, int64_t now_ms, struct effects *fx)
         return;
     }
     r->route = route;
-    if (security_permit(r, &err) < 0 || user_limits_check_bytes(r, &err) < 0) {
+    if (security_check_rules(r, &err) < 0 || security_permit(r, &err) < 0 ||
+        user_limits_check_bytes(r, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

@@ -501,6 +501,8 @@ void api_evaluated(struct aurora_program *p,
     if (fact->is_busy) {
         (void)err_set(&err, ERR_BUSY, "the script workers are busy");
         err_hint(&err, "ask again in a second");
+    }
+    if (fact->is_busy || security_check_rules(r, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

@@ -370,8 +370,9 @@ void api_get_bundle(struct request *r, int64_t now_ms, struct effects *fx)
     if (is_hidden)
         security_note_hidden(r);
     if (!bundle || is_hidden)
-        (void)err_set(&err, ERR_NOT_FOUND, "bundle '%s' is not kept here",
-                      sha256 ? sha256 : "");
+        (void)err_set(&err, ERR_NOT_FOUND, "bundle '%s' is not kept here%s",
+                      sha256 ? sha256 : "",
+                      r->user ? ", or made jobs that you may not see" : "");
     else
         (void)bundle_fill(r->p, blob_bytes(bundle->bytes), &canonical, &err);
     if (!err.code && r->media == MEDIA_JSON && canonical.size > AS_JSON_MAX) {

@@ -169,6 +169,15 @@ int security_permit(struct request *r, struct err *err)
     return refuse(r, route->action, &object, err);
 }
 
+int security_check_rules(const struct request *r, struct err *err)
+{
+    if (r->users == r->p->sign_in.users)
+        return 0;
+    (void)err_set(err, ERR_BUSY, "the rules of security.lua have changed");
+    err_hint(err, "ask again");
+    return -ERR_BUSY;
+}
+
 /* --- asking about what was found --- */
 
 bool security_may_job(const struct request *r, enum action action,

@@ -7,6 +7,10 @@
 /* May the request's user do what its route does? ERR_DENIED; of a call that
  * only looks at one job, ERR_NOT_FOUND, whether that exists or not. */
 int security_permit(struct request *r, struct err *err);
+/* Are the rules in force still those that the request came under? ERR_BUSY: it
+ * is to be asked again, under the new ones. What waited asks before it goes on.
+ */
+int security_check_rules(const struct request *r, struct err *err);
 /* For what a call's function finds: may its user do that to this job? */
 bool security_may_job(const struct request *r, enum action action,
                       const struct job_key *key);

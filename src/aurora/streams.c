@@ -193,17 +193,8 @@ void stream_subscribe(struct request *r, int64_t now_ms, struct effects *fx)
                            .address = address_of(r->peer)};
     struct err err = {0};
 
-    if (r->users != p->sign_in.users) {
-        (void)err_set(&err, ERR_BUSY, "the rules of security.lua have changed");
-        err_hint(&err, "ask again");
-        api_refuse(r, &err, now_ms, fx);
-        return;
-    }
-    if (check_room(p, &s, &err) < 0) {
-        api_refuse(r, &err, now_ms, fx);
-        return;
-    }
-    if (read_filter(r, &s, &err) < 0) {
+    if (security_check_rules(r, &err) < 0 || check_room(p, &s, &err) < 0 ||
+        read_filter(r, &s, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);
         return;
     }

@@ -22,9 +22,8 @@ static void grant(struct users *users, const char *name, const char *actions,
     assert_int_equal(user_add_rule(user, &rule, NULL), 0);
 }
 
-static struct world *world_of_roles(void)
+static void take_rules(struct world *w)
 {
-    struct world *w = secure_world();
     struct aurora_security_fact fact = {.users = users_new()};
 
     grant(fact.users, "root", "*", "*", "*");
@@ -39,7 +38,40 @@ static struct world *world_of_roles(void)
     AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_SECURITY, &fact, w->now_ms,
                            &w->fx);
     look(w);
+}
+
+static struct world *world_of_roles(void)
+{
+    struct world *w = secure_world();
+
+    take_rules(w);
     return w;
+}
+
+/* --- rules that change --- */
+
+/* While a file is evaluated, who sent it may have lost what they might. */
+static void test_what_waits_goes_by_the_new_rules(void **unused)
+{
+    struct world *w = world_of_roles();
+    struct aurora_evaluated fact = {0};
+
+    (void)unused;
+    as(w, "alice",
+       "{\"type\":\"CREATE_JOB\",\"create_job\":{\"bundle\":\"EgFh\",\"key\":"
+       "{\"cluster\":\"devcluster\",\"role\":\"alice\",\"environment\":"
+       "\"devel\",\"name\":\"x\"}}}");
+    assert_int_equal(got.status, 0);
+    assert_int_equal(w->p->evaluating.count, 1);
+    fact.ticket = w->p->evaluating.item[0]->ticket;
+    take_rules(w);
+    memset(&got, 0, sizeof got);
+    AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_EVALUATED, &fact, w->now_ms,
+                           &w->fx);
+    take_answer(w);
+    look(w);
+    expect(429, "the rules of security.lua have changed");
+    world_free(w);
 }
 
 /* --- quotas --- */
@@ -291,6 +323,7 @@ static void test_what_is_seen_is_refused_by_name(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_waits_goes_by_the_new_rules),
         cmocka_unit_test(test_a_refusal_names_no_job_unseen),
         cmocka_unit_test(test_a_sum_is_told_once),
         cmocka_unit_test(test_leaving_a_parent_is_the_parents_affair),
