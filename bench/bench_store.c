@@ -160,7 +160,8 @@ static int count(void *context, const char *table, struct bytes key,
 enum {
     BULK_OPS = 100,
     BULK_WINDOW = 32, /* batches under way with the committer */
-    BULK_TURNS = 10,
+    BULK_WARM = 8,    /* turns, not counted */
+    BULK_TURNS = 40,
     BULK_ROOM = 64 << 20, /* raw goes round in it; as large as a segment */
     BULK_BYTES = BULK_OPS * (FRAME_BYTES - STORE_LOG_HEADER_BYTES)
 };
@@ -269,8 +270,8 @@ static void bulk_figures(int64_t ours, int64_t raw, double bytes, double syncs)
 }
 
 /* Turns of store and raw; what the store still saves beside is waited for in
- * between, so that it does not slow raw down. The first turn is not counted:
- * segments of the log grow in it, as raw's file has grown before. */
+ * between, so that it does not slow raw down. The first turns are not counted:
+ * segments of the log grow in them, as raw's file has grown before. */
 static void bulk(struct store *store, int batches)
 {
     struct bulk_slot *slot = bulk_slots();
@@ -279,12 +280,12 @@ static void bulk(struct store *store, int batches)
     int64_t ours = 0, raw = 0;
     uint64_t syncs = 0;
 
-    for (int t = 0; t <= BULK_TURNS; t++) {
+    for (int t = -BULK_WARM; t < BULK_TURNS; t++) {
         struct bulk_turn turn = bulk_turn(store, slot, (uint64_t)batches, wake);
         if (store_each(store, count, &records, NULL) < 0)
             bench_fail("the store cannot be read");
         int64_t raw_took = raw_bulk(fd, bytes, turn.syncs);
-        if (t == 0)
+        if (t < 0)
             continue;
         ours += turn.ns;
         raw += raw_took;

@@ -2,7 +2,9 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 #include "sys/clock.h"
+#include "sys/store_batch.h"
 #include "sys/store_copy.h"
+#include "sys/store_frame.h"
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -15,12 +17,15 @@
 enum {
     GROUP_OPS_MAX = 65536,      /* batches synced together */
     GROUP_BYTES_MAX = 16 << 20, /* unless one batch alone is larger */
+    FRAME_KEPT = 4 << 20,       /* of memory, for the next group */
     STACK_BYTES = 256 << 10
 };
 
-struct batch {
-    const struct store_op *op; /* borrowed until durable */
-    size_t count;
+/* Batches that go to the disk together. */
+struct group {
+    struct buf frame; /* as the log writes it, but for its sums */
+    uint32_t ops;
+    uint32_t batches;
 };
 
 struct committer {
@@ -31,9 +36,9 @@ struct committer {
     pthread_cond_t work;   /* something was queued, or the end is near */
     pthread_cond_t done;   /* something became durable, or failed */
     struct {
-        struct batch *item;
+        struct group *item;
         uint32_t count, capacity;
-    } queue;          /* from `durable + taken + 1` on */
+    } queue;          /* the last one is open, and may be empty */
     uint64_t pushed;  /* number of the last batch queued */
     uint64_t durable; /* number of the last durable batch */
     bool is_ending;
@@ -44,44 +49,54 @@ struct committer {
     struct backup_result *result; /* owned; not taken yet */
 };
 
-/* The thread's own scratch. */
-struct group {
-    struct store_op *item;
-    uint32_t count, capacity;
-    uint32_t batches;
-};
-
-static size_t batch_bytes(const struct batch *batch)
+static size_t batch_bytes(const struct store_op *op, size_t count)
 {
     size_t bytes = 0;
 
-    for (size_t i = 0; i < batch->count; i++)
-        bytes += batch->op[i].key.size + batch->op[i].value.size;
+    for (size_t i = 0; i < count; i++)
+        bytes += op[i].key.size + op[i].value.size;
     return bytes;
 }
 
-/* Move as many batches as belong into one sync out of the queue. */
+/* Make it empty, with the memory that it has. */
+static void group_begin(struct group *group)
+{
+    if (group->frame.capacity > FRAME_KEPT)
+        buf_release(&group->frame);
+    store_frame_begin(&group->frame);
+    group->ops = group->batches = 0;
+}
+
+/* The group that this batch goes to. Locked. */
+static struct group *group_for(struct committer *committer,
+                               const struct store_op *op, size_t count)
+{
+    struct group *last = &committer->queue.item[committer->queue.count - 1];
+
+    if (last->batches == 0 ||
+        (last->ops + count <= GROUP_OPS_MAX &&
+         last->frame.size + batch_bytes(op, count) <= GROUP_BYTES_MAX))
+        return last;
+    last = vec_add(&committer->queue);
+    *last = (struct group){.batches = 0};
+    group_begin(last);
+    return last;
+}
+
+/* The oldest group, for an empty one. Locked. */
 static void take_group(struct committer *committer, struct group *group)
 {
-    size_t bytes = 0;
+    struct group taken = committer->queue.item[0];
 
-    group->count = group->batches = 0;
-    while (group->batches < committer->queue.count) {
-        struct batch *batch = &committer->queue.item[group->batches];
-        bytes += batch_bytes(batch);
-        if (group->batches > 0 &&
-            (group->count + batch->count > GROUP_OPS_MAX ||
-             bytes > GROUP_BYTES_MAX))
-            break;
-        for (size_t i = 0; i < batch->count; i++)
-            *vec_add(group) = batch->op[i];
-        group->batches++;
-    }
-    if (group->batches == 0)
+    if (taken.batches == 0)
         return;
-    committer->queue.count -= group->batches;
-    memmove(committer->queue.item, committer->queue.item + group->batches,
-            committer->queue.count * sizeof *committer->queue.item);
+    if (committer->queue.count == 1) {
+        committer->queue.item[0] = *group;
+    } else {
+        buf_release(&group->frame);
+        vec_remove(&committer->queue, 0);
+    }
+    *group = taken;
 }
 
 static void wake(struct committer *committer)
@@ -91,6 +106,14 @@ static void wake(struct committer *committer)
     pthread_cond_broadcast(&committer->done);
     while (write(committer->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
         ;
+}
+
+/* The first failure is the one that is told. Locked. */
+static void fail(struct committer *committer, const struct err *err)
+{
+    if (committer->failure.code == ERR_NONE)
+        committer->failure = *err;
+    wake(committer);
 }
 
 static void note_durable(struct committer *committer, const struct group *group,
@@ -110,11 +133,12 @@ static void note_durable(struct committer *committer, const struct group *group,
 }
 
 /* Durable first, told next; the checkpoint can wait. */
-static int commit_group(struct committer *committer, const struct group *group,
+static int commit_group(struct committer *committer, struct group *group,
                         struct err *err)
 {
     int64_t began = clock_monotonic_ns();
-    int status = store_append(committer->store, group->item, group->count, err);
+    int status =
+        store_append_frame(committer->store, &group->frame, group->ops, err);
 
     if (status < 0)
         return status;
@@ -173,15 +197,19 @@ static int run(struct committer *committer, struct group *group,
                struct err *err)
 {
     for (;;) {
-        bool is_ending;
+        bool is_ending, has_failed;
+        group_begin(group);
         pthread_mutex_lock(&committer->mutex);
-        if (committer->queue.count == 0 && !committer->is_ending &&
+        if (committer->queue.item[0].batches == 0 && !committer->is_ending &&
             committer->wanted == NULL)
             wait_for_work(committer);
         is_ending = committer->is_ending;
+        has_failed = committer->failure.code != ERR_NONE;
         take_group(committer, group);
         begin_backup(committer);
         pthread_mutex_unlock(&committer->mutex);
+        if (has_failed)
+            return 0;
         int status = group->batches > 0
                          ? commit_group(committer, group, err)
                          : store_save_if_due(committer->store, err);
@@ -201,11 +229,10 @@ static void *thread_main(void *arg)
 
     if (run(committer, &group, &err) < 0) {
         pthread_mutex_lock(&committer->mutex);
-        committer->failure = err;
-        wake(committer);
+        fail(committer, &err);
         pthread_mutex_unlock(&committer->mutex);
     }
-    vec_free(&group);
+    buf_release(&group.frame);
     return NULL;
 }
 
@@ -226,6 +253,13 @@ static int start_thread(struct committer *committer)
     return error;
 }
 
+static void release_queue(struct committer *committer)
+{
+    for (uint32_t i = 0; i < committer->queue.count; i++)
+        buf_release(&committer->queue.item[i].frame);
+    vec_free(&committer->queue);
+}
+
 int committer_open(struct committer **out, struct store *store, int wake_fd,
                    struct err *err)
 {
@@ -234,6 +268,8 @@ int committer_open(struct committer **out, struct store *store, int wake_fd,
 
     committer->store = store;
     committer->wake_fd = wake_fd;
+    *vec_add(&committer->queue) = (struct group){.batches = 0};
+    group_begin(&committer->queue.item[0]);
     pthread_mutex_init(&committer->mutex, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -242,6 +278,7 @@ int committer_open(struct committer **out, struct store *store, int wake_fd,
     pthread_condattr_destroy(&monotonic);
     int error = start_thread(committer);
     if (error != 0) {
+        release_queue(committer);
         free(committer);
         return err_set(err, ERR_IO, "cannot start the committer: %s",
                        strerror(error));
@@ -262,10 +299,25 @@ void committer_close(struct committer *committer)
     pthread_cond_destroy(&committer->work);
     pthread_cond_destroy(&committer->done);
     pthread_mutex_destroy(&committer->mutex);
-    vec_free(&committer->queue);
+    release_queue(committer);
     free(committer->wanted);
     free(committer->result);
     free(committer);
+}
+
+/* Locked. */
+static void add_batch(struct committer *committer, const struct store_op *op,
+                      size_t count)
+{
+    struct group *group = group_for(committer, op, count);
+    struct err err = {0};
+
+    if (store_batch_encode(op, count, &group->frame, &err) < 0) {
+        fail(committer, &err);
+        return;
+    }
+    group->ops += (uint32_t)count;
+    group->batches++;
 }
 
 uint64_t committer_push(struct committer *committer, const struct store_op *op,
@@ -274,7 +326,8 @@ uint64_t committer_push(struct committer *committer, const struct store_op *op,
     uint64_t number;
 
     pthread_mutex_lock(&committer->mutex);
-    *vec_add(&committer->queue) = (struct batch){op, count};
+    if (committer->failure.code == ERR_NONE)
+        add_batch(committer, op, count);
     number = ++committer->pushed;
     pthread_cond_signal(&committer->work);
     pthread_mutex_unlock(&committer->mutex);

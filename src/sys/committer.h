@@ -1,6 +1,8 @@
 /* The one other thread of a daemon: it owns the store and makes batches
  * durable, in the order in which they came. While one sync is under way others
- * queue up; the next sync takes them together.
+ * queue up; the next sync takes them together. They are encoded for the log as
+ * they come, by who brings them: that is when they are near, and the thread has
+ * only to sum, write and sync.
  *
  * After the first failure nothing is durable any more: committer_durable tells
  * it, and the daemon stops. */
@@ -26,8 +28,8 @@ int committer_open(struct committer **out, struct store *store, int wake_fd,
 /* Finishes what is queued, ends the thread. The store may be closed then. */
 void committer_close(struct committer *committer); /* accepts NULL */
 
-/* Queue one batch; what it points to must live until it is durable. Returns
- * its number, 1, 2, ... */
+/* Queue one batch, copied. Returns its number, 1, 2, ...  A batch that no store
+ * takes is a failure, as if the disk had refused it. */
 uint64_t committer_push(struct committer *committer, const struct store_op *op,
                         size_t count);
 /* The number of the last durable batch in *out; or the failure. */

@@ -32,6 +32,7 @@ struct store {
     bool is_broken;
     int64_t rest_until_ns; /* no other save before, without need */
     uint32_t repaired;     /* frames of the log, when it was opened */
+    uint32_t appended;     /* records of the last batch */
     enum backup_state backup;
     struct store_backup *wanted; /* owned; NULL without a backup */
     struct store_copy *copy;     /* owned; while it is copied */
@@ -54,17 +55,12 @@ static int note(struct store *store, int status)
     return status;
 }
 
-int store_append(struct store *store, const struct store_op *op, size_t count,
-                 struct err *err)
+/* The log has the batch in its hands. */
+static int append(struct store *store, size_t records, struct err *err)
 {
-    int status;
+    int status = store_log_write(store->log, err);
 
-    if (store->is_broken)
-        return err_set(err, ERR_IO, "store '%s': it failed before", store->dir);
-    status = store_batch_encode(op, count, store_log_begin(store->log), err);
-    if (status < 0)
-        return err_wrap(err, "store '%s'", store->dir);
-    status = store_log_write(store->log, err);
+    store->appended = (uint32_t)records;
     if (status == 0) {
         store_checkpoint_expect(store->checkpoint,
                                 store_log_payload(store->log));
@@ -73,11 +69,36 @@ int store_append(struct store *store, const struct store_op *op, size_t count,
     return note(store, status);
 }
 
+static int refuse_more(const struct store *store, struct err *err)
+{
+    return err_set(err, ERR_IO, "store '%s': it failed before", store->dir);
+}
+
+int store_append(struct store *store, const struct store_op *op, size_t count,
+                 struct err *err)
+{
+    if (store->is_broken)
+        return refuse_more(store, err);
+    if (store_batch_encode(op, count, store_log_begin(store->log), err) < 0)
+        return err_wrap(err, "store '%s'", store->dir);
+    return append(store, count, err);
+}
+
+int store_append_frame(struct store *store, struct buf *frame, uint32_t records,
+                       struct err *err)
+{
+    if (store->is_broken)
+        return refuse_more(store, err);
+    store_log_take(store->log, frame);
+    return append(store, records, err);
+}
+
 int store_apply(struct store *store, struct err *err)
 {
-    return note(store, store_checkpoint_apply(
-                           store->checkpoint, store_log_payload(store->log),
-                           store_log_sequence(store->log), err));
+    return note(store,
+                store_checkpoint_apply(
+                    store->checkpoint, store_log_payload(store->log),
+                    store->appended, store_log_sequence(store->log), err));
 }
 
 /* So many times as much as a save is made for? */
@@ -319,7 +340,8 @@ static int replay_batch(void *context, uint64_t sequence, struct bytes payload,
                         struct err *err)
 {
     struct store_checkpoint *checkpoint = context;
-    int status = store_checkpoint_apply(checkpoint, payload, sequence, err);
+    int status = store_checkpoint_apply(
+        checkpoint, payload, store_batch_count(payload), sequence, err);
 
     if (status == 0 &&
         store_checkpoint_records(checkpoint) >= STORE_SAVE_RECORDS)

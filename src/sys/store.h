@@ -71,6 +71,11 @@ int store_commit(struct store *store, const struct store_op *op, size_t count,
  * to save it, or takes note of a save that ended. */
 int store_append(struct store *store, const struct store_op *op, size_t count,
                  struct err *err);
+/* For who has the ops encoded elsewhere: `frame` is what store_frame_begin and
+ * store_batch_encode made of `records` ops. It is the store's, and another
+ * buffer comes back. */
+int store_append_frame(struct store *store, struct buf *frame, uint32_t records,
+                       struct err *err);
 int store_apply(struct store *store, struct err *err);
 int store_save_if_due(struct store *store, struct err *err);
 /* When the next save is due (clock_monotonic_ns), INT64_MAX for never. */

@@ -16,7 +16,9 @@
 
 enum {
     GATHERED_BYTES_MAX = 64 << 20, /* beside a save; then we wait for it */
-    GATHERED_BYTES_KEPT = 8 << 20, /* of memory, between saves */
+    GATHERED_BYTES_KEPT = 8 << 20, /* of memory, between saves; more while
+                                      there is use for it */
+    GATHERED_USED_FACTOR = 4,
     STACK_BYTES = 128 << 10,
     RECORDS_MAPPED = 16384 /* looked at; then their pages are let go */
 };
@@ -238,12 +240,19 @@ static int write_out(struct store_checkpoint *checkpoint, struct err *err)
     return 0;
 }
 
+/* Memory that was just used is there already, which new memory is not. */
+static bool is_wasted(const struct buf *memory, size_t used)
+{
+    return memory->capacity > GATHERED_BYTES_KEPT &&
+           memory->capacity / GATHERED_USED_FACTOR > used;
+}
+
 /* Batches that come from now on are the next save's. */
 static void hand_to_save(struct store_checkpoint *checkpoint)
 {
     struct buf empty = checkpoint->saving;
 
-    if (empty.capacity > GATHERED_BYTES_KEPT)
+    if (is_wasted(&empty, checkpoint->gathered.size))
         buf_release(&empty);
     buf_clear(&empty);
     checkpoint->saving = checkpoint->gathered;
@@ -329,8 +338,8 @@ void store_checkpoint_expect(struct store_checkpoint *checkpoint,
 }
 
 int store_checkpoint_apply(struct store_checkpoint *checkpoint,
-                           struct bytes batch, uint64_t sequence,
-                           struct err *err)
+                           struct bytes batch, uint32_t records,
+                           uint64_t sequence, struct err *err)
 {
     int status = store_checkpoint_is_saving(checkpoint, err);
 
@@ -344,7 +353,7 @@ int store_checkpoint_apply(struct store_checkpoint *checkpoint,
         store_checkpoint_expect(checkpoint, batch);
     checkpoint->expected = (struct bytes){0};
     checkpoint->gathered.size += sizeof(uint32_t) + batch.size;
-    checkpoint->records += store_batch_count(batch);
+    checkpoint->records += records;
     checkpoint->applied = sequence;
     if (checkpoint->since_ns == INT64_MAX)
         checkpoint->since_ns = clock_monotonic_ns();

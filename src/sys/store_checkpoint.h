@@ -36,11 +36,11 @@ int64_t store_checkpoint_since_ns(const struct store_checkpoint *checkpoint);
  * is can be done while the disk works. Nothing counts before it is applied. */
 void store_checkpoint_expect(struct store_checkpoint *checkpoint,
                              struct bytes batch);
-/* Gather an encoded batch (sys/store_batch.h); while a save falls far behind,
- * wait for it. What is wrong with a batch, saving tells. */
+/* Gather an encoded batch (sys/store_batch.h) of so many records; while a save
+ * falls far behind, wait for it. What is wrong with a batch, saving tells. */
 int store_checkpoint_apply(struct store_checkpoint *checkpoint,
-                           struct bytes batch, uint64_t sequence,
-                           struct err *err);
+                           struct bytes batch, uint32_t records,
+                           uint64_t sequence, struct err *err);
 
 /* Save everything applied, now. */
 int store_checkpoint_save(struct store_checkpoint *checkpoint, struct err *err);

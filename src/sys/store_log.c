@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 #include "sys/store_frame.h"
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -248,6 +249,15 @@ struct buf *store_log_begin(struct store_log *log)
         buf_release(&log->frame); /* one big batch is no reason to stay big */
     store_frame_begin(&log->frame);
     return &log->frame;
+}
+
+void store_log_take(struct store_log *log, struct buf *frame)
+{
+    struct buf mine = log->frame;
+
+    assert(frame->size >= STORE_LOG_HEADER_BYTES);
+    log->frame = *frame;
+    *frame = mine;
 }
 
 struct bytes store_log_payload(const struct store_log *log)

@@ -81,6 +81,9 @@ int store_log_append(struct store_log *log, struct bytes payload,
  * is at work between the last two. The payload can be read until the next
  * begin. */
 struct buf *store_log_begin(struct store_log *log);
+/* Instead of begin, when the frame was made elsewhere (store_frame_begin, then
+ * its payload): it is the log's, and a buffer of the log's is yours. */
+void store_log_take(struct store_log *log, struct buf *frame);
 int store_log_write(struct store_log *log, struct err *err);
 int store_log_sync(struct store_log *log, struct err *err);
 struct bytes store_log_payload(const struct store_log *log);

@@ -288,8 +288,60 @@ static void test_committer_tells_of_failure(void **state)
     uint64_t number = committer_push(committer, &op, 1);
     assert_int_equal(committer_wait(committer, number, &err), -ERR_LIMIT);
     assert_non_null(strstr(err.text, "key of 0 bytes"));
+    op = op_put("t", "later", "good");
+    number = committer_push(committer, &op, 1);
+    assert_int_equal(committer_wait(committer, number, NULL), -ERR_LIMIT);
     committer_close(committer);
+    expect(store, "");
     store_close(store);
+    close(wake);
+}
+
+/* Every byte of a value is the number that its key is. */
+static int check_block(void *context, const char *table, struct bytes key,
+                       struct bytes value, struct err *err)
+{
+    int number = 0;
+
+    (void)table;
+    (void)err;
+    for (size_t i = 0; i < key.size; i++)
+        number = number * 10 + key.data[i] - '0';
+    for (size_t i = 0; i < value.size; i += 4095)
+        assert_int_equal(value.data[i], number);
+    *(size_t *)context += value.size;
+    return 0;
+}
+
+/* What a batch points to may go as soon as it was pushed; groups are cut where
+ * they would become too large. */
+static void test_committer_copies_what_it_is_given(void **state)
+{
+    enum { BATCHES = 40, BYTES = 1 << 20 };
+    struct store *store = must_open(*state);
+    struct committer *committer;
+    struct committer_figures figures;
+    int wake = eventfd(0, EFD_CLOEXEC);
+    char key[8], *value = xcalloc(1, BYTES);
+    size_t bytes = 0;
+
+    assert_int_equal(committer_open(&committer, store, wake, NULL), 0);
+    for (int i = 0; i < BATCHES; i++) {
+        (void)snprintf(key, sizeof key, "%03d", i);
+        memset(value, i, BYTES);
+        struct store_op op = {"t", bytes_of_text(key), bytes_of(value, BYTES)};
+        assert_int_equal(committer_push(committer, &op, 1), i + 1);
+    }
+    memset(value, 0xff, BYTES);
+    assert_int_equal(committer_wait(committer, BATCHES, NULL), 0);
+    committer_figures(committer, &figures);
+    assert_int_equal(figures.batches, BATCHES);
+    assert_true(figures.syncs >= 3); /* 16 MiB each */
+    committer_close(committer);
+    assert_int_equal(store_each(store, check_block, &bytes, NULL), 0);
+    assert_int_equal(bytes, (size_t)BATCHES * BYTES);
+    store_close(store);
+    free(value);
     close(wake);
 }
 
@@ -337,6 +389,7 @@ int main(void)
         TEST(test_limits_are_refused_and_change_nothing),
         TEST(test_a_full_disk_stops_the_store),
         TEST(test_committer_keeps_order_and_finishes),
+        TEST(test_committer_copies_what_it_is_given),
         TEST(test_committer_tells_of_failure),
         TEST(test_malformed_batches_are_damage),
     };
