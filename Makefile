@@ -247,7 +247,7 @@ install: all ## copy to PREFIX (default /usr/local)
 	    $(DESTDIR)$(PREFIX)/share/perigee/lua/luacheck_files.lua
 	cp -r lua/stdlib/meta $(DESTDIR)$(PREFIX)/share/perigee/lua/
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t14
 clean: ## remove build/
 	rm -rf build
 

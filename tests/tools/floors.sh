@@ -24,6 +24,8 @@ for program in master agent aurora cli; do
   check "src/$program" "base|wire|sys|script|$program|$gen"
   [ -d "src/$program/core" ] && check "src/$program/core" "base|$program/core"
 done
+check executor/fetch 'base|sys'
+check executor/post 'base|sys'
 check executor/thermos "base|wire|sys|script|executor/thermos|$gen"
 [ -d executor/thermos/core ] &&
   check executor/thermos/core 'base|executor/thermos/core'
