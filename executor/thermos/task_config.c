@@ -392,15 +392,6 @@ static struct builder surroundings(struct task_config *scratch,
     return b;
 }
 
-int task_config_text(struct task_config *scratch,
-                     const Perigee__AssignedTask *task,
-                     const struct task_host *host, const char *text,
-                     const char **out, struct err *err)
-{
-    struct builder b = surroundings(scratch, task, host);
-    return substituted(&b, text, out, err);
-}
-
 int task_config_command(struct task_config *scratch,
                         const Perigee__AssignedTask *task,
                         const struct task_host *host, const char *cmdline,

@@ -79,13 +79,9 @@ int task_config_from_assigned(struct bytes assigned,
                               const struct task_host *host,
                               struct task_config *out, struct err *err);
 void task_config_release(struct task_config *config);
-/* What surrounds the processes (health checks, endpoints): a text, and a shell
- * command in the job's environment, with every {{...}} replaced. The results
- * live in the arena of `scratch`, a config that is empty but for it. */
-int task_config_text(struct task_config *scratch,
-                     const Perigee__AssignedTask *task,
-                     const struct task_host *host, const char *text,
-                     const char **out, struct err *err);
+/* What surrounds the processes (health checks): a shell command in the job's
+ * environment, with every {{...}} replaced. The result lives in the arena of
+ * `scratch`, a config that is empty but for it. */
 int task_config_command(struct task_config *scratch,
                         const Perigee__AssignedTask *task,
                         const struct task_host *host, const char *cmdline,

@@ -43,31 +43,14 @@ static void update_metrics(const struct aurora *a, struct metrics *m)
                     (double)a->counters.updates_ended[state]);
 }
 
-void aurora_metrics(const void *self, struct metrics *m)
+static void core_metrics(const struct aurora *a, struct metrics *m)
 {
-    const struct aurora_program *p = self;
-    const struct aurora *a = &p->core;
-
-    task_metrics(a, m);
-    update_metrics(a, m);
-    preempt_metrics(a, m);
     gauge(m, "aurora_jobs", "Jobs with a record", a->jobs.count);
     gauge(m, "aurora_hosts", "Hosts known", HASH_COUNT(a->hosts.by_agent));
     gauge(m, "aurora_offers", "Offers held",
           HASH_CNT(hh_id, a->hosts.offer_by_id));
     gauge(m, "aurora_waiting_tasks", "Tasks that wait for a host",
           a->waiting_count);
-    gauge(m, "aurora_framework_registered", "1 while the master knows us",
-          p->link.state == LINK_UP);
-    gauge(m, "aurora_subscribers", "Clients that follow events",
-          p->subscribers.count);
-    gauge(m, "aurora_asset_bytes", "Bytes of assets kept", p->asset_bytes);
-    counter(m, "aurora_requests_total", "Requests served", p->requests);
-    counter(m, "aurora_refusals_total", "Requests refused", p->refusals);
-    counter(m, "aurora_rate_refusals_total", "Requests of who asks too often",
-            p->rate_refusals);
-    counter(m, "aurora_status_updates_total", "Task statuses received",
-            p->link.updates);
     counter(m, "aurora_launches_total", "ACCEPTs sent", a->counters.launches);
     counter(m, "aurora_offers_received_total", "Offers received",
             a->counters.offers_received);
@@ -99,13 +82,41 @@ void aurora_metrics(const void *self, struct metrics *m)
     counter(m, "aurora_coordinators_skipped_total",
             "Questions put off: one was under way already",
             a->coordinations.skipped);
+    counter(m, "aurora_events_total", "Events made", a->events.next - 1);
+}
+
+/* Of our clients and the master. */
+static void edge_metrics(const struct aurora_program *p, struct metrics *m)
+{
+    gauge(m, "aurora_framework_registered", "1 while the master knows us",
+          p->link.state == LINK_UP);
+    gauge(m, "aurora_subscribers", "Clients that follow events",
+          p->subscribers.count);
+    gauge(m, "aurora_asset_bytes", "Bytes of assets kept", p->asset_bytes);
+    counter(m, "aurora_requests_total", "Requests served", p->requests);
+    counter(m, "aurora_refusals_total", "Requests refused", p->refusals);
+    counter(m, "aurora_rate_refusals_total", "Requests of who asks too often",
+            p->rate_refusals);
+    counter(m, "aurora_status_updates_total", "Task statuses received",
+            p->link.updates);
     counter(m, "aurora_master_calls_failed_total", "Calls the master refused",
             p->link.calls_failed);
     counter(m, "aurora_subscriptions_total", "Times we subscribed",
             p->link.subscriptions);
+}
+
+void aurora_metrics(const void *self, struct metrics *m)
+{
+    const struct aurora_program *p = self;
+    const struct aurora *a = &p->core;
+
+    task_metrics(a, m);
+    update_metrics(a, m);
+    preempt_metrics(a, m);
+    core_metrics(a, m);
+    edge_metrics(p, m);
     backups_metrics(p, m);
     sla_metrics(p, m);
     sign_in_metrics(p, m);
     notices_metrics(&a->notices, m);
-    counter(m, "aurora_events_total", "Events made", a->events.next - 1);
 }

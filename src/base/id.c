@@ -137,39 +137,3 @@ char *uuid_text(const struct uuid *uuid, char out[UUID_TEXT_MAX])
     assert(to - out == UUID_TEXT_MAX);
     return out;
 }
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-int uuid_parse(const char *text, struct uuid *out, struct err *err)
-{
-    struct uuid uuid;
-    const char *at = text;
-
-    for (int i = 0; i < UUID_BYTES; i++) {
-        if (is_dash_before(i) && *at++ != '-')
-            goto fail;
-        int high = hex_value(at[0]);
-        int low = high < 0 ? -1 : hex_value(at[1]);
-        if (low < 0)
-            goto fail;
-        uuid.byte[i] = (uint8_t)(high << 4 | low);
-        at += 2;
-    }
-    if (*at != '\0')
-        goto fail;
-    *out = uuid;
-    return 0;
-fail:
-    return err_set(err, ERR_INVALID,
-                   "uuid '%.64s': want 32 hexadecimal digits as 8-4-4-4-12",
-                   text);
-}

@@ -28,4 +28,3 @@ struct uuid {
 struct uuid uuid_random(struct rng *rng); /* version 4, RFC 4122 */
 bool uuid_equal(const struct uuid *a, const struct uuid *b);
 char *uuid_text(const struct uuid *uuid, char out[UUID_TEXT_MAX]);
-int uuid_parse(const char *text, struct uuid *out, struct err *err);

@@ -287,13 +287,3 @@ bool user_may_somewhere(const struct user *user, enum action action)
 {
     return action == ACTION_NONE || action_set_has(&user->somewhere, action);
 }
-
-bool user_has_secret(const struct user *user, enum secret_kind kind,
-                     const char *text)
-{
-    for (uint32_t i = 0; i < user->secrets.count; i++)
-        if (user->secrets.item[i].kind == kind &&
-            strcmp(user->secrets.item[i].text, text) == 0)
-            return true;
-    return false;
-}

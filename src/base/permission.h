@@ -179,6 +179,3 @@ bool user_may(const struct user *user, enum action action,
               const struct object *object);
 /* May it do it to anything at all? */
 bool user_may_somewhere(const struct user *user, enum action action);
-/* Has the user such a secret still? */
-bool user_has_secret(const struct user *user, enum secret_kind kind,
-                     const char *text);

@@ -93,41 +93,12 @@ static void test_uuids_are_version_4_and_replayed_by_the_seed(void **unused)
     assert_string_equal(uuid_text(&second, again), text);
 }
 
-static void test_uuid_text_is_read_back(void **unused)
-{
-    (void)unused;
-    struct uuid uuid, untouched;
-    char text[UUID_TEXT_MAX];
-    static const char *const bad[] = {
-        "",
-        "0",
-        "01234567-89ab-cdef-0123-456789abcde",
-        "01234567-89ab-cdef-0123-456789abcdef0",
-        "0123456789abcdef0123456789abcdef",
-        "01234567-89ab-cdef-0123-456789abcdeg",
-        "01234567_89ab-cdef-0123-456789abcdef",
-    };
-
-    assert_int_equal(
-        uuid_parse("01234567-89AB-cdef-0123-456789abcdef", &uuid, NULL), 0);
-    assert_string_equal(uuid_text(&uuid, text),
-                        "01234567-89ab-cdef-0123-456789abcdef");
-    untouched = uuid;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct err err = {0};
-        assert_int_equal(uuid_parse(bad[i], &uuid, &err), -ERR_INVALID);
-        assert_non_null(strstr(err.text, "want 32 hexadecimal digits"));
-        assert_true(uuid_equal(&uuid, &untouched));
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids_follow_mesos),
         cmocka_unit_test(test_roles_follow_mesos),
         cmocka_unit_test(test_uuids_are_version_4_and_replayed_by_the_seed),
-        cmocka_unit_test(test_uuid_text_is_read_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,13 +31,6 @@ struct placement *placement_new_take(struct blob *agent_id,
     return p;
 }
 
-struct placement *placement_new(struct bytes agent_id, const char *hostname,
-                                const char *endpoint, uint32_t port_count)
-{
-    return placement_new_take(blob_new(agent_id), bytes_of_text(hostname),
-                              bytes_of_text(endpoint), port_count);
-}
-
 struct placement *placement_ref(struct placement *placement)
 {
     if (placement)

@@ -31,9 +31,7 @@ struct placement {
     uint32_t port[];
 };
 
-struct placement *placement_new(struct bytes agent_id, const char *hostname,
-                                const char *endpoint, uint32_t port_count);
-/* The same with a reference to the agent's id, which is the placement's now. */
+/* The reference to the agent's id is the placement's now. */
 struct placement *placement_new_take(struct blob *agent_id,
                                      struct bytes hostname,
                                      struct bytes endpoint,

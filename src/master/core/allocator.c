@@ -455,13 +455,6 @@ struct allocator_counts allocator_counts(const struct allocator *a)
     };
 }
 
-int64_t allocator_role_share(const struct allocator *a, const char *role)
-{
-    struct role_entry *entry;
-    HASH_FIND_STR(a->roles, role, entry);
-    return entry ? drf_share_millionths(&entry->drf, &a->total) : 0;
-}
-
 const struct resources *allocator_free_on(const struct allocator *a,
                                           uint64_t number)
 {

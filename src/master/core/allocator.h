@@ -111,8 +111,6 @@ struct allocator_counts {
     uint64_t deadlines; /* kept for filters, also of forgiven ones */
 };
 struct allocator_counts allocator_counts(const struct allocator *a);
-/* Dominant share of a role in millionths. */
-int64_t allocator_role_share(const struct allocator *a, const char *role);
 /* Free now on an agent; NULL when it is unknown. */
 const struct resources *allocator_free_on(const struct allocator *a,
                                           uint64_t agent);
