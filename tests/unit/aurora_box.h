@@ -162,6 +162,43 @@ static inline void keep_told(struct world *w, const struct aurora_notify *act)
     w->told_count++;
 }
 
+static inline void keep_evaluation(struct world *w,
+                                   const struct aurora_evaluate *act)
+{
+    w->act = *act;
+    w->act.bundle =
+        bytes_of(arena_memdup(&w->arena, act->bundle.data, act->bundle.size),
+                 act->bundle.size);
+    w->acts++;
+}
+
+static inline void keep_act(struct world *w, uint32_t kind, const void *data)
+{
+    switch (kind) {
+    case AURORA_ACT_JUDGE:
+        keep_question(w, data);
+        break;
+    case AURORA_ACT_DECODE:
+        w->decode = *(const struct aurora_decode *)data;
+        break;
+    case AURORA_ACT_COORDINATE:
+        keep_coordinate(w, data);
+        break;
+    case AURORA_ACT_NOTIFY:
+        keep_told(w, data);
+        break;
+    case AURORA_ACT_EVALUATE:
+        keep_evaluation(w, data);
+        break;
+    default:
+        w->backup_act = kind; /* the last one about backups */
+        w->backup_acts++;
+        if (kind == AURORA_ACT_LIST_BACKUPS)
+            w->backup_ticket =
+                ((const struct aurora_list_backups *)data)->ticket;
+    }
+}
+
 static inline void look(struct world *w)
 {
     AURORA_PROGRAM.check(w->p);
@@ -203,36 +240,7 @@ static inline void look(struct world *w)
                 w, &perigee__aurora__event__descriptor, MEDIA_JSON, e->bytes);
             break;
         case EFFECT_ACT:
-            if (e->act.kind == AURORA_ACT_JUDGE) {
-                keep_question(w, e->act.data);
-                break;
-            }
-            if (e->act.kind == AURORA_ACT_DECODE) {
-                w->decode = *(const struct aurora_decode *)e->act.data;
-                break;
-            }
-            if (e->act.kind == AURORA_ACT_COORDINATE) {
-                keep_coordinate(w, e->act.data);
-                break;
-            }
-            if (e->act.kind == AURORA_ACT_NOTIFY) {
-                keep_told(w, e->act.data);
-                break;
-            }
-            if (e->act.kind != AURORA_ACT_EVALUATE) {
-                w->backup_act = e->act.kind; /* the last one about backups */
-                w->backup_acts++;
-                if (e->act.kind == AURORA_ACT_LIST_BACKUPS)
-                    w->backup_ticket =
-                        ((const struct aurora_list_backups *)e->act.data)
-                            ->ticket;
-                break;
-            }
-            w->act = *(const struct aurora_evaluate *)e->act.data;
-            w->act.bundle = bytes_of(
-                arena_memdup(&w->arena, w->act.bundle.data, w->act.bundle.size),
-                w->act.bundle.size);
-            w->acts++;
+            keep_act(w, e->act.kind, e->act.data);
             break;
         default:
             break;
