@@ -282,6 +282,18 @@ static void add_roles(const Perigee__Aurora__Call__SetQuota *set,
                  set->quotas[i]->role ? set->quotas[i]->role : "");
 }
 
+/* To what they are set, or by how much they are raised. */
+static void add_quotas(const Perigee__Aurora__Call__SetQuota *set,
+                       struct buf *out)
+{
+    if (set->add)
+        buf_add_text(out, "more");
+    if (set->force)
+        buf_add_text(out, "forced");
+    for (size_t i = 0; i < set->n_quotas && out->size <= AUDIT_TEXT_MAX; i++)
+        quota_add_text(set->quotas[i], out);
+}
+
 /* The job, the roles or the machines that it was about. */
 static void print_object(const struct request *r, struct buf *out)
 {
@@ -348,6 +360,8 @@ void audit_request(struct request *r, const char *result, const char *why,
         add_texts(part_of(r), "message", &message);
     if (part_of(r) && message.size == 0)
         add_texts(part_of(r), "reason", &message);
+    if (r->call->set_quota)
+        add_quotas(r->call->set_quota, &message);
     view.user = r->user ? r->user->name : NULL;
     view.peer = (char *)(uintptr_t)r->peer;
     view.action = (char *)(uintptr_t)action_name(r->route->action);

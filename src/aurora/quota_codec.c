@@ -142,6 +142,40 @@ int quota_decode_more(const struct quotas *quotas, const Quota *from,
     return rc < 0 ? rc : add_limit(&more, QUOTA_ALL, out, err);
 }
 
+/* --- for people --- */
+
+static void add_pool(const struct quota_limit *limit, enum quota_pool pool,
+                     struct buf *out)
+{
+    struct buf amount = {0};
+
+    for (int r = 0; r < QUOTA_RESOURCES; r++) {
+        if (!(limit->set >> r & 1))
+            continue;
+        buf_clear(&amount);
+        quota_amount_text((enum quota_resource)r, limit->most.item[r], &amount);
+        buf_addf(out, " %s.%s=%s", quota_pool_name(pool),
+                 quota_resource_name((enum quota_resource)r),
+                 buf_text(&amount));
+    }
+    buf_release(&amount);
+}
+
+void quota_add_text(const Quota *from, struct buf *out)
+{
+    struct quota quota = {0};
+
+    if (decode(from, &quota, NULL) < 0)
+        return;
+    buf_addf(out, "%s%s:", out->size > 0 ? "; " : "", quota.role);
+    if (quota_is_empty(&quota))
+        buf_add_text(out, " none");
+    if (quota.parent[0])
+        buf_addf(out, " parent=%s", quota.parent);
+    for (int pool = 0; pool < QUOTA_POOLS; pool++)
+        add_pool(&quota.limit[pool], (enum quota_pool)pool, out);
+}
+
 /* --- to the wire --- */
 
 Amounts *quota_view_amounts(const struct quota_amounts *from, uint32_t set,

@@ -292,6 +292,8 @@ int quota_decode(const Perigee__Quota *from, struct quota *out,
 /* What its role has, with these amounts added. */
 int quota_decode_more(const struct quotas *quotas, const Perigee__Quota *from,
                       struct quota *out, struct err *err);
+/* "web: parent=shop production.cpu=2", behind what is there. */
+void quota_add_text(const Perigee__Quota *from, struct buf *out);
 Perigee__Quota *quota_view(const struct quota *from, struct arena *arena);
 Perigee__QuotaAmounts *quota_view_amounts(const struct quota_amounts *from,
                                           uint32_t set, struct arena *arena);

@@ -213,7 +213,9 @@ static void test_who_set_which_quota_is_written_down(void **unused)
     expect(200, "");
     assert_int_equal(audited(w, ",\"action\":\"quota.set\",\"key\":\"web\""),
                      1);
+    expect(200, "\"web: production.cpu=9\"");
     assert_int_equal(audited(w, ",\"key\":\"web,ads\""), 1);
+    expect(200, "\"web: production.cpu=8; ads: all.tasks=9\"");
     /* What was done to its role, and not to others. */
     as(w, "clerk", "{\"type\":\"LIST_AUDIT\"}");
     expect(200, "\"key\":\"web\"");
