@@ -141,6 +141,20 @@ static void add_share(struct buf *out, const Amounts *used, const Amounts *most,
     buf_release(&text);
 }
 
+/* Nobody's word about production is none of it, unless a parent has one. */
+static const Amounts *production_of(const Perigee__Quota *quota)
+{
+    static const Amounts none = {
+        .base = PROTOBUF_C_MESSAGE_INIT(&perigee__quota_amounts__descriptor),
+        .has_cpu_milli = true,
+        .has_ram_bytes = true,
+        .has_disk_bytes = true};
+
+    if (quota && (quota->production || quota->parent))
+        return quota->production;
+    return &none;
+}
+
 static void add_role(struct buf *out, const QuotaView *view)
 {
     static const enum quota_column shown[] = {
@@ -150,8 +164,7 @@ static void add_role(struct buf *out, const QuotaView *view)
     buf_addf(out, "%-20s %-16s %5u", view->role,
              quota && quota->parent ? quota->parent : "-", view->jobs);
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
-        add_share(out, view->production, quota ? quota->production : NULL,
-                  shown[i]);
+        add_share(out, view->production, production_of(quota), shown[i]);
     add_share(out, view->all, quota ? quota->all : NULL, QUOTA_COLUMN_TASKS);
     buf_add_char(out, '\n');
 }
