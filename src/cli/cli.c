@@ -63,14 +63,51 @@ static void fail_json(struct cli *cli, const struct err *err)
     buf_add_char(&cli->out, '\n');
 }
 
-int cli_fail(struct cli *cli, enum exit_code code, const struct err *err)
+/* "\033[31m": how many bytes it has; 0: it is none. */
+static size_t colour_size(const char *text, size_t size)
 {
-    bool red = isatty(STDERR_FILENO) && cli->talks;
+    size_t at = 2;
+
+    if (size < 3 || text[0] != '\033' || text[1] != '[')
+        return 0;
+    while (at < size && text[at] >= '0' && text[at] <= '9')
+        at++;
+    return at < size && text[at] == 'm' ? at + 1 : 0;
+}
+
+/* How many bytes stand here that a terminal obeys: C0, DEL, C1 as UTF-8. */
+static size_t control_size(const char *text, size_t size)
+{
+    unsigned char c = (unsigned char)text[0];
+
+    if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
+        return 1;
+    return c == 0xc2 && size > 1 && (unsigned char)text[1] < 0xa0 ? 2 : 0;
+}
+
+void cli_tame(char *text, size_t size)
+{
+    for (size_t at = 0; at < size; at++) {
+        size_t colour = colour_size(text + at, size - at);
+        size_t control = colour ? 0 : control_size(text + at, size - at);
+        memset(text + at, '?', control);
+        at += colour ? colour - 1 : control ? control - 1 : 0;
+    }
+}
+
+int cli_fail(struct cli *cli, enum exit_code code, const struct err *given)
+{
+    bool is_terminal = isatty(STDERR_FILENO), red = is_terminal && cli->talks;
+    struct err copy = *given, *err = &copy;
 
     cli_progress_done(cli);
     if (cli->json) {
         fail_json(cli, err);
         return (int)code;
+    }
+    if (is_terminal) {
+        cli_tame(err->text, strlen(err->text));
+        cli_tame(err->hint, strlen(err->hint));
     }
     fprintf(stderr, "%serror:%s %s%s%s\n", red ? "\033[31m" : "",
             red ? "\033[0m" : "", err->place, err->place[0] ? ": " : "",

@@ -63,6 +63,10 @@ int cli_refuse(struct cli *cli, enum exit_code code, const char *hint,
 /* The exit code that suits an error of ours. */
 enum exit_code cli_exit_code(const struct err *err);
 
+/* For a terminal: what it would obey and not show becomes '?', but for colours.
+ * Messages of tasks and of other users are in what we print. */
+void cli_tame(char *text, size_t size);
+
 /* A line on stderr that the next one replaces; nothing when not a terminal. */
 void cli_progress(const struct cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -70,6 +70,8 @@ int main(int argc, char **argv)
 
     int status = run(&cli, argc - 1, argv + 1);
 
+    if (cli.out.size > 0 && isatty(STDOUT_FILENO))
+        cli_tame(cli.out.text, cli.out.size);
     if (cli.out.size > 0 && fwrite(cli.out.text, 1, cli.out.size, stdout) == 0)
         status = status ? status : EXIT_FAILED;
     edge_close(&cli);

@@ -68,6 +68,19 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
     end
   end)
 
+  it('lets no message command a terminal', function()
+    local key = 'devcluster/www-data/test/loud'
+    c:must { 'create', key, c:file('loud.lua', cluster.sleeper('loud', 1)) }
+    c:must { 'update', 'start', key, c:file('loud.lua', cluster.sleeper('loud', 2)), '-m',
+      'clear\27[2J \xc2\x9b2J red\27[31m' }
+    local seen = c:terminal { 'update', 'info', key }
+    assert.matches('clear?[2J ??2J red\27[31m', seen, 1, true)
+    local piped = c:must { 'update', 'info', key }
+    assert.matches('clear\27[2J \xc2\x9b2J', piped, 1, true)
+    c:must { 'update', 'abort', key }
+    c:must { 'killall', key }
+  end)
+
   it('lists one role and environment, and refuses more parts', function()
     local key = 'devcluster/www-data/devel/listed'
     local text = cluster.sleeper('listed', 1):gsub('"test"', '"devel"')
