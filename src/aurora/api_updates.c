@@ -98,6 +98,8 @@ void api_update_get(struct request *r, int64_t now_ms, struct effects *fx)
             (void)err_set(&err, ERR_NOT_FOUND, "job '%s' has no update%s%s",
                           job_key_text(&key, text), id && *id ? " " : "",
                           id ? id : "");
+        if (!update && id && *id)
+            err_field(&err, "update_id");
     }
     if (!update) {
         api_refuse(r, &err, now_ms, fx);

@@ -52,9 +52,15 @@ int key_decode(const struct aurora_program *p,
     int rc = check_cluster(p, key->cluster, err);
     if (rc < 0)
         return rc;
-    return job_key_make(key->cluster, or_empty(key->role),
-                        or_empty(key->environment), or_empty(key->name), out,
-                        err);
+    rc =
+        job_key_make(key->cluster, or_empty(key->role),
+                     or_empty(key->environment), or_empty(key->name), out, err);
+    if (rc < 0 && err) { /* its part, where it stands in a call */
+        char part[sizeof err->field];
+        memcpy(part, err->field, sizeof part);
+        err_field(err, "key.%s", part);
+    }
+    return rc;
 }
 
 Perigee__Aurora__JobKey *key_encode(const struct job_key *key,

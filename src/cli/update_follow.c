@@ -152,8 +152,18 @@ static int look(struct picture *p, const struct job_key *key, const View **view,
     return 0;
 }
 
+/* The newest reason in its history: an end by itself gives none. */
+static const char *reason(const View *view)
+{
+    for (size_t i = view->n_events; i-- > 0;)
+        if (view->events[i]->message != NULL)
+            return view->events[i]->message;
+    return NULL;
+}
+
 static int verdict(struct cli *cli, const struct job_key *key, const View *view)
 {
+    const char *why = reason(view);
     char text[JOB_KEY_TEXT_MAX];
 
     if (view->state == PERIGEE__AURORA__UPDATE_STATE__ROLLED_FORWARD)
@@ -163,8 +173,7 @@ static int verdict(struct cli *cli, const struct job_key *key, const View *view)
         arena_printf(&cli->arena, "`clusterctl update info %s` has its history",
                      job_key_text(key, text)),
         "update of %s is %s%s%s", text, update_state_text(view->state),
-        view->message != NULL ? ": " : "",
-        view->message != NULL ? view->message : "");
+        why != NULL ? ": " : "", why != NULL ? why : "");
 }
 
 static int timed_out(struct cli *cli, const View *view)

@@ -146,6 +146,13 @@ static const struct refusal {
      "tasks.key"},
     {"{\"type\":\"WHY\",\"why\":{" KEY "}}", 404, "NOT_FOUND", "exist",
      "why.key"},
+    {"{\"type\":\"WHY\",\"why\":{\"key\":{\"cluster\":\"devcluster\","
+     "\"role\":\"../x\",\"environment\":\"prod\",\"name\":\"web\"}}}",
+     400, "INVALID", "role '../x'", "why.key.role"},
+    {"{\"type\":\"GET_UPDATE\",\"update\":{" KEY ",\"update_id\":\"u\"}}", 404,
+     "NOT_FOUND", "no update u", "update.update_id"},
+    {"{\"type\":\"ABORT_UPDATE\",\"update\":{" KEY ",\"update_id\":\"u\"}}",
+     404, "NOT_FOUND", "no update u", "update.update_id"},
     {"{\"type\":\"GET_JOB\",\"tasks\":{\"key\":{\"cluster\":\"other\"}}}", 400,
      "INVALID", "this scheduler is 'devcluster'", "tasks.key.cluster"},
     {SERVICE("0"), 400, "INVALID", "instances", "create_job.job.instances"},

@@ -45,9 +45,13 @@ static int find_active(const struct aurora *a, const struct job_key *key,
     char text[JOB_KEY_TEXT_MAX];
 
     (void)job_key_text(key, text);
-    if (!u)
-        return err_set(err, ERR_NOT_FOUND, "job '%s' has no update%s%s", text,
-                       id && *id ? " " : "", id ? id : "");
+    if (!u) {
+        (void)err_set(err, ERR_NOT_FOUND, "job '%s' has no update%s%s", text,
+                      id && *id ? " " : "", id ? id : "");
+        if (id && *id)
+            err_field(err, "update_id");
+        return -ERR_NOT_FOUND;
+    }
     if (!update_is_active(u->state)) {
         (void)err_set(err, ERR_CONFLICT, "job '%s': update %.*s is over: %s",
                       text, (int)u->id->size, (const char *)u->id->data,
@@ -215,6 +219,7 @@ static struct job *job_for(struct aurora *a, struct job_config *config,
         records_put_job(a, job);
     }
     updater_adopt(a, job, config);
+    rolling_forget(a, job); /* of another life under this key */
     job->instances = request->instances;
     job->created_ms = now_ms;
     job->is_killed = job->is_removed = false;
