@@ -238,6 +238,30 @@ static void test_an_older_store_is_understood(void **unused)
     world_free(w);
 }
 
+/* What was restarted under this key before it was killed says nothing about
+ * who comes next. */
+static void test_a_new_job_has_a_clean_slate(void **unused)
+{
+    char id[3][300];
+    struct world *w = three(id);
+
+    (void)unused;
+    post(w, TARGET("RESTART_JOB", "\"batch_size\":1"));
+    expect_status(w, 200);
+    post(w, ABOUT("KILL_JOB"));
+    accept_calls(w);
+    for (int i = 0; i < 3; i++)
+        update(w, id[i], "m-S0", STATE(KILLED), NULL);
+    get_job(w);
+    expect_status(w, 404);
+    post(w, SERVICE("1"));
+    expect_status(w, 200);
+    assert_null(get_job(w)->jobs[0]->rolling);
+    die(w);
+    assert_null(get_job(w)->jobs[0]->rolling);
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_what_is_asked_is_checked),
         cmocka_unit_test(test_events_tell_of_each_instance),
         cmocka_unit_test(test_an_older_store_is_understood),
+        cmocka_unit_test(test_a_new_job_has_a_clean_slate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,8 +98,10 @@ static void hold_job(struct aurora *a, const struct group_wish *wish,
     if (before)
         records_unuse_config(a, before);
     job->instances = wish->instances;
-    if (!is_known)
+    if (!is_known) {
         job->created_ms = now_ms;
+        rolling_forget(a, job);
+    }
     job->is_killed = job->is_removed = false;
     records_tell_job(a, is_known ? EVENT_JOB_CHANGED : EVENT_JOB_CREATED, job,
                      now_ms);

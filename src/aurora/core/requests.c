@@ -163,8 +163,10 @@ int aurora_create_take(struct aurora *a, struct job_config *config,
     records_use_config(a, job->config);
     job_config_unref(config);
     job->instances = instances;
-    if (!is_changed)
+    if (!is_changed) {
         job->created_ms = now_ms;
+        rolling_forget(a, job); /* of another life under this key */
+    }
     job->is_killed = job->is_removed = false;
     if (job->config->cron)
         cron_scheduled(a, job, is_changed ? before->cron : NULL, now_ms);
