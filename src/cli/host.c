@@ -262,6 +262,7 @@ const char *host_wait_text(Perigee__Aurora__MaintenanceView__Wait wait)
         "its coordinator did not agree",
         "its coordinator is asked",
         "its coordinator is asked about another one",
+        "too few others of its job were heard of, yet",
     };
 
     return (unsigned)wait < sizeof text / sizeof *text ? text[wait] : "?";

@@ -1,4 +1,5 @@
 #include "tests/sim/check_keeper.h"
+#include "tests/sim/checks_parts.h"
 #include "tests/sim/cluster.h"
 #include "tests/sim/drain_look.h"
 #include "tests/sim/keeper.h"
@@ -30,6 +31,24 @@ static void check_drain(struct cluster *c, const struct keeper_window *w)
         world_fail(c->w, "%s: its drain does not come to an end", w->host);
 }
 
+enum {
+    /* Who is silent so long after the stream began counts as what it was. */
+    SILENCE_MS = 60 * 1000
+};
+
+/* By what went over the wire: a report since the scheduler's stream began. */
+static bool was_heard(void *context, const char *task_id)
+{
+    struct cluster *c = context;
+    const struct news *news = &c->checks.news;
+    const struct told *told = told_about(&c->checks, &c->aurora, task_id);
+
+    if (news->life != c->aurora.life)
+        return false; /* it has no stream, yet */
+    return told->stream == news->streams ||
+           node_wall_ms(&c->aurora) - news->since_ms >= SILENCE_MS;
+}
+
 static void check_policies(struct cluster *c)
 {
     struct keeper_look *look = &c->checks.keeper;
@@ -37,8 +56,8 @@ static void check_policies(struct cluster *c)
     char problem[400];
 
     if (look->life == c->aurora.life && look->drained != count &&
-        drain_look_broke(c->aurora.self, node_wall_ms(&c->aurora), problem,
-                         sizeof problem))
+        drain_look_broke(c->aurora.self, node_wall_ms(&c->aurora), was_heard, c,
+                         problem, sizeof problem))
         world_fail(c->w, "%s", problem);
     look->drained = count;
 }

@@ -393,6 +393,8 @@ static void check_update(struct cluster *c, const struct node *node,
     struct uuid uuid;
 
     c->checks.updates++;
+    if (node == &c->aurora)
+        told->stream = c->checks.news.streams;
     check_truth(c, told, state, status->task_id->value,
                 node == &c->aurora || c->plain_is_aware);
     told->is_given_up |= is_forgotten(state);
@@ -448,6 +450,10 @@ void cluster_on_record(struct cluster *c, struct node *node,
             c, node, input, &mesos__v1__scheduler__event__descriptor, &arena);
         if (event->type == MESOS__V1__SCHEDULER__EVENT__TYPE__UPDATE)
             check_update(c, node, event->update->status);
+        if (event->type == MESOS__V1__SCHEDULER__EVENT__TYPE__SUBSCRIBED &&
+            node == &c->aurora)
+            c->checks.news = (struct news){
+                node->life, c->checks.news.streams + 1, node_wall_ms(node)};
     } else if (strcmp(input->about, "executor.event") == 0) {
         const Mesos__V1__Executor__Event *event = decode(
             c, node, input, &mesos__v1__executor__event__descriptor, &arena);

@@ -24,6 +24,12 @@ struct agent_look {
     uint64_t agent, mark, steps;
 };
 
+/* The scheduler's stream of events: what it hears on it is news. */
+struct news {
+    uint64_t life, streams; /* how many there were */
+    int64_t since_ms;       /* the last one; by the scheduler's clock */
+};
+
 /* What a framework was told about one of its tasks. */
 struct told;
 struct owed;
@@ -32,6 +38,7 @@ struct checks {
     struct told *told; /* by framework and task id */
     struct owed *owed; /* updates, by uuid */
     uint64_t updates;
+    struct news news;
     struct keeper_look keeper;
     struct cron_spans crons[CRON_CLOCKED];
     struct cron_seen crons_seen;

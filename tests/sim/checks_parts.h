@@ -16,6 +16,7 @@ struct told {
     bool is_given_up; /* told that it is lost: nothing more is owed */
     bool is_over;     /* told that it ended, is lost, or cannot be reached */
     int64_t over_ms;  /* since when */
+    uint64_t stream;  /* the last one that told anything (struct news) */
     UT_hash_handle hh;
 };
 

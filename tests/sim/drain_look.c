@@ -43,16 +43,32 @@ static bool was_forced(const struct task *task)
                              sizeof words - 1) != NULL;
 }
 
+struct look {
+    const struct aurora *a;
+    int64_t now_ms;
+    drain_heard *heard;
+    void *context;
+};
+
+static bool is_heard_of(const struct look *look, const struct task *task)
+{
+    char id[256];
+
+    (void)snprintf(id, sizeof id, "%.*s", (int)task->id->size,
+                   (const char *)task->id->data);
+    return look->heard(look->context, id);
+}
+
 /* The doubt about what changed in the same moment is the drain's: it may have
  * been after it. */
-static bool is_there(const struct task *task, int64_t duration_ms,
-                     int64_t now_ms)
+static bool is_there(const struct look *look, const struct task *task,
+                     int64_t duration_ms)
 {
     int64_t since_ms = task_since_ms(task);
 
     if (task->state != TASK_RUNNING)
-        return since_ms >= now_ms && task->state != TASK_DRAINING;
-    return now_ms - since_ms > duration_ms;
+        return since_ms >= look->now_ms && task->state != TASK_DRAINING;
+    return look->now_ms - since_ms > duration_ms && is_heard_of(look, task);
 }
 
 static uint32_t spared(const struct sla_policy *policy, uint32_t active)
@@ -65,9 +81,11 @@ static uint32_t spared(const struct sla_policy *policy, uint32_t active)
     return stay >= active ? 1 : active - (uint32_t)stay;
 }
 
-static bool breaks(const struct aurora *a, const struct task *victim,
-                   int64_t now_ms, char *out, size_t size)
+static bool breaks(const struct look *look, const struct task *victim,
+                   char *out, size_t size)
 {
+    const struct aurora *a = look->a;
+    int64_t now_ms = look->now_ms;
     const struct maintenance *m = maintenance_of_host(a, victim->host);
     const struct job *job = victim->job;
     struct sla_policy policy = victim->config->sla;
@@ -85,7 +103,7 @@ static bool breaks(const struct aurora *a, const struct task *victim,
             was_forced(t))
             return false;
         active++;
-        there += is_there(t, policy.duration_ms, now_ms);
+        there += is_there(look, t, policy.duration_ms);
     }
     if (active < a->limits.sla.instances_min ||
         active - there <= spared(&policy, active))
@@ -97,15 +115,16 @@ static bool breaks(const struct aurora *a, const struct task *victim,
 }
 
 bool drain_look_broke(const struct aurora_program *aurora, int64_t now_ms,
-                      char *out, size_t size)
+                      drain_heard *heard, void *context, char *out, size_t size)
 {
     const struct aurora *a = aurora_program_core(aurora);
+    struct look look = {a, now_ms, heard, context};
 
     for (uint32_t i = 0; i < a->hosts.in_order.count; i++)
         for (const struct task *t = a->hosts.in_order.item[i]->first_task; t;
              t = t->host_next)
             if (t->state == TASK_DRAINING && task_since_ms(t) >= now_ms &&
-                !was_forced(t) && breaks(a, t, now_ms, out, size))
+                !was_forced(t) && breaks(&look, t, out, size))
                 return true;
     return false;
 }

@@ -2,6 +2,7 @@
 #include "aurora_kit.h"
 
 #include "aurora/core/aurora.h"
+#include "aurora/core/settle.h"
 
 typedef Perigee__Aurora__MaintenanceView View;
 
@@ -274,6 +275,75 @@ static void test_a_drain_survives_the_scheduler(void **unused)
     world_free(w);
 }
 
+/* --- what is only remembered --- */
+
+/* Four of which two have to stay, all on a, for long enough; then a new life
+ * that has heard of none of them. */
+static struct world *without_news(void)
+{
+    struct world *w = with_policy("4", COUNT_2);
+
+    later(w, 31000);
+    reborn(w);
+    w->is_mute = true;
+    post(w, DRAIN(A_HOST, ""));
+    expect_status(w, 200);
+    pass(w, 10000);
+    return w;
+}
+
+static void expect_draining(struct world *w, int count)
+{
+    assert_int_equal(count_state(get_job(w), SHOWN(DRAINING)), count);
+}
+
+static void test_a_new_life_counts_on_nobody_before_it_heard(void **unused)
+{
+    struct world *w = without_news();
+
+    (void)unused;
+    expect_draining(w, 0);
+    assert_int_equal(status(w, "a.host")->tasks[0]->wait, WAIT(NEWS));
+    subscribed(w, "fw-1");
+    pass(w, 50000);
+    expect_draining(w, 0);
+    answer_running(w);
+    pass(w, 1); /* at once, not with the next poll */
+    expect_draining(w, 2);
+    assert_int_equal(status(w, "a.host")->tasks[3]->wait, WAIT(POLICY));
+    world_free(w);
+}
+
+static void test_what_ended_meanwhile_does_not_count(void **unused)
+{
+    struct world *w = without_news();
+    char id[2][300];
+
+    (void)unused;
+    subscribed(w, "fw-1");
+    for (size_t i = 0; i < 2; i++)
+        snprintf(id[i], sizeof id[i], "%s", get_job(w)->tasks[i]->task_id);
+    for (size_t i = 0; i < 2; i++)
+        update(w, id[i], "a", STATE(FAILED), NULL);
+    answer_running(w);
+    pass(w, 120000);
+    expect_draining(w, 0);
+    world_free(w);
+}
+
+static void test_who_says_nothing_does_not_hold_up_a_drain(void **unused)
+{
+    struct world *w = without_news();
+
+    (void)unused;
+    subscribed(w, "fw-1");
+    pass(w, SETTLE_MS - 1000);
+    expect_draining(w, 0);
+    pass(w, 2000);
+    expect_draining(w, 2);
+    world_free(w);
+}
+
 /* --- policies --- */
 
 static void test_a_policy_lets_them_go_one_by_one(void **unused)
@@ -485,6 +555,8 @@ static void test_128_a_window_of_the_master(void **unused)
                             ->accept_inverse_offers->inverse_offer_ids[0]
                             ->value,
                         "i-1");
+    assert_true(find_call(w, CALL(ACCEPT_INVERSE_OFFERS), 0)
+                    ->accept_inverse_offers->filters->refuse_seconds == 30);
     w->calls.count = 0;
     assert_int_equal(status(w, "a.host")->hosts[0]->away_from_ms, from_ms);
     later(w, 3 * 60 * 1000);
@@ -497,6 +569,111 @@ static void test_128_a_window_of_the_master(void **unused)
     rescinded(w);
     settle(w, "a");
     assert_string_equal(where(w), "aa");
+    world_free(w);
+}
+
+/* Half minutes on a link that lives. */
+static void half_minutes(struct world *w, int count, int64_t repeated_ms)
+{
+    MasterEvent event = MESOS__V1__SCHEDULER__EVENT__INIT;
+
+    event.has_type = true;
+    event.type = MESOS__V1__SCHEDULER__EVENT__TYPE__HEARTBEAT;
+    for (int i = 0; i < count; i++) {
+        pass(w, 30 * 1000);
+        event_in(w, &event);
+        if (repeated_ms > 0)
+            unavailable(w, repeated_ms);
+        accept_calls(w);
+        w->calls.count = 0;
+    }
+}
+
+static int64_t away_from_ms(struct world *w)
+{
+    return (int64_t)status(w, "a.host")->hosts[0]->away_from_ms;
+}
+
+/* Who has accepted is not told when the window is taken back. */
+static void test_a_window_that_is_not_repeated_is_over(void **unused)
+{
+    struct world *w = with("2");
+    int64_t from_ms = w->now_ms + 24 * 3600 * 1000;
+
+    (void)unused;
+    offer(w, "b", OFFERED);
+    post(w, HOSTS("START_MAINTENANCE", A_HOST, "")); /* so that it is shown */
+    unavailable(w, from_ms);
+    half_minutes(w, 20, from_ms);
+    assert_true(away_from_ms(w) == from_ms);
+    half_minutes(w, 3, 0);
+    assert_true(away_from_ms(w) == from_ms);
+    half_minutes(w, 2, 0);
+    assert_true(away_from_ms(w) == 0);
+    unavailable(w, from_ms);
+    assert_true(away_from_ms(w) == from_ms);
+    world_free(w);
+}
+
+/* Nobody can repeat anything while the master is away, nor need it while an
+ * offer says so. */
+static void test_a_window_stands_while_nobody_can_repeat_it(void **unused)
+{
+    struct world *w = with("2");
+    int64_t from_ms = w->now_ms + 24 * 3600 * 1000;
+
+    (void)unused;
+    post(w, HOSTS("START_MAINTENANCE", A_HOST, ""));
+    unavailable(w, from_ms);
+    pass(w, 10 * 60 * 1000);
+    assert_true(away_from_ms(w) == from_ms);
+    subscribed(w, "fw-1");
+    half_minutes(w, 3, 0);
+    assert_true(away_from_ms(w) == from_ms);
+    half_minutes(w, 2, 0);
+    assert_true(away_from_ms(w) == 0);
+    world_free(w);
+}
+
+/* Several are answered in one call; an agent that nobody knows is not ours. */
+static void test_many_are_answered_in_one_call(void **unused)
+{
+    struct world *w = with("1");
+    MasterEvent event = MESOS__V1__SCHEDULER__EVENT__INIT;
+    Mesos__V1__Scheduler__Event__InverseOffers offers =
+        MESOS__V1__SCHEDULER__EVENT__INVERSE_OFFERS__INIT;
+    static const char *const agent[] = {"a", "z", "b"};
+    Mesos__V1__InverseOffer *list[3];
+    MasterCall *call;
+
+    (void)unused;
+    offer(w, "b", OFFERED);
+    for (size_t i = 0; i < 3; i++)
+        list[i] =
+            decode(w, &mesos__v1__inverse_offer__descriptor, MEDIA_JSON,
+                   bytes_of_text(arena_printf(
+                       &w->arena,
+                       "{\"id\":{\"value\":\"i-%zu\"},\"framework_id\":{"
+                       "\"value\":\"fw-1\"},\"agent_id\":{\"value\":\"%s\"},"
+                       "\"unavailability\":{\"start\":{\"nanoseconds\":"
+                       "1900000000000000000}}}",
+                       i, agent[i])));
+    offers.n_inverse_offers = 3;
+    offers.inverse_offers = list;
+    event.has_type = true;
+    event.type = MESOS__V1__SCHEDULER__EVENT__TYPE__INVERSE_OFFERS;
+    event.inverse_offers = &offers;
+    event_in(w, &event);
+    accept_calls(w);
+    call = find_call(w, CALL(ACCEPT_INVERSE_OFFERS), 0);
+    assert_int_equal(call->accept_inverse_offers->n_inverse_offer_ids, 2);
+    assert_string_equal(
+        call->accept_inverse_offers->inverse_offer_ids[1]->value, "i-2");
+    assert_null(find_call(w, CALL(ACCEPT_INVERSE_OFFERS), 1));
+    call = find_call(w, CALL(DECLINE_INVERSE_OFFERS), 0);
+    assert_int_equal(call->decline_inverse_offers->n_inverse_offer_ids, 1);
+    assert_string_equal(
+        call->decline_inverse_offers->inverse_offer_ids[0]->value, "i-1");
     world_free(w);
 }
 
@@ -559,6 +736,9 @@ int main(void)
         cmocka_unit_test(test_a_scheduled_host_that_drains_stays_so),
         cmocka_unit_test(test_why_names_the_maintenance),
         cmocka_unit_test(test_a_drain_survives_the_scheduler),
+        cmocka_unit_test(test_a_new_life_counts_on_nobody_before_it_heard),
+        cmocka_unit_test(test_what_ended_meanwhile_does_not_count),
+        cmocka_unit_test(test_who_says_nothing_does_not_hold_up_a_drain),
         cmocka_unit_test(test_a_policy_lets_them_go_one_by_one),
         cmocka_unit_test(test_the_policy_of_the_drain),
         cmocka_unit_test(test_109_behind_its_timeout_nobody_is_asked),
@@ -567,6 +747,9 @@ int main(void)
         cmocka_unit_test(test_108_by_force),
         cmocka_unit_test(test_an_answer_that_comes_too_late),
         cmocka_unit_test(test_128_a_window_of_the_master),
+        cmocka_unit_test(test_a_window_that_is_not_repeated_is_over),
+        cmocka_unit_test(test_a_window_stands_while_nobody_can_repeat_it),
+        cmocka_unit_test(test_many_are_answered_in_one_call),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_a_damaged_record_is_refused),
     };

@@ -51,7 +51,7 @@ struct host {
     uint64_t order;
     uint64_t name; /* what constraints on "host" compare */
     uint64_t generation;
-    struct index_kind *kind; /* NULL: not in the index */
+    struct index_kind *kind;            /* NULL: not in the index */
     struct host *cell_prev, *cell_next; /* the ring of its cell */
     uint32_t cell;
     bool is_avoided;     /* in trouble: not in the index */
@@ -83,13 +83,14 @@ struct host {
     enum maintenance_mode mode;
     bool is_going; /* it is about to be unavailable, or is */
     int64_t away_from_ms, away_until_ms; /* as the master says; 0: it stays */
+    int64_t away_heard_ms;               /* when it said so last */
     struct blob *inverse; /* owned; the offer that asks for it; or NULL */
     struct trouble trouble;
     struct task *first_task; /* of `tasks`; borrowed, see task_enter_host */
     struct revocable spare;  /* sum of the offers; only tasks of a revocable
                                 tier use it, and they use no other cpus */
     struct host_victims victims;
-    uint32_t launch_at;      /* its open launch of this pass + 1; 0: none */
+    uint32_t launch_at; /* its open launch of this pass + 1; 0: none */
     UT_hash_handle hh;
 };
 

@@ -106,7 +106,7 @@ bool task_is_settled(const struct aurora *a, const struct task *task,
 bool job_is_settled(const struct aurora *a, const struct job *job,
                     int64_t now_ms);
 /* The master, or its agent, said something about it. */
-void settle_note_heard(struct aurora *a, struct task *task);
+void settle_note_heard(struct aurora *a, struct task *task, int64_t now_ms);
 void settle_connected(struct aurora *a, int64_t now_ms);
 void settle_timer(struct aurora *a, uint64_t connection, int64_t now_ms);
 void settle_check(const struct aurora *a, const struct job *job);
@@ -146,9 +146,10 @@ struct update *aurora_update_by_number(const struct aurora *a, uint32_t number);
 void updater_note_started(struct aurora *a, struct task *task);
 void updater_note_ended(struct aurora *a, struct task *task);
 void updater_note_changed(struct aurora *a, const struct task *task);
-/* Of the task's job, apart from its instance: who is there for so long. */
-struct sla_facts sla_facts_of(const struct task *victim, int64_t duration_ms,
-                              int64_t now_ms);
+/* Of the task's job, apart from its instance: who is there for so long. Nobody
+ * is from memory alone (settle.h). */
+struct sla_facts sla_facts_of(const struct aurora *a, const struct task *victim,
+                              int64_t duration_ms, int64_t now_ms);
 /* A coordinator answered about it. */
 void updater_coordinated(struct aurora *a, struct task *task, bool may_end,
                          int64_t now_ms);

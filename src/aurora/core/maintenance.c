@@ -520,15 +520,18 @@ void aurora_unavailable(struct aurora *a, struct host *host, int64_t from_ms,
 {
     if (from_ms <= 0 || until_ms <= from_ms || until_ms <= now_ms)
         from_ms = until_ms = 0;
+    host->away_heard_ms = now_ms;
     if (host->away_from_ms == from_ms && host->away_until_ms == until_ms)
         return;
     host->away_from_ms = from_ms;
     host->away_until_ms = until_ms;
     maintenance_apply(a, host, now_ms);
-    if (from_ms > 0)
-        maintenance_wake(a, from_ms - a->limits.away_window_ms > now_ms
-                                ? from_ms - a->limits.away_window_ms
-                                : now_ms);
+    if (from_ms <= 0)
+        return;
+    int64_t look_ms = from_ms - a->limits.away_window_ms;
+    if (look_ms > now_ms + AWAY_SILENCE_MS)
+        look_ms = now_ms + AWAY_SILENCE_MS;
+    maintenance_wake(a, look_ms > now_ms ? look_ms : now_ms);
 }
 
 bool aurora_inverse_offer(struct aurora *a, struct bytes id,

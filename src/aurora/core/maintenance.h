@@ -9,13 +9,19 @@
  * SCHEDULED hosts are taken only when no other has room. DRAINING and DRAINED
  * ones take nothing. A drain ends every task there, each when the policy of its
  * job lets it go (sla.h), or when the drain's own does for jobs without one;
- * what has to wait is looked at again each POLL. After the drain's timeout it
- * is ended all the same. The task that follows starts elsewhere. A host is
- * DRAINED when its last task has ended.
+ * what has to wait is looked at again each POLL. An instance of which nothing
+ * was heard since the master's stream began does not run (settle.h). After the
+ * drain's timeout it is ended all the same. The task that follows starts
+ * elsewhere. A host is DRAINED when its last task has ended.
  *
  * A master may announce that a host will be unavailable. From `window_ms`
  * before that on it takes nothing, and its tasks are drained, with the start of
  * the unavailability as the timeout. That is not stored: the master repeats it.
+ * It takes back an offer that asks for the host only until we have answered;
+ * that the host stays after all, whoever has accepted learns by its next offer,
+ * or by silence. So we ask to be asked again each AWAY_REPEAT_MS, and where
+ * tasks of ours run and no offer says the same, a window that was not repeated
+ * for AWAY_SILENCE_MS is over.
  *
  * All draining hosts are looked at in one pass, in slices of so many steps that
  * the loop is never held up. */
@@ -30,6 +36,7 @@
 
 struct aurora;
 struct host;
+struct job;
 struct job_config;
 struct task;
 
@@ -38,7 +45,9 @@ enum {
     HOST_NAMES_MAX = 5000, /* in one request */
     HOST_NAME_MAX_BYTES = 255,
     REASON_MAX = 1024,
-    DRAIN_STEPS = 100000 /* tasks looked at in one turn */
+    AWAY_REPEAT_MS = 30 * 1000,
+    AWAY_SILENCE_MS = 4 * AWAY_REPEAT_MS, /* three may get lost */
+    DRAIN_STEPS = 100000                  /* tasks looked at in one turn */
 };
 #define DRAIN_TIMEOUT_MAX_MS (INT64_C(366) * 24 * 60 * 60 * 1000)
 
@@ -58,7 +67,8 @@ enum drain_wait {
     DRAIN_WAITS_FOR_POLICY,      /* too few others run */
     DRAIN_WAITS_FOR_COORDINATOR, /* who said no, or nothing */
     DRAIN_WAITS_FOR_ANSWER,      /* of the coordinator */
-    DRAIN_WAITS_FOR_TURN         /* another question to him is under way */
+    DRAIN_WAITS_FOR_TURN,        /* another question to him is under way */
+    DRAIN_WAITS_FOR_NEWS         /* too few others were heard of (settle.h) */
 };
 
 /* What is asked of a drain. */
@@ -159,6 +169,9 @@ void maintenance_timer(struct aurora *a, int64_t now_ms);
 void maintenance_restored(struct aurora *a, int64_t now_ms);
 /* What drains asks again, whatever it was told. */
 void drain_ask_anew(struct aurora *a);
+/* Does a drain wait for news of the job's tasks? Then it looks again. */
+bool drain_awaits_news(const struct aurora *a, const struct job *job);
+void drain_look_again(struct aurora *a, const struct job *job, int64_t now_ms);
 /* Look at everything that drains, then. */
 void maintenance_wake(struct aurora *a, int64_t at_ms);
 void maintenances_release(struct aurora *a);

@@ -104,14 +104,18 @@ static bool may_end(struct pass *pass, struct task *task)
         return true;
     struct sla_facts facts = {.active = 1};
     if (policy.kind != SLA_COORDINATOR) {
-        facts = sla_facts_of(task, policy.duration_ms, pass->now_ms);
+        facts = sla_facts_of(a, task, policy.duration_ms, pass->now_ms);
         pass->steps -= task->job->active.count;
     }
     switch (sla_judge(&policy, &a->limits.sla, &facts)) {
     case SLA_ALLOW:
         return true;
     case SLA_REFUSE:
-        put_off(pass, task, DRAIN_WAITS_FOR_POLICY, a->limits.drain_poll_ms);
+        put_off(pass, task,
+                job_is_settled(a, task->job, pass->now_ms)
+                    ? DRAIN_WAITS_FOR_POLICY
+                    : DRAIN_WAITS_FOR_NEWS,
+                a->limits.drain_poll_ms);
         return false;
     case SLA_ASK:
         ask(pass, task);
@@ -153,19 +157,46 @@ static void look_at_task(struct pass *pass, struct task *task)
         end(pass, task, false);
 }
 
+/* When the window of the host is over for want of repetition, unless it is
+ * repeated; nobody could do that while the master is not there. Many hosts are
+ * looked at in one pass. */
+static int64_t silence_ms(const struct pass *pass, const struct host *host)
+{
+    const struct aurora *a = pass->a;
+    int64_t heard_ms = host->away_heard_ms;
+
+    if (heard_ms < a->connected_ms)
+        heard_ms = a->connected_ms;
+    if (!a->is_connected || host->offers || host->tasks == 0)
+        heard_ms = pass->now_ms;
+    int64_t end_ms = heard_ms + AWAY_SILENCE_MS;
+    return end_ms + AWAY_REPEAT_MS - end_ms % AWAY_REPEAT_MS;
+}
+
+static void look_at_window(struct pass *pass, struct host *host)
+{
+    struct aurora *a = pass->a;
+    int64_t goes_ms = host->away_from_ms - a->limits.away_window_ms;
+    int64_t end_ms = silence_ms(pass, host);
+
+    if (end_ms > host->away_until_ms)
+        end_ms = host->away_until_ms;
+    if (pass->now_ms >= end_ms) {
+        aurora_unavailable(a, host, 0, 0, pass->now_ms);
+        return;
+    }
+    if (!host->is_going && pass->now_ms >= goes_ms)
+        maintenance_apply(a, host, pass->now_ms);
+    look_again(pass, host->is_going || end_ms < goes_ms ? end_ms : goes_ms);
+}
+
 static void look_at_host(struct pass *pass, struct host *host)
 {
     struct aurora *a = pass->a;
     struct task_numbers tasks = {0};
 
-    if (host->away_from_ms > 0 && pass->now_ms >= host->away_until_ms)
-        aurora_unavailable(a, host, 0, 0, pass->now_ms);
-    if (host->away_from_ms > 0) {
-        int64_t goes_ms = host->away_from_ms - a->limits.away_window_ms;
-        if (!host->is_going && pass->now_ms >= goes_ms)
-            maintenance_apply(a, host, pass->now_ms);
-        look_again(pass, host->is_going ? host->away_until_ms : goes_ms);
-    }
+    if (host->away_from_ms > 0)
+        look_at_window(pass, host);
     pass->host = host;
     pass->of_host = maintenance_of_host(a, host);
     pass->deadline_ms = drain_deadline_ms(a, host);
@@ -237,6 +268,28 @@ void drain_ask_anew(struct aurora *a)
              t = t->host_next)
             t->drain_again_ms = 0;
     }
+}
+
+/* --- news after a while without the master (settle.h) --- */
+
+bool drain_awaits_news(const struct aurora *a, const struct job *job)
+{
+    if (a->maintenances.wake_ms == 0)
+        return false;
+    for (const struct task *t = job->active.first; t; t = t->next)
+        if (t->drain_wait == DRAIN_WAITS_FOR_NEWS)
+            return true;
+    return false;
+}
+
+void drain_look_again(struct aurora *a, const struct job *job, int64_t now_ms)
+{
+    if (!drain_awaits_news(a, job))
+        return;
+    for (struct task *t = job->active.first; t; t = t->next)
+        if (t->drain_wait == DRAIN_WAITS_FOR_NEWS)
+            t->drain_again_ms = 0;
+    maintenance_wake(a, now_ms);
 }
 
 void maintenance_coordinated(struct aurora *a, struct task *task, bool may_end,

@@ -87,7 +87,7 @@ void aurora_report(struct aurora *a, struct bytes task_id,
     struct task *task = aurora_task(a, task_id);
 
     if (task) {
-        settle_note_heard(a, task);
+        settle_note_heard(a, task, now_ms);
         (void)task_go(a, task, state, message, now_ms);
         updater_go_on(a, now_ms);
         return;

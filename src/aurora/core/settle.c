@@ -36,18 +36,20 @@ static bool is_awaited(const struct aurora *a, const struct job *job)
     const struct app_member *member = aurora_member(a, job);
 
     return job->update || job_rolling(job) ||
-           (member && app_group_is_busy(member->group->state));
+           (member && app_group_is_busy(member->group->state)) ||
+           drain_awaits_news(a, job);
 }
 
-static void look_again(struct aurora *a, struct job *job)
+static void look_again(struct aurora *a, struct job *job, int64_t now_ms)
 {
     if (job->update)
         updater_look_again(a, job->update);
     rolling_look_again(a, job);
     app_groups_note(a, job);
+    drain_look_again(a, job, now_ms);
 }
 
-void settle_note_heard(struct aurora *a, struct task *task)
+void settle_note_heard(struct aurora *a, struct task *task, int64_t now_ms)
 {
     if (!task->is_unheard)
         return;
@@ -56,17 +58,17 @@ void settle_note_heard(struct aurora *a, struct task *task)
     updater_note_changed(a, task);
     rolling_note(a, task);
     if (task->job->unheard == 0)
-        look_again(a, task->job);
+        look_again(a, task->job, now_ms);
 }
 
-static void begin_job(struct aurora *a, struct job *job)
+static void begin_job(struct aurora *a, struct job *job, int64_t now_ms)
 {
     job->unheard = 0;
     for (struct task *t = job->active.first; t; t = t->next) {
         t->is_unheard = task_machine_is_assigned(t->state);
         job->unheard += t->is_unheard;
     }
-    look_again(a, job);
+    look_again(a, job, now_ms);
 }
 
 static void arm(struct aurora *a, int64_t now_ms)
@@ -84,7 +86,7 @@ void settle_connected(struct aurora *a, int64_t now_ms)
     a->connected_ms = now_ms;
     a->connections++;
     for (uint32_t i = 0; i < a->jobs.count; i++)
-        begin_job(a, a->jobs.item[i]);
+        begin_job(a, a->jobs.item[i], now_ms);
     arm(a, now_ms);
 }
 
@@ -111,7 +113,7 @@ void settle_timer(struct aurora *a, uint64_t connection, int64_t now_ms)
         if (job->unheard == 0 || !is_awaited(a, job))
             continue;
         if (is_over)
-            look_again(a, job);
+            look_again(a, job, now_ms);
         else
             ask_again(a, job);
     }

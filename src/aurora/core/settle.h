@@ -3,7 +3,7 @@
  * aurora_connected asks after every task that should be on an agent; until it
  * was heard of again, by the answer or by a report of its own, nobody may judge
  * it to be healthy: not the watch of an update, nor a canary's, a rolling
- * restart's, nor what waits for a group's member.
+ * restart's, nor what waits for a group's member; and no drain may count on it.
  *
  *   no stream of events              not settled, however long
  *   heard of since the stream began  settled

@@ -13,8 +13,8 @@ static bool stands_for_it(const struct job *job, const struct task *task)
            task == slot->other;
 }
 
-struct sla_facts sla_facts_of(const struct task *victim, int64_t duration_ms,
-                              int64_t now_ms)
+struct sla_facts sla_facts_of(const struct aurora *a, const struct task *victim,
+                              int64_t duration_ms, int64_t now_ms)
 {
     const struct job *job = victim->job;
     struct sla_facts facts = {.active = 1};
@@ -24,8 +24,9 @@ struct sla_facts sla_facts_of(const struct task *victim, int64_t duration_ms,
             !stands_for_it(job, t))
             continue;
         facts.active++;
-        facts.there +=
-            t->state == TASK_RUNNING && now_ms - task_since_ms(t) > duration_ms;
+        facts.there += t->state == TASK_RUNNING &&
+                       now_ms - task_since_ms(t) > duration_ms &&
+                       task_is_settled(a, t, now_ms);
     }
     return facts;
 }
@@ -56,7 +57,7 @@ bool updating_may_end(struct aurora *a, struct update *u, struct slot *slot,
         !job_is_settled(a, u->job, now_ms))
         return false; /* it is looked at again when that is so */
     struct sla_facts facts =
-        sla_facts_of(task, config->sla.duration_ms, now_ms);
+        sla_facts_of(a, task, config->sla.duration_ms, now_ms);
     switch (sla_judge(&config->sla, &a->limits.sla, &facts)) {
     case SLA_ALLOW:
         slot->wait = SLOT_WAITS_FOR_NOBODY;
