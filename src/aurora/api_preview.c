@@ -102,6 +102,13 @@ static int check_preview(const PreviewQuota *call, struct err *err)
         err_field(err, "preview_quota.jobs");
         return -ERR_LIMIT;
     }
+    if (call->n_removed > PREVIEW_JOBS_MAX) {
+        (void)err_set(err, ERR_LIMIT,
+                      "removal of %zu jobs: want at most %d in a preview",
+                      call->n_removed, PREVIEW_JOBS_MAX);
+        err_field(err, "preview_quota.removed");
+        return -ERR_LIMIT;
+    }
     if (call->n_groups == 0 || call->n_groups == call->n_jobs)
         return 0;
     (void)err_set(err, ERR_INVALID,
@@ -125,6 +132,30 @@ static int decode_wish(struct request *r, Perigee__Job *job,
         rc = job_decode_preview(r->p, job, &out->config, &out->instances, err);
     if (rc < 0)
         (void)err_wrap(err, "job '%s'", job->name ? job->name : "");
+    return rc;
+}
+
+/* Those that there are. */
+static int find_removed(struct request *r, const PreviewQuota *call,
+                        struct quota_gone *out, struct err *err)
+{
+    int rc = 0;
+
+    out->behind = call->removed_behind;
+    out->job = arena_alloc(&r->arena, (call->n_removed + 1) * sizeof *out->job);
+    for (size_t i = 0; i < call->n_removed && rc == 0; i++) {
+        struct job_key key;
+        rc = key_decode(r->p, call->removed[i], &key, err);
+        if (rc == 0 && !security_may_job(r, ACTION_JOB_READ, &key))
+            rc = security_refuse(r, ACTION_JOB_READ, &key, err);
+        if (rc < 0) {
+            err_field(err, "preview_quota.removed[%zu]", i);
+            break;
+        }
+        const struct job *job = aurora_job(&r->p->core, &key);
+        if (job)
+            out->job[out->count++] = job;
+    }
     return rc;
 }
 
@@ -158,6 +189,7 @@ void api_preview_quota(struct request *r, int64_t now_ms, struct effects *fx)
     const PreviewQuota *call = r->call->preview_quota;
     struct telling to = {.r = r, .answer = api_answer_new(r)};
     struct err err = {0};
+    struct quota_gone gone = {0};
     int rc = check_preview(call, &err);
     uint32_t count = 0;
     struct quota_wish *wish =
@@ -171,7 +203,10 @@ void api_preview_quota(struct request *r, int64_t now_ms, struct effects *fx)
     to.answer->quota_refusals = arena_alloc(
         &r->arena, (QUOTA_PREVIEW_TOLD_MAX + 1) * sizeof(Refusal *));
     if (rc == 0)
-        aurora_quota_preview(&r->p->core, wish, count, tell_refusal, &to);
+        rc = find_removed(r, call, &gone, &err);
+    if (rc == 0)
+        aurora_quota_preview(&r->p->core, wish, count, &gone, tell_refusal,
+                             &to);
     for (uint32_t i = 0; i < count; i++)
         job_config_unref(wish[i].config);
     if (rc < 0)

@@ -170,6 +170,17 @@ static int apply_step(struct apply *a, const struct plan_step *step)
     return 0;
 }
 
+/* Those that remove, or the others: removals stand behind them in the plan. */
+static int apply_steps(struct apply *a, const struct plan *plan, bool removes)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < plan->steps.count && rc == 0; i++)
+        if ((plan->steps.item[i].kind == PLAN_REMOVE) == removes)
+            rc = apply_step(a, &plan->steps.item[i]);
+    return rc;
+}
+
 /* One call for the group and all its jobs. */
 static int apply_group(struct apply *a, const struct plan_group *group)
 {
@@ -255,8 +266,12 @@ static int apply_plan(struct apply *a, const struct plan *plan)
 
     if (rc == 0)
         rc = apply_quotas(a, plan);
-    for (uint32_t i = 0; i < plan->steps.count && rc == 0; i++)
-        rc = apply_step(a, &plan->steps.item[i]);
+    if (rc == 0 && plan->removes_first)
+        rc = apply_steps(a, plan, true);
+    if (rc == 0)
+        rc = apply_steps(a, plan, false);
+    if (rc == 0 && !plan->removes_first)
+        rc = apply_steps(a, plan, true);
     for (uint32_t i = 0; i < plan->groups.count && rc == 0; i++)
         rc = apply_group(a, &plan->groups.item[i]);
     if (rc != 0) {

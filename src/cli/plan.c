@@ -386,10 +386,10 @@ int plan_make(struct cli *cli, const char *file,
         plan_job(cli, out, &running, evaluation->jobs[i]);
     for (size_t i = 0; i < evaluation->n_groups && rc == 0; i++)
         rc = plan_group(cli, file, evaluation->groups[i], out);
-    if (rc == 0)
-        plan_ask_quotas(cli, out);
     if (rc == 0 && prune)
         rc = plan_removals(cli, file, evaluation, &running, out);
+    if (rc == 0)
+        plan_ask_quotas(cli, out);
     settle_groups(out);
     vec_free(&running.jobs);
     return rc;
@@ -485,6 +485,9 @@ void plan_print(struct cli *cli, const struct plan *plan)
                  plan->quotas == 1 ? "" : "s");
     if (plan->steps.count == 0)
         return;
+    if (plan->removes_first)
+        buf_add_text(&cli->out, "removed first: the quota has no room for both "
+                                "what goes and what comes\n");
     buf_addf(&cli->out,
              "%u to create, %u to update, %u to scale, %u to remove, %u as "
              "they should be\n",
@@ -549,6 +552,7 @@ void plan_json(struct json_writer *w, const struct plan *plan)
         group_json(w, &plan->groups.item[i]);
     json_end_array(w);
     json_put_int(w, "quotas", plan->quotas);
+    json_put_bool(w, "removes_first", plan->removes_first);
     for (int kind = PLAN_KEEP; kind <= PLAN_STUCK; kind++)
         json_put_int(w, plan_verb((enum plan_kind)kind), plan->count[kind]);
 }

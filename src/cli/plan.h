@@ -47,6 +47,7 @@ struct plan {
     uint32_t count[PLAN_STUCK + 1]; /* steps by kind */
     uint32_t quotas;                /* roles whose quota changes */
     struct buf quota_text;          /* how, for people */
+    bool removes_first; /* quotas have no room for both, new and old */
 };
 
 /* Compare; reports and returns an exit code, 0 when fine. With `prune`, jobs

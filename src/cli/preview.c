@@ -32,10 +32,34 @@ void preview_ask(struct cli *cli, const struct job_key *key,
     *out = ask(cli, key, job, &answer) == 0 && answer ? answer->preview : NULL;
 }
 
+/* Those that go in the cluster of the wish; more than a call takes are not
+ * asked about. */
+static void add_removed(struct cli *cli, const struct preview_wish *wish,
+                        const struct preview_gone *gone, size_t behind,
+                        Perigee__Aurora__Call__PreviewQuota *preview)
+{
+    Perigee__Aurora__JobKey **out =
+        arena_alloc(&cli->arena, (gone->count + 1) * sizeof *out);
+
+    preview->removed = out;
+    preview->has_removed_behind = true;
+    preview->removed_behind = (uint32_t)behind;
+    for (size_t i = 0; i < gone->count && preview->n_removed < WISHES_MAX;
+         i++) {
+        if (strcmp(gone->key[i]->cluster, wish->job->cluster) != 0)
+            continue;
+        Perigee__Aurora__JobKey *key = arena_alloc(&cli->arena, sizeof *key);
+        api_key(gone->key[i], key);
+        out[preview->n_removed++] = key;
+    }
+}
+
 /* Those of one cluster from `first` on, as one call. */
 static Perigee__Aurora__Answer *ask_quotas(struct cli *cli,
                                            const struct preview_wish *wish,
-                                           size_t count)
+                                           size_t count,
+                                           const struct preview_gone *gone,
+                                           size_t behind)
 {
     Perigee__Aurora__Call call = PERIGEE__AURORA__CALL__INIT;
     Perigee__Aurora__Call__PreviewQuota preview =
@@ -48,6 +72,8 @@ static Perigee__Aurora__Answer *ask_quotas(struct cli *cli,
     preview.n_jobs = preview.n_groups = count;
     preview.jobs = arena_alloc(&cli->arena, count * sizeof *preview.jobs);
     preview.groups = arena_alloc(&cli->arena, count * sizeof *preview.groups);
+    if (behind < count)
+        add_removed(cli, wish, gone, behind, &preview);
     for (size_t i = 0; i < count; i++) {
         preview.jobs[i] = (Perigee__Job *)wish[i].job;
         preview.groups[i] = wish[i].group;
@@ -72,12 +98,14 @@ static size_t take_wishes(const struct preview_wish *wish, size_t left)
     return count == left && count <= WISHES_MAX ? count : whole;
 }
 
-void preview_quotas(struct cli *cli, struct preview_wish *wish, size_t count)
+void preview_quotas(struct cli *cli, struct preview_wish *wish, size_t count,
+                    const struct preview_gone *gone)
 {
     for (size_t first = 0, n; first < count; first += n) {
         n = take_wishes(wish + first, count - first);
         const Perigee__Aurora__Answer *answer =
-            ask_quotas(cli, wish + first, n);
+            ask_quotas(cli, wish + first, n, gone,
+                       gone->behind > first ? gone->behind - first : 0);
         for (size_t i = 0; answer && i < answer->n_quota_refusals; i++) {
             const Perigee__Aurora__QuotaRefusal *refusal =
                 answer->quota_refusals[i];

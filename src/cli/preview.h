@@ -15,7 +15,13 @@ struct preview_wish {
     uint32_t group;
     const char *why; /* set by preview_quotas; the arena's */
 };
-void preview_quotas(struct cli *cli, struct preview_wish *wish, size_t count);
+/* Jobs that are gone when the wish `behind` is come to. */
+struct preview_gone {
+    const struct job_key *const *key;
+    size_t count, behind;
+};
+void preview_quotas(struct cli *cli, struct preview_wish *wish, size_t count,
+                    const struct preview_gone *gone);
 /* "restarts 0-2: task.processes; moves 3: its host does not suit the new
  * constraints; leaves 4-9". `changes` are those of the job. */
 void preview_print(struct cli *cli, const Perigee__Aurora__Preview *preview,

@@ -36,6 +36,29 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "pro
     assert.truthy(c:must { 'quota', 'get', 'devcluster/nobody' }:find('has no quota', 1, true))
   end)
 
+  it('let what goes make room, first where there is none for both', function()
+    local old, new = run.read(file('old', 4, 0.1)), run.read(file('new', 4, 0.1))
+    c:must { 'quota', 'set', 'devcluster/www-data', 'cpu=0.5', 'ram=1GB', 'disk=1GB' }
+    c:must { 'apply', c:file('renamed.lua', old) }
+    local path = c:file('renamed.lua', new)
+    assert.truthy(c:cli({ 'plan', path }).out:find('it would be refused', 1, true))
+    local said = c:cli({ 'plan', path, '--prune' }).out
+    assert.falsy(said:find('it would be refused', 1, true), said)
+    assert.truthy(said:find('removed first: the quota has no room for both', 1, true), said)
+    c:must { 'apply', path, '--prune', '--timeout', '20' }
+    assert.equal(400, used())
+    -- With room for both, and with too little for the new one alone, the order stays.
+    c:file('renamed.lua', (run.read(file('last', 1, 0.1))))
+    said = c:cli({ 'plan', path, '--prune' }).out
+    assert.falsy(said:find('removed first', 1, true), said)
+    c:file('renamed.lua', (run.read(file('large', 6, 0.1))))
+    said = c:cli({ 'plan', path, '--prune' }).out
+    assert.falsy(said:find('removed first', 1, true), said)
+    assert.truthy(said:find('0.4 in use + 0.6 asked', 1, true), said)
+    c:must { 'killall', PREFIX .. 'new', '--timeout', '20' }
+    run.eventually(20, 'the end of it', function() return used() == 0 end)
+  end)
+
   it('are held on every path, and say the sum', function()
     c:must { 'quota', 'set', 'devcluster/www-data', 'cpu=0.5', 'ram=1GB', 'disk=1GB' }
     c:must { 'create', PREFIX .. 'a', file('a', 3, 0.1), '--wait-until', 'RUNNING' }

@@ -70,6 +70,52 @@ static void test_a_file_is_previewed_as_a_whole(void **unused)
     world_free(w);
 }
 
+#define GONE(name) "{" NAMED_KEY(name) "}"
+#define NAMED_KEY(name)                                                     \
+    "\"cluster\":\"devcluster\",\"role\":\"www\",\"environment\":\"prod\"," \
+    "\"name\":\"" name "\""
+
+/* What is removed makes room for those behind it, once, and may come again. */
+static void test_what_is_removed_makes_room(void **unused)
+{
+    struct world *w = world_new();
+    const char *two = arena_printf(&w->arena, "%s,%s", job(w, "a", 1, 3, PROD),
+                                   job(w, "b", 1, 2, PROD));
+
+    (void)unused;
+    quota(w, "www", 5, "");
+    create(w, "old", 1, 3, PROD QUICK);
+    settle(w);
+    preview(w, two, "");
+    assert_int_equal(w->answer->n_quota_refusals, 1);
+    expect_refusal(w, 0, 0, 1,
+                   "quota of role 'www': cpu of production: 3 in use + 3 asked "
+                   "= 6, more than 5; so with ram, disk");
+    preview(w, two, ",\"removed\":[" GONE("old") "]");
+    expect_status(w, 200);
+    assert_int_equal(w->answer->n_quota_refusals, 0);
+    preview(w, two,
+            ",\"removed\":[" GONE("old") "," GONE("never") "," GONE(
+                "old") "],\"removed_behind\":1");
+    assert_int_equal(w->answer->n_quota_refusals, 1);
+    expect_refusal(w, 0, 0, 1,
+                   "quota of role 'www': cpu of production: 3 in use + 3 asked "
+                   "= 6, more than 5; so with ram, disk");
+    preview(w,
+            arena_printf(&w->arena, "%s,%s", job(w, "old", 1, 4, PROD QUICK),
+                         job(w, "b", 1, 2, PROD)),
+            ",\"removed\":[" GONE("old") "]");
+    assert_int_equal(w->answer->n_quota_refusals, 1);
+    expect_refusal(w, 0, 1, 1,
+                   "quota of role 'www': cpu of production: 4 in use + 2 asked "
+                   "= 6, more than 5; so with ram, disk");
+    assert_int_equal(used(w), 3); /* nothing was stored */
+    preview(w, two, ",\"removed\":[{\"cluster\":\"devcluster\"}]");
+    expect_status(w, 400);
+    assert_string_equal(w->answer->error->field, "preview_quota.removed[0]");
+    world_free(w);
+}
+
 static void test_a_preview_that_is_wrong(void **unused)
 {
     struct world *w = world_new();
@@ -140,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_is_previewed_as_a_whole),
+        cmocka_unit_test(test_what_is_removed_makes_room),
         cmocka_unit_test(test_a_preview_that_is_wrong),
         cmocka_unit_test(test_a_group_is_taken_whole),
     };

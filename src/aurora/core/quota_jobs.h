@@ -102,11 +102,17 @@ struct quota_wish {
     uint32_t instances;
     uint32_t group; /* neighbours of one number come together; 0: by itself */
 };
+/* Jobs that are gone when the wish `behind` is come to. One that stands twice
+ * goes once. */
+struct quota_gone {
+    const struct job **job; /* borrowed */
+    uint32_t count, behind;
+};
 typedef void quota_refused(void *context, uint32_t first, uint32_t count,
                            const struct err *err);
 void aurora_quota_preview(struct aurora *a, const struct quota_wish *wish,
-                          uint32_t count, quota_refused *refused,
-                          void *context);
+                          uint32_t count, const struct quota_gone *gone,
+                          quota_refused *refused, void *context);
 
 /* quota_refusal.c: say why. `more` NULL: nothing can be said of what would
  * fit. */

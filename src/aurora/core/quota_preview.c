@@ -112,6 +112,8 @@ struct preview_state {
     struct aurora *a;
     struct held *held;
     uint32_t count;
+    const struct job *const *gone; /* so many of them are */
+    uint32_t gone_count;
 };
 
 static void hold(struct preview_state *s, const struct quota_part *part)
@@ -132,10 +134,33 @@ static void let_go(struct preview_state *s)
     }
 }
 
-static struct quota_part part_of(struct aurora *a,
+static bool is_gone(const struct preview_state *s, const struct job *job)
+{
+    for (uint32_t i = 0; i < s->gone_count; i++)
+        if (s->gone[i] == job)
+            return true;
+    return false;
+}
+
+static void remove_all(struct preview_state *s, const struct quota_gone *gone)
+{
+    s->gone = gone->job;
+    for (uint32_t i = 0; i < gone->count; i++) {
+        const struct job *job = gone->job[i];
+        if (!is_gone(s, job))
+            hold(s, &(struct quota_part){.config = job->config,
+                                         .from = job->quota.counted});
+        s->gone_count = i + 1;
+    }
+}
+
+static struct quota_part part_of(struct preview_state *s,
                                  const struct quota_wish *wish)
 {
+    struct aurora *a = s->a;
     const struct job *job = aurora_job(a, &wish->config->key);
+    if (job && is_gone(s, job))
+        job = NULL;
     struct quota_part part = {.config = wish->config,
                               .instances = wish->instances,
                               .is_new = job == NULL};
@@ -170,10 +195,11 @@ static int check_counts(const struct aurora *a, const struct quota_wish *wish,
 }
 
 void aurora_quota_preview(struct aurora *a, const struct quota_wish *wish,
-                          uint32_t count, quota_refused *refused, void *context)
+                          uint32_t count, const struct quota_gone *gone,
+                          quota_refused *refused, void *context)
 {
-    struct preview_state s = {.a = a,
-                              .held = xcalloc(count + 1, sizeof *s.held)};
+    struct preview_state s = {
+        .a = a, .held = xcalloc(count + gone->count + 1, sizeof *s.held)};
     struct quota_part *part = xcalloc(count + 1, sizeof *part);
     uint64_t refusals = a->counters.quota_refusals;
     uint32_t told = 0;
@@ -182,6 +208,8 @@ void aurora_quota_preview(struct aurora *a, const struct quota_wish *wish,
     for (uint32_t i = 0, n; i < count && told < QUOTA_PREVIEW_TOLD_MAX;
          i += n) {
         struct err err = {0};
+        if (i >= gone->behind && s.gone_count == 0)
+            remove_all(&s, gone);
         n = together(&wish[i], count - i);
         if (check_counts(a, &wish[i], n, &err) < 0) {
             refused(context, i, n, &err);
@@ -189,7 +217,7 @@ void aurora_quota_preview(struct aurora *a, const struct quota_wish *wish,
             continue;
         }
         for (uint32_t k = 0; k < n; k++)
-            part[k] = part_of(a, &wish[i + k]);
+            part[k] = part_of(&s, &wish[i + k]);
         struct quota_asked asked = {
             .key = &wish[i].config->key,
             .what = wish[i].group ? "group with" : "job",
