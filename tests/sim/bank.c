@@ -1,8 +1,8 @@
 #include "tests/sim/bank.h"
+#include "tests/sim/caller.h"
 
 #include "base/alloc.h"
 #include "perigee/aurora.pb-c.h"
-#include "wire/codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,65 +11,49 @@
 typedef Perigee__Aurora__Call Call;
 #define TYPE(name) PERIGEE__AURORA__CALL__TYPE__##name
 
-enum { SECOND = 1000, CALL_MS = 10 * SECOND, JOBS = 6 };
+enum { SECOND = 1000, JOBS = 6 };
 
 struct bank {
+    struct caller caller; /* first: caller.h */
     struct user_options options;
-    char *url; /* owned */
-    struct rng rng;
-    exchange_id next_exchange, exchange;
-    int64_t at_ms; /* of the next call */
-    uint32_t calls;
     bool has_quota;
-    char problem[300];
 };
 
 struct bank *bank_new(const struct user_options *options)
 {
     struct bank *b = xcalloc(1, sizeof *b);
-    struct buf url = {0};
 
     b->options = *options;
-    buf_addf(&url, "http://%s/api/v1", options->aurora);
-    b->url = buf_take(&url);
-    rng_seed(&b->rng, options->fate);
-    b->at_ms = options->is_idle ? INT64_MAX : options->first_ms;
+    caller_init(&b->caller, options->aurora, options->speaks_json,
+                options->is_idle ? INT64_MAX : options->first_ms,
+                options->fate);
     return b;
 }
 
 void bank_free(struct bank *b)
 {
-    free(b->url);
+    caller_release(&b->caller);
     free(b);
 }
 
 const char *bank_problem(const struct bank *b)
 {
-    return b->problem;
+    return b->caller.problem;
 }
 
 static bool chance(struct bank *b, uint64_t n)
 {
-    return rng_below(&b->rng, n) == 0;
+    return caller_chance(&b->caller, n);
 }
 
 /* --- what is asked for --- */
 
 static void post(struct bank *b, const Call *call, struct effects *fx)
 {
-    enum media_type media =
-        b->options.speaks_json ? MEDIA_JSON : MEDIA_PROTOBUF;
     char key[32];
-    struct http_header header[] = {{"Content-Type", media_type_name(media)},
-                                   {"Accept", media_type_name(media)},
-                                   {"Idempotency-Key", key}};
-    struct buf body = {0};
 
-    (void)snprintf(key, sizeof key, "bank-%u", b->calls++);
-    codec_encode(&call->base, media, &body);
-    b->exchange = ++b->next_exchange;
-    effect_call(fx, b->exchange, b->url, header, 3, buf_bytes(&body), CALL_MS);
-    buf_release(&body);
+    (void)snprintf(key, sizeof key, "bank-%u", b->caller.calls);
+    caller_post(&b->caller, &call->base, key, NULL, fx);
 }
 
 static Perigee__Quota *quota(struct arena *arena, const char *role,
@@ -112,12 +96,12 @@ static void set_quotas(struct bank *b, struct effects *fx)
 
 static struct user_job job_of(struct bank *b, uint32_t number)
 {
-    struct user_job job = {.number = number,
-                           .is_service = number < JOBS,
-                           .length_ms = number < JOBS ? -1 : 60 * SECOND,
-                           .cpu_milli =
-                               100 * (1 + (uint32_t)rng_below(&b->rng, 5)),
-                           .ram_mib = 16};
+    struct user_job job = {
+        .number = number,
+        .is_service = number < JOBS,
+        .length_ms = number < JOBS ? -1 : 60 * SECOND,
+        .cpu_milli = 100 * (1 + (uint32_t)rng_below(&b->caller.rng, 5)),
+        .ram_mib = 16};
 
     (void)snprintf(job.role, sizeof job.role, "%s",
                    bank_role((int)number % BANK_ROLES));
@@ -129,10 +113,10 @@ static struct user_job job_of(struct bank *b, uint32_t number)
 static Perigee__Job *message_of(struct bank *b, const struct user_job *job,
                                 struct arena *arena)
 {
-    uint32_t instances = 1 + (uint32_t)rng_below(&b->rng, 5);
+    uint32_t instances = 1 + (uint32_t)rng_below(&b->caller.rng, 5);
     /* Each call asks for a version of its own, as the checks of surges want. */
-    Perigee__Job *message = user_member_message(b->options.cluster, job,
-                                                instances, b->calls, arena);
+    Perigee__Job *message = user_member_message(
+        b->options.cluster, job, instances, b->caller.calls, arena);
 
     message->n_notify = 0; /* it would crowd out what others have to tell */
     message->notify = NULL;
@@ -145,10 +129,10 @@ static Perigee__Job *message_of(struct bank *b, const struct user_job *job,
         message->update->strategy = PERIGEE__UPDATE_CONFIG__STRATEGY__SURGE;
         message->update->has_minimum_health_capacity_milli = true;
         message->update->minimum_health_capacity_milli =
-            250 * (uint32_t)rng_below(&b->rng, 5);
+            250 * (uint32_t)rng_below(&b->caller.rng, 5);
         message->update->has_maximum_over_capacity_milli = true;
         message->update->maximum_over_capacity_milli =
-            250 * (uint32_t)rng_below(&b->rng, 5);
+            250 * (uint32_t)rng_below(&b->caller.rng, 5);
     }
     if (!job->is_service) {
         Perigee__Cron *cron = arena_alloc(arena, sizeof *cron);
@@ -175,7 +159,8 @@ static void ask_update(struct bank *b, struct asked *a)
 {
     static const int end[] = {TYPE(ROLLBACK_UPDATE), TYPE(ABORT_UPDATE)};
 
-    a->call.type = (Perigee__Aurora__Call__Type)end[rng_below(&b->rng, 2)];
+    a->call.type =
+        (Perigee__Aurora__Call__Type)end[rng_below(&b->caller.rng, 2)];
     a->call.update = &a->update;
     a->update.key = &a->key;
 }
@@ -203,7 +188,7 @@ static void ask_service(struct bank *b, struct asked *a,
         TYPE(ADD_INSTANCES), TYPE(ABORT_UPDATE), TYPE(KILL_JOB)};
 
     a->call.type = (Perigee__Aurora__Call__Type)
-        verb[rng_below(&b->rng, sizeof verb / sizeof *verb)];
+        verb[rng_below(&b->caller.rng, sizeof verb / sizeof *verb)];
     if (a->call.type == TYPE(CREATE_JOB) ||
         a->call.type == TYPE(START_UPDATE)) {
         a->call.create_job = &a->create;
@@ -217,7 +202,7 @@ static void ask_service(struct bank *b, struct asked *a,
         a->call.scale = &a->scale;
         a->scale.key = &a->key;
         a->scale.has_instances = true;
-        a->scale.instances = 1 + (uint32_t)rng_below(&b->rng, 6);
+        a->scale.instances = 1 + (uint32_t)rng_below(&b->caller.rng, 6);
     }
 }
 
@@ -231,7 +216,7 @@ static void ask(struct bank *b, struct effects *fx)
                       .cron = PERIGEE__AURORA__CALL__CRON__INIT,
                       .key = PERIGEE__AURORA__JOB_KEY__INIT};
     struct user_job job =
-        job_of(b, (uint32_t)rng_below(&b->rng, JOBS + BANK_ROLES));
+        job_of(b, (uint32_t)rng_below(&b->caller.rng, JOBS + BANK_ROLES));
     struct arena arena;
 
     arena_init(&arena);
@@ -264,47 +249,24 @@ static void on_answer(void *self, exchange_id exchange,
     struct bank *b = self;
 
     (void)fx;
-    if (exchange != b->exchange)
+    if (!caller_take_answer(&b->caller, exchange))
         return;
-    b->exchange = 0;
-    b->at_ms = now_ms + SECOND + (int64_t)rng_below(&b->rng, 6 * SECOND);
+    b->caller.at_ms =
+        now_ms + SECOND + (int64_t)rng_below(&b->caller.rng, 6 * SECOND);
     if (!is_usual(response->status))
-        (void)snprintf(
-            b->problem, sizeof b->problem, "bank: %d %.*s", response->status,
-            response->body.size < 200 ? (int)response->body.size : 200,
-            (const char *)response->body.data);
+        caller_blame(&b->caller, "bank", response);
     else if (!b->has_quota)
         b->has_quota = response->status == 200;
-}
-
-static void on_broken(void *self, exchange_id exchange, const char *why,
-                      int64_t now_ms, struct effects *fx)
-{
-    struct bank *b = self;
-
-    (void)why;
-    (void)fx;
-    if (exchange != b->exchange)
-        return;
-    b->exchange = 0;
-    b->at_ms = now_ms + SECOND;
-}
-
-static int64_t next_ms(const void *self)
-{
-    const struct bank *b = self;
-
-    return b->exchange == 0 ? b->at_ms : INT64_MAX;
 }
 
 static void on_time(void *self, int64_t now_ms, struct effects *fx)
 {
     struct bank *b = self;
 
-    if (b->exchange != 0 || now_ms < b->at_ms)
+    if (!caller_is_due(&b->caller, now_ms))
         return;
     if (now_ms >= b->options.last_ms)
-        b->at_ms = INT64_MAX;
+        b->caller.at_ms = INT64_MAX;
     else if (b->has_quota)
         ask(b, fx);
     else
@@ -313,6 +275,6 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
 
 const struct program BANK_PROGRAM = {.name = "bank",
                                      .on_answer = on_answer,
-                                     .on_broken = on_broken,
-                                     .next_ms = next_ms,
+                                     .on_broken = caller_on_broken,
+                                     .next_ms = caller_next_ms,
                                      .on_time = on_time};

@@ -1,9 +1,9 @@
 #include "tests/sim/stranger.h"
+#include "tests/sim/caller.h"
 #include "tests/sim/people.h"
 
 #include "base/alloc.h"
 #include "perigee/aurora.pb-c.h"
-#include "wire/codec.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,68 +12,50 @@
 typedef Perigee__Aurora__Call Call;
 #define TYPE(name) PERIGEE__AURORA__CALL__TYPE__##name
 
-enum { SECOND = 1000, CALL_MS = 10 * SECOND };
+enum { SECOND = 1000 };
 
 struct stranger {
+    struct caller caller; /* first: caller.h */
     struct user_options options;
-    char *url; /* owned */
-    struct rng rng;
-    exchange_id next_exchange, exchange;
-    int64_t at_ms; /* of the next call */
-    uint32_t calls;
     int type; /* of the call under way */
     const char *as;
-    char problem[300];
 };
 
 struct stranger *stranger_new(const struct user_options *options)
 {
     struct stranger *s = xcalloc(1, sizeof *s);
-    struct buf url = {0};
 
     s->options = *options;
-    buf_addf(&url, "http://%s/api/v1", options->aurora);
-    s->url = buf_take(&url);
-    rng_seed(&s->rng, options->fate);
-    s->at_ms = options->is_idle ? INT64_MAX : options->first_ms;
+    caller_init(&s->caller, options->aurora, options->speaks_json,
+                options->is_idle ? INT64_MAX : options->first_ms,
+                options->fate);
     return s;
 }
 
 void stranger_free(struct stranger *s)
 {
-    free(s->url);
+    caller_release(&s->caller);
     free(s);
 }
 
 const char *stranger_problem(const struct stranger *s)
 {
-    return s->problem;
+    return s->caller.problem;
 }
 
 /* --- what is asked for --- */
 
 static void post(struct stranger *s, const Call *call, struct effects *fx)
 {
-    enum media_type media =
-        s->options.speaks_json ? MEDIA_JSON : MEDIA_PROTOBUF;
     char key[32];
-    struct http_header header[] = {
-        {"Content-Type", media_type_name(media)},
-        {"Accept", media_type_name(media)},
-        {"Idempotency-Key", key},
-        {"Authorization", s->as != NULL ? people_authorization(s->as) : ""}};
-    struct buf body = {0};
 
     /* Now and then a key that bob uses. */
     bool is_bobs = s->as == NULL || strcmp(s->as, "bob") != 0;
-    is_bobs &= rng_below(&s->rng, 2) == 0;
+    is_bobs &= caller_chance(&s->caller, 2);
     (void)snprintf(key, sizeof key, "%s-%u", is_bobs ? "bank" : "stranger",
-                   s->calls++);
-    codec_encode(&call->base, media, &body);
-    s->exchange = ++s->next_exchange;
-    effect_call(fx, s->exchange, s->url, header, s->as != NULL ? 4 : 3,
-                buf_bytes(&body), CALL_MS);
-    buf_release(&body);
+                   s->caller.calls);
+    caller_post(&s->caller, &call->base, key,
+                s->as != NULL ? people_authorization(s->as) : NULL, fx);
 }
 
 /* A job of alice's, of bob's; and who is not its owner. */
@@ -81,20 +63,21 @@ static void choose(struct stranger *s, struct user_job *job)
 {
     static const char *const mine[] = {"web", "db", "ci", "team"};
     static const char *const other[] = {NULL, "mallory", "operator"};
-    uint64_t who = rng_below(&s->rng, 4);
-    bool is_bobs = rng_below(&s->rng, 2) == 0;
-    uint32_t number = (uint32_t)rng_below(&s->rng, is_bobs ? 6 : USER_JOBS);
+    uint64_t who = rng_below(&s->caller.rng, 4);
+    bool is_bobs = rng_below(&s->caller.rng, 2) == 0;
+    uint32_t number =
+        (uint32_t)rng_below(&s->caller.rng, is_bobs ? 6 : USER_JOBS);
 
     *job = (struct user_job){
         .is_service = true, .length_ms = -1, .cpu_milli = 50, .ram_mib = 16};
     (void)snprintf(job->env, sizeof job->env, "prod");
     if (!is_bobs) {
         (void)snprintf(job->role, sizeof job->role, "%s",
-                       mine[rng_below(&s->rng, 4)]);
+                       mine[rng_below(&s->caller.rng, 4)]);
         (void)snprintf(job->name, sizeof job->name,
                        strcmp(job->role, "team") == 0 ? "team-%u" : "job-%u",
                        number % USER_JOBS);
-    } else if (rng_below(&s->rng, 2) == 0) {
+    } else if (rng_below(&s->caller.rng, 2) == 0) {
         (void)snprintf(job->role, sizeof job->role, "cron");
         (void)snprintf(job->name, sizeof job->name, "cron-%u", number);
     } else {
@@ -149,8 +132,8 @@ static void fill(struct stranger *s, struct wish *w, const struct user_job *job,
         TYPE(START_CRON),    TYPE(CREATE_JOB),  TYPE(START_UPDATE),
         TYPE(REMOVE_GROUP),  TYPE(SET_QUOTA),   TYPE(GET_JOB)};
 
-    s->type = types[rng_below(&s->rng, sizeof types / sizeof *types)];
-    w->scale.instances = 1 + (uint32_t)rng_below(&s->rng, 5);
+    s->type = types[rng_below(&s->caller.rng, sizeof types / sizeof *types)];
+    w->scale.instances = 1 + (uint32_t)rng_below(&s->caller.rng, 5);
     w->call.has_type = true;
     w->call.type = (Perigee__Aurora__Call__Type)s->type;
     w->call.target = &w->target;
@@ -170,7 +153,7 @@ static void fill(struct stranger *s, struct wish *w, const struct user_job *job,
     if (s->type != TYPE(CREATE_JOB) && s->type != TYPE(START_UPDATE))
         return;
     w->create.job =
-        user_member_message(s->options.cluster, job, 1, s->calls, arena);
+        user_member_message(s->options.cluster, job, 1, s->caller.calls, arena);
     w->call.create_job = &w->create;
 }
 
@@ -210,54 +193,33 @@ static void on_answer(void *self, exchange_id exchange,
                       struct effects *fx)
 {
     struct stranger *s = self;
+    char what[64];
 
     (void)fx;
-    if (exchange != s->exchange)
+    if (!caller_take_answer(&s->caller, exchange))
         return;
-    s->exchange = 0;
-    s->at_ms = now_ms + 2 * SECOND + (int64_t)rng_below(&s->rng, 20 * SECOND);
+    s->caller.at_ms =
+        now_ms + 2 * SECOND + (int64_t)rng_below(&s->caller.rng, 20 * SECOND);
+    (void)snprintf(what, sizeof what, "call %d as %s", s->type,
+                   s->as != NULL ? s->as : "nobody");
     if (!is_refused(s, response->status))
-        (void)snprintf(
-            s->problem, sizeof s->problem, "call %d as %s: %d %.*s", s->type,
-            s->as != NULL ? s->as : "nobody", response->status,
-            response->body.size < 200 ? (int)response->body.size : 200,
-            (const char *)response->body.data);
-}
-
-static void on_broken(void *self, exchange_id exchange, const char *why,
-                      int64_t now_ms, struct effects *fx)
-{
-    struct stranger *s = self;
-
-    (void)why;
-    (void)fx;
-    if (exchange != s->exchange)
-        return;
-    s->exchange = 0;
-    s->at_ms = now_ms + SECOND;
-}
-
-static int64_t next_ms(const void *self)
-{
-    const struct stranger *s = self;
-
-    return s->exchange == 0 ? s->at_ms : INT64_MAX;
+        caller_blame(&s->caller, what, response);
 }
 
 static void on_time(void *self, int64_t now_ms, struct effects *fx)
 {
     struct stranger *s = self;
 
-    if (s->exchange != 0 || now_ms < s->at_ms)
+    if (!caller_is_due(&s->caller, now_ms))
         return;
     if (now_ms >= s->options.last_ms)
-        s->at_ms = INT64_MAX;
+        s->caller.at_ms = INT64_MAX;
     else
         ask(s, fx);
 }
 
 const struct program STRANGER_PROGRAM = {.name = "stranger",
                                          .on_answer = on_answer,
-                                         .on_broken = on_broken,
-                                         .next_ms = next_ms,
+                                         .on_broken = caller_on_broken,
+                                         .next_ms = caller_next_ms,
                                          .on_time = on_time};
