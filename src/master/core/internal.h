@@ -31,6 +31,12 @@ void string_list_release(struct string_list *list);
 /* Only the very text that was given names an offer. */
 bool offer_number_parse(const struct master *m, const char *id, uint64_t *out);
 
+/* The framework is told that the offer of this number is gone, of either kind
+ * (OUTPUT_RESCIND, OUTPUT_RESCIND_INVERSE); false: it has no stream. */
+bool offer_tell_gone(const struct master *m, const struct framework *f,
+                     enum output_kind kind, uint64_t number,
+                     struct outputs *out);
+
 /* --- inverse offers (inverse.c) */
 /* Look at the agent then: who is to be asked for it? */
 void inverse_wake(struct master *m, struct agent *agent, int64_t at_ms);

@@ -52,17 +52,6 @@ static void inverse_free(struct master *m, struct inverse *inverse)
 /* --- withdrawing ------------------------------------------------------------
  */
 
-static void tell_withdrawn(struct master *m, const struct inverse *inverse,
-                           struct outputs *out)
-{
-    struct output *output =
-        framework_output(out, inverse->framework, OUTPUT_RESCIND_INVERSE);
-    char text[ID_MAX];
-    if (output)
-        output->offer_id = output_text(
-            out, offer_number_text(m, inverse->number, text, sizeof text));
-}
-
 void inverse_withdraw_agent(struct master *m, struct agent *agent,
                             struct outputs *out)
 {
@@ -70,7 +59,8 @@ void inverse_withdraw_agent(struct master *m, struct agent *agent,
     DL_FOREACH2(agent->inverses, inverse, agent_next)
     {
         if (inverse->is_out)
-            tell_withdrawn(m, inverse, out);
+            (void)offer_tell_gone(m, inverse->framework, OUTPUT_RESCIND_INVERSE,
+                                  inverse->number, out);
         take_in(m, inverse);
     }
 }

@@ -86,17 +86,24 @@ void offer_forget(struct master *m, struct offer *offer)
     free(offer);
 }
 
+bool offer_tell_gone(const struct master *m, const struct framework *f,
+                     enum output_kind kind, uint64_t number,
+                     struct outputs *out)
+{
+    struct output *output = framework_output(out, f, kind);
+    char text[ID_MAX];
+    if (output)
+        output->offer_id =
+            output_text(out, offer_number_text(m, number, text, sizeof text));
+    return output != NULL;
+}
+
 void offer_withdraw(struct master *m, struct offer *offer, bool tell,
                     struct filters filters, int64_t now_ms, struct outputs *out)
 {
-    struct output *output =
-        tell ? framework_output(out, offer->framework, OUTPUT_RESCIND) : NULL;
-    if (output) {
-        char text[ID_MAX];
-        output->offer_id =
-            output_text(out, offer_id_text(m, offer, text, sizeof text));
+    if (tell && offer_tell_gone(m, offer->framework, OUTPUT_RESCIND,
+                                offer->number, out))
         m->counters.offers_rescinded++;
-    }
     allocator_recover(m->allocator, offer->framework->number,
                       offer->agent->number, offer->role, &offer->resources,
                       filters.refusal, filters.refuse_ms, now_ms);
