@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Quota under fire: 50 clients create, scale, update and kill at random over
-# HTTP; at no instant has the role more tasks than its quota, counted after each
+# HTTP while an operator lowers and raises the quota; at no instant has the role
+# more tasks, cpu, ram or disk than the quota then in force, added up after each
 # event of the stream and by reads besides. Prints the time of requests beside
 # that of fdatasync on the same disk in the same minute.
 #

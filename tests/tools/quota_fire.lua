@@ -1,7 +1,12 @@
 --- Many clients over HTTP against one role, for a while: they create, scale, add,
---- update and kill at random. One follows the events and counts the role's tasks
---- after each of them; two more count what is listed, and look at the sum that the
---- quota keeps. Usage: quota_fire.lua SECONDS CLIENTS
+--- update and kill at random, and an operator lowers and raises the quota. One
+--- follows the events and adds up the role's tasks, cpu, ram and disk after each of
+--- them, beside the quota that was in force just then; two more count what is
+--- listed, and look at the sum that the quota keeps.
+--- Usage: quota_fire.lua SECONDS CLIENTS
+---
+--- What a task takes stands in its configuration; events name that. So each client
+--- chooses from configurations whose names were learned before.
 ---
 --- The scheduler has no master: tasks wait for hosts, and count all the same.
 local cjson = require 'cjson'
@@ -9,7 +14,10 @@ local run = require 'support.run'
 local socket = require 'socket'
 
 local SECONDS, CLIENTS = tonumber(arg[1]) or 60, tonumber(arg[2]) or 50
-local BOUND, JOBS, ROLE = 120, 25, 'fire'
+local JOBS, VARIANTS, ROLE = 25, 8, 'fire'
+local MB = 1 << 20
+--- About what 110 tasks of all variants take, so that each is met now and then.
+local BOUND = { tasks = 120, cpu_milli = 27500, ram_bytes = 3300 * MB, disk_bytes = 290 * MB }
 local AURORA = 'perigee-aurora'
 
 math.randomseed(tonumber(os.getenv('SEED')) or 1)
@@ -104,16 +112,51 @@ local function key(n)
   return { cluster = 'devcluster', role = ROLE, environment = 'prod', name = 'job-' .. n }
 end
 
-local function job(n)
+local function job(n, variant)
+  local v = variant or math.random(VARIANTS)
   local all = key(n)
   all.service, all.production, all.tier = true, true, 'preferred'
   all.instances = math.random(12)
-  all.update = { watch_secs = 0, batch_size = math.random(4),
-    strategy = math.random(3) == 1 and 'SURGE' or 'QUEUE' }
-  all.task = { name = all.name,
-    processes = { { name = 'p', cmdline = 'sleep ' .. math.random(1000) } },
-    resources = { cpu_milli = 100, ram_bytes = 16 << 20, disk_bytes = 1 << 20 } }
+  all.update = { watch_secs = 0, batch_size = 1 + v % 4,
+    strategy = v % 3 == 1 and 'SURGE' or 'QUEUE' }
+  all.task = { name = all.name, processes = { { name = 'p', cmdline = 'sleep ' .. v } },
+    resources = { cpu_milli = 100 * (1 + v % 4), ram_bytes = 16 * MB * (1 + v % 3),
+      disk_bytes = MB * (1 + v % 5) } }
   return all
+end
+
+--- What one task of a configuration takes, by the configuration's name.
+local takes = {}
+
+local function learn()
+  local c = open()
+  for n = 1, JOBS do
+    for v = 1, VARIANTS do
+      local one = job(n, v)
+      one.instances = 1
+      local answer = post(c, { type = 'CREATE_JOB', create_job = { job = one } })
+      check(answer.status == 200, answer.body)
+      local resources = one.task.resources
+      resources.tasks = 1
+      takes[cjson.decode(answer.body).jobs[1].config_id] = resources
+      answer = post(c, { type = 'KILL_JOB', target = { key = key(n) } })
+      check(answer.status == 200, answer.body)
+    end
+  end
+  c.s:close()
+end
+
+local function add(sum, config_id, sign)
+  local one = check(takes[config_id], 'a configuration that nobody asked for: '
+    .. tostring(config_id))
+  for name in pairs(BOUND) do sum[name] = (sum[name] or 0) + sign * one[name] end
+end
+
+local function check_sum(sum, bound, where)
+  for name in pairs(BOUND) do
+    check((sum[name] or 0) <= bound[name],
+      ('%s: %d, more than %d, %s'):format(name, sum[name] or 0, bound[name], where))
+  end
 end
 
 local VERBS = {
@@ -144,10 +187,38 @@ local function client(until_time)
   c.s:close()
 end
 
+--- The operator. What is in use already is never undercut.
+local quotas = { set = 0, refused = 0 }
+
+local function set_quota(c, milli)
+  local most = {}
+  for name, value in pairs(BOUND) do most[name] = value * milli // 1000 end
+  return post(c, { type = 'SET_QUOTA',
+    set_quota = { quotas = { { role = ROLE, production = most } } } })
+end
+
+local function operate(until_time)
+  local c = open()
+  while socket.gettime() < until_time do
+    local answer = set_quota(c, math.random(2) == 1 and 1000 or math.random(500, 1000))
+    check(answer.status == 200 or answer.status == 409, answer.body)
+    local count = answer.status == 200 and 'set' or 'refused'
+    quotas[count] = quotas[count] + 1
+    for _ = 1, 5 do post(c, { type = 'LIST_QUOTAS', quotas = { role = ROLE } }) end
+  end
+  c.s:close()
+end
+
 --- What there is, as the scheduler lists it: each answer is one instant of it.
 local ACTIVE = { 'THROTTLED', 'PENDING', 'ASSIGNED', 'STARTING', 'RUNNING', 'PREEMPTING',
   'RESTARTING', 'DRAINING', 'KILLING', 'PARTITIONED' }
 local most, looks = 0, 0
+
+local function numbers(amounts)
+  local out = {}
+  for name in pairs(BOUND) do out[name] = tonumber(amounts and amounts[name]) or 0 end
+  return out
+end
 
 local function watch(until_time)
   local c = open()
@@ -155,38 +226,49 @@ local function watch(until_time)
     local answer = post(c, { type = 'LIST_TASKS',
       find_tasks = { role = ROLE, states = ACTIVE, limit = 2000 } })
     check(answer.status == 200, answer.body)
-    local count = #(cjson.decode(answer.body).tasks or {})
-    check(count <= BOUND, count .. ' tasks')
-    most, looks = math.max(most, count), looks + 1
+    local sum = {}
+    for _, task in ipairs(cjson.decode(answer.body).tasks or {}) do add(sum, task.config_id, 1) end
+    check_sum(sum, BOUND, 'as listed')
+    most, looks = math.max(most, sum.tasks or 0), looks + 1
     answer = post(c, { type = 'LIST_QUOTAS', quotas = { role = ROLE } })
-    local used = cjson.decode(answer.body).quotas[1].production.tasks or 0
-    check(used <= BOUND, used .. ' tasks are counted')
-    most = math.max(most, used)
+    local view = cjson.decode(answer.body).quotas[1]
+    check_sum(numbers(view.production), numbers(view.quota.production), 'as the quota says')
   end
   c.s:close()
 end
 
 --- The role's tasks from its events alone, from before the first one on: they are
---- counted after every event, so every instant is looked at.
+--- added up after every event, so every instant is looked at. That a quota changes
+--- is an event as well.
 local is_active = {}
 for _, state in ipairs(ACTIVE) do is_active[state] = true end
 is_active.INIT = true
-local counted = { tasks = {}, count = 0, most = 0, events = 0 }
+local counted = { tasks = {}, sum = { tasks = 0 }, most = {}, events = 0, bound = BOUND }
+
+--- A task may take another configuration that runs the same.
+local function count_task(task)
+  local was = counted.tasks[task.task_id]
+  local is = is_active[task.state or task.history[#task.history].state] and task.config_id or nil
+  counted.tasks[task.task_id] = is
+  if was then add(counted.sum, was, -1) end
+  if is then add(counted.sum, is, 1) end
+end
 
 local function count_event(event)
   check(event.type ~= 'ERROR', 'the event stream ended: ' .. cjson.encode(event))
   counted.is_on = counted.is_on or event.type == 'SUBSCRIBED'
-  if event.type ~= 'TASK_CHANGED' then return end
-  local history = event.task.history
-  local state = event.task.state or history[#history].state
-  local was, is = counted.tasks[event.task.task_id], is_active[state]
-  counted.tasks[event.task.task_id] = is
-  counted.count = counted.count + (is and 1 or 0) - (was and 1 or 0)
+  if event.type == 'QUOTA_CHANGED' and event.quota.role == ROLE then
+    counted.bound = numbers(event.quota.production)
+  elseif event.type == 'TASK_CHANGED' then
+    count_task(event.task)
+  else
+    return
+  end
   counted.events = counted.events + 1
-  counted.sequence = tonumber(event.sequence)
-  counted.most = math.max(counted.most, counted.count)
-  check(counted.count <= BOUND,
-    ('%d tasks by the events, at %s'):format(counted.count, event.sequence))
+  for name in pairs(BOUND) do
+    counted.most[name] = math.max(counted.most[name] or 0, counted.sum[name] or 0)
+  end
+  check_sum(counted.sum, counted.bound, 'by the events, at ' .. event.sequence)
 end
 
 local function head(buffer)
@@ -204,7 +286,7 @@ end
 
 local function follow()
   local c = open()
-  local body = cjson.encode { type = 'SUBSCRIBE', subscribe = { role = ROLE } }
+  local body = cjson.encode { type = 'SUBSCRIBE' } -- of one role: no quotas
   check(send(c.s, ('POST /api/v1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
     .. 'Accept: application/json\r\nContent-Length: %d\r\n\r\n%s'):format(#body, body)))
   check(check(read(c, head)):find('^HTTP/1.1 200'), 'no event stream')
@@ -253,16 +335,22 @@ end
 run.eventually(20, 'the scheduler answers', function()
   return run.get(('http://127.0.0.1:%d/health'):format(port)).status == 200
 end)
-check(run.post(('http://127.0.0.1:%d/api/v1'):format(port), { type = 'SET_QUOTA', set_quota = {
-  quotas = { { role = ROLE, production = { cpu_milli = 1000000, ram_bytes = 1 << 40,
-    disk_bytes = 1 << 40, tasks = BOUND } } } } }).status == 200, 'the quota is not taken')
+--- Run one to its end.
+local function alone(f, ...)
+  local co = coroutine.create(f)
+  local ok, why = coroutine.resume(co, ...)
+  check(ok, why)
+  while coroutine.status(co) ~= 'dead' do turn(socket.gettime() + 1) end
+end
 
+alone(function() check(set_quota(open(), 1000).status == 200, 'the quota is not taken') end)
+alone(learn)
 resume(coroutine.create(follow))
 while not counted.is_on do turn(socket.gettime() + 1) end
 local syncs = begin_fdatasync()
 local deadline = socket.gettime() + SECONDS
-for _ = 1, 2 do
-  local ok, why = coroutine.resume(coroutine.create(watch), deadline)
+for _, other in ipairs { watch, watch, operate } do
+  local ok, why = coroutine.resume(coroutine.create(other), deadline)
   check(ok, why)
 end
 local clients = {}
@@ -278,16 +366,29 @@ syncs:close()
 -- What the events came to is what there is.
 local last = cjson.decode(run.post(('http://127.0.0.1:%d/api/v1'):format(port),
   { type = 'LIST_TASKS', find_tasks = { role = ROLE, states = ACTIVE, limit = 2000 } }).body)
-check(#(last.tasks or {}) == counted.count,
-  ('%d tasks are listed, %d by the events'):format(#(last.tasks or {}), counted.count))
-check(counted.most > BOUND * 0.8, 'by the events it was never nearly full: ' .. counted.most)
+local sum = {}
+for _, task in ipairs(last.tasks or {}) do add(sum, task.config_id, 1) end
+for name in pairs(BOUND) do
+  check((sum[name] or 0) == (counted.sum[name] or 0), ('%s: %d as listed, %d by the events')
+    :format(name, sum[name] or 0, counted.sum[name] or 0))
+  check(counted.most[name] > BOUND[name] * 0.7,
+    ('of %s there were never more than %d of %d'):format(name, counted.most[name], BOUND[name]))
+end
 table.sort(took)
 check(refused > 0, 'nothing was refused for its quota')
-check(most > BOUND * 0.8, 'the quota was never nearly full: ' .. most)
+check(most > BOUND.tasks * 0.6, 'the quota was never nearly full: ' .. most)
+check(quotas.set > 0 and quotas.refused > 0, 'no quota was changed, or none was refused')
 local p999 = quantile(took, 0.999)
 print(('%d requests of %d clients in %d s, %d refused for the quota; '
-  .. '%d looks, at most %d of %d tasks; %d events, at most %d after any of them')
-  :format(#took, CLIENTS, SECONDS, refused, looks, most, BOUND, counted.events, counted.most))
+  .. '%d looks; the quota was changed %d times, not %d times, for what was in use')
+  :format(#took, CLIENTS, SECONDS, refused, looks, quotas.set, quotas.refused))
+local list = {}
+for name, bound in pairs(BOUND) do
+  list[#list + 1] = ('%d of %d %s'):format(counted.most[name], bound, name)
+end
+table.sort(list)
+print(('%d events, at most %s after any of them'):format(counted.events,
+  table.concat(list, ', ')))
 print(('request p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms; fdatasync p99 %.2f ms; ratio %.1f'):format(
   quantile(took, 0.5) * 1000, quantile(took, 0.99) * 1000, p999 * 1000, (sync or 0) * 1000,
   sync and p999 / sync or 0))
