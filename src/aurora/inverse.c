@@ -43,7 +43,7 @@ static void give(struct aurora_program *p, const struct answered *known)
     Call call = MESOS__V1__SCHEDULER__CALL__INIT;
 
     filters.has_refuse_seconds = true;
-    filters.refuse_seconds = AWAY_REPEAT_MS / 1000;
+    filters.refuse_seconds = AWAY_REPEAT_SECS;
     accept.n_inverse_offer_ids = known->count;
     accept.inverse_offer_ids = known->id;
     accept.filters = &filters;

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef Perigee__Aurora__Call Call;
 #define TYPE(name) PERIGEE__AURORA__CALL__TYPE__##name

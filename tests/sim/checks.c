@@ -156,6 +156,10 @@ void cluster_check(struct cluster *c, struct node *node)
         world_fail(c->w, "%s", user_problem(c->user.self));
     if (node == &c->aurora || node == &c->keeper)
         check_keeper(c);
+    if (node == &c->master || node == &c->warden)
+        check_warden(c);
+    if (node == &c->aurora && c->aurora.self != NULL)
+        check_going(c);
 }
 
 /* From what really runs: tasks that live at the same time on one machine fit
@@ -286,6 +290,7 @@ void cluster_on_run_begin(struct cluster *c, struct run *run)
 {
     check_place(c, run);
     check_order(c, run->instance);
+    check_not_down(c, run);
     run->aurora_ms = node_wall_ms(&c->aurora);
     for (uint32_t m = 0; m < c->machine_count; m++)
         for (uint32_t i = 0; i < c->machine[m].runs.count; i++)
@@ -360,7 +365,7 @@ static const struct run *find_run(const struct cluster *c, const char *task_id)
 }
 
 /* A framework that knows of partitions is never told that a task is over that
- * lives, and nobody's launches are wrong. */
+ * lives, unless its machine was taken down, and nobody's launches are wrong. */
 static void check_truth(struct cluster *c, const struct told *told, int state,
                         const char *task_id, bool is_aware)
 {
@@ -369,7 +374,7 @@ static void check_truth(struct cluster *c, const struct told *told, int state,
     if (!is_aware || !is_forgotten(state))
         return;
     const struct run *run = find_run(c, task_id);
-    if (run != NULL && run->ended_ms == 0 &&
+    if (run != NULL && run->ended_ms == 0 && !was_taken_down(run) &&
         c->w->now_ms > run->started_ms + SURE_MS)
         world_fail(c->w, "%s: told state %d, but it lives", told->key, state);
 }

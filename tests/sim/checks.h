@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/vec.h"
 #include "tests/sim/check_keeper.h"
+#include "tests/sim/check_warden.h"
 #include "tests/sim/cron_spans.h"
 #include "wire/program.h"
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct checks {
     uint64_t updates;
     struct news news;
     struct keeper_look keeper;
+    struct warden_look warden;
     struct cron_spans crons[CRON_CLOCKED];
     struct cron_seen crons_seen;
     struct agent_look agent[AGENT_LOOKS];
@@ -59,7 +61,8 @@ void cluster_on_record(struct cluster *c, struct node *node,
 /* A task really begins or ended. */
 void cluster_on_run_begin(struct cluster *c, struct run *run);
 void cluster_on_run_end(struct cluster *c, struct run *run);
-/* The disk of a machine is gone: what only it knew is not owed any more. */
+/* The disk of a machine is gone, or its agent is told to leave: what only it
+ * knew is not owed any more. */
 void cluster_on_disk_lost(struct cluster *c, const struct machine *m);
 /* The time is over. */
 /* Do large batch tasks still run, or wait for the room of another one? */

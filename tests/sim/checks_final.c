@@ -261,6 +261,7 @@ void checks_final(struct cluster *c)
                    rollings_unfinished(c->aurora.self));
     final_crons(c);
     final_keeper(c);
+    final_warden(c);
     final_posts(c);
     final_people(c);
     final_updates(c);

@@ -6,6 +6,7 @@
 #include "tests/sim/stranger.h"
 #include "tests/sim/team.h"
 #include "tests/sim/user.h"
+#include "tests/sim/warden.h"
 
 #include "aurora/program.h"
 #include "base/alloc.h"
@@ -356,6 +357,29 @@ static void stranger_end(void *self)
 static const struct node_kind STRANGER_KIND = {
     .program = &STRANGER_PROGRAM, .begin = stranger_begin, .end = stranger_end};
 
+static void *warden_begin(struct node *node)
+{
+    const struct cluster *c = node->context;
+    struct warden_options options = {.master = cluster_master_address(c),
+                                     .speaks_json = c->user_speaks_json,
+                                     .first_ms = WALL_START_MS + 2 * MINUTE,
+                                     .last_ms = WALL_START_MS + FAULTS_END_MS,
+                                     .is_idle = c->w->has_cron_only,
+                                     .fate = c->user_fate ^ 16};
+
+    for (uint32_t i = 0; i < WARDEN_HOSTS; i++)
+        options.host[i] = c->machine[i].agent.host;
+    return warden_new(&options);
+}
+
+static void warden_end(void *self)
+{
+    warden_free(self);
+}
+
+static const struct node_kind WARDEN_KIND = {
+    .program = &WARDEN_PROGRAM, .begin = warden_begin, .end = warden_end};
+
 /* --- all of them --- */
 
 static void on_batch(void *context, const struct effects *batch)
@@ -389,6 +413,7 @@ static void build(struct cluster *c)
     node_init(&c->keeper, w, &KEEPER_KIND, "keeper", "10.0.0.7:0", c);
     node_init(&c->bank, w, &BANK_KIND, "bank", "10.0.0.8:0", c);
     node_init(&c->stranger, w, &STRANGER_KIND, "stranger", "10.0.0.10:0", c);
+    node_init(&c->warden, w, &WARDEN_KIND, "warden", "10.0.0.11:0", c);
     if (c->people.is_on)
         people_prepare(c);
     network_listen(&c->network, &c->master);
@@ -413,12 +438,14 @@ static void start_all(struct cluster *c)
     node_start(&c->keeper);
     node_start(&c->bank);
     node_start(&c->stranger);
+    node_start(&c->warden);
 }
 
 static void release(struct cluster *c)
 {
     for (uint32_t i = 0; i < c->machine_count; i++)
         machine_release(&c->machine[i]);
+    node_release(&c->warden);
     node_release(&c->stranger);
     node_release(&c->bank);
     node_release(&c->keeper);

@@ -32,7 +32,7 @@ struct cluster {
     struct broken broken;
     struct people people;
     struct node master, plain, aurora;
-    struct node user, team, crons, keeper, bank, stranger;
+    struct node user, team, crons, keeper, bank, stranger, warden;
     struct machine machine[MACHINES_MAX];
     uint32_t machine_count;
     uint64_t plain_fate; /* seeds what the plain framework wants */

@@ -31,6 +31,41 @@ const char *drain_look_left(const struct aurora_program *aurora)
     return m ? m->name : NULL;
 }
 
+/* --- windows of the master --- */
+
+static bool has_running(const struct host *host)
+{
+    for (const struct task *t = host->first_task; t; t = t->host_next)
+        if (t->state == TASK_RUNNING)
+            return true;
+    return false;
+}
+
+const char *drain_look_late(const struct aurora_program *aurora, int64_t now_ms)
+{
+    const struct hosts *hosts = &aurora_program_core(aurora)->hosts;
+
+    for (uint32_t i = 0; i < hosts->in_order.count; i++) {
+        const struct host *host = hosts->in_order.item[i];
+        if (host->away_from_ms > 0 && now_ms >= host->away_from_ms &&
+            now_ms < host->away_until_ms && has_running(host))
+            return host->hostname;
+    }
+    return NULL;
+}
+
+const char *drain_look_away(const struct aurora_program *aurora)
+{
+    const struct hosts *hosts = &aurora_program_core(aurora)->hosts;
+
+    for (uint32_t i = 0; i < hosts->in_order.count; i++) {
+        const struct host *host = hosts->in_order.item[i];
+        if (host->away_from_ms > 0 && (host->offers || host->tasks > 0))
+            return host->hostname;
+    }
+    return NULL;
+}
+
 /* --- policies --- */
 
 static bool was_forced(const struct task *task)

@@ -18,6 +18,13 @@ enum drain_look_mode drain_look_mode(const struct aurora_program *aurora,
 uint64_t drain_look_count(const struct aurora_program *aurora);
 /* Some name that is in maintenance; NULL: none. */
 const char *drain_look_left(const struct aurora_program *aurora);
+/* A host whose unavailability has begun while a task of ours just runs there;
+ * NULL: none. */
+const char *drain_look_late(const struct aurora_program *aurora,
+                            int64_t now_ms);
+/* A host with tasks or offers that is taken to go away some time; NULL: none.
+ */
+const char *drain_look_away(const struct aurora_program *aurora);
 /* Does the scheduler know of this task by more than memory? */
 typedef bool drain_heard(void *context, const char *task_id);
 /* Did a drain just now (by the scheduler's clock) take what a policy protects?

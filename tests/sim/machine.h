@@ -50,7 +50,9 @@ struct machine {
     struct cluster *cluster;
     uint32_t number;
     uint32_t boots;
-    bool is_dead; /* for good */
+    bool is_dead;          /* for good */
+    int64_t down_since_ms; /* for maintenance, says the master; 0: it is not */
+    int64_t downed_ms;     /* when that was so last; 0: never */
     struct resources total;
     struct attributes attributes;
     VEC(struct container *) containers; /* all that ever were; owned */

@@ -81,6 +81,7 @@ struct plain *plain_new(const struct plain_options *options)
 void plain_free(struct plain *p)
 {
     arena_release(&p->arena);
+    vec_free(&p->inverses);
     free(p->url);
     free(p->task);
     free(p);
@@ -360,6 +361,7 @@ static void on_subscribed(struct plain *p, const Event *event, int64_t now_ms,
     }
     p->is_subscribed = true;
     p->is_suppressed = false;
+    p->inverses.count = 0; /* the master asks anew */
     for (uint32_t i = 0; i < p->options.tasks; i++)
         if (p->task[i].state == PLAIN_LAUNCHED) {
             plain_reconcile(p, &p->task[i], fx);
@@ -385,6 +387,12 @@ static void on_event(struct plain *p, const Event *event, int64_t now_ms,
         break;
     case MESOS__V1__SCHEDULER__EVENT__TYPE__UPDATE:
         on_update(p, event->update->status, now_ms, fx);
+        break;
+    case MESOS__V1__SCHEDULER__EVENT__TYPE__INVERSE_OFFERS:
+        plain_on_inverse_offers(p, event->inverse_offers, fx);
+        break;
+    case MESOS__V1__SCHEDULER__EVENT__TYPE__RESCIND_INVERSE_OFFER:
+        plain_on_inverse_rescinded(p, event->rescind_inverse_offer);
         break;
     case MESOS__V1__SCHEDULER__EVENT__TYPE__ERROR:
         effect_log(fx, 0, "plain: %s", event->error->message);

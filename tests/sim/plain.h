@@ -46,5 +46,7 @@ extern const struct program PLAIN_PROGRAM;
 /* For the checks at the end. */
 uint32_t plain_count(const struct plain *p);
 const struct plain_task *plain_task(const struct plain *p, uint32_t at);
+/* Agents that it is asked for, and has not said yes or no. */
+uint32_t plain_inverses(const struct plain *p);
 /* "plain-7-2" */
 char *plain_task_id(const struct plain_task *task, char *out, size_t size);

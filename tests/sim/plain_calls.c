@@ -2,6 +2,9 @@
 
 #include "wire/codec.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum { CALL_MS = 20000, REFUSE_SECONDS = 5 };
 
 void plain_send(struct plain *p, Call *call, int type, struct effects *fx)
@@ -150,4 +153,59 @@ void plain_decline(struct plain *p, Mesos__V1__Offer *offer, struct effects *fx)
     decline.filters = &filters;
     call.decline = &decline;
     plain_send(p, &call, MESOS__V1__SCHEDULER__CALL__TYPE__DECLINE, fx);
+}
+
+/* --- machines that go --- */
+
+uint32_t plain_inverses(const struct plain *p)
+{
+    return p->inverses.count;
+}
+
+static void answer_inverse(struct plain *p, Mesos__V1__OfferID *id, bool is_yes,
+                           struct effects *fx)
+{
+    Call call = MESOS__V1__SCHEDULER__CALL__INIT;
+    Mesos__V1__Scheduler__Call__AcceptInverseOffers accept =
+        MESOS__V1__SCHEDULER__CALL__ACCEPT_INVERSE_OFFERS__INIT;
+    Mesos__V1__Scheduler__Call__DeclineInverseOffers decline =
+        MESOS__V1__SCHEDULER__CALL__DECLINE_INVERSE_OFFERS__INIT;
+    Mesos__V1__Filters filters;
+
+    plain_set_filters(p, &filters);
+    accept.n_inverse_offer_ids = decline.n_inverse_offer_ids = 1;
+    accept.inverse_offer_ids = decline.inverse_offer_ids = &id;
+    accept.filters = decline.filters = &filters;
+    call.accept_inverse_offers = is_yes ? &accept : NULL;
+    call.decline_inverse_offers = is_yes ? NULL : &decline;
+    plain_send(p, &call,
+               is_yes
+                   ? MESOS__V1__SCHEDULER__CALL__TYPE__ACCEPT_INVERSE_OFFERS
+                   : MESOS__V1__SCHEDULER__CALL__TYPE__DECLINE_INVERSE_OFFERS,
+               fx);
+}
+
+void plain_on_inverse_offers(
+    struct plain *p, const Mesos__V1__Scheduler__Event__InverseOffers *offers,
+    struct effects *fx)
+{
+    for (size_t i = 0; i < offers->n_inverse_offers; i++) {
+        Mesos__V1__OfferID *id = offers->inverse_offers[i]->id;
+        uint64_t says = rng_below(&p->rng, 4);
+        if (says < 2)
+            answer_inverse(p, id, says == 1, fx);
+        else
+            (void)snprintf(vec_add(&p->inverses)->id,
+                           sizeof(struct plain_inverse), "%.127s", id->value);
+    }
+}
+
+void plain_on_inverse_rescinded(
+    struct plain *p,
+    const Mesos__V1__Scheduler__Event__RescindInverseOffer *rescind)
+{
+    for (uint32_t i = p->inverses.count; i-- > 0;)
+        if (strcmp(p->inverses.item[i].id, rescind->inverse_offer_id->value) ==
+            0)
+            vec_remove(&p->inverses, i);
 }

@@ -8,6 +8,11 @@
 typedef Mesos__V1__Scheduler__Call Call;
 typedef Mesos__V1__Scheduler__Event Event;
 
+/* An offer that asks for an agent. */
+struct plain_inverse {
+    char id[128];
+};
+
 struct plain {
     struct plain_options options;
     char *url; /* owned */
@@ -19,6 +24,7 @@ struct plain {
     bool is_subscribed, is_suppressed;
     exchange_id revive; /* under way; 0: none */
     int64_t retry_at_ms, heard_ms;
+    VEC(struct plain_inverse) inverses; /* not answered */
 };
 
 void plain_send(struct plain *p, Call *call, int type, struct effects *fx);
@@ -33,3 +39,10 @@ void plain_bare_call(struct plain *p, int type, struct effects *fx);
 void plain_set_filters(struct plain *p, Mesos__V1__Filters *filters);
 void plain_decline(struct plain *p, Mesos__V1__Offer *offer,
                    struct effects *fx);
+/* Some are answered, and some are not. */
+void plain_on_inverse_offers(
+    struct plain *p, const Mesos__V1__Scheduler__Event__InverseOffers *offers,
+    struct effects *fx);
+void plain_on_inverse_rescinded(
+    struct plain *p,
+    const Mesos__V1__Scheduler__Event__RescindInverseOffer *rescind);

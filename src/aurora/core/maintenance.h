@@ -45,7 +45,8 @@ enum {
     HOST_NAMES_MAX = 5000, /* in one request */
     HOST_NAME_MAX_BYTES = 255,
     REASON_MAX = 1024,
-    AWAY_REPEAT_MS = 30 * 1000,
+    AWAY_REPEAT_SECS = 30,
+    AWAY_REPEAT_MS = AWAY_REPEAT_SECS * 1000,
     AWAY_SILENCE_MS = 4 * AWAY_REPEAT_MS, /* three may get lost */
     DRAIN_STEPS = 100000                  /* tasks looked at in one turn */
 };
