@@ -328,7 +328,8 @@ static void deliver_one(struct agent_program *p,
         break;
     case AGENT_RECOVERED:
         p->is_recovered = true;
-        agent_link_open(p, now_ms, fx);
+        if (!agent_link_leave_on(p, now_ms, fx))
+            agent_link_open(p, now_ms, fx);
         break;
     default:
         agent_store_effect(p, effect, fx);
@@ -345,6 +346,8 @@ void agent_deliver(struct agent_program *p, int64_t now_ms, struct effects *fx)
     p->core_fx.count = 0;
     /* Gone when nothing runs any more and the master heard our goodbye. */
     if (p->is_leaving && p->link.made.count == 0 &&
-        HASH_CNT(by_serial, p->core->executors_by_serial) == 0)
+        HASH_CNT(by_serial, p->core->executors_by_serial) == 0) {
+        agent_store_forget_agent(fx);
         effect_stop(fx, 0);
+    }
 }

@@ -148,6 +148,9 @@ void agent_link_call(struct agent_program *p, Perigee__Agent__Call *call,
 /* Say goodbye for good: every task ends, then the program stops. */
 void agent_link_leave(struct agent_program *p, int64_t now_ms,
                       struct effects *fx);
+/* After a recovery: if it died while it left, it goes on; false: it did not. */
+bool agent_link_leave_on(struct agent_program *p, int64_t now_ms,
+                         struct effects *fx);
 void agent_link_free(struct agent_link *link);
 
 /* --- store.c --- */
@@ -155,6 +158,8 @@ void agent_link_free(struct agent_link *link);
 int agent_store_read(struct agent_program *p, const char *table,
                      struct bytes key, struct bytes value, struct err *err);
 void agent_store_save_agent(struct agent_program *p, struct effects *fx);
+/* It gives up its id; that the machine has not booted since is still known. */
+void agent_store_drop_id(struct agent_program *p, struct effects *fx);
 void agent_store_forget_agent(struct effects *fx);
 void agent_store_effect(struct agent_program *p,
                         const struct agent_effect *effect, struct effects *fx);

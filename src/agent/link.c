@@ -367,7 +367,7 @@ static void leave(struct agent_program *p, const char *event, int64_t now_ms,
                "as a new one",
                event, p->agent_id);
     p->is_leaving = true;
-    agent_store_forget_agent(fx);
+    agent_store_drop_id(p, fx);
     agent_core_shutdown_all(p->core, now_ms, &p->core_fx);
 }
 
@@ -381,6 +381,17 @@ void agent_link_leave(struct agent_program *p, int64_t now_ms,
     call.type = PERIGEE__AGENT__CALL__TYPE__UNSUBSCRIBE;
     agent_link_call(p, &call, fx);
     leave(p, "agent_leaves", now_ms, fx);
+}
+
+/* Whoever has run something had an id, and gives it up when it leaves: what was
+ * kept under it nobody would acknowledge to another agent. */
+bool agent_link_leave_on(struct agent_program *p, int64_t now_ms,
+                         struct effects *fx)
+{
+    if (p->agent_id[0] != '\0' || p->core->frameworks == NULL)
+        return false;
+    leave(p, "agent_leaves_on", now_ms, fx);
+    return true;
 }
 
 static void on_kill(struct agent_program *p,

@@ -28,13 +28,23 @@ static struct bytes update_key(const struct agent_update *update, char *out)
     return bytes_of_text(out);
 }
 
-void agent_store_save_agent(struct agent_program *p, struct effects *fx)
+static void save_agent(struct agent_program *p, char *id, struct effects *fx)
 {
     Perigee__AgentStore__Agent record = PERIGEE__AGENT_STORE__AGENT__INIT;
-    record.agent_id = p->agent_id;
+    record.agent_id = id;
     record.boot_id = p->boot_id;
     effect_persist(fx, "agent", bytes_of_text("agent"),
                    agent_pack(&p->arena, &record));
+}
+
+void agent_store_save_agent(struct agent_program *p, struct effects *fx)
+{
+    save_agent(p, p->agent_id, fx);
+}
+
+void agent_store_drop_id(struct agent_program *p, struct effects *fx)
+{
+    save_agent(p, (char *)"", fx);
 }
 
 void agent_store_forget_agent(struct effects *fx)

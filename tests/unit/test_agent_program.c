@@ -172,16 +172,9 @@ static void test_the_life_of_a_command_task(void **state)
     assert_int_equal(f->stored_count, 1); /* the agent's own record */
 }
 
-static void test_after_a_crash_the_task_goes_on(void **state)
+/* kill -9, and a new life on the same store. */
+static void restart(struct fixture *f)
 {
-    struct fixture *f = *state;
-    char container[64];
-    exchange_id stream = link_up(f);
-    run_to_subscribed(f, stream, container);
-    next_turn(f);
-    post(f, update_body(f, "TASK_RUNNING", UUID1));
-    next_turn(f);
-
     agent_program_free(f->program);
     f->program = new_program(f);
     static const char *const tables[] = {"agent", "executors", "frameworks",
@@ -196,6 +189,19 @@ static void test_after_a_crash_the_task_goes_on(void **state)
                                      buf_bytes(&f->stored[i].value), &err),
                                  0);
     AGENT_PROGRAM.on_start(f->program, NOW, &f->fx);
+}
+
+static void test_after_a_crash_the_task_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    char container[64];
+    exchange_id stream = link_up(f);
+    run_to_subscribed(f, stream, container);
+    next_turn(f);
+    post(f, update_body(f, "TASK_RUNNING", UUID1));
+    next_turn(f);
+
+    restart(f);
     const struct agent_recover *recover = act(f, AGENT_ACT_RECOVER);
     assert_string_equal(recover->container_id, container);
     assert_int_equal(recover->pid, 4242);
@@ -284,6 +290,34 @@ static void test_an_agent_that_leaves_says_so_first(void **state)
     assert_int_equal(f->stored_count, 0);
 }
 
+/* Killed in the middle of leaving: what is kept belongs to an agent that is no
+ * more, and no other one would ever be thanked for it. */
+static void test_who_died_while_leaving_goes_on_leaving(void **state)
+{
+    struct fixture *f = *state;
+    char container[64];
+    exchange_id stream = link_up(f);
+    run_to_subscribed(f, stream, container);
+    next_turn(f);
+    order(f, stream, "{\"type\":\"SHUTDOWN\"}");
+    next_turn(f);
+    restart(f);
+    assert_false(((const struct agent_recover *)act(f, AGENT_ACT_RECOVER))
+                     ->rebooted); /* what runs is looked for, and ended */
+    assert_null(first(f, EFFECT_FOLLOW));
+    next_turn(f);
+    struct agent_exited exited = {.has_status = true};
+    snprintf(exited.container_id, sizeof exited.container_id, "%s", container);
+    AGENT_PROGRAM.on_fact(f->program, AGENT_FACT_EXITED, &exited, NOW, &f->fx);
+    assert_null(first(f, EFFECT_FOLLOW));
+    assert_int_equal(first(f, EFFECT_STOP)->status, 0);
+    next_turn(f);
+    assert_int_equal(f->stored_count, 0);
+    restart(f); /* now it is a new one */
+    assert_non_null(first(f, EFFECT_FOLLOW));
+    next_turn(f);
+}
+
 static void test_an_agent_leaves_without_a_master_too(void **state)
 {
     struct fixture *f = *state;
@@ -356,6 +390,7 @@ int main(void)
         TEST(test_damaged_records_are_refused),
         TEST(test_a_removed_agent_ends_everything_then_stops),
         TEST(test_an_agent_that_leaves_says_so_first),
+        TEST(test_who_died_while_leaving_goes_on_leaving),
         TEST(test_an_agent_leaves_without_a_master_too),
         TEST(test_another_id_ends_what_ran_under_the_old_one),
         TEST(test_malformed_orders_are_ignored),
