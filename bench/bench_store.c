@@ -3,7 +3,8 @@
  * were written before, and fdatasync. The two take turns, so that a slow moment
  * of the disk hits both. In bulk, raw writes and syncs the same bytes in as
  * many pieces. Beside a backup, raw syncs beside a copy that writes as fast, as
- * the backup does it. */
+ * the backup does it, but for the rests that a backup takes when syncs are
+ * slow; and commits without a backup. */
 #include "bench/kit.h"
 #include "sys/committer.h"
 #include "sys/store_copy.h"
@@ -299,7 +300,12 @@ static void bulk(struct store *store, int batches)
 
 /* --- beside a backup --- */
 
-enum { BACKUP_RATE = 32 << 20, SAMPLES = 40000, COPY_PIECE = 256 << 10 };
+enum {
+    BACKUP_RATE = 32 << 20,
+    ROUNDS = 4,
+    SAMPLES = 40000, /* of a round, at most */
+    COPY_PIECE = BACKUP_PIECE_BYTES
+};
 
 struct copying {
     atomic_bool is_over;
@@ -335,75 +341,121 @@ static void *copy_beside(void *arg)
     return NULL;
 }
 
-static size_t raw_beside_a_copy(int64_t *sample, int64_t bytes)
+/* Times of many rounds, one behind the other. */
+struct times {
+    int64_t *item;
+    size_t count;
+};
+
+static struct times times_new(void)
+{
+    return (struct times){malloc((size_t)ROUNDS * SAMPLES * sizeof(int64_t)),
+                          0};
+}
+
+static void add_time(struct times *times, size_t *left, int64_t took)
+{
+    if (*left == 0)
+        return;
+    times->item[times->count++] = took;
+    --*left;
+}
+
+static void raw_beside_a_copy(struct times *raw, int64_t bytes)
 {
     struct copying copying = {.bytes = bytes};
     pthread_t thread;
-    size_t count = 0;
+    size_t left = SAMPLES;
     int fd = open_raw();
 
     if (pthread_create(&thread, NULL, copy_beside, &copying) != 0)
         bench_fail("no thread");
-    for (; !atomic_load(&copying.is_over) && count < SAMPLES; count++)
-        sample[count] = raw_commit(fd, (int)count);
+    for (int i = 0; !atomic_load(&copying.is_over) && left > 0; i++)
+        add_time(raw, &left, raw_commit(fd, i));
     pthread_join(thread, NULL);
     close(fd);
-    return count;
 }
 
-static size_t commits_beside_a_backup(struct store *store, int64_t *sample,
-                                      int64_t *bytes)
+static void commits_beside_a_backup(struct store *store, struct times *ours,
+                                    int round, struct backup_result *result)
 {
-    struct store_backup request = {
-        .created_ms = 1795253739000, .keep = 1, .bytes_per_s = BACKUP_RATE};
-    struct backup_result result;
+    struct store_backup request = {.created_ms = 1795253739000 + round,
+                                   .keep = 1,
+                                   .bytes_per_s = BACKUP_RATE};
     struct err err = {0};
-    size_t count = 0;
+    size_t left = SAMPLES;
 
     snprintf(request.dir, sizeof request.dir, "%s/backups", bench_dir());
     if (store_backup_begin(store, &request, &err) < 0)
         bench_fail("%s", err.text);
-    while (!store_backup_take(store, &result)) {
-        int64_t took = store_commit_one(store, (int)count);
-        if (count < SAMPLES)
-            sample[count++] = took;
-    }
-    if (result.err.code != ERR_NONE)
-        bench_fail("%s", result.err.text);
-    *bytes = (int64_t)result.summary.bytes;
-    bench_figure("a backup", (double)*bytes / (1 << 20), "MB", 0, NULL);
-    bench_figure("a backup took", (double)result.took_ms, "ms", 0, NULL);
-    return count;
+    for (int i = 0; !store_backup_take(store, result); i++)
+        add_time(ours, &left, store_commit_one(store, i));
+    if (result->err.code != ERR_NONE)
+        bench_fail("%s", result->err.text);
 }
 
-static void beside_a_backup(struct store *store)
+/* What comes too late without any backup is not a backup's doing. */
+static void commits_alone(struct store *store, struct times *alone,
+                          size_t count)
 {
-    int64_t *ours = malloc(SAMPLES * sizeof *ours), bytes = 0;
-    int64_t *raw = malloc(SAMPLES * sizeof *raw);
-    size_t commits = commits_beside_a_backup(store, ours, &bytes);
-    size_t syncs = raw_beside_a_copy(raw, bytes);
-    double limit = (double)bench_percentile(raw, syncs, 99);
-    double p99 = (double)bench_percentile(ours, commits, 99);
-    double most = (double)ours[commits - 1]; /* it is sorted now */
-    size_t late = 0, raw_late = 0;
+    size_t left = count;
 
-    for (size_t i = 0; i < commits; i++)
-        late += (double)ours[i] > limit + 5e6;
-    for (size_t i = 0; i < syncs; i++)
-        raw_late += (double)raw[i] > limit + 5e6;
+    for (int i = 0; left > 0; i++)
+        add_time(alone, &left, store_commit_one(store, i));
+}
+
+static void late_figure(const char *name, const struct times *times,
+                        double limit)
+{
+    size_t late = 0;
+
+    for (size_t i = 0; i < times->count; i++)
+        late += (double)times->item[i] > limit + 5e6;
+    bench_figure(name, 100.0 * (double)late / (double)times->count, "%", 0,
+                 NULL);
+}
+
+static void backup_figures(struct times *ours, struct times *raw,
+                           const struct times *alone)
+{
+    double limit = (double)bench_percentile(raw->item, raw->count, 99);
+    double p99 = (double)bench_percentile(ours->item, ours->count, 99);
+    double most = (double)ours->item[ours->count - 1]; /* it is sorted now */
+
     bench_figure("sync p99 beside a copy", limit / 1000, "us", 0, NULL);
-    bench_figure("sync at most beside a copy", (double)raw[syncs - 1] / 1000,
-                 "us", 0, NULL);
+    bench_figure("sync at most beside a copy",
+                 (double)raw->item[raw->count - 1] / 1000, "us", 0, NULL);
     bench_figure("commit p99 beside a backup", p99 / 1000, "us", p99 / limit,
                  "sync p99 beside a copy");
     bench_figure("commit at most beside a backup", most / 1000, "us",
                  most / limit, "sync p99 beside a copy");
-    bench_figure("commits 5 ms beyond it",
-                 100.0 * (double)late / (double)commits, "%", 0, NULL);
-    bench_figure("syncs beside a copy 5 ms beyond it",
-                 100.0 * (double)raw_late / (double)syncs, "%", 0, NULL);
-    free(ours);
-    free(raw);
+    late_figure("commits 5 ms beyond it", ours, limit);
+    late_figure("syncs beside a copy 5 ms beyond it", raw, limit);
+    late_figure("commits without a backup, 5 ms beyond it", alone, limit);
+}
+
+static void beside_a_backup(struct store *store)
+{
+    struct times ours = times_new(), raw = times_new(), alone = times_new();
+    struct backup_result result;
+    int rounds = bench_is_quick() ? 1 : ROUNDS, records = 0;
+
+    /* What the store was filled with is saved in any case. */
+    if (store_each(store, count, &records, NULL) < 0)
+        bench_fail("the store cannot be read");
+    for (int round = 0; round < rounds; round++) {
+        size_t before = ours.count;
+        commits_beside_a_backup(store, &ours, round, &result);
+        raw_beside_a_copy(&raw, (int64_t)result.summary.bytes);
+        commits_alone(store, &alone, ours.count - before);
+    }
+    bench_figure("a backup", (double)result.summary.bytes / (1 << 20), "MB", 0,
+                 NULL);
+    bench_figure("a backup took", (double)result.took_ms, "ms", 0, NULL);
+    backup_figures(&ours, &raw, &alone);
+    free(ours.item);
+    free(raw.item);
+    free(alone.item);
 }
 
 static void reopen(const char *dir)

@@ -87,6 +87,30 @@ static int put(struct backup_writer *writer, const void *data, size_t size,
     return 0;
 }
 
+/* In pieces that are waited for, at the pace that is wanted: nothing may pile
+ * up that the disk would have to take at once, in front of other people's
+ * writes. Not for durability: that comes at the end. */
+static int put_gently(struct backup_writer *writer, struct bytes data,
+                      struct err *err)
+{
+    int status = 0;
+
+    while (data.size > 0 && status == 0) {
+        size_t size =
+            data.size < BACKUP_PIECE_BYTES ? data.size : BACKUP_PIECE_BYTES;
+        status = put(writer, data.data, size, err);
+        (void)sync_file_range(writer->fd, 0, 0,
+                              SYNC_FILE_RANGE_WAIT_BEFORE |
+                                  SYNC_FILE_RANGE_WRITE |
+                                  SYNC_FILE_RANGE_WAIT_AFTER);
+        if (status == 0 && writer->pace != NULL)
+            status = writer->pace(writer->context, size, err);
+        data.data += size;
+        data.size -= size;
+    }
+    return status;
+}
+
 static int put_frame(struct backup_writer *writer, uint32_t magic,
                      struct bytes payload, struct err *err)
 {
@@ -98,9 +122,7 @@ static int put_frame(struct backup_writer *writer, uint32_t magic,
     writer->before = frame_checksum(&raw, payload);
     raw.checksum = htole64(writer->before);
     status = put(writer, &raw, sizeof raw, err);
-    if (status == 0)
-        status = put(writer, payload.data, payload.size, err);
-    return status;
+    return status < 0 ? status : put_gently(writer, payload, err);
 }
 
 static int put_message(struct backup_writer *writer, uint32_t magic,
@@ -165,13 +187,6 @@ static int flush(struct backup_writer *writer, struct err *err)
     if (size == 0)
         return 0;
     status = put_frame(writer, MAGIC_DATA, buf_bytes(&writer->batch), err);
-    /* Nothing may pile up that the disk would have to take at once, in front
-     * of other people's writes. Not for durability: that comes at the end. */
-    (void)sync_file_range(writer->fd, 0, 0,
-                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                              SYNC_FILE_RANGE_WAIT_AFTER);
-    if (status == 0 && writer->pace != NULL)
-        status = writer->pace(writer->context, size, err);
     if (size > 4 * (size_t)BACKUP_FRAME_BYTES)
         buf_release(&writer->batch); /* one big record is no reason to stay */
     buf_clear(&writer->batch);

@@ -18,6 +18,7 @@
 enum {
     BACKUP_FORMAT = 1,
     BACKUP_FRAME_BYTES = 256 << 10, /* a data frame ends behind them */
+    BACKUP_PIECE_BYTES = 64 << 10,  /* written and waited for at a time */
     BACKUP_FRAME_MAX = STORE_VALUE_MAX + (1 << 20)
 };
 
@@ -43,7 +44,7 @@ uint64_t backup_records(const struct backup_summary *summary,
 /* --- writing --- */
 
 struct backup_writer;
-/* Told of every frame that was written; negative ends the backup. It may take
+/* Told of every piece that was written; negative ends the backup. It may take
  * its time: that is how a backup is slowed down. */
 typedef int backup_pace(void *context, size_t bytes, struct err *err);
 

@@ -55,6 +55,16 @@ static int note(struct store *store, int status)
     return status;
 }
 
+static int sync_log(struct store *store, struct err *err)
+{
+    int64_t began = clock_monotonic_ns();
+    int status = store_log_sync(store->log, err);
+
+    if (store->copy != NULL)
+        store_copy_note_sync(store->copy, clock_monotonic_ns() - began);
+    return status;
+}
+
 /* The log has the batch in its hands. */
 static int append(struct store *store, size_t records, struct err *err)
 {
@@ -64,7 +74,7 @@ static int append(struct store *store, size_t records, struct err *err)
     if (status == 0) {
         store_checkpoint_expect(store->checkpoint,
                                 store_log_payload(store->log));
-        status = store_log_sync(store->log, err);
+        status = sync_log(store, err);
     }
     return note(store, status);
 }

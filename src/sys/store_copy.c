@@ -25,25 +25,36 @@ struct store_copy {
     pthread_t thread;
     atomic_bool is_over, is_hurried;
     _Atomic(const char *) cancelled; /* why; NULL: go on */
+    _Atomic int64_t rest_until_ns;   /* the disk is slow for others */
     int64_t began_ns;
     int64_t written; /* bytes */
     struct backup_result result;
 };
 
-/* Sleep until as many bytes were allowed as were written. */
+/* How long until as many bytes are allowed as were written, and no rest is
+ * wanted. One that was asked for later is for the next piece: pieces go on. */
+static int64_t wait_ms(const struct store_copy *copy, int64_t rest_until_ns)
+{
+    int64_t now = clock_monotonic_ns();
+    int64_t due_ms = copy->written / (copy->request.bytes_per_s / 1000 + 1);
+    int64_t wait = due_ms - (now - copy->began_ns) / 1000000;
+    int64_t rest = (rest_until_ns - now) / 1000000;
+
+    return wait > rest ? wait : rest;
+}
+
 static int pace(void *context, size_t bytes, struct err *err)
 {
     struct store_copy *copy = context;
+    int64_t rest_until_ns = atomic_load(&copy->rest_until_ns);
     const char *why;
 
     copy->written += (int64_t)bytes;
     while ((why = atomic_load(&copy->cancelled)) == NULL &&
            !atomic_load(&copy->is_hurried)) {
-        int64_t passed_ms = (clock_monotonic_ns() - copy->began_ns) / 1000000;
-        int64_t due_ms = copy->written / (copy->request.bytes_per_s / 1000 + 1);
-        if (due_ms <= passed_ms)
+        int64_t nap = wait_ms(copy, rest_until_ns);
+        if (nap <= 0)
             break;
-        int64_t nap = due_ms - passed_ms;
         (void)poll(NULL, 0, nap < NAP_MS ? (int)nap : NAP_MS);
     }
     return why == NULL ? 0 : err_set(err, ERR_BUSY, "%s", why);
@@ -169,6 +180,14 @@ int store_copy_begin(struct store_copy **out, const char *data_path,
 bool store_copy_is_over(struct store_copy *copy)
 {
     return atomic_load(&copy->is_over);
+}
+
+void store_copy_note_sync(struct store_copy *copy, int64_t took_ns)
+{
+    if (took_ns > STORE_COPY_SLOW_NS)
+        atomic_store(&copy->rest_until_ns,
+                     clock_monotonic_ns() +
+                         (int64_t)STORE_COPY_REST_MS * 1000000);
 }
 
 void store_copy_hurry(struct store_copy *copy)

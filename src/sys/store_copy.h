@@ -30,6 +30,10 @@ int store_copy_begin(struct store_copy **out, const char *data_path,
                      uint64_t sequence, const struct store_backup *request,
                      struct err *err);
 bool store_copy_is_over(struct store_copy *copy);
+/* A sync of the log just took so long: the copy leaves the disk to others for
+ * some time, but for a piece in between. */
+enum { STORE_COPY_SLOW_NS = 4000000, STORE_COPY_REST_MS = 20 };
+void store_copy_note_sync(struct store_copy *copy, int64_t took_ns);
 /* From now on as fast as it goes. */
 void store_copy_hurry(struct store_copy *copy);
 /* End it soon, with this as the reason. */

@@ -437,6 +437,35 @@ static void test_one_that_is_overtaken_too_far_is_given_up(void **state)
     store_close(store);
 }
 
+/* A disk that is slow all the time holds a backup up, but does not stop it. */
+static void test_one_that_rests_goes_on(void **state)
+{
+    enum { BYTES = 8 * BACKUP_PIECE_BYTES };
+    const struct fixture *f = *state;
+    struct store *store = must_open(f->store);
+    struct store_backup request = request_of(f, MADE_MS);
+    struct store_op op = {"t", bytes_of_text("large"), {NULL, BYTES}};
+    struct backup_result result;
+    struct store_copy *copy;
+    char data[PATH_MAX], *value = xcalloc(1, BYTES);
+    struct err err = {0};
+
+    op.value.data = (const uint8_t *)value;
+    assert_int_equal(store_commit(store, &op, 1, NULL), 0);
+    store_close(store);
+    snprintf(data, sizeof data, "%s/data.mdb", f->store);
+    assert_int_equal(store_copy_begin(&copy, data, 1, &request, &err), 0);
+    while (!store_copy_is_over(copy)) {
+        store_copy_note_sync(copy, STORE_COPY_SLOW_NS + 1);
+        (void)poll(NULL, 0, 1);
+    }
+    store_copy_end(copy, &result);
+    assert_int_equal(result.err.code, ERR_NONE);
+    assert_int_equal(backup_records(&result.summary, "t"), 1);
+    assert_true(result.took_ms < 8 * 60 * STORE_COPY_REST_MS);
+    free(value);
+}
+
 static void test_the_committer_makes_them(void **state)
 {
     const struct fixture *f = *state;
@@ -487,6 +516,7 @@ int main(void)
         TEST(test_one_over_the_limit_and_the_oldest_goes),
         TEST(test_one_that_fails_does_no_harm),
         TEST(test_one_that_is_overtaken_too_far_is_given_up),
+        TEST(test_one_that_rests_goes_on),
         TEST(test_the_committer_makes_them),
         TEST(test_names),
     };
