@@ -3,6 +3,8 @@
 #include "aurora/api.h"
 #include "aurora/security.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +62,7 @@ static int tasks_start(struct aurora_program *p, const char *cursor,
 {
     char text[JOB_KEY_TEXT_MAX + 16];
     struct job_key key;
-    unsigned instance;
+    int64_t instance;
     char *last;
 
     *out = (struct place){0};
@@ -69,11 +71,11 @@ static int tasks_start(struct aurora_program *p, const char *cursor,
     snprintf(text, sizeof text, "%s/%s", p->options.cluster, cursor);
     last = strrchr(text, '/');
     *last = '\0';
-    if (sscanf(last + 1, "%u", &instance) != 1 ||
+    if (text_int(last + 1, 0, UINT32_MAX, &instance, NULL) < 0 ||
         job_key_parse(text, &key, NULL) < 0)
         return api_refuse_cursor(err, "cursor", cursor);
     out->job_at = aurora_job_at(&p->core, &key);
-    out->instance = instance;
+    out->instance = (uint32_t)instance;
     out->has_instance =
         out->job_at < p->core.jobs.count &&
         job_key_equal(&p->core.jobs.item[out->job_at]->key, &key);

@@ -149,6 +149,18 @@ static void collect(const struct task_list *list,
             out[(*count)++] = t;
 }
 
+/* "instance:number", as we write it and no other way. */
+static bool read_place(const char *cursor, unsigned *instance,
+                       unsigned long long *number)
+{
+    char again[48];
+
+    if (sscanf(cursor, "%u:%llu", instance, number) != 2)
+        return false;
+    (void)snprintf(again, sizeof again, "%u:%llu", *instance, *number);
+    return strcmp(again, cursor) == 0;
+}
+
 /* Tasks by instance, then age, from behind the cursor "instance:number". */
 static int add_tasks(struct request *r, const struct job *job,
                      const Perigee__Aurora__Call__Tasks *query, uint32_t size,
@@ -161,7 +173,7 @@ static int add_tasks(struct request *r, const struct job *job,
         &r->arena, (job->active.count + job->ended.count + 1) * sizeof *task);
 
     if (query->cursor && *query->cursor &&
-        sscanf(query->cursor, "%u:%llu", &instance, &number) != 2)
+        !read_place(query->cursor, &instance, &number))
         return api_refuse_cursor(err, "tasks.cursor", query->cursor);
     collect(&job->active, query, task, &count);
     if (!query->active_only)

@@ -326,9 +326,10 @@ void api_put_asset(struct request *r, int64_t now_ms, struct effects *fx)
     const char *said = put && put->sha256 ? put->sha256 : "";
     struct err err = {0};
 
-    if (!put || !put->has_content)
+    if (!put || !put->has_content) {
         (void)err_set(&err, ERR_INVALID, "put_asset.content: missing");
-    else if (*said && strcmp(r->body.asset->sha256, said) != 0)
+        err_field(&err, "put_asset.content");
+    } else if (*said && strcmp(r->body.asset->sha256, said) != 0)
         (void)err_set(&err, ERR_INVALID,
                       "asset: its SHA-256 is %s, not %s as said",
                       r->body.asset->sha256, said);

@@ -176,6 +176,11 @@ static const struct refusal {
      400, "INVALID", "bundle", "create_job.bundle"},
     {"{\"type\":\"GET_BUNDLE\",\"get_bundle\":{\"sha256\":\"00\"}}", 404,
      "NOT_FOUND", "bundle", "get_bundle.sha256"},
+    {"{\"type\":\"PUT_ASSET\",\"put_asset\":{}}", 400, "INVALID", "missing",
+     "put_asset.content"},
+    {"{\"type\":\"LIST_TASKS\",\"find_tasks\":{\"cursor\":"
+     "\"www/prod/web/99999999999\"}}",
+     400, "INVALID", "not one of ours", "find_tasks.cursor"},
     {"{\"type\":\"PUT_ASSET\",\"put_asset\":{\"sha256\":\"00\",\"content\":"
      "\"aGk=\"}}",
      400, "INVALID", "SHA-256", "put_asset.sha256"},
