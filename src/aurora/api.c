@@ -597,4 +597,5 @@ void api_gone(struct aurora_program *p, exchange_id exchange)
     for (uint32_t i = 0; i < p->evaluating.count; i++)
         if (p->evaluating.item[i]->exchange == exchange)
             p->evaluating.item[i]->is_gone = true;
+    judgings_gone(p, exchange);
 }

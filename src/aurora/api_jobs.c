@@ -77,6 +77,8 @@ static void start_update(struct request *r, struct job_config *config,
         api_refuse(r, &err, now_ms, fx);
         return;
     }
+    if (judgings_hold(r, config, instances, start_update, now_ms, fx))
+        return;
     if (aurora_update_start_take(&r->p->core, config, &request, now_ms, &update,
                                  &sequence, &err) < 0) {
         api_refuse(r, &err, now_ms, fx);

@@ -49,14 +49,11 @@ static void answer_preview(struct request *r, const struct preview_list *list,
     api_answer(r, answer, now_ms, fx);
 }
 
-static int preview(struct request *r, struct preview_list *list,
-                   struct err *err)
+/* The job of the call, to look at. */
+static int decode_job(struct request *r, struct job_config **config,
+                      uint32_t *instances, struct err *err)
 {
     const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
-    struct instances scope =
-        api_instances(create->instances, create->n_instances, &r->arena);
-    struct update_request request = {.scope = &scope};
-    struct job_config *config = NULL;
     int rc = api_check_ranges(create->instances, create->n_instances, err);
 
     if (rc == 0 && !create->job) {
@@ -66,25 +63,39 @@ static int preview(struct request *r, struct preview_list *list,
     if (rc == 0)
         rc = job_complete(create->job, &r->arena, err);
     if (rc == 0)
-        rc = job_decode_preview(r->p, create->job, &config, &request.instances,
-                                err);
-    if (rc < 0)
-        return rc;
-    rc = aurora_update_preview(&r->p->core, config, &request, list, err);
-    job_config_unref(config);
+        rc = job_decode_preview(r->p, create->job, config, instances, err);
     return rc;
+}
+
+/* Its hosts are judged: request_then. */
+static void preview(struct request *r, struct job_config *config,
+                    uint32_t instances, int64_t now_ms, struct effects *fx)
+{
+    const Perigee__Aurora__Call__CreateJob *create = r->call->create_job;
+    struct instances scope =
+        api_instances(create->instances, create->n_instances, &r->arena);
+    struct update_request request = {.instances = instances, .scope = &scope};
+    struct preview_list list = {0};
+    struct err err = {0};
+
+    if (aurora_update_preview(&r->p->core, config, &request, &list, &err) < 0)
+        api_refuse(r, &err, now_ms, fx);
+    else
+        answer_preview(r, &list, now_ms, fx);
+    job_config_unref(config);
+    vec_free(&list);
 }
 
 void api_preview(struct request *r, int64_t now_ms, struct effects *fx)
 {
-    struct preview_list list = {0};
+    struct job_config *config = NULL;
     struct err err = {0};
+    uint32_t instances = 0;
 
-    if (preview(r, &list, &err) < 0)
+    if (decode_job(r, &config, &instances, &err) < 0)
         api_refuse(r, &err, now_ms, fx);
-    else
-        answer_preview(r, &list, now_ms, fx);
-    vec_free(&list);
+    else if (!judgings_hold(r, config, instances, preview, now_ms, fx))
+        preview(r, config, instances, now_ms, fx);
 }
 
 /* --- quotas --- */

@@ -131,6 +131,7 @@ void aurora_program_free(struct aurora_program *p)
     for (uint32_t i = 0; i < p->evaluating.count; i++)
         request_free(p->evaluating.item[i]);
     vec_free(&p->evaluating);
+    judgings_release(p);
     backups_release(p);
     stream_release(p);
     sign_in_release(p);
@@ -307,8 +308,10 @@ static void on_fact(void *self, uint32_t kind, const void *data, int64_t now_ms,
     p->now_ms = now_ms;
     if (kind == AURORA_FACT_EVALUATED)
         api_evaluated(p, data, now_ms, fx);
-    if (kind == AURORA_FACT_JUDGED)
+    if (kind == AURORA_FACT_JUDGED) {
         questions_judged(p, data, now_ms);
+        judgings_go_on(p, now_ms, fx);
+    }
     if (kind == AURORA_FACT_COORDINATED)
         coordinators_answered(p, data, now_ms, fx);
     if (kind == AURORA_FACT_NOTIFIED)
@@ -350,6 +353,7 @@ static int64_t next_ms(const void *self)
     next = sooner(next, link_next_ms(p));
     next = sooner(next, audit_next_ms(p));
     next = sooner(next, backups_next_ms(p));
+    next = sooner(next, judgings_next_ms(p));
     if (p->subscribers.count > 0)
         next = sooner(next, p->heartbeat_at_ms);
     return sooner(next, p->sweep_at_ms);
@@ -365,6 +369,7 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
     backups_time(p, now_ms, fx);
     audit_time(p, now_ms, fx);
     aurora_time(&p->core, now_ms);
+    judgings_go_on(p, now_ms, fx);
     if (p->link.state == LINK_UP)
         aurora_place(&p->core, now_ms);
     if (now_ms >= p->heartbeat_at_ms) {
@@ -388,6 +393,7 @@ static void check(const void *self)
     aurora_check(&p->core);
     assert(p->link.acks_in_flight <= p->link.acks.count);
     assert(p->evaluating.count <= EVALUATIONS_MAX);
+    assert(p->judging.count <= JUDGINGS_MAX);
 }
 
 const struct program AURORA_PROGRAM = {

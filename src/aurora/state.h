@@ -24,6 +24,8 @@ enum program_limits {
     REQUESTS_MAX = 50000,         /* idempotency keys remembered */
     EVALUATIONS_MAX = 66,         /* under way: the workers and their queue */
     EVALUATIONS_BYTES_MAX = 64 << 20, /* of their bundles */
+    JUDGINGS_MAX = 64,                /* waiting; what only looks gets half */
+    JUDGINGS_BYTES_MAX = 64 << 20,    /* of their bodies */
     ASSET_MAX = 4 << 20,
     CALL_BYTES_MAX = 1 << 20, /* of a call beside its asset or bundle */
     ASSETS_BYTES_MAX = 256 << 20,
@@ -126,6 +128,13 @@ struct body {
     uint32_t asset_count;
 };
 
+struct request;
+
+/* Goes on with a request about that configuration; takes the reference. */
+typedef void request_then(struct request *r, struct job_config *config,
+                          uint32_t instances, int64_t now_ms,
+                          struct effects *fx);
+
 /* One POST /api/v1 from its arrival to its answer. */
 struct request {
     struct aurora_program *p;
@@ -147,9 +156,15 @@ struct request {
     /* A CREATE_JOB or EVALUATE whose bundle is being evaluated. */
     uint64_t ticket;
     struct bytes canonical; /* that bundle, in the arena */
-    bool is_gone;           /* nobody waits for the answer any more */
-    bool is_denied;         /* its user may not make it */
-    bool is_repeat;         /* it was made before, under its Idempotency-Key */
+    /* A START_UPDATE or PREVIEW_UPDATE that waits in p->judging (judgings.c).
+     */
+    struct job_config *config; /* owned; NULL while it does not wait */
+    uint32_t instances;
+    int64_t judged_by_ms; /* 0: it never did */
+    request_then *then;
+    bool is_gone;   /* nobody waits for the answer any more */
+    bool is_denied; /* its user may not make it */
+    bool is_repeat; /* it was made before, under its Idempotency-Key */
 };
 
 struct asset {
@@ -196,6 +211,8 @@ struct aurora_program {
     VEC(struct subscriber) subscribers;
     VEC(struct request *) decoding; /* in the shell's hands */
     VEC(struct request *) evaluating;
+    VEC(struct request *) judging;
+    uint64_t judgements; /* of the core, when they were looked at last */
     struct remembered *remembered; /* oldest first */
     int64_t room_at_ms;            /* no room is made for more of them before */
     struct asset *assets;
@@ -446,6 +463,20 @@ void releases_release(struct aurora_program *p);
 void questions_ask(struct aurora_program *p, struct effects *fx);
 void questions_judged(struct aurora_program *p,
                       const struct aurora_judged_fact *fact, int64_t now_ms);
+
+/* --- judgings.c: requests that wait until scripts have judged the hosts of a
+ * job's tasks (aurora_awaits_judging) --- */
+/* True: the request waits, or it was refused, and the reference of `config` is
+ * taken; `then` goes on when the hosts are judged, or UPDATE_JUDGED_MS later.
+ * False: there is nothing to wait for, or it has waited. */
+bool judgings_hold(struct request *r, struct job_config *config,
+                   uint32_t instances, request_then *then, int64_t now_ms,
+                   struct effects *fx);
+void judgings_go_on(struct aurora_program *p, int64_t now_ms,
+                    struct effects *fx);
+int64_t judgings_next_ms(const struct aurora_program *p);
+void judgings_gone(struct aurora_program *p, exchange_id exchange);
+void judgings_release(struct aurora_program *p);
 
 /* --- rates.c: how often one address may ask --- */
 /* ERR_BUSY: too often. `peer` is "address:port". */

@@ -74,4 +74,33 @@ describe('functions over hosts', function()
     end)
     c:must { 'killall', key, '--timeout', 20 }
   end)
+
+  it('a new expression moves only who must', function()
+    local function file(constraint)
+      return c:file('moved.lua', job('moved', ('update = Update { watch_secs = 0 }, '
+        .. 'constraints = { host = %s }'):format(constraint)))
+    end
+    local key = 'devcluster/www-data/test/moved'
+    c:must { 'create', key, file('max_per(1)'), '--wait-until', 'RUNNING', '--timeout', 20 }
+    local before = c:tasks(key)
+    assert.not_equal(before[0].agent_id, before[1].agent_id)
+    -- All hosts suit.
+    local all = file('like("agent-[0-9]")')
+    assert.matches('leaves 0-1 running: nothing restarts', c:cli({ 'plan', all }).out, 1, true)
+    c:must { 'apply', all, '--wait-until', 'RUNNING', '--timeout', 20 }
+    assert.matches('nothing to do', c:must { 'plan', all }, 1, true)
+    for instance, task in pairs(c:tasks(key)) do
+      assert.equal(before[instance].task_id, task.task_id)
+    end
+    -- The one that instance 1 stands on does not.
+    local other = file(('unlike(".*%s")'):format(before[1].hostname:match('%d+$')))
+    local plan = c:cli({ 'plan', other }).out
+    assert.matches('moves 1: their hosts do not suit', plan, 1, true)
+    assert.matches('leaves 0 running', plan, 1, true)
+    c:must { 'apply', other, '--wait-until', 'RUNNING', '--timeout', 30 }
+    local after = c:tasks(key)
+    assert.equal(before[0].task_id, after[0].task_id)
+    assert.equal(before[0].agent_id, after[1].agent_id)
+    c:must { 'killall', key, '--timeout', 20 }
+  end)
 end)

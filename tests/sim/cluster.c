@@ -239,6 +239,7 @@ static struct user_options options_with(const struct cluster *c, uint64_t fate,
                                         bool is_idle)
 {
     return (struct user_options){.aurora = c->aurora.address,
+                                 .clock_off_ms = &c->aurora.clock_off_ms,
                                  .cluster = AURORA_OPTIONS.cluster,
                                  .speaks_json = c->user_speaks_json,
                                  .first_ms = WALL_START_MS + 5 * SECOND,

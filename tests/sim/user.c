@@ -12,8 +12,9 @@ enum {
     SECOND = 1000,
     MINUTE = 60 * SECOND,
     CALL_MS = 10 * SECOND,
-    READ_MS = 15 * SECOND, /* between two reads */
-    LARGE_MILLI = 2500     /* cpus of what others push aside */
+    READ_MS = 15 * SECOND,   /* between two reads */
+    JUDGED_MS = 10 * SECOND, /* updates wait that long for scripts */
+    LARGE_MILLI = 2500       /* cpus of what others push aside */
 };
 
 /* --- what is wanted --- */
@@ -45,6 +46,8 @@ static void make_service_steps(struct user_job *job, struct rng *rng,
             (step->verb != USER_RESTART && step->verb != USER_UPDATE);
         step->at_ms = from_ms + (int64_t)rng_below(
                                     rng, (uint64_t)(o->last_ms - from_ms) + 1);
+        if (step->verb == USER_CANCEL && job->is_picky && job->limit == 0)
+            step->verb = USER_REWORD;
     }
     qsort(job->step + 1, job->steps - 1, sizeof *job->step, compare_steps);
     if (ends && job->steps > 1) {
@@ -195,20 +198,36 @@ static int64_t next_step_ms(const struct user_job *job)
 static void step_done(struct user_job *job)
 {
     job->done++;
+    job->asked_ms = 0;
     job->exchange = 0;
     job->retry_ms = next_step_ms(job);
 }
 
-static void begin_step(struct user *u, struct user_job *job, struct effects *fx)
+/* An update brings the instances from 0 on: where others run, wording the
+ * expression anew would do more than that. */
+static bool is_pointless(const struct user_job *job)
+{
+    enum user_verb verb = job->step[job->done].verb;
+
+    return (verb == USER_KILL_ONE && __builtin_popcount(job->wanted) < 2) ||
+           (verb == USER_REWORD && (job->wanted & (job->wanted + 1)) != 0);
+}
+
+static void begin_step(struct user *u, struct user_job *job, int64_t now_ms,
+                       struct effects *fx)
 {
     const struct user_step *step = &job->step[job->done];
     struct arena arena;
     Call call = PERIGEE__AURORA__CALL__INIT;
     char key[48];
 
-    if (step->verb == USER_KILL_ONE && __builtin_popcount(job->wanted) < 2) {
+    if (is_pointless(job)) {
         step_done(job);
         return;
+    }
+    if (job->asked_ms == 0) {
+        job->asked_ms = now_ms;
+        job->clock_off_ms = *u->options.clock_off_ms;
     }
     arena_init(&arena);
     call.has_type = 1;
@@ -216,7 +235,7 @@ static void begin_step(struct user *u, struct user_job *job, struct effects *fx)
         user_set_create(u, job, step, &arena, &call);
     else if (step->verb == USER_SCALE || step->verb == USER_ADD)
         user_set_scale(u, job, step, &arena, &call);
-    else if (step->verb == USER_UPDATE)
+    else if (step->verb == USER_UPDATE || step->verb == USER_REWORD)
         user_set_update(u, job, step, &arena, &call);
     else
         user_set_target(u, job, step, &arena, &call);
@@ -258,6 +277,7 @@ static void apply(struct user *u, struct user_job *job, const Answer *answer)
     case USER_CANCEL:
         break;
     case USER_UPDATE:
+    case USER_REWORD:
         break; /* not before it has ended */
     case USER_KILL:
         job->is_killed = true;
@@ -319,7 +339,10 @@ static void update_ended(struct user_job *job,
     job->update_id[0] = '\0';
     job->insists = false;
     if (state == PERIGEE__AURORA__UPDATE_STATE__ROLLED_FORWARD) {
-        job->version++;
+        if (job->step[job->done].verb == USER_REWORD)
+            job->words++;
+        else
+            job->version++;
         job->wanted = (uint32_t)((UINT64_C(1) << job->updated) - 1);
     } else if (state != PERIGEE__AURORA__UPDATE_STATE__ROLLED_BACK) {
         job->insists = true;
@@ -330,12 +353,23 @@ static void update_ended(struct user_job *job,
     step_done(job);
 }
 
+/* Every host suits the new words as it did the old ones. Only when scripts had
+ * not said so in time, by the scheduler's clock, do tasks move all the same. */
+static bool moves_in_vain(const struct user *u, const struct user_job *job,
+                          int64_t now_ms)
+{
+    return job->step[job->done].verb == USER_REWORD && !job->insists &&
+           now_ms - job->asked_ms < JUDGED_MS &&
+           job->clock_off_ms == *u->options.clock_off_ms;
+}
+
 static void on_update_answer(struct user *u, struct user_job *job, int status,
                              const Answer *answer, int64_t now_ms)
 {
     const Perigee__Aurora__UpdateView *view =
         answer != NULL && answer->n_updates == 1 ? answer->updates[0] : NULL;
     bool was_care = job->update_id[0] != '\0';
+    bool may_be_none = job->insists || job->step[job->done].verb == USER_REWORD;
 
     job->calls++;
     job->exchange = 0;
@@ -344,7 +378,7 @@ static void on_update_answer(struct user *u, struct user_job *job, int status,
         job->next_call = PERIGEE__AURORA__CALL__TYPE__GET_UPDATE;
         return;
     }
-    if (status == 200 && job->insists && !was_care && answer != NULL &&
+    if (status == 200 && may_be_none && !was_care && answer != NULL &&
         answer->n_updates == 0) { /* all had come, and not all well */
         update_ended(job, PERIGEE__AURORA__UPDATE_STATE__ROLLED_FORWARD,
                      now_ms);
@@ -354,6 +388,8 @@ static void on_update_answer(struct user *u, struct user_job *job, int status,
         complain(u, job, status, "an update is not as it was told");
         return;
     }
+    if (!was_care && moves_in_vain(u, job, now_ms))
+        complain(u, job, status, "tasks move that need not");
     (void)snprintf(job->update_id, sizeof job->update_id, "%s",
                    view->update_id);
     choose_call(u, job, view->state);
@@ -389,7 +425,8 @@ static void on_step_answer(struct user *u, struct user_job *job,
         again(u, job, now_ms);
         return;
     }
-    if (job->step[job->done].verb == USER_UPDATE) {
+    if (job->step[job->done].verb == USER_UPDATE ||
+        job->step[job->done].verb == USER_REWORD) {
         on_update_answer(u, job, response->status, answer, now_ms);
         return;
     }
@@ -539,7 +576,7 @@ static void on_time(void *self, int64_t now_ms, struct effects *fx)
         struct user_job *job = &u->job[i];
         if (may_begin(u, job) && job->done < job->steps &&
             now_ms >= job->retry_ms)
-            begin_step(u, job, fx);
+            begin_step(u, job, now_ms, fx);
     }
     if (!u->has_quota && u->quota == 0 && now_ms >= u->quota_at_ms)
         ask_quota(u, fx);

@@ -17,6 +17,7 @@ enum user_verb {
     USER_ADD,           /* argument: more */
     USER_RESTART,       /* argument: batch size */
     USER_UPDATE,        /* to the next version; argument: how */
+    USER_REWORD,        /* of a picky job: its expression, to the same effect */
     USER_KILL_ONE,      /* the lowest instance, when there are two; odd
                            arguments: in a batch of its own */
     USER_CANCEL,        /* a restart or kill that is under way */
@@ -42,7 +43,10 @@ struct user_job {
     int32_t priority;
     uint32_t patience_secs; /* with an agent that is out of reach */
     bool wants_port;
-    bool is_picky; /* an expression keeps it off USER_SHUNNED */
+    bool is_picky;        /* an expression keeps it off USER_SHUNNED */
+    uint32_t words;       /* how often that was worded anew */
+    int64_t asked_ms;     /* when that was asked for first; 0: not now */
+    int64_t clock_off_ms; /* of the scheduler's host, then */
     struct user_step step[USER_STEPS_MAX];
     uint32_t steps, done;
     exchange_id exchange; /* of the step under way; 0: none */
@@ -64,8 +68,9 @@ struct user_options {
     const char *aurora; /* "host:port" */
     const char *cluster;
     bool speaks_json;
-    int64_t first_ms, last_ms; /* wall times of all steps */
-    bool is_idle;              /* wants nothing */
+    int64_t first_ms, last_ms;   /* wall times of all steps */
+    bool is_idle;                /* wants nothing */
+    const int64_t *clock_off_ms; /* borrowed; of the scheduler's host */
     uint64_t fate;
 };
 

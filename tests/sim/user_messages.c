@@ -63,7 +63,8 @@ static void add_care(Perigee__Job *message, struct arena *arena)
 }
 
 /* What only script workers can say: user_judge() plays them. */
-static void add_picky(Perigee__Job *message, struct arena *arena)
+static void add_picky(const struct user_job *job, Perigee__Job *message,
+                      struct arena *arena)
 {
     NEW(arena, Perigee__HostConstraint, unlike, PERIGEE__HOST_CONSTRAINT__INIT);
     Perigee__HostConstraint **both = arena_alloc(arena, 2 * sizeof *both);
@@ -72,7 +73,8 @@ static void add_picky(Perigee__Job *message, struct arena *arena)
     unlike->has_kind = 1;
     unlike->kind = PERIGEE__HOST_CONSTRAINT__KIND__UNLIKE;
     unlike->n_values = 1;
-    unlike->values = list_of(arena, (void *)"shunned");
+    unlike->values =
+        list_of(arena, arena_printf(arena, "shunned|%u", job->words));
     if (message->n_constraints > 0)
         both[0] = message->constraints[0];
     both[message->n_constraints++] = unlike;
@@ -147,7 +149,7 @@ static Perigee__Job *job_message(const char *cluster,
         message->constraints = list_of(arena, limit);
     }
     if (job->is_picky)
-        add_picky(message, arena);
+        add_picky(job, message, arena);
     add_notify(message, arena);
     if (job->wants_port) {
         message->n_port_names = 1;
@@ -379,6 +381,17 @@ void user_set_quota(struct arena *arena, Call *call)
     call->set_quota = set;
 }
 
+/* To be evaluated by a script worker. */
+static void send_bundle(const struct user *u, const struct user_job *job,
+                        Perigee__Aurora__Call__CreateJob *create,
+                        struct arena *arena)
+{
+    if (job->is_picky)
+        add_functions(create->job, arena);
+    create->key = user_key_message(u, job, arena);
+    set_bundle(arena, create);
+}
+
 void user_set_create(const struct user *u, const struct user_job *job,
                      const struct user_step *step, struct arena *arena,
                      Call *call)
@@ -388,12 +401,8 @@ void user_set_create(const struct user *u, const struct user_job *job,
 
     create->job =
         job_message(u->options.cluster, job, step->argument, 0, arena);
-    if (step->verb == USER_CREATE_BUNDLE) {
-        if (job->is_picky)
-            add_functions(create->job, arena);
-        create->key = user_key_message(u, job, arena);
-        set_bundle(arena, create);
-    }
+    if (step->verb == USER_CREATE_BUNDLE)
+        send_bundle(u, job, create, arena);
     call->create_job = create;
     call->type = PERIGEE__AURORA__CALL__TYPE__CREATE_JOB;
 }
@@ -475,6 +484,32 @@ static void add_update(const struct user_job *job, const struct user_step *step,
         add_policy(job, step, message, arena);
 }
 
+/* Did the version that runs come so? What our worker makes of it lacks what the
+ * scheduler fills in. */
+static bool came_as_bundle(const struct user_job *job)
+{
+    return job->version == 0 ? job->step[0].verb == USER_CREATE_BUNDLE
+                             : job->version % 2 == 0;
+}
+
+/* The version that runs, in other words. */
+static void set_reword(const struct user *u, struct user_job *job,
+                       struct arena *arena, Call *call)
+{
+    NEW(arena, Perigee__Aurora__Call__CreateJob, create,
+        PERIGEE__AURORA__CALL__CREATE_JOB__INIT);
+    struct user_job *next = arena_memdup(arena, job, sizeof *job);
+
+    next->words++;
+    job->updated = (uint32_t)__builtin_popcount(job->wanted);
+    create->job = user_member_message(u->options.cluster, next, job->updated,
+                                      job->version, arena);
+    if (came_as_bundle(job))
+        send_bundle(u, job, create, arena);
+    call->create_job = create;
+    call->type = PERIGEE__AURORA__CALL__TYPE__START_UPDATE;
+}
+
 /* By the next version, with now and then one instance more; every other time
  * evaluated by a script worker. */
 static void set_start(const struct user *u, struct user_job *job,
@@ -490,12 +525,8 @@ static void set_start(const struct user *u, struct user_job *job,
     create->job = job_message(u->options.cluster, job, job->updated,
                               job->version + 1, arena);
     add_update(job, step, create->job, arena);
-    if (job->version % 2 != 0) {
-        if (job->is_picky)
-            add_functions(create->job, arena);
-        create->key = user_key_message(u, job, arena);
-        set_bundle(arena, create);
-    }
+    if (job->version % 2 != 0)
+        send_bundle(u, job, create, arena);
     call->create_job = create;
     call->type = PERIGEE__AURORA__CALL__TYPE__START_UPDATE;
 }
@@ -519,6 +550,8 @@ void user_set_update(const struct user *u, struct user_job *job,
 {
     if (job->update_id[0] != '\0')
         set_care(u, job, arena, call);
+    else if (step->verb == USER_REWORD)
+        set_reword(u, job, arena, call);
     else
         set_start(u, job, step, arena, call);
 }

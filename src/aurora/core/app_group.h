@@ -40,6 +40,8 @@ struct app_member {
     uint32_t update;           /* number of the update begun; 0: none */
     uint32_t level;            /* of one that leaves: the highest goes first */
     bool is_leaving;
+    int64_t judged_by_ms; /* an UPDATE waits for scripts that judge its hosts,
+                             until then; 0: it does not. Not stored */
     struct blob *message; /* owned; why it is FAILED */
     bool is_dirty;
     UT_hash_handle hh;

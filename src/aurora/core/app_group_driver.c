@@ -115,6 +115,8 @@ void app_member_waits(const struct app_group *group, uint32_t at,
     }
     if (count > SHOWN_MAX)
         buf_addf(out, " and %u more", count - SHOWN_MAX);
+    if (count == 0 && member->judged_by_ms != 0)
+        buf_add_text(out, "waits for scripts to judge its hosts");
     if (group->state == APP_GROUP_FAILED)
         buf_addf(out, "%sits group FAILED", count ? "; " : "");
 }
@@ -148,6 +150,19 @@ void app_groups_note(struct aurora *a, const struct job *job)
 
     if (member)
         app_group_set_due(a, member->group);
+}
+
+void app_groups_judged(struct aurora *a)
+{
+    if (!a->groups_await)
+        return;
+    a->groups_await = false;
+    for (uint32_t i = 0; i < a->app_groups.count; i++) {
+        struct app_group *group = a->app_groups.item[i];
+        for (uint32_t m = 0; m < group->members.count; m++)
+            if (group->members.item[m]->judged_by_ms != 0)
+                app_group_set_due(a, group);
+    }
 }
 
 void app_group_enter(struct aurora *a, struct app_group *group,
@@ -243,10 +258,28 @@ static int begin_remove(struct aurora *a, struct app_member *m, int64_t now_ms,
     return rc;
 }
 
+/* An update waits for scripts that judge the hosts of its tasks, but not for
+ * ever (aurora_awaits_judging). */
+static bool may_begin(struct aurora *a, struct app_member *m, int64_t now_ms)
+{
+    if (m->action != MEMBER_UPDATE ||
+        !aurora_awaits_judging(a, m->config, now_ms))
+        return true;
+    if (m->judged_by_ms == 0) {
+        m->judged_by_ms = now_ms + UPDATE_JUDGED_MS;
+        heap_push(&a->timers, m->judged_by_ms, TIMER_JUDGED, 0);
+    }
+    bool is_late = now_ms >= m->judged_by_ms;
+    a->groups_await |= !is_late;
+    return is_late;
+}
+
 static void begin(struct aurora *a, struct app_member *m, int64_t now_ms)
 {
     struct err err = {0};
     int rc = 0;
+
+    m->judged_by_ms = 0;
 
     switch (m->action) {
     case MEMBER_CREATE:
@@ -382,6 +415,8 @@ static bool work_on(struct aurora *a, struct app_member *m, bool is_up,
     case ACT_WAIT:
         return false;
     case ACT_BEGIN:
+        if (!may_begin(a, m, now_ms))
+            return false;
         begin(a, m, now_ms);
         break;
     case ACT_DONE:

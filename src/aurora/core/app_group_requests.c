@@ -118,6 +118,7 @@ static void set_member(struct aurora *a, struct app_member *m,
     m->update = step->update;
     m->instances = wish->instances;
     m->is_leaving = false;
+    m->judged_by_ms = 0;
     m->config = NULL;
     blob_unref(m->message);
     m->message = NULL;

@@ -58,7 +58,9 @@ enum aurora_times { /* ms */
                     /* Questions that failed for a passing reason, and those
                      * that no worker had time for. */
                     QUESTION_AGAIN_MS = 60 * 1000,
-                    QUESTION_BUSY_MS = 1000
+                    QUESTION_BUSY_MS = 1000,
+                    /* An update waits that long for its hosts. */
+                    UPDATE_JUDGED_MS = 10 * 1000
 };
 
 #define UPDATE_KEPT_MS (INT64_C(30) * 24 * 60 * 60 * 1000)
@@ -208,6 +210,8 @@ struct aurora {
     struct maintenances maintenances;
     struct sla_stats sla_stats;
     struct notices notices;
+    uint64_t judgements; /* grows when some host was judged, or may be now */
+    bool groups_await;   /* some member waits for that */
     uint64_t next_ticket;
     struct heap timers;
     struct event_log events;
@@ -368,6 +372,15 @@ int aurora_update_start_take(struct aurora *a, struct job_config *config,
                              const struct update_request *request,
                              int64_t now_ms, struct update **out,
                              uint64_t *sequence, struct err *err);
+
+/* Would the update end tasks for the one reason that no script has judged their
+ * hosts for a new expression (like, unlike)? Then they are asked about: look
+ * again when `judgements` has grown. What begins all the same moves those
+ * tasks; who asks for an update waits for UPDATE_JUDGED_MS at most, with
+ * nothing stored: what is decided here is decided anew after a crash. False
+ * about an update that would be refused at once. */
+bool aurora_awaits_judging(struct aurora *a, struct job_config *config,
+                           int64_t now_ms);
 
 /* What aurora_update_start_take would do with each instance, without doing it;
  * `config` stays the caller's. The same refusals. */

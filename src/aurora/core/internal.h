@@ -18,6 +18,7 @@ enum timer_kind {
     TIMER_ROLLING,  /* a restarted task ran long enough; id is its number */
     TIMER_NOTICE,   /* tell again; id is the line's number */
     TIMER_WAITS,    /* a task waits for long now; id is its number */
+    TIMER_JUDGED,   /* members of groups have waited for scripts long enough */
     TIMER_SETTLE    /* who was not heard of; id is the connection's number */
 };
 
@@ -191,6 +192,9 @@ void app_groups_note_coming(struct aurora *a, struct job *job);
 void app_groups_note_going(struct aurora *a, const struct job *job);
 /* Work off what the changes of this input have made possible. */
 void app_groups_go_on(struct aurora *a, int64_t now_ms);
+/* Hosts were judged, or may be asked about now: members that wait for that
+ * look again. */
+void app_groups_judged(struct aurora *a);
 void app_group_set_due(struct aurora *a, struct app_group *group);
 void app_group_enter(struct aurora *a, struct app_group *group,
                      enum app_group_state to, const char *message,

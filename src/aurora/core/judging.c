@@ -1,9 +1,16 @@
-/* Asking scripts about hosts: which questions the waiting groups have, and what
- * the answers change. */
+/* Asking scripts about hosts: which questions the waiting groups have, and
+ * updates that are about to begin; and what the answers change. */
 #include "aurora/core/internal.h"
+#include "aurora/core/moving.h"
 
 #include <assert.h>
 #include <string.h>
+
+/* Some may stand in it more than once. */
+struct host_list {
+    struct host **item;
+    uint32_t count, capacity;
+};
 
 static void asking_release(struct asking *asking)
 {
@@ -67,26 +74,43 @@ static bool gather(const struct hosts *hosts, struct asking *asking)
     return true;
 }
 
-static void ask(struct aurora *a, struct question *question, int64_t now_ms)
+static bool may_ask(const struct aurora *a, const struct question *question,
+                    uint32_t askings_max, int64_t now_ms)
 {
-    if (!question || question->is_under_way || question->busy_ms > now_ms ||
-        question->seen == a->hosts.generation ||
-        a->askings.count >= ASKINGS_MAX)
-        return;
+    return !question->is_under_way && question->busy_ms <= now_ms &&
+           a->askings.count < askings_max;
+}
+
+static struct asking asking_of(struct aurora *a, struct question *question)
+{
     question_trim(question, HASH_COUNT(a->hosts.by_agent));
-    struct asking asking = {.ticket = a->next_ticket + 1,
-                            .question = question_ref(question)};
-    if (gather(&a->hosts, &asking))
-        question->seen = a->hosts.generation;
-    if (asking.hosts.count == 0) {
-        asking_release(&asking);
+    return (struct asking){.ticket = a->next_ticket + 1,
+                           .question = question_ref(question)};
+}
+
+/* Nothing when it is about no host. */
+static void send(struct aurora *a, struct asking *asking)
+{
+    if (asking->hosts.count == 0) {
+        asking_release(asking);
         return;
     }
-    question->is_under_way = true;
-    a->next_ticket = asking.ticket;
-    *vec_add(&a->askings) = asking;
-    *vec_add(&a->work.askings) = asking.ticket;
+    asking->question->is_under_way = true;
+    a->next_ticket = asking->ticket;
+    *vec_add(&a->askings) = *asking;
+    *vec_add(&a->work.askings) = asking->ticket;
     a->counters.questions++;
+}
+
+static void ask(struct aurora *a, struct question *question, int64_t now_ms)
+{
+    if (!question || question->seen == a->hosts.generation ||
+        !may_ask(a, question, ASKINGS_MAX, now_ms))
+        return;
+    struct asking asking = asking_of(a, question);
+    if (gather(&a->hosts, &asking))
+        question->seen = a->hosts.generation;
+    send(a, &asking);
 }
 
 void judging_ask(struct aurora *a, struct job_config *config, int64_t now_ms)
@@ -95,6 +119,50 @@ void judging_ask(struct aurora *a, struct job_config *config, int64_t now_ms)
     ask(a, config->rank, now_ms);
     for (uint32_t i = 0; config->has_like && i < config->constraint_count; i++)
         ask(a, config->constraint[i].question, now_ms);
+}
+
+/* About hosts of tasks that run, which need no offers. Half of what may be
+ * under way is left to those that wait for a place. */
+static void ask_about(struct aurora *a, struct question *question,
+                      const struct host_list *hosts, int64_t now_ms)
+{
+    if (!question || !may_ask(a, question, ASKINGS_MAX / 2, now_ms))
+        return;
+    struct asking asking = asking_of(a, question);
+    for (uint32_t i = 0;
+         i < hosts->count && asking.hosts.count < ASKED_HOSTS_MAX; i++) {
+        const struct host *host = hosts->item[i];
+        if (!question_is_asked(question, host->number, host->description))
+            add_host(&asking, host);
+    }
+    send(a, &asking);
+}
+
+bool aurora_awaits_judging(struct aurora *a, struct job_config *config,
+                           int64_t now_ms)
+{
+    const struct job *job = aurora_job(a, &config->key);
+    struct host_list hosts = {0};
+
+    if (!config->has_like || !job || job->update || job->is_killed)
+        return false;
+    judging_share(a, config);
+    for (const struct task *t = job->active.first; t; t = t->next)
+        if (moving_awaits(t, config))
+            *vec_add(&hosts) = t->host;
+    bool awaits = hosts.count > 0;
+    for (uint32_t i = 0; awaits && i < config->constraint_count; i++)
+        ask_about(a, config->constraint[i].question, &hosts, now_ms);
+    vec_free(&hosts);
+    return awaits;
+}
+
+/* Those that wait for answers look again. */
+static void tell(struct aurora *a)
+{
+    a->place_wanted = true;
+    a->judgements++;
+    app_groups_judged(a);
 }
 
 /* --- answers --- */
@@ -153,7 +221,8 @@ void aurora_judged(struct aurora *a, uint64_t ticket,
                   &asking.question->busy_ms);
     }
     asking_release(&asking);
-    a->place_wanted = true;
+    tell(a);
+    updater_go_on(a, now_ms);
 }
 
 /* What was asked and never answered is asked again, too. */
@@ -168,7 +237,7 @@ void judging_again(struct aurora *a, uint64_t number, int64_t now_ms)
             q->busy_ms = 0;
         if (q->again_ms == 0)
             question_forget_passing(q);
-        a->place_wanted = true;
+        tell(a);
         return;
     }
 }

@@ -30,6 +30,13 @@ static enum moving first_guess(const struct task *task,
     return task->host ? MOVING_MOVES : MOVING_STAYS;
 }
 
+bool moving_awaits(const struct task *task, const struct job_config *config)
+{
+    return task->state != TASK_KILLING &&
+           first_guess(task, config) == MOVING_MOVES &&
+           placer_awaits(task->host, config);
+}
+
 /* One more that stays makes room for others where tasks are to be spread
  * evenly, so they are looked at until nothing changes. */
 static bool keep_some(const struct job_config *config,

@@ -21,6 +21,9 @@ struct moving_list {
     uint32_t count, capacity;
 };
 
+/* Must a script judge its host before it is known whether it may stay? What is
+ * not judged in time moves (aurora_awaits_judging). */
+bool moving_awaits(const struct task *task, const struct job_config *config);
 /* Constraints that count tasks allow as many as they can of those that stay,
  * the lowest instances first. Free with vec_free. */
 void moving_list_of(const struct job *job, const struct job_config *config,

@@ -298,6 +298,9 @@ void aurora_time(struct aurora *a, int64_t now_ms)
         case TIMER_WAITS:
             notices_wait_timer(a, entry.id, now_ms);
             break;
+        case TIMER_JUDGED:
+            app_groups_judged(a);
+            break;
         case TIMER_SETTLE:
             settle_timer(a, entry.id, now_ms);
             break;

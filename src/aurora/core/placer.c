@@ -121,6 +121,22 @@ bool placer_suits(const struct host *host, const struct job_config *config,
     return limit_veto(host, config, counts, &unused) == VETO_NONE;
 }
 
+bool placer_awaits(const struct host *host, const struct job_config *config)
+{
+    bool awaits = false;
+
+    if (!config->has_like ||
+        (!config->is_dedicated && host_value(host, "dedicated")))
+        return false;
+    for (uint32_t i = 0; i < config->constraint_count; i++) {
+        enum veto veto = value_veto(&config->constraint[i], host);
+        if (veto != VETO_NONE && veto != VETO_UNJUDGED)
+            return false;
+        awaits |= veto == VETO_UNJUDGED;
+    }
+    return awaits;
+}
+
 static enum veto amounts_veto(const struct amounts *free, uint64_t ports,
                               const struct job_config *config)
 {

@@ -51,6 +51,8 @@ enum veto placer_veto(const struct host *host, const struct job_config *config,
  * What no script has judged does not suit. */
 bool placer_suits(const struct host *host, const struct job_config *config,
                   struct limit_counts *counts);
+/* Is it only for want of a script's verdict that the host does not suit? */
+bool placer_awaits(const struct host *host, const struct job_config *config);
 /* Why a script failed for this host; "" when none did. Borrowed. */
 const char *placer_failure(const struct host *host,
                            const struct job_config *config, enum veto veto,

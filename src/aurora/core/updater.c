@@ -196,6 +196,18 @@ void updater_adopt(struct aurora *a, struct job *job, struct job_config *config)
     mark_job(a, job);
 }
 
+/* Does it stand where the old constraints allow it? A script that has not said
+ * so in this life of ours did in another one, of who stands there since before
+ * the update. */
+static bool stands_back(const struct update *u, const struct moving_task *t)
+{
+    const struct task *task = t->task;
+
+    return t->what == MOVING_STAYS ||
+           (moving_awaits(task, u->job->config) &&
+            task->events.item[0].at_ms < update_created_ms(u));
+}
+
 /* Tasks that stayed where they were under new constraints have the old ones
  * again, if they suit those still. */
 static void take_back(struct aurora *a, struct update *u)
@@ -206,8 +218,8 @@ static void take_back(struct aurora *a, struct update *u)
     moving_list_of(job, job->config, &a->hosts, &list);
     for (uint32_t i = 0; i < list.count; i++) {
         struct task *task = list.item[i].task;
-        if (list.item[i].what == MOVING_STAYS && task->config == u->config &&
-            !update_slot(u, task->instance))
+        if (task->config == u->config && !update_slot(u, task->instance) &&
+            stands_back(u, &list.item[i]))
             updater_take_config(a, task, job->config);
     }
     vec_free(&list);
