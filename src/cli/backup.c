@@ -2,6 +2,7 @@
  * them in a directory of its machine; inspect and restore read the file itself,
  * so they need no scheduler, but must run where the file is. */
 #include "cli/backup.h"
+#include "cli/backup_without.h"
 #include "cli/api.h"
 #include "cli/cluster.h"
 #include "cli/command.h"
@@ -215,7 +216,8 @@ static int ask_for_path(struct cli *cli, const char *id, char path[PATH_MAX])
     return EXIT_OK;
 }
 
-/* A file, or an id: in --backups, beside --store, or where the scheduler says. */
+/* A file, or an id: in --backups, beside --store, or where the scheduler says.
+ */
 int backup_file(struct cli *cli, char path[PATH_MAX])
 {
     const char *given = cli->arg[0];
@@ -249,6 +251,7 @@ int backup_file(struct cli *cli, char path[PATH_MAX])
 struct edit {
     bool new_framework;
     bool saw_scheduler;
+    struct without without; /* nothing without --without */
 };
 
 static int edit_record(void *context, const char *table, struct bytes key,
@@ -258,9 +261,10 @@ static int edit_record(void *context, const char *table, struct bytes key,
     Perigee__Aurora__SchedulerRecord *record;
     char *id;
 
-    (void)key;
+    if (without_drops(&edit->without, table, key, old))
+        return BACKUP_LEAVE_OUT;
     if (strcmp(table, "scheduler") != 0)
-        return 0;
+        return BACKUP_KEEP;
     record =
         perigee__aurora__scheduler_record__unpack(NULL, old.size, old.data);
     if (record == NULL)
@@ -277,41 +281,94 @@ static int edit_record(void *context, const char *table, struct bytes key,
     value->size = perigee__aurora__scheduler_record__pack(record, value->data);
     record->framework_id = id;
     perigee__aurora__scheduler_record__free_unpacked(record, NULL);
-    return 1;
+    return BACKUP_CHANGE;
 }
 
-static void print_restored(struct cli *cli, const char *path, const char *kept,
-                           const struct backup_summary *summary)
+/* What the store holds now, and what became of the rest. */
+struct restored {
+    const char *path, *kept;
+    uint64_t jobs, tasks, jobs_left_out, tasks_left_out;
+};
+
+static void json_restored(struct cli *cli, const struct restored *r)
+{
+    struct json_writer w;
+
+    json_init(&w, &cli->out, 2);
+    json_begin_object(&w);
+    json_put_string(&w, "backup", r->path);
+    json_put_string(&w, "store", cli->store);
+    if (r->kept[0])
+        json_put_string(&w, "replaced", r->kept);
+    json_put_int(&w, "jobs", (int64_t)r->jobs);
+    json_put_int(&w, "tasks", (int64_t)r->tasks);
+    if (cli->without != NULL) {
+        json_put_int(&w, "jobs_left_out", (int64_t)r->jobs_left_out);
+        json_put_int(&w, "tasks_left_out", (int64_t)r->tasks_left_out);
+    }
+    json_end_object(&w);
+    buf_add_char(&cli->out, '\n');
+}
+
+static void print_restored(struct cli *cli, const struct restored *r)
 {
     if (cli->json) {
-        struct json_writer w;
-        json_init(&w, &cli->out, 2);
-        json_begin_object(&w);
-        json_put_string(&w, "backup", path);
-        json_put_string(&w, "store", cli->store);
-        if (kept[0])
-            json_put_string(&w, "replaced", kept);
-        json_put_int(&w, "jobs", (int64_t)backup_records(summary, "job"));
-        json_put_int(&w, "tasks", (int64_t)backup_records(summary, "task"));
-        json_end_object(&w);
-        buf_add_char(&cli->out, '\n');
+        json_restored(cli, r);
         return;
     }
     buf_addf(&cli->out, "%s now holds %" PRIu64 " jobs and %" PRIu64 " tasks\n",
-             cli->store, backup_records(summary, "job"),
-             backup_records(summary, "task"));
-    if (kept[0])
-        buf_addf(&cli->out, "what was there is kept in %s\n", kept);
+             cli->store, r->jobs, r->tasks);
+    if (cli->without != NULL)
+        buf_addf(&cli->out,
+                 "%" PRIu64 " jobs and %" PRIu64 " tasks were left out\n",
+                 r->jobs_left_out, r->tasks_left_out);
+    if (r->kept[0])
+        buf_addf(&cli->out, "what was there is kept in %s\n", r->kept);
     buf_add_text(&cli->out,
                  "start the scheduler; it asks the master after every task\n");
+}
+
+static void tell_restored(struct cli *cli, const char *path, const char *kept,
+                          const struct backup_summary *summary,
+                          const struct without *without)
+{
+    struct restored r = {
+        .path = path,
+        .kept = kept,
+        .jobs = backup_records(summary, "job") - without->jobs,
+        .tasks = backup_records(summary, "task") - without->tasks,
+        .jobs_left_out = without->jobs,
+        .tasks_left_out = without->tasks,
+    };
+
+    print_restored(cli, &r);
+}
+
+static int restore(struct cli *cli, const char *path, struct edit *edit)
+{
+    struct backup_summary summary;
+    char kept[PATH_MAX] = "";
+    struct err err = {0};
+
+    if (cli->without != NULL &&
+        without_read(&edit->without, cli->without, path, &err) < 0)
+        return cli_fail(
+            cli, err.code == ERR_INVALID ? EXIT_BAD_PARAMETER : EXIT_FAILED,
+            &err);
+    if (backup_restore(path, cli->store, edit_record, edit, &summary, kept,
+                       &err) < 0) {
+        if (err.code == ERR_BUSY)
+            err_hint(&err, "stop the scheduler first");
+        return cli_fail(cli, EXIT_FAILED, &err);
+    }
+    tell_restored(cli, path, kept, &summary, &edit->without);
+    return EXIT_OK;
 }
 
 int backup_restore_run(struct cli *cli)
 {
     struct edit edit = {.new_framework = cli->new_framework};
-    struct backup_summary summary;
-    char path[PATH_MAX], kept[PATH_MAX] = "";
-    struct err err = {0};
+    char path[PATH_MAX];
     int rc;
 
     if (cli->store == NULL)
@@ -321,12 +378,7 @@ int backup_restore_run(struct cli *cli)
                           "--store: missing");
     if ((rc = backup_file(cli, path)) != 0)
         return rc;
-    if (backup_restore(path, cli->store, edit_record, &edit, &summary, kept,
-                       &err) < 0) {
-        if (err.code == ERR_BUSY)
-            err_hint(&err, "stop the scheduler first");
-        return cli_fail(cli, EXIT_FAILED, &err);
-    }
-    print_restored(cli, path, kept, &summary);
-    return EXIT_OK;
+    rc = restore(cli, path, &edit);
+    without_release(&edit.without);
+    return rc;
 }

@@ -47,9 +47,9 @@ struct cli {
     const char *wait_for, *timeout, *message, *directory, *agents, *port,
         *batch_size, *wait_until, *root, *host, *zone, *from, *count, *store,
         *backups, *user, *action, *key, *result, *since, *until, *watch_secs,
-        *instance_failures, *total_failures,
-        *file, *script, *percentage, *duration, *force_after, *reason, *cluster,
-        *durations, *percentiles, *instances_min;
+        *instance_failures, *total_failures, *file, *script, *percentage,
+        *duration, *force_after, *reason, *cluster, *durations, *percentiles,
+        *instances_min, *without;
     bool wait, active, no_wait, follow, accept_server, stderr_log, source,
         prune, new_framework, strict, no_batching, dot, force;
 };

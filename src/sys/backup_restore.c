@@ -70,7 +70,9 @@ static int take(void *context, const char *table, struct bytes key,
                                &filling->value, err);
     if (status < 0)
         return status;
-    if (status > 0)
+    if (status == BACKUP_LEAVE_OUT)
+        return 0;
+    if (status == BACKUP_CHANGE)
         value = buf_bytes(&filling->value);
     *vec_add(&filling->ops) =
         (struct store_op){xstrdup(table), copy_of(key), copy_of(value)};

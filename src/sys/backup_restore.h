@@ -5,8 +5,10 @@
 #include "sys/backup_file.h"
 #include <limits.h>
 
-/* Look at a record on its way into the store: 0 keeps it, 1 stores what was
- * put into *value instead (empty at first), negative refuses. */
+enum { BACKUP_KEEP, BACKUP_CHANGE, BACKUP_LEAVE_OUT };
+
+/* Look at a record on its way into the store: keep it, store what was put into
+ * *value instead (empty at first), or leave it out; negative refuses. */
 typedef int backup_edit(void *context, const char *table, struct bytes key,
                         struct bytes old, struct buf *value, struct err *err);
 

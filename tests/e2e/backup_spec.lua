@@ -84,6 +84,33 @@ describe('backup', function()
     end)
   end)
 
+  it('leaves out what must not come back', function()
+    local second = c:must { 'create', key 'two', c:file('two.lua', cluster.sleeper('two', 2)),
+      '--wait-until', 'RUNNING', '--timeout', 60 } and c:must { 'backup', 'create', '--json' }
+    local before = c:tasks(key 'one')
+    kill_scheduler()
+    local words = { 'backup', 'restore', second.backup_id, '--store', store, '--without' }
+    local function without(list)
+      local all = { table.unpack(words) }
+      all[#all + 1] = list
+      return all
+    end
+    refused(without 'www-data/test/three', 'the backup has no such job')
+    refused(without 'www-data//two', 'want role, role/env or role/env/name')
+    local out = c:must(without(key 'two'))
+    assert.matches('holds 1 jobs and 2 tasks', out, 1, true)
+    assert.matches('1 jobs and 2 tasks were left out', out, 1, true)
+    c:up()
+    assert.same({ 'one' }, jobs())
+    c:must { 'wait', key 'one', '--for', 'RUNNING', '--timeout', 30 }
+    assert.equal(before[0].task_id, c:tasks(key 'one')[0].task_id)
+    run.run { 'curl', '-s', '-H', 'Content-Type: application/json', '-d',
+      '{"type":"RECONCILE","reconcile":{"implicit":true}}', c.aurora .. '/api/v1' }
+    run.eventually(30, 'tasks of job two gone', function()
+      return #c:pids('^sleep 1000') == 2
+    end)
+  end)
+
   it('of another directory, and a damaged one, is refused by name', function()
     kill_scheduler()
     local path = backups .. '/' .. first.backup_id .. '.backup'
