@@ -5,6 +5,7 @@ local framework = require 'support.framework'
 local mime = require 'mime'
 local pair = require 'support.pair'
 local run = require 'support.run'
+local socket = require 'socket'
 
 local RIGHT, WRONG = 'Right-s3cret-55e1', 'Wrong-s3cret-91aa'
 
@@ -144,6 +145,31 @@ describe('ports that ask who one is', function()
     p:kill(p.agent_pid, 'TERM')
     p.flags = flags
     p:start_agent()
+  end)
+
+  it('checks so many passwords at a time, and forgets who hangs up', function()
+    local function ask(secret)
+      local s = assert(socket.connect('127.0.0.1', p.master_port))
+      s:send(('GET /state HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n\r\n'):format(
+        basic('ops', secret)))
+      return s
+    end
+    assert.equal(200, run.http('GET', p.master .. '/state', nil, as('ops', RIGHT)).status)
+    local open, count = {}, {}
+    for i = 1, 60 do open[i] = ask(WRONG .. i) end
+    for i = 1, 60, 7 do open[i]:close() end
+    -- Who was let in before waits for nobody.
+    assert.equal(200, run.http('GET', p.master .. '/state', nil, as('ops', RIGHT)).status)
+    for i, s in ipairs(open) do
+      if i % 7 ~= 1 then
+        s:settimeout(20)
+        local status = s:receive('*l'):match(' (%d+) ')
+        count[status] = (count[status] or 0) + 1
+        s:close()
+      end
+    end
+    assert.truthy(count['429'] and count['401'] and count['429'] + count['401'] == 51,
+      cjson.encode(count))
   end)
 
   it('reads its file again', function()
