@@ -49,6 +49,7 @@ struct agent_launch {
     const char *container_id;
     const char *sandbox;     /* absolute; its last part is container_id */
     const char *user;        /* whose process it becomes, under root */
+    const char *owner;       /* to be written beside it (sandbox.h); or NULL */
     const char *path;        /* program */
     const char *const *argv; /* NULL-terminated */
     const char *const *envp; /* NULL-terminated, "NAME=value" */

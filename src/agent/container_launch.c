@@ -59,6 +59,7 @@ static void keep_launch(struct container *container,
     launch->container_id = container->id;
     launch->sandbox = container->sandbox;
     launch->user = arena_strdup(arena, from->user);
+    launch->owner = from->owner ? arena_strdup(arena, from->owner) : NULL;
     launch->path = arena_strdup(arena, from->path);
     launch->argv = copy_list(arena, from->argv);
     launch->envp = copy_list(arena, from->envp);
@@ -296,6 +297,9 @@ static int prepare(struct container *container, struct err *err)
     int rc = choose_user(container, err);
     if (rc == 0)
         rc = sandbox_make(container->sandbox, &container->user, err);
+    if (rc == 0 && container->launch.owner != NULL)
+        rc =
+            sandbox_set_owner(container->sandbox, container->launch.owner, err);
     if (rc == 0 && all->config.cgroups != NULL)
         rc = cgroup_make(all->config.cgroups, container->id, err);
     if (rc == 0 && all->config.cgroups != NULL)

@@ -274,14 +274,20 @@ static struct agent_executor *caller(struct agent_program *p,
     return executor;
 }
 
+enum { REFUSED_LOG_MS = 100 }; /* at most one line in so long */
+
 static void refuse_token(struct agent_program *p, exchange_id exchange,
-                         const struct http_request *request, struct effects *fx)
+                         const struct http_request *request, int64_t now_ms,
+                         struct effects *fx)
 {
     const struct http_header challenge = {
         "WWW-Authenticate", "Bearer realm=\"mesos-agent-executor\""};
     p->count.denied++;
-    effect_log(fx, 1, "executor_refused peer=%s token=%s", request->peer,
-               http_header(request, "Authorization") ? "wrong" : "none");
+    if (now_ms >= p->refused_log_ms + REFUSED_LOG_MS) {
+        p->refused_log_ms = now_ms;
+        effect_log(fx, 1, "executor_refused peer=%s token=%s", request->peer,
+                   http_header(request, "Authorization") ? "wrong" : "none");
+    }
     effect_reply_full(
         fx, exchange,
         &(struct http_response){401, MEDIA_TEXT, &challenge, 1,
@@ -304,7 +310,7 @@ void agent_executor_api(struct agent_program *p, exchange_id exchange,
     }
     if (!agent_executor_proves(p, request, call->framework_id->value,
                                call->executor_id->value)) {
-        refuse_token(p, exchange, request, fx);
+        refuse_token(p, exchange, request, now_ms, fx);
         return;
     }
     enum media_type media = media_type_accepted(http_header(request, "Accept"));

@@ -1,4 +1,5 @@
 #include "agent/files.h"
+#include "agent/sandbox.h"
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/text.h"
@@ -15,6 +16,7 @@
 
 enum {
     PATH_LEN = 4096,
+    OWNER_LEN = 1024,
     READ_MAX = 64 * 1024, /* of one /files/read, as Mesos */
     SANDBOX_PARTS = 7     /* <agent>/frameworks/<f>/executors/<e>/runs/<c> */
 };
@@ -100,17 +102,25 @@ static bool may_read(const struct files *files, const char *principal,
                      const char *path, struct arena *arena)
 {
     const char *agent_id = agent_program_id(files->program);
-    char buffer[PATH_LEN];
+    char buffer[PATH_LEN], owner[OWNER_LEN];
     const char *below = below_slaves(files->work_dir, agent_id, path, buffer);
-    if (below == NULL || sandbox_size(below) == 0)
+    size_t size = below != NULL ? sandbox_size(below) : 0;
+    if (size == 0)
         return true; /* there is no such sandbox */
+    /* Who we were before is forgotten: what that one ran, too. */
     bool is_ours = strcmp(part_of(below, 0, arena), agent_id) == 0;
-    /* Who we were before is forgotten: whose that is, too. */
     const struct agent_run_name run = {
         .framework = is_ours ? part_of(below, 2, arena) : "",
         .executor = part_of(below, 4, arena),
         .container = part_of(below, 6, arena)};
-    return agent_program_may_read(files->program, principal, &run);
+    enum agent_reading reading =
+        agent_program_reads(files->program, principal, &run);
+    if (reading != AGENT_READS_UNKNOWN)
+        return reading == AGENT_READS;
+    return sandbox_owner(arena_printf(arena, "%s/slaves/%.*s", files->work_dir,
+                                      (int)size, below),
+                         owner, sizeof owner) &&
+           agent_program_owner_may(files->program, principal, owner);
 }
 
 int files_resolve(const char *work_dir, const char *agent_id, const char *path)

@@ -53,7 +53,8 @@ struct agent_program {
     char *master, *ip, *hostname, *work_dir, *executor, *boot_id;
     char *executor_socket, *tls_ca; /* NULL: none */
     char *authorization, *executor_key;
-    struct access access; /* with a reference to its users */
+    struct access access;   /* with a reference to its users */
+    int64_t refused_log_ms; /* when a wrong token was logged last */
     int port;
     bool switch_user;
     struct resources resources;
@@ -174,6 +175,11 @@ bool agent_is_path(const char *path, const char *name);
 bool agent_permit(struct agent_program *p, exchange_id exchange,
                   const struct http_request *request, enum realm realm,
                   enum action action, struct effects *fx);
+/* Whose the executor's sandbox is, as agent_program_owner_may reads it: "job "
+ * with a key, or "role " with one; NULL when that is of no use. */
+const char *agent_owner(const struct agent_program *p,
+                        const struct agent_executor *executor,
+                        struct arena *arena);
 /* What this run of the executor proves itself with. */
 void agent_executor_token(const struct agent_program *p,
                           const struct agent_executor *executor,

@@ -331,6 +331,7 @@ void agent_start(const struct agent_program *p,
         .container_id = arena_strdup(arena, executor->container_id),
         .sandbox = agent_sandbox(p, executor, arena),
         .is_tidy = strcmp(command->value, p->executor) == 0,
+        .owner = agent_owner(p, executor, arena),
         .user = arena_strdup(arena, command->user ? command->user
                                                   : executor->framework->user),
         .envp = environment(p, executor, info, arena)};

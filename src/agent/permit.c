@@ -79,18 +79,17 @@ static bool may(const struct reader *reader, const struct object *object)
 /* The job of a task of thermos, as the framework that launched it says in what
  * it sends along: nobody else has a say in that, and it can give away nothing
  * but its own. */
-static bool find_job(struct reader *reader, const struct agent_task *task,
+static bool find_job(const struct agent_task *task, struct arena *arena,
                      struct object *out)
 {
     struct err err = {0};
     ProtobufCMessage *message;
-    const Mesos__V1__TaskInfo *info =
-        agent_unpack(&reader->arena, &mesos__v1__task_info__descriptor,
-                     blob_bytes(task->info));
+    const Mesos__V1__TaskInfo *info = agent_unpack(
+        arena, &mesos__v1__task_info__descriptor, blob_bytes(task->info));
     if (!info->has_data ||
         codec_decode(&perigee__assigned_task__descriptor, "AssignedTask",
                      MEDIA_PROTOBUF, bytes_of(info->data.data, info->data.len),
-                     &reader->arena, &message, &err) < 0)
+                     arena, &message, &err) < 0)
         return false;
     const Perigee__Job *job = ((const Perigee__AssignedTask *)message)->job;
     if (job == NULL || job->role == NULL || job->environment == NULL ||
@@ -102,33 +101,39 @@ static bool find_job(struct reader *reader, const struct agent_task *task,
     return true;
 }
 
+/* A role of a framework; "*" is nobody's in particular. */
+static bool may_role(const struct reader *reader, const char *role)
+{
+    const struct object object = {.role = strcmp(role, "*") != 0 ? role : NULL};
+    return may(reader, &object);
+}
+
+static const Mesos__V1__FrameworkInfo *info_of(
+    const struct agent_framework *framework, struct arena *arena)
+{
+    return framework->info == NULL
+               ? NULL
+               : agent_unpack(arena, &mesos__v1__framework_info__descriptor,
+                              blob_bytes(framework->info));
+}
+
 /* Of every role that the framework has. */
 static bool may_framework(struct reader *reader,
                           const struct agent_framework *framework)
 {
-    struct object object = {0};
-    bool has_roles = false, is_allowed = true;
-    if (framework->info == NULL)
-        return may(reader, &object);
-    const Mesos__V1__FrameworkInfo *info =
-        agent_unpack(&reader->arena, &mesos__v1__framework_info__descriptor,
-                     blob_bytes(framework->info));
-    for (size_t i = 0; i < info->n_roles; i++) {
-        object.role = strcmp(info->roles[i], "*") != 0 ? info->roles[i] : NULL;
-        is_allowed &= may(reader, &object);
-        has_roles = true;
-    }
-    if (has_roles)
-        return is_allowed;
-    object.role =
-        info->role != NULL && strcmp(info->role, "*") != 0 ? info->role : NULL;
-    return may(reader, &object);
+    const Mesos__V1__FrameworkInfo *info = info_of(framework, &reader->arena);
+    bool is_allowed = true;
+    if (info == NULL || info->n_roles == 0)
+        return may_role(reader, info && info->role ? info->role : "*");
+    for (size_t i = 0; i < info->n_roles; i++)
+        is_allowed &= may_role(reader, info->roles[i]);
+    return is_allowed;
 }
 
 static bool may_task(struct reader *reader, const struct agent_task *task)
 {
     struct object object;
-    return find_job(reader, task, &object)
+    return find_job(task, &reader->arena, &object)
                ? may(reader, &object)
                : may_framework(reader, task->executor->framework);
 }
@@ -176,27 +181,93 @@ static const struct agent_framework *find_framework(
     return framework;
 }
 
-bool agent_program_may_read(const struct agent_program *p,
-                            const char *principal,
-                            const struct agent_run_name *run)
+enum agent_reading agent_program_reads(const struct agent_program *p,
+                                       const char *principal,
+                                       const struct agent_run_name *run)
 {
     static const struct object cluster;
     struct reader reader = {.p = p, .principal = principal};
     bool is_found = false;
-    /* Whose it is may not be known any more. */
     if (may(&reader, &cluster))
-        return true;
+        return AGENT_READS;
     const struct agent_framework *framework =
         find_framework(p->core, run->framework);
     if (framework == NULL)
-        return false;
+        return AGENT_READS_UNKNOWN;
     arena_init(&reader.arena);
     bool is_allowed = may_runs(&reader, framework->executors.item,
                                framework->executors.count, run, &is_found) &&
                       may_runs(&reader, framework->completed.item,
                                framework->completed.count, run, &is_found);
     arena_release(&reader.arena);
-    return is_allowed && is_found;
+    if (!is_allowed)
+        return AGENT_READS_NOT;
+    return is_found ? AGENT_READS : AGENT_READS_UNKNOWN;
+}
+
+/* --- what outlives us --- */
+
+static const char OF_JOB[] = "job ", OF_ROLE[] = "role ";
+
+static bool is_same(const struct object *a, const struct object *b)
+{
+    return strcmp(a->role, b->role) == 0 && strcmp(a->env, b->env) == 0 &&
+           strcmp(a->name, b->name) == 0;
+}
+
+/* The one role of the executor's framework; NULL: it has several. */
+static const char *owner_role(const struct agent_executor *executor,
+                              struct arena *arena)
+{
+    const Mesos__V1__FrameworkInfo *info = info_of(executor->framework, arena);
+    if (info == NULL || info->n_roles > 1)
+        return NULL;
+    if (info->n_roles == 1)
+        return info->roles[0];
+    return info->role ? info->role : "*";
+}
+
+/* Its tasks are of one job, or all of none. */
+const char *agent_owner(const struct agent_program *p,
+                        const struct agent_executor *executor,
+                        struct arena *arena)
+{
+    struct object first = {0}, job;
+    uint32_t jobs = 0;
+    if (!p->access.asks[REALM_READONLY] || executor->tasks.count == 0)
+        return NULL;
+    for (uint32_t i = 0; i < executor->tasks.count; i++) {
+        if (!find_job(executor->tasks.item[i], arena, &job))
+            continue;
+        if (jobs++ == 0)
+            first = job;
+        else if (!is_same(&first, &job))
+            return NULL;
+    }
+    if (jobs == 0) {
+        const char *role = owner_role(executor, arena);
+        return role ? arena_printf(arena, "%s%s", OF_ROLE, role) : NULL;
+    }
+    if (jobs < executor->tasks.count || first.cluster == NULL)
+        return NULL;
+    return arena_printf(arena, "%s%s/%s/%s/%s", OF_JOB, first.cluster,
+                        first.role, first.env, first.name);
+}
+
+bool agent_program_owner_may(const struct agent_program *p,
+                             const char *principal, const char *owner)
+{
+    const struct reader reader = {.p = p, .principal = principal};
+    struct job_key key;
+    if (owner == NULL)
+        return false;
+    if (strncmp(owner, OF_ROLE, sizeof OF_ROLE - 1) == 0)
+        return may_role(&reader, owner + sizeof OF_ROLE - 1);
+    if (strncmp(owner, OF_JOB, sizeof OF_JOB - 1) != 0 ||
+        job_key_parse(owner + sizeof OF_JOB - 1, &key, NULL) < 0)
+        return false;
+    const struct object object = {key.cluster, key.role, key.env, key.name};
+    return may(&reader, &object);
 }
 
 /* --- executors --- */

@@ -55,12 +55,16 @@ struct agent_run_name {
     const char *framework, *executor;
     const char *container; /* or "latest" */
 };
+enum agent_reading { AGENT_READS_NOT, AGENT_READS, AGENT_READS_UNKNOWN };
 /* May the user read its sandbox? As the logs of the job in it (job.read), of a
- * task without a job as those of its framework's role; when that is not known
- * any more, as those of the cluster. */
-bool agent_program_may_read(const struct agent_program *program,
-                            const char *principal,
-                            const struct agent_run_name *run);
+ * task without a job as those of its framework's role. Unknown: whose it is has
+ * been forgotten; then what was written beside it says so. */
+enum agent_reading agent_program_reads(const struct agent_program *program,
+                                       const char *principal,
+                                       const struct agent_run_name *run);
+/* May the user, by what was written; NULL: there is nothing. */
+bool agent_program_owner_may(const struct agent_program *program,
+                             const char *principal, const char *owner);
 /* "" until the master gave one. */
 const char *agent_program_id(const struct agent_program *program);
 

@@ -127,6 +127,42 @@ int sandbox_make(const char *path, const struct sandbox_user *user,
     return 0;
 }
 
+/* The link beside the sandbox; false: too long. */
+static bool owner_link(const char *path, char out[PATH_LEN])
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL &&
+           snprintf(out, PATH_LEN, "%.*s/.owner.%s", (int)(slash - path), path,
+                    slash + 1) < PATH_LEN;
+}
+
+int sandbox_set_owner(const char *path, const char *owner, struct err *err)
+{
+    char link[PATH_LEN];
+    if (!owner_link(path, link))
+        return err_set(err, ERR_LIMIT, "sandbox '%s': path too long", path);
+    (void)unlink(link);
+    if (symlink(owner, link) < 0)
+        return err_set(err, ERR_IO, "'%s': cannot make: %s", link,
+                       strerror(errno));
+    return 0;
+}
+
+bool sandbox_owner(const char *path, char *out, size_t size)
+{
+    char real[PATH_LEN], link[PATH_LEN];
+    ssize_t n = readlink(path, real, sizeof real - 1);
+    if (n > 0)
+        real[n] = '\0';
+    if (!owner_link(n > 0 ? real : path, link))
+        return false;
+    n = readlink(link, out, size);
+    if (n <= 0 || (size_t)n >= size)
+        return false;
+    out[n] = '\0';
+    return true;
+}
+
 void sandbox_ended(const char *path)
 {
     (void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
@@ -163,8 +199,12 @@ static void sweep_run(struct sweep *sweep, const char *path, const char *id)
     if (is_live(sweep, id) || !is_directory(path, &changed_ms) ||
         changed_ms >= sweep->before_ms)
         return;
-    if (dir_remove(path, NULL) == 0)
-        sweep->removed++;
+    if (dir_remove(path, NULL) < 0)
+        return;
+    sweep->removed++;
+    char link[PATH_LEN];
+    if (owner_link(path, link))
+        (void)unlink(link);
 }
 
 /* Level 0 is slaves/, then <agent>/frameworks/<id>/executors/<id>/runs/: the

@@ -2,6 +2,8 @@
  * their removal long after. */
 #pragma once
 #include "base/err.h"
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -20,6 +22,13 @@ void sandbox_user_self(struct sandbox_user *out);
  * runs/latest at it. */
 int sandbox_make(const char *path, const struct sandbox_user *user,
                  struct err *err);
+/* Write beside it whose it is, for who asks when nobody remembers: the text of
+ * a link runs/.owner.<container>, in a folder that is the agent's own. It goes
+ * with the sandbox. */
+int sandbox_set_owner(const char *path, const char *owner, struct err *err);
+/* What was written; false: nothing, or it does not fit. The path may end in
+ * "latest". */
+bool sandbox_owner(const char *path, char *out, size_t size);
 /* Its age counts from now: the container ended. */
 void sandbox_ended(const char *path);
 /* Remove every sandbox under work_dir that ended before, and directories left

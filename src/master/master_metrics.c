@@ -216,4 +216,6 @@ void master_metrics(const void *self, struct metrics *out)
             allocator.runs);
     gauge(out, "master_allocator_filters", NULL, "Refusals that hold.",
           (double)allocator.filters);
+    counter(out, "master_denied_total", NULL,
+            "Requests that their user may not make.", p->denied);
 }

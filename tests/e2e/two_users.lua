@@ -209,6 +209,30 @@ return { Group { name = "pair", jobs = { service "one", service "two" } } }
     must('alice', { 'logs', key('alice', 'db') .. '/0', 'p' })
   end)
 
+  it('knows whose a sandbox was when its agent has started again', function()
+    local once = key('alice', 'once')
+    local file = run.write(dir .. '/once.lua', [[
+return { Job { cluster = "devcluster", role = "alice", environment = "test", name = "once",
+  task = Task { processes = { Process { name = "p", cmdline = "echo hers" } },
+    resources = Resources { cpu = 0.1, ram = 16*MB, disk = 1*MB } } } }
+]])
+    must('alice', { 'create', once, file, '--wait-until', 'FINISHED', '--timeout', '30' })
+    local task = must('alice', { 'status', once, '--json' }).tasks[1]
+    local agent = c:pids('perigee%-agent')[1]
+    c.kill(agent)
+    run.eventually(10, 'its end', function()
+      return not (run.read('/proc/' .. agent .. '/cmdline') or ''):find('perigee')
+    end)
+    c:up()
+    local path = 'http://' .. task.agent_endpoint .. '/files/download?path=' .. task.sandbox ..
+      '/.logs/p/0/stdout'
+    local got = run.http('GET', path, nil, bearer.alice)
+    assert.equal(200, got.status)
+    assert.equal('hers\n', got.body)
+    assert.equal(404, run.http('GET', path, nil, bearer.bob).status)
+    assert.equal('hers\n', must('alice', { 'logs', once .. '/0', 'p' }))
+  end)
+
   it('keeps him from the master, and from what runs there', function()
     local refused = run.http('GET', c.master .. '/state', nil, bearer.bob)
     assert.equal(403, refused.status)

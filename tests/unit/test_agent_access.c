@@ -95,7 +95,7 @@ static bool reads(const struct fixture *f, const char *who,
                   const char *framework, const char *executor)
 {
     const struct agent_run_name run = {framework, executor, "latest"};
-    return agent_program_may_read(f->program, who, &run);
+    return agent_program_reads(f->program, who, &run) == AGENT_READS;
 }
 
 /* A task of thermos, of a framework of everybody's; its job is al/test/web. */
@@ -135,7 +135,33 @@ static void run_thermos(struct fixture *f, exchange_id stream)
     const struct agent_launch *launch = act(f, AGENT_ACT_LAUNCH);
     assert_non_null(launch);
     snprintf(container, sizeof container, "%s", launch->container_id);
+    assert_string_equal(launch->owner, "job c/al/test/web");
     next_turn(f);
+}
+
+static void test_what_was_written_counts(void **state)
+{
+    static const struct {
+        const char *owner, *may;
+    } CASE[] = {{"job c/al/test/web", "alice"},
+                {"job c/bob/test/web", "bob"},
+                {"role team", "team"},
+                {"role *", NULL},
+                {"job al", NULL},
+                {"", NULL},
+                {"role ", NULL},
+                {NULL, NULL}};
+    static const char *const who[] = {"alice", "bob", "team", "looker", NULL};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof CASE / sizeof *CASE; i++)
+        for (int j = 0; j < 5; j++) {
+            bool may =
+                CASE[i].may && who[j] && strcmp(CASE[i].may, who[j]) == 0;
+            assert_int_equal(
+                agent_program_owner_may(f->program, who[j], CASE[i].owner),
+                may);
+        }
+    assert_true(agent_program_owner_may(f->program, "root", "role *"));
 }
 
 static void test_a_sandbox_is_its_jobs(void **state)
@@ -143,11 +169,15 @@ static void test_a_sandbox_is_its_jobs(void **state)
     struct fixture *f = *state;
     run_thermos(f, link_up(f));
     struct agent_run_name run = {"F", "e", container};
-    assert_true(agent_program_may_read(f->program, "alice", &run));
-    assert_false(agent_program_may_read(f->program, "bob", &run));
+    assert_int_equal(agent_program_reads(f->program, "alice", &run),
+                     AGENT_READS);
+    assert_int_equal(agent_program_reads(f->program, "bob", &run),
+                     AGENT_READS_NOT);
     run.container = "another";
-    assert_false(agent_program_may_read(f->program, "alice", &run));
-    assert_true(agent_program_may_read(f->program, "root", &run));
+    assert_int_equal(agent_program_reads(f->program, "alice", &run),
+                     AGENT_READS_UNKNOWN);
+    assert_int_equal(agent_program_reads(f->program, "root", &run),
+                     AGENT_READS);
     assert_true(reads(f, "alice", "F", "e"));
     assert_true(reads(f, "root", "F", "e"));
     assert_false(reads(f, "bob", "F", "e"));
@@ -301,6 +331,7 @@ int main(void)
         TEST(test_calls),
         TEST(test_it_says_who_it_is),
         TEST(test_a_sandbox_is_its_jobs),
+        TEST(test_what_was_written_counts),
         TEST(test_a_sandbox_is_its_frameworks),
         TEST(test_new_users),
         TEST(test_executors_show_their_token),

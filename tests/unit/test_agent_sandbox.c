@@ -48,12 +48,31 @@ static void test_a_sweep_removes_what_is_old_and_not_alive(void **state)
     sandbox_user_self(&self);
     assert_int_equal(sandbox_make(sandbox(stage), &self, NULL), 0);
     assert_spread(stage);
+    assert_int_equal(sandbox_set_owner(sandbox(stage), "role x", NULL), 0);
     assert_int_equal(sandbox_sweep(stage->work_dir, 1000, none), 0);
     assert_int_equal(sandbox_sweep(stage->work_dir, later, live), 0);
     assert_int_equal(access(sandbox(stage), F_OK), 0);
     assert_int_equal(sandbox_sweep(stage->work_dir, later, none), 1);
     snprintf(path, sizeof path, "%s/slaves/A", stage->work_dir);
     assert_int_not_equal(access(path, F_OK), 0); /* nothing empty stays */
+}
+
+static void test_whose_it_is_stands_beside_it(void **state)
+{
+    struct stage *stage = *state;
+    struct sandbox_user self;
+    char path[600], owner[16] = "";
+    sandbox_user_self(&self);
+    assert_int_equal(sandbox_make(sandbox(stage), &self, NULL), 0);
+    assert_false(sandbox_owner(sandbox(stage), owner, sizeof owner));
+    assert_int_equal(sandbox_set_owner(sandbox(stage), "role x", NULL), 0);
+    assert_true(sandbox_owner(sandbox(stage), owner, sizeof owner));
+    assert_string_equal(owner, "role x");
+    assert_int_equal(sandbox_set_owner(sandbox(stage), "job a/b/c/d", NULL), 0);
+    snprintf(path, sizeof path, "%s/../latest", sandbox(stage));
+    assert_true(sandbox_owner(path, owner, sizeof owner));
+    assert_string_equal(owner, "job a/b/c/d");
+    assert_false(sandbox_owner(path, owner, 11)); /* too long */
 }
 
 static void touch(struct stage *stage, const char *name)
@@ -159,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ONE(test_an_unknown_user_names_the_remedy),
         ONE(test_a_sweep_removes_what_is_old_and_not_alive),
+        ONE(test_whose_it_is_stands_beside_it),
         ONE(test_only_sandboxes_can_be_read),
         ONE(test_v2_groups_are_plain_files_too),
     };
