@@ -242,6 +242,31 @@ static void test_events_tell_of_it(void **unused)
     world_free(w);
 }
 
+/* What became of an update is known for a month, also of a job that is gone and
+ * whose tasks are forgotten. */
+static void test_history_outlives_its_job(void **unused)
+{
+    enum { DAY_MS = 24 * 60 * 60 * 1000 };
+    struct world *w = with("1", "old");
+
+    (void)unused;
+    post(w, ABOUT("KILL_JOB"));
+    settle(w);
+    pass(w, (int64_t)3 * DAY_MS);
+    get_job(w);
+    expect_status(w, 404);
+    post(w, "{\"type\":\"GET_TASKS\",\"tasks\":{" KEY "}}");
+    expect_status(w, 200);
+    assert_int_equal(w->answer->n_tasks, 0);
+    expect_state(w, UPDATE_STATE(ROLLED_FORWARD));
+    reborn(w);
+    expect_state(w, UPDATE_STATE(ROLLED_FORWARD));
+    pass(w, (int64_t)28 * DAY_MS);
+    post(w, ACT("GET_UPDATE"));
+    expect_status(w, 404);
+    world_free(w);
+}
+
 #define SCALE_TO(n) \
     "{\"type\":\"SCALE_JOB\",\"scale\":{" KEY ",\"instances\":" n "}}"
 
@@ -308,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_pause_and_rollback_by_hand),
         cmocka_unit_test(test_lists_and_history),
         cmocka_unit_test(test_events_tell_of_it),
+        cmocka_unit_test(test_history_outlives_its_job),
         cmocka_unit_test(test_a_suspended_job_outlives_an_update),
         cmocka_unit_test(test_why_is_about_what_waits),
     };

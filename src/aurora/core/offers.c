@@ -234,7 +234,8 @@ static void prune(struct aurora *a, int64_t now_ms)
             job->is_removed = true;
             records_tell_job(a, EVENT_JOB_REMOVED, job, now_ms);
         }
-        records_delete_job(a, job);
+        if (job->updates.count == 0) /* they are kept longer than tasks */
+            records_delete_job(a, job);
     }
     prune_hosts(a, now_ms);
     heap_push(&a->timers, now_ms + PRUNE_INTERVAL_MS, TIMER_PRUNE, 0);
