@@ -88,10 +88,21 @@ setup(function()
   for _, name in ipairs { 'perigee-master', 'perigee-agent', 'perigee-aurora' } do
     port[name] = pair.free_port()
   end
+  -- Daemons and people are who their certificates say, at the ports of master and agent.
+  run.write(dir .. '/security.lua', [[
+users = {
+  daemons = { certificate = "server",
+    permissions = { actions = { "agent.register", "framework.register" } } },
+  alice = { certificate = "alice", permissions = { actions = "job.read" } },
+}
+]])
+  os.execute('chmod 600 ' .. dir .. '/security.lua')
+  local users = ' --security=' .. dir .. '/security.lua'
   local master = '--master=https://127.0.0.1:' .. port['perigee-master']
-  spawn('perigee-master', '--tls-require-client')
+  spawn('perigee-master', '--tls-require-client' .. users)
   await 'perigee-master'
-  spawn('perigee-agent', master .. ' --resources="cpus:4;mem:1024;disk:1000;ports:[31000-31009]"')
+  spawn('perigee-agent', master .. ' --resources="cpus:4;mem:1024;disk:1000;ports:[31000-31009]"' ..
+    users)
   spawn('perigee-aurora', master .. ' --tls-require-client')
   await 'perigee-agent'
   await 'perigee-aurora'
@@ -128,6 +139,19 @@ teardown(function()
 end)
 
 describe('a cluster with TLS', function()
+  it('knows people by their certificates at the ports of master and agent', function()
+    for _, name in ipairs { 'perigee-master', 'perigee-agent' } do
+      local function status(who, path)
+        return curl(('https://127.0.0.1:%d%s'):format(port[name], path), { '--cacert',
+          dir .. '/ca.pem', '--cert', dir .. '/' .. who .. '.pem', '--key', dir .. '/' .. who ..
+          '.key' }).out:match('%d+$')
+      end
+      assert.equal('403', status('alice', '/state')) -- she reads her jobs only
+      assert.equal('401', status('elsewhere', '/state')) -- of the same CA, but nobody
+      assert.equal('200', status('elsewhere', '/version'))
+    end
+  end)
+
   it('runs a job, with an asset, and shows its log', function()
     local made = cli { 'create', KEY, job_file(), '--wait-until', 'RUNNING' }
     assert.equal(0, made.status, made.out .. made.err .. run.read(dir .. '/log'))

@@ -34,8 +34,8 @@ static bool is_secret_of(const struct users *users, const char *name,
 static void test_many(void **state)
 {
     static const char *const TEXT[] = {
-        "{\"credentials\":[{\"principal\":\"a\",\"secret\":\"s3 cret\"},"
-        "{\"principal\":\"b\",\"secret\":\"t\"}]}",
+        ("{\"credentials\":[{\"principal\":\"a\",\"secret\":\"s3 cret\"},"
+         "{\"principal\":\"b\",\"secret\":\"t\"}]}"),
         "# of the cluster\n\na s3 cret\r\nb\tt",
     };
     struct object anything = {0};
@@ -61,8 +61,8 @@ static void test_one(void **state)
     static const char *const TEXT[] = {
         "{\"principal\":\"aurora\",\"secret\":\"xyz\"}",
         "aurora xyz\n",
-        "# mine\naurora_authentication_principal=aurora\n"
-        "aurora_authentication_secret=xyz\n",
+        ("# mine\naurora_authentication_principal=aurora\n"
+         "aurora_authentication_secret=xyz\n"),
     };
     (void)state;
     for (size_t i = 0; i < sizeof TEXT / sizeof *TEXT; i++) {
