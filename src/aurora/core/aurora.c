@@ -411,7 +411,6 @@ void aurora_restored(struct aurora *a, uint64_t ceiling, int64_t now_ms)
         arm(a, t, now_ms);
     for (uint32_t i = 0; i < a->jobs.count; i++) {
         job_sort_ended(a->jobs.item[i]);
-        rolling_look_again(a, a->jobs.item[i]);
         job_settle(a, a->jobs.item[i], now_ms);
     }
     crons_restored(a);
