@@ -19,7 +19,8 @@ enum {
     PIECE_MAX = 1 << 20,   /* bytes asked for at a time */
     FOLLOW_PAUSE_MS = 200, /* between looks when nothing new came */
     TASK_PAUSE_MS = 2000,  /* between questions whether the task has ended */
-    TASK_TIMEOUT_MS = 5000
+    TASK_TIMEOUT_MS = 5000,
+    AWAY_MAX_MS = 30000 /* an agent that is followed may be started anew */
 };
 
 struct source {
@@ -33,14 +34,22 @@ struct reading {
     int64_t offset;                 /* of the next byte */
     struct buf text;                /* with --json */
     bool got;                       /* the last look brought something */
+    int64_t heard_ms;               /* when the agent answered last; 0: never */
 };
 
+/* `is_away`: NULL, or set, and 0, where nobody answers. */
 static int get(struct cli *cli, const char *agent, const char *path,
-               const struct http_header *header, struct http_response *out)
+               const struct http_header *header, struct http_response *out,
+               bool *is_away)
 {
     struct err err = {0};
 
     if (edge_agent_get(cli, agent, path, header, out, &err) < 0) {
+        if (is_away != NULL &&
+            (err.code == ERR_NETWORK || err.code == ERR_TIMEOUT)) {
+            *is_away = true;
+            return 0;
+        }
         (void)err_wrap(&err, "agent %s", agent);
         return cli_fail(cli, cli_exit_code(&err), &err);
     }
@@ -79,7 +88,7 @@ static int browse(struct cli *cli, const struct source *source,
             arena_printf(&cli->arena, "/files/browse?path=%s",
                          escaped(cli, arena_printf(&cli->arena, "%s/%s",
                                                    source->sandbox, folder))),
-            NULL, &response);
+            NULL, &response, NULL);
 
     if (rc != 0)
         return rc;
@@ -267,8 +276,14 @@ static int read_more(struct cli *cli, struct reading *r)
         "Range",
         arena_printf(&cli->arena, "bytes=%lld-%lld", (long long)r->offset,
                      (long long)r->offset + PIECE_MAX - 1)};
-    int rc = get(cli, r->agent, r->url, &range, &response);
-    if (rc == 0)
+    int64_t now_ms = clock_monotonic_ms();
+    bool is_away = false, is_patient = cli->follow && r->heard_ms > 0 &&
+                                       now_ms - r->heard_ms < AWAY_MAX_MS;
+    int rc = get(cli, r->agent, r->url, &range, &response,
+                 is_patient ? &is_away : NULL);
+    r->heard_ms = is_away ? r->heard_ms : now_ms;
+    r->got = false;
+    if (rc == 0 && !is_away)
         rc = take(cli, r, &response);
     arena_release(&cli->arena);
     cli->arena = kept;

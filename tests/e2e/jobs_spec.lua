@@ -33,7 +33,7 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
     assert.equal('hello 0\n', c:must { 'logs', key .. '/0' })
   end)
 
-  it('follows a log by its new bytes, over a file that begins anew, to the end of its task',
+  it('follows a log by its new bytes, over new agents and a new file, to the end of its task',
     function()
       local key = 'devcluster/www-data/test/talker'
       local file = c:file('talker.lua', [[
@@ -49,6 +49,9 @@ return { Job { cluster = "devcluster", role = "www-data", environment = "test", 
         run.eventually(30, text, function() return (run.read(out) or ''):find(text, 1, true) end)
       end
       has '\n40000\n'
+      for _, pid in ipairs(c:pids('perigee%-agent')) do c.kill(pid) end
+      run.eventually(10, 'no agent', function() return #c:pids('perigee%-agent') == 0 end)
+      c:up()
       run.write(c.dir .. '/shrink', '')
       has '\n40000\nanew\n'
       run.write(c.dir .. '/end', '')
