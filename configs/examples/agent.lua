@@ -22,4 +22,8 @@ attributes = { rack = "r1", zone = "a" }
 -- Executors live this long without their agent.
 recovery_timeout = "15mins"
 
+-- Who may read which sandboxes, and who we are to a master that asks.
+-- security = "/etc/perigee/security.lua"
+-- credential = "/etc/perigee/credential"
+
 log_level = "info"

@@ -14,4 +14,8 @@ heartbeat_interval = "15secs"
 agent_ping_timeout = "15secs"
 max_agent_ping_timeouts = 5
 
+-- Who may do what at this port, frameworks and agents included; without it
+-- everybody who reaches it may do everything.
+-- security = "/etc/perigee/security.lua"
+
 log_level = "info"

@@ -259,7 +259,7 @@ static void test_executors_show_their_token(void **state)
     exchange_id stream = link_up(f);
     run_command(f, stream);
     const struct agent_launch *launch = act(f, AGENT_ACT_LAUNCH);
-    const char *token = token_of(launch);
+    const char *token = arena_strdup(&f->arena, token_of(launch));
     assert_true(strlen(token) >= 32);
     const char *right = arena_printf(&f->arena, "Bearer %s", token);
     snprintf(container, sizeof container, "%s", launch->container_id);
