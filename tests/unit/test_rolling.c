@@ -54,6 +54,15 @@ static struct rolling_request restart_of(uint32_t batch_size, int64_t watch_ms)
         .settings = {.batch_size = batch_size, .watch_ms = watch_ms}};
 }
 
+static void begin_restart(struct roll *r, uint32_t instances,
+                          uint32_t batch_size, int64_t watch_ms)
+{
+    struct rolling_request request = restart_of(batch_size, watch_ms);
+
+    begin_roll(r, instances);
+    must(r, &request);
+}
+
 static struct rolling_request kill_of(uint32_t batch_size,
                                       const struct instances *instances)
 {
@@ -96,11 +105,9 @@ static void obey(struct roll *r)
 static void test_a_batch_waits_until_the_one_before_runs(void **unused)
 {
     struct roll r;
-    struct rolling_request request = restart_of(2, 0);
 
     (void)unused;
-    begin_roll(&r, 5);
-    must(&r, &request);
+    begin_restart(&r, 5, 2, 0);
     assert_int_equal(r.touched.count, 5);
     for (uint32_t left = 5; left > 0; left -= left > 1 ? 2 : 1) {
         assert_int_equal(rolling_left(r.job->rolling), left);
@@ -116,11 +123,9 @@ static void test_a_batch_waits_until_the_one_before_runs(void **unused)
 static void test_an_instance_is_watched_before_the_next(void **unused)
 {
     struct roll r;
-    struct rolling_request request = restart_of(1, 30 * SECOND);
 
     (void)unused;
-    begin_roll(&r, 2);
-    must(&r, &request);
+    begin_restart(&r, 2, 1, 30 * SECOND);
     obey(&r);
     pass(&r.s, 30 * SECOND - 1);
     assert_int_equal(count_in(&r, TASK_RESTARTING), 0);
@@ -166,11 +171,9 @@ static void test_nobody_is_judged_in_silence(void **unused)
 static void test_an_answer_is_waited_for_a_while(void **unused)
 {
     struct roll r;
-    struct rolling_request request = restart_of(1, 30 * SECOND);
 
     (void)unused;
-    begin_roll(&r, 2);
-    must(&r, &request);
+    begin_restart(&r, 2, 1, 30 * SECOND);
     obey(&r);
     aurora_disconnected(&r.s.a);
     pass(&r.s, MINUTE);
@@ -226,11 +229,9 @@ static void fail_again(struct roll *r, uint32_t instance)
 static void test_a_restart_that_fails_stops(void **unused)
 {
     struct roll r;
-    struct rolling_request request = restart_of(1, 30 * SECOND);
 
     (void)unused;
-    begin_roll(&r, 3);
-    must(&r, &request);
+    begin_restart(&r, 3, 1, 30 * SECOND);
     obey(&r);
     fail_again(&r, 0);
     assert_int_equal(r.job->rolling->state, ROLLING_FAILED);
@@ -269,14 +270,12 @@ static void test_failures_are_borne(void **unused)
 static void test_what_is_killed_meanwhile_is_no_failure(void **unused)
 {
     struct roll r;
-    struct rolling_request request = restart_of(0, 30 * SECOND);
     const struct instance_pair one = {1, 1};
     const struct instances some = {&one, 1};
     uint64_t sequence;
 
     (void)unused;
-    begin_roll(&r, 3);
-    must(&r, &request);
+    begin_restart(&r, 3, 0, 30 * SECOND);
     obey(&r);
     assert_int_equal(aurora_kill(&r.s.a, KEY_OF_SCENE, &some, NULL, r.s.now_ms,
                                  &r.touched, &sequence, NULL),
@@ -294,11 +293,9 @@ static void test_a_large_job_is_restarted_at_once(void **unused)
 {
     enum { MANY = 4000 };
     struct roll r;
-    struct rolling_request request = restart_of(0, 0);
 
     (void)unused;
-    begin_roll(&r, MANY);
-    must(&r, &request);
+    begin_restart(&r, MANY, 0, 0);
     assert_int_equal(count_in(&r, TASK_RESTARTING), MANY);
     for (uint32_t i = 0; i < MANY; i++) {
         struct blob *id = blob_ref(job_active(r.job, i)->id);
