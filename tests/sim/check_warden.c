@@ -26,10 +26,8 @@ static void note_modes(struct cluster *c)
             continue;
         }
         m->downed_ms = c->w->now_ms;
-        if (m->down_since_ms != 0)
-            continue;
-        m->down_since_ms = c->w->now_ms;
-        cluster_on_disk_lost(c, m); /* its agent leaves for good */
+        if (m->down_since_ms == 0)
+            m->down_since_ms = c->w->now_ms;
     }
 }
 
@@ -85,11 +83,11 @@ void check_not_down(struct cluster *c, const struct run *run)
                    m->agent.host);
 }
 
-bool was_taken_down(const struct run *run)
+bool was_taken_down(const struct run *run, int64_t at_ms)
 {
     const struct machine *m = run->container->machine;
 
-    return m->downed_ms != 0 && run->started_ms < m->downed_ms + ON_ITS_WAY_MS;
+    return m->downed_ms != 0 && at_ms < m->downed_ms + ON_ITS_WAY_MS;
 }
 
 void final_warden(struct cluster *c)

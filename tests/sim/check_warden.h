@@ -21,7 +21,8 @@ void check_warden(struct cluster *c);
 void check_going(struct cluster *c);
 /* A task begins. */
 void check_not_down(struct cluster *c, const struct run *run);
-/* Was its machine taken down, so that it may be said to be lost while it lives?
- * What was on its way to the machine counts as well. */
-bool was_taken_down(const struct run *run);
+/* Was its machine taken down behind that time, or so shortly before it that the
+ * agent may still have been leaving? What lived then may be said to be lost
+ * while it lives, and what the agent kept then went with it. */
+bool was_taken_down(const struct run *run, int64_t at_ms);
 void final_warden(struct cluster *c);

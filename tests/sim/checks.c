@@ -374,7 +374,8 @@ static void check_truth(struct cluster *c, const struct told *told, int state,
     if (!is_aware || !is_forgotten(state))
         return;
     const struct run *run = find_run(c, task_id);
-    if (run != NULL && run->ended_ms == 0 && !was_taken_down(run) &&
+    if (run != NULL && run->ended_ms == 0 &&
+        !was_taken_down(run, run->started_ms) &&
         c->w->now_ms > run->started_ms + SURE_MS)
         world_fail(c->w, "%s: told state %d, but it lives", told->key, state);
 }

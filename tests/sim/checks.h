@@ -61,8 +61,7 @@ void cluster_on_record(struct cluster *c, struct node *node,
 /* A task really begins or ended. */
 void cluster_on_run_begin(struct cluster *c, struct run *run);
 void cluster_on_run_end(struct cluster *c, struct run *run);
-/* The disk of a machine is gone, or its agent is told to leave: what only it
- * knew is not owed any more. */
+/* The disk of a machine is gone: what only it knew is not owed any more. */
 void cluster_on_disk_lost(struct cluster *c, const struct machine *m);
 /* The time is over. */
 /* Do large batch tasks still run, or wait for the room of another one? */

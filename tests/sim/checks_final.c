@@ -218,11 +218,23 @@ static void final_machine(struct cluster *c, const struct machine *m)
                    disk_count(&m->agent.disk, "executors"), runs);
 }
 
+/* Did it go with an agent that was told to leave for good? */
+static bool left_with_agent(const struct cluster *c, const struct owed *o)
+{
+    uint32_t machine = 0, at = 0;
+    const struct run *run;
+
+    while ((run = run_at(c, &machine, &at)) != NULL)
+        if (strcmp(run->task_id, o->task_id) == 0)
+            return was_taken_down(run, o->since_ms);
+    return false;
+}
+
 static void final_updates(struct cluster *c)
 {
     for (const struct owed *o = c->checks.owed; o != NULL; o = o->hh.next) {
         if (o->is_told || o->task_id == NULL ||
-            c->w->now_ms - o->since_ms < SETTLE_MS)
+            c->w->now_ms - o->since_ms < SETTLE_MS || left_with_agent(c, o))
             continue;
         bool is_plain = strncmp(o->task_id, "plain-", 6) == 0;
         if (!told_about(&c->checks, is_plain ? &c->plain : &c->aurora,
