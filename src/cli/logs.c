@@ -345,7 +345,7 @@ int logs_run(struct cli *cli)
 {
     struct job_key key;
     struct source source = {0};
-    struct reading r = {0};
+    struct reading r = {.path = ""};
     uint32_t instance;
     int rc = read_instance(cli, &key, &instance);
 
