@@ -27,6 +27,11 @@ void *xcalloc(size_t count, size_t size)
     return checked(calloc(at_least_one(count), at_least_one(size)));
 }
 
+void *xcalloc_aligned(size_t alignment, size_t size)
+{
+    return memset(checked(aligned_alloc(alignment, size)), 0, size);
+}
+
 void *xrealloc(void *old, size_t size)
 {
     return checked(realloc(old, at_least_one(size)));

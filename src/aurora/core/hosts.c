@@ -200,7 +200,7 @@ struct host *hosts_update(struct hosts *hosts, struct bytes agent_id,
         attributes_equal(&host->attributes, attributes))
         return host;
     if (!host) {
-        host = xcalloc(1, sizeof *host);
+        host = xcalloc_aligned(HOST_ALIGNMENT, sizeof *host);
         host->agent_id = blob_new(agent_id);
         host->number = ++hosts->next_number;
         HASH_ADD_KEYPTR(hh, hosts->by_agent, host->agent_id->data,

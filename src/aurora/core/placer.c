@@ -328,7 +328,8 @@ static bool place_one(struct attempt *attempt, struct host *host,
     const struct job_config *config = attempt->config;
     struct ranges ports;
 
-    hosts_take_spare(host, &config->spare);
+    if (config->is_revocable)
+        hosts_take_spare(host, &config->spare);
     hosts_take(attempt->hosts, host, &config->need, config->port_count, &ports);
     limit_counts_add(attempt->counts, attempt->hosts, host);
     bool more = placed(context, host, &ports);
