@@ -335,6 +335,72 @@ static void test_is_near_the_best_of_many_hosts(void **unused)
     fill(PLACEMENT_SPREAD);
 }
 
+/* Equal tasks that share a host without a rest fill it to the last one, in
+ * large clusters, too: what fits exactly stands in cells where others do not
+ * fit. */
+static void fill_exactly(int64_t tasks_per_host)
+{
+    enum { FULL = 20 };
+    struct hosts hosts = {0};
+    struct limit_counts counts = {0};
+    struct job_config *config = config_new(1000, 100000);
+    uint32_t tasks = FULL * (uint32_t)tasks_per_host, used = 0;
+    int placed = 0;
+
+    config->need.disk = 0;
+    for (int i = 0; i < MANY; i++)
+        add_host(&hosts, i, 1000 * tasks_per_host, 100000 * tasks_per_host, "",
+                 0);
+    assert_int_equal(
+        placer_place(&hosts, config, &counts, tasks, 0, count_placed, &placed),
+        tasks);
+    for (uint32_t i = 0; i < hosts.in_order.count; i++) {
+        const struct host *h = hosts.in_order.item[i];
+        used += h->free.cpus < h->total.cpus;
+    }
+    assert_int_equal(used, FULL);
+    hosts_check(&hosts);
+    job_config_unref(config);
+    hosts_release(&hosts);
+}
+
+static void test_fills_hosts_of_many_to_the_last(void **unused)
+{
+    (void)unused;
+    for (int64_t tasks = 1; tasks <= 64; tasks += 3)
+        fill_exactly(tasks);
+}
+
+/* Totals from a thousandth to the largest of the grid: shares without divisions
+ * are those with them, or no bound would hold. */
+static void test_places_on_hosts_of_any_size(void **unused)
+{
+    const int64_t most = INT64_C(1) << 49;
+    struct limit_counts counts = {0};
+    struct rng rng;
+
+    (void)unused;
+    rng_seed(&rng, 3);
+    for (int64_t size = 1; size < most; size = size * 3 + 1) {
+        struct hosts hosts = {0};
+        int placed = 0;
+        for (int i = 0; i < MANY / 4; i++)
+            add_host(&hosts, i, size + (int64_t)rng_below(&rng, 2), most - size,
+                     "", 0);
+        struct job_config *config =
+            config_new(1 + (int64_t)rng_below(&rng, (uint64_t)size), 1);
+        config->need.mem =
+            1 + (int64_t)rng_below(&rng, (uint64_t)(most - size));
+        config->need.disk = 0;
+        assert_int_equal(placer_place(&hosts, config, &counts, MANY / 4, 0,
+                                      count_placed, &placed),
+                         MANY / 4);
+        hosts_check(&hosts);
+        job_config_unref(config);
+        hosts_release(&hosts);
+    }
+}
+
 /* One host of many may have it, and it is not where a search begins. */
 static void test_finds_the_only_host_of_many(void **unused)
 {
@@ -519,6 +585,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_places_as_the_oracle_does),
         cmocka_unit_test(test_is_near_the_best_of_many_hosts),
+        cmocka_unit_test(test_fills_hosts_of_many_to_the_last),
+        cmocka_unit_test(test_places_on_hosts_of_any_size),
         cmocka_unit_test(test_finds_the_only_host_of_many),
         cmocka_unit_test(test_fills_one_host_before_the_next),
         cmocka_unit_test(test_limit_within_a_job),

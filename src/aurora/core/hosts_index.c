@@ -72,13 +72,26 @@ static struct index_kind *find_kind(struct host_index *index,
     return kind;
 }
 
-static void kind_free(struct host_index *index, struct index_kind *kind)
+/* Its number of hosts changed: the largest kinds stay first. */
+static void kind_move(struct host_index *index, struct index_kind *kind)
 {
+    struct index_kind **all = index->kind;
     uint32_t at = 0;
 
-    while (index->kind[at] != kind)
+    while (all[at] != kind)
         at++;
-    index->kind[at] = index->kind[--index->kind_count];
+    for (; at > 0 && all[at - 1]->hosts < kind->hosts; at--)
+        all[at] = all[at - 1];
+    for (; at + 1 < index->kind_count && all[at + 1]->hosts > kind->hosts; at++)
+        all[at] = all[at + 1];
+    all[at] = kind;
+}
+
+/* Without hosts it is the last one. */
+static void kind_free(struct host_index *index, struct index_kind *kind)
+{
+    index->kind_count--;
+    assert(index->kind[index->kind_count] == kind);
     free(kind);
 }
 
@@ -92,12 +105,32 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Shifted, no amount of the kind has more than PART_BITS bits, so a unit's
+ * share keeps 29 bits at least; and no product is more than twice the whole. */
+static struct index_part part_of(int64_t least, int64_t most)
+{
+    const int64_t whole = (int64_t)SHARE_ONE << PART_SHIFT;
+    uint32_t shift = 0;
+
+    while (most >> shift >= INT64_C(1) << PART_BITS)
+        shift++;
+    int64_t up = (most >> shift) + ((most & ((INT64_C(1) << shift) - 1)) != 0);
+    int64_t down = least >> shift;
+    return (struct index_part){
+        .shift = shift,
+        .of_most = up > 0 ? (uint64_t)(whole / up) : 0,
+        .of_least = (uint64_t)(down > 0 ? whole / down + 1 : whole),
+    };
+}
+
 static void widen(struct index_kind *kind, const struct amounts *total)
 {
     kind->least.cpus = smaller(kind->least.cpus, total->cpus);
     kind->least.mem = smaller(kind->least.mem, total->mem);
     kind->most.cpus = larger(kind->most.cpus, total->cpus);
     kind->most.mem = larger(kind->most.mem, total->mem);
+    kind->cpu = part_of(kind->least.cpus, kind->most.cpus);
+    kind->mem = part_of(kind->least.mem, kind->most.mem);
 }
 
 /* --- cells --- */
@@ -147,10 +180,13 @@ void index_remove(struct host_index *index, struct host *host)
 {
     if (!host->kind)
         return;
+    struct index_kind *kind = host->kind;
     leave_cell(host);
     index->hosts--;
-    if (--host->kind->hosts == 0)
-        kind_free(index, host->kind);
+    kind->hosts--;
+    kind_move(index, kind);
+    if (kind->hosts == 0)
+        kind_free(index, kind);
     host->kind = NULL;
 }
 
@@ -168,6 +204,7 @@ void index_put(struct host_index *index, struct host *host)
     } else {
         host->kind = find_kind(index, host);
         host->kind->hosts++;
+        kind_move(index, host->kind);
         index->hosts++;
         widen(host->kind, &host->total);
     }
@@ -214,7 +251,9 @@ void index_check(const struct host_index *index)
 {
     uint32_t all = 0;
 
-    for (uint32_t k = 0; k < index->kind_count; k++)
+    for (uint32_t k = 0; k < index->kind_count; k++) {
         all += check_kind(index->kind[k]);
+        assert(k == 0 || index->kind[k - 1]->hosts >= index->kind[k]->hosts);
+    }
     assert(all == index->hosts);
 }

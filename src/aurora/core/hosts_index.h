@@ -18,11 +18,14 @@
  *
  * In clusters of up to SEARCH_EXACT hosts a search is exact: it looks at every
  * host of every cell that can hold a better one. In larger ones it looks for
- * nothing that is better by less than SEARCH_SLACK, at most at SEARCH_PER_CELL
- * hosts of a cell (SEARCH_LOST while it has found nothing), and ends after
- * SEARCH_SCORED hosts that fit or SEARCH_LOOKED in all. When none of these fits
- * it begins again, exactly: a host that fits is always found when there is one.
- */
+ * nothing that is better by less than SEARCH_SLACK, neither in another cell nor
+ * in another kind: the first kinds, which are the largest, mostly decide it.
+ * Cells where the task may not have room (its own shares lie within them) are
+ * taken only when they are better by SEARCH_UNSURE, and SEARCH_FIRST hosts are
+ * looked at; of others SEARCH_PER_CELL hosts (SEARCH_LOST while nothing is
+ * found). A search ends after SEARCH_SCORED hosts that fit or SEARCH_LOOKED in
+ * all. When none of these fits it begins again, more patiently, then exactly: a
+ * host that fits is always found when there is one. */
 #pragma once
 #include "aurora/core/job_config.h"
 #include "base/vec.h"
@@ -42,10 +45,22 @@ enum {
     SEARCH_LOOKED = 256,
     SEARCH_PER_CELL = 8,
     SEARCH_LOST = 64, /* of a cell, while nothing is found */
-    SEARCH_SLACK = 10  /* in 1/1024: nearer to the best is not looked for */
+    SEARCH_FIRST = 2,
+    SEARCH_SLACK = 10, /* in 1/1024: nearer to the best is not looked for */
+    SEARCH_UNSURE = 32
 };
 
 struct host;
+
+/* What makes shares of a kind's totals from an amount without a division, of
+ * which every kind looked at would cost four: (amount >> shift) times the share
+ * of one such unit, in 1/2^PART_SHIFT. */
+enum { PART_BITS = 31, PART_SHIFT = 50 };
+struct index_part {
+    uint32_t shift;
+    uint64_t of_most, of_least; /* of the largest total, rounded down; of the
+                                   least, rounded up */
+};
 
 struct index_kind {
     uint32_t key; /* its totals, coarsely; INDEX_REST: of any */
@@ -54,6 +69,7 @@ struct index_kind {
     bool is_later;              /* maintenance lies ahead of all of them */
     bool has_gpus;              /* some of them may */
     struct amounts least, most; /* of the totals of hosts that were in it */
+    struct index_part cpu, mem; /* follow them */
     uint64_t rows;              /* bit n: row[n] is not 0 */
     uint64_t row[INDEX_GRID];   /* by memory; bit n: cpu line n has hosts */
     /* By memory, then cpu: the host of the ring where a search begins; NULL:
@@ -64,7 +80,7 @@ struct index_kind {
 struct host_index {
     enum placement_policy policy;
     uint32_t hosts;
-    struct index_kind *kind[INDEX_KINDS_MAX]; /* owned */
+    struct index_kind *kind[INDEX_KINDS_MAX]; /* owned; most hosts first */
     uint32_t kind_count;
 };
 
