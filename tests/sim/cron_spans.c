@@ -78,8 +78,11 @@ static void check_job(struct cluster *c, struct cron_spans *s,
     int64_t now = seen->now;
     struct cron_look look;
 
-    if (!cron_look(c->aurora.self, j->job.name, &look))
+    if (!cron_look(c->aurora.self, j->job.name, &look)) {
+        if (s->life != c->aurora.life)
+            s->count = 0; /* it was decided, and lost before it was durable */
         return;
+    }
     if (s->life != c->aurora.life)
         begin_life(s, &look);
     s->life = c->aurora.life;
