@@ -60,18 +60,18 @@ struct host {
     uint32_t cell;
     struct index_kind *kind;            /* NULL: not in the index */
     struct host *cell_prev, *cell_next; /* the ring of its cell */
-    uint64_t generation;
     uint64_t order;
+    uint64_t name; /* what constraints on "host" compare */
 
     /* What tasks change that come or go. */
-    struct amounts used;    /* by active tasks of ours on it */
-    uint32_t tasks;         /* so many */
+    struct amounts used; /* by active tasks of ours on it */
+    uint32_t tasks;      /* so many */
+    uint64_t generation;
+    struct host_class *class;
     struct offer *offers;   /* owned list */
     struct revocable spare; /* sum of the offers; only tasks of a revocable
                                tier use it, and they use no other cpus */
     struct ranges ports;    /* union of the offers */
-    struct host_class *class;
-    uint64_t name; /* what constraints on "host" compare */
 
     struct blob *agent_id; /* owned */
     uint64_t number;       /* tells it from every other host there ever was */
