@@ -1,6 +1,7 @@
 /* Calls about application groups. A group comes from a bundle, which is
  * evaluated beside the core first, or as a tree with its jobs. */
 #include "aurora/api.h"
+#include "aurora/assets.h"
 #include "aurora/security.h"
 #include "aurora/user_limits.h"
 

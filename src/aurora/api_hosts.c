@@ -1,5 +1,6 @@
 /* Calls about machines and offers, and about the scheduler as a whole. */
 #include "aurora/api.h"
+#include "aurora/link.h"
 
 #include <stdlib.h>
 #include <string.h>

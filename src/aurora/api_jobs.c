@@ -1,5 +1,6 @@
 /* Calls that change jobs. Bundles are evaluated beside the core first. */
 #include "aurora/api.h"
+#include "aurora/assets.h"
 #include "aurora/security.h"
 #include "aurora/user_limits.h"
 

@@ -1,6 +1,7 @@
 /* Bundles and their assets: what jobs were made of, kept while a job names it.
  * An asset is stored once, whoever names it; a bundle is stored without the
  * contents of its assets. */
+#include "aurora/assets.h"
 #include "aurora/api.h"
 #include "aurora/security.h"
 

@@ -1,7 +1,9 @@
 /* Our calls to the master. Those about tasks leave one after the other, so that
  * a KILL never overtakes its ACCEPT; acknowledgements may. What is lost with
  * the connection is found again by reconciling after the next subscription. */
+#include "aurora/assets.h"
 #include "aurora/inverse.h"
+#include "aurora/link.h"
 #include "aurora/state.h"
 #include "sys/address.h"
 

@@ -1,4 +1,5 @@
 /* Between the evaluated job of the wire and the config of the core. */
+#include "aurora/assets.h"
 #include "aurora/state.h"
 
 #include "base/text.h"

@@ -1,6 +1,7 @@
 /* The link to the master: a Mesos v1 scheduler that subscribes with its stored
  * framework id, watches heartbeats, and comes back with growing pauses. */
 #include "aurora/inverse.h"
+#include "aurora/link.h"
 #include "aurora/state.h"
 #include "sys/address.h"
 

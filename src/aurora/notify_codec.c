@@ -1,5 +1,6 @@
 /* Notifications on the wire: what a job says of them, and what they say. */
 #include "aurora/notify_mail.h"
+#include "aurora/assets.h"
 #include "aurora/state.h"
 
 #include "base/calendar.h"

@@ -1,5 +1,6 @@
 /* Telling: requests, mails, and questions to scripts about what to tell. */
 #include "aurora/notify_mail.h"
+#include "aurora/assets.h"
 #include "aurora/state.h"
 #include "wire/codec.h"
 #include "wire/json.h"

@@ -2,7 +2,9 @@
  * waits, save, tell, call. */
 #include "aurora/program.h"
 #include "aurora/api.h"
+#include "aurora/assets.h"
 #include "aurora/event_line.h"
+#include "aurora/link.h"
 #include "sys/address.h"
 
 #include <assert.h>

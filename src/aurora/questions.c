@@ -1,4 +1,5 @@
 /* The core's questions on the wire to script workers, and back. */
+#include "aurora/assets.h"
 #include "aurora/state.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* The releases of the job library that bundles were evaluated with here. A
  * function is called again with the one it came with, also after this scheduler
  * got a newer one. */
+#include "aurora/assets.h"
 #include "aurora/state.h"
 
 #include <stdlib.h>

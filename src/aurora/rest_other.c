@@ -1,5 +1,6 @@
 /* What stands outside the typed API: plain documents, and addresses that lead
  * people elsewhere. */
+#include "aurora/assets.h"
 #include "aurora/rest.h"
 
 #include "wire/json.h"

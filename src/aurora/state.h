@@ -401,36 +401,6 @@ char *view_text(struct blob *blob, struct arena *arena);
  * part that is unique, as Mesos lets an id have. */
 char *view_executor_id(const struct blob *task_id, struct arena *arena);
 
-/* --- link.c, calls.c --- */
-void link_init(struct aurora_program *p);
-void link_release(struct aurora_program *p);
-void link_start(struct aurora_program *p, int64_t now_ms, struct effects *fx);
-int64_t link_next_ms(const struct aurora_program *p);
-void link_time(struct aurora_program *p, int64_t now_ms, struct effects *fx);
-/* Is the exchange ours? Then it was dealt with. */
-void link_answer(struct aurora_program *p, exchange_id exchange,
-                 const struct http_response *response, int64_t now_ms,
-                 struct effects *fx);
-void link_record(struct aurora_program *p, exchange_id exchange,
-                 struct bytes record, int64_t now_ms, struct effects *fx);
-void link_broken(struct aurora_program *p, exchange_id exchange,
-                 const char *why, int64_t now_ms, struct effects *fx);
-void link_drop(struct aurora_program *p, const char *why, int64_t now_ms,
-               struct effects *fx);
-/* Queue what the core's work asks of the master. */
-void calls_from_work(struct aurora_program *p);
-void calls_acknowledge(struct aurora_program *p, struct bytes task_id,
-                       struct bytes agent_id, struct bytes uuid);
-void calls_reconcile_implicitly(struct aurora_program *p);
-/* The next batch of those that the master is asked after, if any is due. */
-void calls_ask_on(struct aurora_program *p, int64_t now_ms);
-/* Send what may be on its way now. */
-void calls_send(struct aurora_program *p, struct effects *fx);
-void calls_clear(struct aurora_program *p);
-/* An answer or a break of a call; false when the exchange is none. */
-bool calls_done(struct aurora_program *p, exchange_id exchange, int status,
-                struct bytes text, struct effects *fx);
-
 /* --- backup.c --- */
 void backups_start(struct aurora_program *p, int64_t now_ms);
 int64_t backups_next_ms(const struct aurora_program *p);
@@ -446,18 +416,6 @@ bool backups_gone(struct aurora_program *p, exchange_id exchange);
 void backups_release(struct aurora_program *p);
 void aurora_metrics(const void *self, struct metrics *m); /* of a program */
 void backups_metrics(const struct aurora_program *p, struct metrics *m);
-
-/* --- releases.c --- */
-void release_restore(struct aurora_program *p, const char *hash,
-                     struct bytes bytes);
-/* The bundle was evaluated here: with our own release, unless it was before. */
-void release_keep(struct aurora_program *p, struct bundle *bundle,
-                  struct effects *fx);
-/* What functions of the bundle are called with; empty: our own release. */
-struct bytes release_of(struct aurora_program *p, const char *bundle);
-/* After assets_sweep(): forget what no bundle names. */
-void releases_sweep(struct aurora_program *p, struct effects *fx);
-void releases_release(struct aurora_program *p);
 
 /* --- questions.c: what scripts are asked about hosts --- */
 void questions_ask(struct aurora_program *p, struct effects *fx);
@@ -568,34 +526,3 @@ bool asset_key_is(const struct aurora_program *p, const char *role,
                   const char *given);
 /* Of a scheduler that has none yet. */
 void asset_key_make(struct aurora_program *p, struct effects *fx);
-
-/* --- assets.c --- */
-struct asset *asset_find(struct aurora_program *p, const char *sha256);
-void asset_restore(struct aurora_program *p, const char *sha256,
-                   struct bytes content, int64_t at_ms);
-void bundle_restore(struct aurora_program *p, const char *sha256,
-                    struct bytes bytes, int64_t now_ms);
-/* Keep the bundle that a job came from, its assets apart. A script worker has
- * checked the hashes in it, and told its own (NULL: work it out): hashing
- * megabytes would hold up the loop. */
-int bundle_put(struct aurora_program *p, const struct body *body,
-               const char *hash, int64_t now_ms, struct effects *fx,
-               struct err *err);
-/* Is the content of each asset here or in the bundle? ERR_NOT_FOUND names one
- * that is not; the others stay for another while. */
-int bundle_check_here(struct aurora_program *p, const Perigee__Bundle *bundle,
-                      int64_t now_ms, struct err *err);
-/* The release that the bundle was evaluated with; NULL unknown. */
-const char *bundle_release(struct aurora_program *p, const char *sha256);
-void bundle_restore_release(struct aurora_program *p, const char *sha256,
-                            struct bytes release);
-/* Its canonical bytes without the contents of assets; empty when it is not
- * kept. */
-struct bytes bundle_bytes(struct aurora_program *p, const char *sha256);
-/* The bundle with the contents of its assets filled in from what is here;
- * ERR_NOT_FOUND names an asset that is missing. */
-int bundle_fill(struct aurora_program *p, struct bytes bytes,
-                struct buf *canonical, struct err *err);
-/* Forget what no job names any more. */
-void assets_sweep(struct aurora_program *p, int64_t now_ms, struct effects *fx);
-void assets_release(struct aurora_program *p);

@@ -1,5 +1,6 @@
 /* Records of the store: to the core at the start, from the core's work at the
  * end of every input. */
+#include "aurora/assets.h"
 #include "aurora/state.h"
 
 #include "perigee/aurora_store.pb-c.h"
