@@ -2,6 +2,7 @@
  * request waits, with nothing stored, as one does whose job file is being
  * evaluated. Who loses the connection meanwhile asks again. */
 #include "aurora/api.h"
+#include "aurora/security.h"
 
 static size_t waiting_bytes(const struct aurora_program *p)
 {
@@ -57,9 +58,15 @@ static void go_on_with(struct aurora_program *p, uint32_t at, int64_t now_ms,
 {
     struct request *r = p->judging.item[at];
     struct job_config *config = r->config;
+    struct err err = {0};
 
     vec_remove(&p->judging, at);
     r->config = NULL;
+    if (security_check_rules(r, &err) < 0) {
+        job_config_unref(config);
+        api_refuse(r, &err, now_ms, fx);
+        return;
+    }
     r->then(r, config, r->instances, now_ms, fx);
 }
 

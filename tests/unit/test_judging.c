@@ -207,6 +207,25 @@ static void test_who_left_has_the_update_all_the_same(void **unused)
     world_free(w);
 }
 
+/* Who waits may have lost meanwhile what they might. */
+static void test_who_waits_goes_by_the_new_rules(void **unused)
+{
+    char id[4][300];
+    struct world *w = four(id);
+    struct aurora_security_fact fact = {.users = users_new()};
+
+    (void)unused;
+    post(w, UPDATE("4", LIKE("r-.*0")));
+    assert_true(is_waiting(w));
+    assert_int_equal(users_seal(fact.users, NULL), 0);
+    AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_SECURITY, &fact, w->now_ms,
+                           &w->fx);
+    look(w);
+    judge(w, "m-S0");
+    expect_status(w, 429);
+    world_free(w);
+}
+
 static void test_a_crash_leaves_nothing_behind(void **unused)
 {
     char id[4][300];
@@ -354,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_nobody_waits_for_ever),
         cmocka_unit_test(test_busy_workers_are_asked_again),
         cmocka_unit_test(test_who_left_has_the_update_all_the_same),
+        cmocka_unit_test(test_who_waits_goes_by_the_new_rules),
         cmocka_unit_test(test_a_crash_leaves_nothing_behind),
         cmocka_unit_test(test_the_first_of_two_wins),
         cmocka_unit_test(test_looking_leaves_room_for_changes),
