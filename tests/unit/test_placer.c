@@ -596,6 +596,5 @@ int main(void)
         cmocka_unit_test(test_why_counts_and_names_the_nearest),
         cmocka_unit_test(test_two_offers_of_a_host_count_together),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
