@@ -193,6 +193,9 @@ static bool is_busy(const struct cluster *c, const struct machine *m)
         if (c->w->now_ms - m->runs.item[i]->started_ms < SETTLE_MS ||
             c->w->now_ms - m->runs.item[i]->ended_ms < SETTLE_MS)
             return true;
+    for (uint32_t i = 0; i < m->containers.count; i++)
+        if (c->w->now_ms - m->containers.item[i]->launched_ms < SETTLE_MS)
+            return true;
     return false;
 }
 

@@ -386,6 +386,7 @@ struct container *container_new(struct machine *m,
     c->kill_ms = INT64_MAX;
     c->agent_life = m->agent.life;
     c->pid = 1000 + m->launches;
+    c->launched_ms = m->agent.w->now_ms;
     c->endpoint = xstrdup(variable(launch, "MESOS_AGENT_ENDPOINT"));
     c->framework_id = xstrdup(variable(launch, "MESOS_FRAMEWORK_ID"));
     c->executor_id = xstrdup(variable(launch, "MESOS_EXECUTOR_ID"));

@@ -35,7 +35,7 @@ struct container {
     bool is_alive;       /* an executor, or what it left, lives */
     bool is_destroyed;   /* its end was ordered */
     uint64_t agent_life; /* that launched it: whose child it is */
-    int64_t pid;
+    int64_t pid, launched_ms;
     char *endpoint, *framework_id, *executor_id; /* owned */
     int64_t recovery_ms, backoff_ms, grace_ms;
     struct run *run; /* NULL: no task yet */

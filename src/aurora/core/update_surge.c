@@ -6,6 +6,7 @@
  * The bounds are those of surge.h. In rounds: while new ones are on their way
  * on hosts, no old one ends; so with the defaults all new ones are healthy
  * before the first old one goes. New ones that no host takes hold nobody up. */
+#include "aurora/core/quota_jobs.h"
 #include "aurora/core/surge.h"
 #include "aurora/core/updating.h"
 
@@ -447,9 +448,20 @@ void surge_collapse(struct aurora *a, struct update *u, int64_t now_ms)
         if (lives(slot->task) && lives(slot->other))
             (void)task_go(a, one_too_many(a, u, slot, now_ms), TASK_KILLING,
                           "one task of an instance stays", now_ms);
-        else if (slot->kind == SLOT_CHANGE && !lives(slot->task) &&
-                 !lives(slot->other))
-            (void)task_start(a, u->job, slot->before, slot->instance, NULL,
+    }
+}
+
+void surge_refill(struct aurora *a, struct update *u, int64_t now_ms)
+{
+    struct job *job = u->job;
+
+    for (uint32_t i = 0; i < u->slot_count; i++) {
+        const struct slot *slot = &u->slot[i];
+        if (slot->kind == SLOT_CHANGE && !lives(slot->task) &&
+            !lives(slot->other) &&
+            quota_check_more(a, job, slot->before, 1, job->active.count + 1,
+                             NULL) == 0)
+            (void)task_start(a, job, slot->before, slot->instance, NULL,
                              now_ms);
     }
 }

@@ -232,18 +232,20 @@ void updating_finish(struct aurora *a, struct update *u, enum update_state to,
 
     if (update_is_surge(u))
         surge_collapse(a, u, now_ms);
-    uint32_t living = count_living(job);
     updating_enter(a, u, to, message, now_ms);
     notices_tell_update(a, u, now_ms);
     a->counters.updates_ended[to]++;
-    for (uint32_t i = 0; i < u->slot_count; i++)
-        u->slot[i].task = u->slot[i].other = NULL;
     job->update = NULL;
     if (to == UPDATE_ROLLED_FORWARD && !u->is_partial)
         updater_adopt(a, job, u->config);
     if (to == UPDATE_ROLLED_BACK)
         take_back(a, u);
     quota_recount(a, job);
+    if (update_is_surge(u))
+        surge_refill(a, u, now_ms);
+    for (uint32_t i = 0; i < u->slot_count; i++)
+        u->slot[i].task = u->slot[i].other = NULL;
+    uint32_t living = count_living(job);
     if (living > 0)
         job->instances = living;
     else if (job->instances > 0)

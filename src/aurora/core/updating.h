@@ -74,6 +74,10 @@ void surge_turn_back(struct aurora *a, struct update *u, int64_t now_ms);
 /* The update is over: one task of each instance stays, the one that is known
  * to be good. */
 void surge_collapse(struct aurora *a, struct update *u, int64_t now_ms);
+/* After that, when its tasks are counted as any job's: an instance that lost
+ * its old task and has no new one yet gets the old one back, if the quota has
+ * room beside those that are still being killed. */
+void surge_refill(struct aurora *a, struct update *u, int64_t now_ms);
 
 /* --- update_canary.c --- */
 
