@@ -230,6 +230,33 @@ static void test_a_surge_has_more_at_once(void **unused)
     world_free(w);
 }
 
+#define TIGHT                                                 \
+    ",\"update\":{\"watch_secs\":600,\"strategy\":\"SURGE\"," \
+    "\"minimum_health_capacity_milli\":250,"                  \
+    "\"maximum_over_capacity_milli\":250}"
+
+/* Both tasks of instance 0 live, none of instance 1: it is not begun anew while
+ * the one too many of instance 0 is still being killed. */
+static void test_an_aborted_surge_keeps_to_the_quota(void **unused)
+{
+    struct world *w = world_new();
+
+    (void)unused;
+    quota(w, "www", 8, "");
+    create(w, "a", 4, 2, PROD);
+    offer(w, "m-S0", 5);
+    assert_true(one_round(w));
+    start(w, "a", 3, 2, PROD TIGHT);
+    expect_status(w, 200);
+    offer(w, "m-S0", 4);
+    assert_true(one_round(w));
+    assert_int_equal(used(w), 8);
+    post(w, FINISH("ABORT_UPDATE", "a"));
+    expect_status(w, 200);
+    assert_int_equal(used(w), 7);
+    world_free(w);
+}
+
 static void test_an_abort_leaves_what_runs(void **unused)
 {
     struct world *w = world_new();
@@ -405,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_into_production),
         cmocka_unit_test(test_growing_and_shrinking_at_once),
         cmocka_unit_test(test_a_surge_has_more_at_once),
+        cmocka_unit_test(test_an_aborted_surge_keeps_to_the_quota),
         cmocka_unit_test(test_an_abort_leaves_what_runs),
         cmocka_unit_test(test_87_a_cron_job_counts_as_a_run),
         cmocka_unit_test(test_a_run_beside_another),
