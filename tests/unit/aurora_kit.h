@@ -221,3 +221,77 @@ static inline void run_all(struct world *w, const char *agent)
     }
     w->calls.count = 0;
 }
+
+/* --- what agents are told --- */
+
+static inline const char *command_of(struct world *w,
+                                     const Mesos__V1__TaskInfo *info)
+{
+    Perigee__AssignedTask *data =
+        decode(w, &perigee__assigned_task__descriptor, MEDIA_PROTOBUF,
+               bytes_of(info->data.data, info->data.len));
+
+    return data->job->task->processes[0]->cmdline;
+}
+
+enum { ORDERS_MAX = 64 };
+
+/* A task to launch, or to kill. */
+struct order {
+    char id[300], agent[16], command[32];
+    bool is_kill;
+};
+
+/* What the calls to the master want done; the next ones come out when these are
+ * answered. Returns how many. */
+static inline int take_orders(struct world *w, struct order out[ORDERS_MAX])
+{
+    int count = 0;
+    Mesos__V1__TaskInfo *info;
+    MasterCall *kill;
+
+    accept_calls(w);
+    for (int i = 0; count < ORDERS_MAX && (kill = find_call(w, CALL(KILL), i));
+         i++) {
+        struct order *order = &out[count++];
+        *order = (struct order){.is_kill = true};
+        snprintf(order->agent, 16, "%s", kill->kill->agent_id->value);
+        snprintf(order->id, 300, "%s", kill->kill->task_id->value);
+    }
+    for (int i = 0; count < ORDERS_MAX && (info = launched(w, i)); i++) {
+        struct order *order = &out[count++];
+        *order = (struct order){.is_kill = false};
+        snprintf(order->agent, 16, "%s", info->agent_id->value);
+        snprintf(order->command, 32, "%s", command_of(w, info));
+        snprintf(order->id, 300, "%s", info->task_id->value);
+    }
+    w->calls.count = 0;
+    return count;
+}
+
+/* --- what scripts say --- */
+
+/* The answer to the newest question. */
+static inline void answer_question(struct world *w,
+                                   struct aurora_judged_fact *fact)
+{
+    fact->ticket = w->question.ticket;
+    AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_JUDGED, fact, w->now_ms, &w->fx);
+    look(w);
+    pass(w, 0);
+}
+
+static inline void answer_verdicts(struct world *w,
+                                   const Perigee__Verdicts *verdicts)
+{
+    struct buf out = {0};
+
+    codec_encode(&verdicts->base, MEDIA_PROTOBUF, &out);
+    answer_question(w, &(struct aurora_judged_fact){.result = buf_bytes(&out)});
+    buf_release(&out);
+}
+
+static inline void answer_busy(struct world *w)
+{
+    answer_question(w, &(struct aurora_judged_fact){.is_busy = 1});
+}

@@ -153,25 +153,9 @@ static inline const Answer *ask_job(struct world *w, const char *type,
 
 static inline bool round_of(struct world *w)
 {
-    struct {
-        char id[300], command[32];
-        bool is_kill;
-    } did[64];
-    int count = 0;
-    Mesos__V1__TaskInfo *info;
-    MasterCall *kill;
+    struct order did[ORDERS_MAX];
+    int count = take_orders(w, did);
 
-    accept_calls(w);
-    for (int i = 0; count < 64 && (kill = find_call(w, CALL(KILL), i)); i++) {
-        did[count].is_kill = true;
-        snprintf(did[count++].id, 300, "%s", kill->kill->task_id->value);
-    }
-    for (int i = 0; count < 64 && (info = launched(w, i)); i++) {
-        did[count].is_kill = false;
-        snprintf(did[count].command, 32, "%s", command_of(w, info));
-        snprintf(did[count++].id, 300, "%s", info->task_id->value);
-    }
-    w->calls.count = 0;
     for (int i = 0; i < count; i++) {
         const char *command = did[i].command;
         if (!did[i].is_kill && strncmp(command, "stuck", 5) == 0)

@@ -18,26 +18,9 @@ typedef Perigee__Aurora__MaintenanceView View;
 
 static inline bool one_round(struct world *w)
 {
-    struct {
-        char id[300], agent[16];
-        bool is_kill;
-    } did[64];
-    int count = 0;
-    Mesos__V1__TaskInfo *info;
-    MasterCall *kill;
+    struct order did[ORDERS_MAX];
+    int count = take_orders(w, did);
 
-    accept_calls(w);
-    for (int i = 0; count < 64 && (kill = find_call(w, CALL(KILL), i)); i++) {
-        did[count].is_kill = true;
-        snprintf(did[count].agent, 16, "%s", kill->kill->agent_id->value);
-        snprintf(did[count++].id, 300, "%s", kill->kill->task_id->value);
-    }
-    for (int i = 0; count < 64 && (info = launched(w, i)); i++) {
-        did[count].is_kill = false;
-        snprintf(did[count].agent, 16, "%s", info->agent_id->value);
-        snprintf(did[count++].id, 300, "%s", info->task_id->value);
-    }
-    w->calls.count = 0;
     for (int i = 0; i < count; i++)
         update(w, did[i].id, did[i].agent,
                did[i].is_kill ? STATE(KILLED) : STATE(RUNNING), NULL);

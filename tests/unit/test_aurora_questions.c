@@ -14,8 +14,6 @@ static void judge(struct world *w, int64_t value, const char *failure,
     Perigee__Verdicts verdicts = PERIGEE__VERDICTS__INIT;
     Perigee__Verdict verdict = PERIGEE__VERDICT__INIT;
     Perigee__Verdict *list[] = {&verdict};
-    struct aurora_judged_fact fact = {.ticket = w->question.ticket};
-    struct buf out = {0};
 
     verdict.has_value = failure == NULL;
     verdict.value = value;
@@ -24,22 +22,7 @@ static void judge(struct world *w, int64_t value, const char *failure,
     verdict.passing = is_passing;
     verdicts.n_verdicts = 1;
     verdicts.verdicts = list;
-    codec_encode(&verdicts.base, MEDIA_PROTOBUF, &out);
-    fact.result = buf_bytes(&out);
-    AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_JUDGED, &fact, w->now_ms, &w->fx);
-    buf_release(&out);
-    look(w);
-    pass(w, 0);
-}
-
-static void busy(struct world *w)
-{
-    struct aurora_judged_fact fact = {.ticket = w->question.ticket,
-                                      .is_busy = 1};
-
-    AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_JUDGED, &fact, w->now_ms, &w->fx);
-    look(w);
-    pass(w, 0);
+    answer_verdicts(w, &verdicts);
 }
 
 static const char *asked(const struct world *w, size_t at)
@@ -257,7 +240,7 @@ static void test_busy_workers_are_asked_again_soon(void **unused)
     (void)unused;
     create(w, "\"place\":{\"ordinal\":1}");
     offer(w, "m-S0", 4);
-    busy(w);
+    answer_busy(w);
     offer(w, "m-S1", 4);
     assert_int_equal(w->question.count, 1);
     pass(w, 1000);

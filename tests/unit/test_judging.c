@@ -19,8 +19,6 @@ static void judge(struct world *w, const char *begin)
     const Perigee__Judgement *q = w->question.judgement;
     Perigee__Verdicts verdicts = PERIGEE__VERDICTS__INIT;
     Perigee__Verdict verdict[8], *list[8];
-    struct aurora_judged_fact fact = {.ticket = w->question.ticket};
-    struct buf out = {0};
 
     assert_true(q->n_hosts <= 8);
     for (size_t i = 0; i < q->n_hosts; i++) {
@@ -32,22 +30,7 @@ static void judge(struct world *w, const char *begin)
     }
     verdicts.n_verdicts = q->n_hosts;
     verdicts.verdicts = list;
-    codec_encode(&verdicts.base, MEDIA_PROTOBUF, &out);
-    fact.result = buf_bytes(&out);
-    AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_JUDGED, &fact, w->now_ms, &w->fx);
-    buf_release(&out);
-    look(w);
-    pass(w, 0);
-}
-
-static void busy(struct world *w)
-{
-    struct aurora_judged_fact fact = {.ticket = w->question.ticket,
-                                      .is_busy = 1};
-
-    AURORA_PROGRAM.on_fact(w->p, AURORA_FACT_JUDGED, &fact, w->now_ms, &w->fx);
-    look(w);
-    pass(w, 0);
+    answer_verdicts(w, &verdicts);
 }
 
 /* Until all is quiet; every host that is asked about is judged so. */
@@ -179,7 +162,7 @@ static void test_busy_workers_are_asked_again(void **unused)
 
     (void)unused;
     post(w, UPDATE("4", LIKE("r-.*")));
-    busy(w);
+    answer_busy(w);
     assert_int_equal(w->question.count, 1);
     pass(w, QUESTION_BUSY_MS);
     assert_int_equal(w->question.count, 2);

@@ -20,39 +20,13 @@ typedef Perigee__Aurora__UpdateView View;
 
 /* --- a cluster that does what commands say --- */
 
-static inline const char *command_of(struct world *w,
-                                     const Mesos__V1__TaskInfo *info)
-{
-    Perigee__AssignedTask *data =
-        decode(w, &perigee__assigned_task__descriptor, MEDIA_PROTOBUF,
-               bytes_of(info->data.data, info->data.len));
-
-    return data->job->task->processes[0]->cmdline;
-}
-
 /* Tasks were launched and killed: "bad" ones fail, all others run. One round;
  * true when something happened. */
 static inline bool one_round(struct world *w)
 {
-    struct {
-        char id[300], command[32];
-        bool is_kill;
-    } did[64];
-    int count = 0;
-    Mesos__V1__TaskInfo *info;
-    MasterCall *kill;
+    struct order did[ORDERS_MAX];
+    int count = take_orders(w, did);
 
-    accept_calls(w); /* the next ones come out when these are answered */
-    for (int i = 0; count < 64 && (kill = find_call(w, CALL(KILL), i)); i++) {
-        did[count].is_kill = true;
-        snprintf(did[count++].id, 300, "%s", kill->kill->task_id->value);
-    }
-    for (int i = 0; count < 64 && (info = launched(w, i)); i++) {
-        did[count].is_kill = false;
-        snprintf(did[count].command, 32, "%s", command_of(w, info));
-        snprintf(did[count++].id, 300, "%s", info->task_id->value);
-    }
-    w->calls.count = 0;
     for (int i = 0; i < count; i++) {
         bool is_bad = strncmp(did[i].command, "bad", 3) == 0;
         update(w, did[i].id, "m-S0",
