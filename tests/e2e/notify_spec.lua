@@ -218,7 +218,7 @@ return { Service { cluster = "devcluster", role = "www-data", environment = "tes
     run.eventually(30, 'the mail', function() return mails():find('test/mute: finished') end)
   end)
 
-  it('hands a mail in again that was refused for now', function()
+  it('hands a mail in again that was refused with 4xx', function()
     run.write(c.dir .. '/reply', '421 4.3.2 come again')
     create('busy', 'Notify { on = "finished", email = "web@example.org" }', 'true')
     local function failures()
